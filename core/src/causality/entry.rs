@@ -1,0 +1,103 @@
+//! The form in which a change travels: a tag that names the data type, and up to three arguments.
+//!
+//! The wire writes and reads this form without knowing data types; data types make and take it without knowing JSON.
+
+/// Which data type an entry belongs to, and which of its entries it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tag(pub u8);
+
+impl Tag {
+    /// Entries of this tag have one argument, and are written as just that.
+    pub const BARE: Self = Self(0);
+}
+
+/// One argument of an entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arg<'a> {
+    /// An integer.
+    Int(i64),
+    /// An integer above the range of `i64`.
+    Big(u64),
+    /// A string.
+    Text(&'a str),
+    /// The name of a row. Arrives as [`Arg::Text`].
+    Row {
+        /// The node's id.
+        node: &'a str,
+        /// Its life.
+        incarnation: u64,
+    },
+}
+
+impl<'a> Arg<'a> {
+    /// The unsigned integer that this is, if it is one.
+    #[must_use]
+    pub fn as_unsigned(&self) -> Option<u64> {
+        match *self {
+            Self::Int(int) => u64::try_from(int).ok(),
+            Self::Big(big) => Some(big),
+            Self::Text(_) | Self::Row { .. } => None,
+        }
+    }
+
+    /// An argument for an unsigned integer.
+    #[must_use]
+    pub fn unsigned(int: u64) -> Self {
+        i64::try_from(int).map_or(Self::Big(int), Self::Int)
+    }
+
+    /// The value that this is, if it is one.
+    #[must_use]
+    pub fn as_value(&self) -> Option<crate::id::Value<'a>> {
+        match *self {
+            Self::Int(int) => Some(crate::id::Value::Int(int)),
+            Self::Text(text) => Some(crate::id::Value::Text(text)),
+            Self::Big(_) | Self::Row { .. } => None,
+        }
+    }
+}
+
+impl<'a> From<crate::id::Value<'a>> for Arg<'a> {
+    fn from(value: crate::id::Value<'a>) -> Self {
+        match value {
+            crate::id::Value::Int(int) => Self::Int(int),
+            crate::id::Value::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+const ARGS_MAX: usize = 3;
+
+/// A change without its dot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry<'a> {
+    /// The kind of change.
+    pub tag: Tag,
+    args: [Arg<'a>; ARGS_MAX],
+    len: u8,
+}
+
+impl<'a> Entry<'a> {
+    /// Most arguments an entry can have.
+    pub const ARGS_MAX: usize = ARGS_MAX;
+
+    /// An entry with these arguments, or `None` when there are too many, or not exactly one for [`Tag::BARE`].
+    #[must_use]
+    pub fn new(tag: Tag, args: &[Arg<'a>]) -> Option<Self> {
+        let mut all = [Arg::Int(0); ARGS_MAX];
+        all.get_mut(..args.len())?.copy_from_slice(args);
+        (tag != Tag::BARE || args.len() == 1).then_some(Self { tag, args: all, len: args.len() as u8 })
+    }
+
+    /// An entry that is just a value.
+    #[must_use]
+    pub fn bare(arg: Arg<'a>) -> Self {
+        Self { tag: Tag::BARE, args: [arg, Arg::Int(0), Arg::Int(0)], len: 1 }
+    }
+
+    /// The arguments.
+    #[must_use]
+    pub fn args(&self) -> &[Arg<'a>] {
+        &self.args[..usize::from(self.len)]
+    }
+}

@@ -1,0 +1,65 @@
+//! What happened before what: dots, version vectors, digests, hybrid logical clocks.
+//!
+//! Every local change gets a *dot*: (node, incarnation, sequence number). One node in one life is a *row*; the version
+//! vector has one frontier per row. Must never know what a dot stands for.
+
+mod clock;
+mod digest;
+mod entry;
+mod rows;
+
+pub use clock::{ClockAhead, HybridClock};
+pub use digest::Sum;
+pub use entry::{Arg, Entry, Tag};
+pub use rows::{Mark, Row, RowId, RowRefused, Rows, WINDOW};
+
+use crate::id::Members;
+use crate::storage::{Limits, Storage};
+
+/// A change: the `seq`-th of a row, counted from 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Dot {
+    /// The node and life that made the change.
+    pub row: RowId,
+    /// Its number among the changes of that row.
+    pub seq: u64,
+}
+
+/// Members, version vector and clock: all that a data type may look at when it merges an entry.
+pub struct Causality<S: Storage> {
+    /// The cluster.
+    pub members: Members<S>,
+    /// The version vector.
+    pub rows: Rows<S>,
+    /// Stamps for last-writer-wins.
+    pub clock: HybridClock,
+}
+
+impl<S: Storage> Causality<S> {
+    /// Nothing has happened yet.
+    #[must_use]
+    pub fn new(limits: &Limits, max_clock_ahead_us: u64) -> Self {
+        Self {
+            members: Members::new(limits.nodes, limits.id_bytes),
+            rows: Rows::new(limits.rows, limits.lives_per_node),
+            clock: HybridClock::new(max_clock_ahead_us),
+        }
+    }
+
+    /// The row of this name, made when it is new and there is room for one more life of its node.
+    ///
+    /// # Errors
+    /// No such member, or no room; nothing changed.
+    pub fn row_named(&mut self, name: &str) -> Result<RowId, RowRefused> {
+        let (node, incarnation) = self.members.find_row(name).ok_or(RowRefused::Stranger)?;
+        let id = self.members.id(node);
+        self.rows.find_or_add(node, incarnation, id)
+    }
+
+    /// Node id and incarnation of a row.
+    #[must_use]
+    pub fn name(&self, row: RowId) -> (&str, u64) {
+        let row = self.rows.get(row);
+        (self.members.id(row.node), row.incarnation)
+    }
+}

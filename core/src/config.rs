@@ -1,0 +1,206 @@
+//! What can be chosen, within which bounds, and what is refused at start.
+
+use crate::storage::{ID_BYTES_MAX, Limits, TEXT_BYTES_MAX};
+
+/// The workload that decides what a bare `read` and an `add` mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Workload {
+    /// `broadcast`, and `read` answers `messages`.
+    Broadcast,
+    /// `add` takes `element`, and `read` answers a list.
+    GSet,
+    /// `add` takes a `delta` that is not negative, and `read` answers an integer.
+    GCounter,
+    /// `add` takes `delta`, and `read` answers an integer.
+    PnCounter,
+    /// The key-value store: `kv_read` has the key, a bare `read` is refused.
+    Kv,
+    /// `echo` only.
+    Echo,
+    /// `generate` only.
+    UniqueIds,
+    /// `txn` only.
+    TxnRwRegister,
+}
+
+/// What spreads the state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Rumor mongering, repaired by anti-entropy (Demers et al., "Epidemic algorithms for replicated database
+    /// maintenance", 1987).
+    #[default]
+    Rumor,
+}
+
+/// The choices of one node. `Config::default()` is right for Maelstrom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Config {
+    /// Fixes what `read` and `add` mean; without it the latest request decides.
+    pub workload: Option<Workload>,
+    /// What spreads the state.
+    pub strategy: Strategy,
+    /// Peers that a round of gossip goes to, 1 to 255.
+    pub fanout: u8,
+    /// Milliseconds between two rounds, 1 to 60,000; `None` for the default of each data type.
+    pub gossip_interval_ms: Option<u32>,
+    /// Number of this process life: fresh for each, and larger than those before.
+    pub incarnation: u64,
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// Bytes of a gossip message, newline included; it is cut at an entry boundary.
+    pub max_message_bytes: usize,
+    /// Stamps further ahead of the local wall clock than this are refused, in milliseconds.
+    pub max_clock_ahead_ms: u64,
+    /// Whether [`crate::Node::poll_event`] reports anything.
+    pub events: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            workload: None,
+            strategy: Strategy::Rumor,
+            fanout: 2,
+            gossip_interval_ms: None,
+            incarnation: 0,
+            seed: 0,
+            max_message_bytes: 1 << 20,
+            max_clock_ahead_ms: 60_000,
+            events: false,
+        }
+    }
+}
+
+/// Smallest and largest `fanout`.
+pub const FANOUT: (u32, u32) = (1, 255);
+/// Smallest and largest `gossip_interval_ms`.
+pub const INTERVAL_MS: (u32, u32) = (1, 60_000);
+/// Largest `max_message_bytes`.
+pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
+/// Largest incarnation: the names of rows stay short enough to reserve room for them.
+pub const INCARNATION_MAX: u64 = 999_999_999_999_999;
+
+/// Why a configuration is refused. Each says what is allowed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConfigError {
+    /// `fanout` outside of [`FANOUT`].
+    Fanout,
+    /// `gossip_interval_ms` outside of [`INTERVAL_MS`].
+    Interval,
+    /// `incarnation` above [`INCARNATION_MAX`].
+    Incarnation,
+    /// `max_message_bytes` is too small for a header, one row of the digest and the largest entry, or above
+    /// [`MESSAGE_BYTES_MAX`].
+    MessageBytes {
+        /// The smallest that works with these limits.
+        min: usize,
+    },
+    /// A capacity is outside of what the storage can be given.
+    Capacity {
+        /// Its name in [`Limits`].
+        name: &'static str,
+        /// Smallest allowed.
+        min: usize,
+        /// Largest allowed.
+        max: usize,
+    },
+}
+
+impl core::fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Fanout => write!(f, "fanout must be from {} to {}", FANOUT.0, FANOUT.1),
+            Self::Interval => write!(f, "gossip_interval_ms must be from {} to {}", INTERVAL_MS.0, INTERVAL_MS.1),
+            Self::Incarnation => write!(f, "incarnation must be from 0 to {INCARNATION_MAX}"),
+            Self::MessageBytes { min } => write!(
+                f,
+                "max_message_bytes must be from {min} to {MESSAGE_BYTES_MAX}: the header of a message, one row of \
+                 the digest and the largest entry have to fit; smaller text_bytes and id_bytes allow a smaller message"
+            ),
+            Self::Capacity { name, min, max } => write!(f, "{name} must be from {min} to {max}"),
+        }
+    }
+}
+
+impl core::error::Error for ConfigError {}
+
+/// Bytes of the name of a row, quotes included.
+const fn row_name_bytes(limits: &Limits) -> usize {
+    limits.id_bytes + 18
+}
+
+/// Bytes of one row of a digest.
+#[must_use]
+pub const fn digest_row_bytes(limits: &Limits) -> usize {
+    row_name_bytes(limits) + 24
+}
+
+/// Bytes of a chunk that holds nothing but the largest entry.
+#[must_use]
+pub const fn entry_bytes(limits: &Limits) -> usize {
+    let write = 2 * (limits.text_bytes + 4) + 24;
+    let cell = row_name_bytes(limits) + 28;
+    let head = row_name_bytes(limits) + 36;
+    head + if write > cell { write } else { cell }
+}
+
+/// The smallest `max_message_bytes` with which the header, one row of the digest and every entry fit.
+#[must_use]
+pub const fn min_message_bytes(limits: &Limits) -> usize {
+    // Fixed text and numbers of the header (see WIRE.md), the two ids, and what must follow.
+    272 + 2 * limits.id_bytes + digest_row_bytes(limits) + entry_bytes(limits)
+}
+
+impl Config {
+    /// Checks the choices against each other and against the capacities.
+    ///
+    /// # Errors
+    /// The first choice that is outside of its bounds.
+    pub fn check(&self, limits: &Limits) -> Result<(), ConfigError> {
+        if !(FANOUT.0..=FANOUT.1).contains(&u32::from(self.fanout)) {
+            return Err(ConfigError::Fanout);
+        }
+        if self.gossip_interval_ms.is_some_and(|ms| !(INTERVAL_MS.0..=INTERVAL_MS.1).contains(&ms)) {
+            return Err(ConfigError::Interval);
+        }
+        if self.incarnation > INCARNATION_MAX {
+            return Err(ConfigError::Incarnation);
+        }
+        let min = min_message_bytes(limits);
+        if !(min..=MESSAGE_BYTES_MAX).contains(&self.max_message_bytes) {
+            return Err(ConfigError::MessageBytes { min });
+        }
+        limits.check()
+    }
+}
+
+impl Limits {
+    /// Checks that tables of these sizes can be made and indexed.
+    ///
+    /// # Errors
+    /// The first capacity that is outside of its bounds.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        let million = 1 << 20;
+        for (name, value, min, max) in [
+            ("nodes", self.nodes, 1, million),
+            ("lives_per_node", self.lives_per_node, 1, 1_024),
+            ("rows", self.rows, self.nodes, 16 * million),
+            ("known_peers", self.known_peers, 1, million),
+            ("values", self.values, 1, 1_024 * million),
+            ("set_text_bytes", self.set_text_bytes, 0, 2_048 * million),
+            ("dense_values", self.dense_values, 0, 16_384 * million),
+            ("keys", self.keys, 1, 16 * million),
+            ("text_bytes", self.text_bytes, 8, TEXT_BYTES_MAX),
+            ("id_bytes", self.id_bytes, 2, ID_BYTES_MAX),
+            ("rumors", self.rumors, 1, million),
+            ("payload_bytes", self.payload_bytes, 64, 1_024 * million),
+        ] {
+            if !(min..=max).contains(&value) {
+                return Err(ConfigError::Capacity { name, min, max });
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,137 @@
+//! Which members are known to hold exactly this node's state.
+//!
+//! A node may fall silent only when it knows that everybody has what it has; that its own digest equals one peer's is
+//! too early. Asking every peer costs n messages per node. So what is known spreads like a rumor itself: each message
+//! carries the members known to hold the sender's digest, a receiver with the same digest joins the two sets, and all
+//! know of all after O(log n) rounds.
+
+use crate::id::NodeIndex;
+use crate::storage::{Buf, Storage};
+
+/// A set of members, valid for one digest.
+pub struct Agreement<S: Storage> {
+    bits: S::NodeBits,
+    nodes: usize,
+    agreed: usize,
+    /// The digest, in short, that the members agree on.
+    sum: u64,
+}
+
+impl<S: Storage> Agreement<S> {
+    /// For a cluster of `nodes` of which only `me` is known to hold `sum`.
+    #[must_use]
+    pub fn new(nodes: usize, me: NodeIndex, sum: u64) -> Self {
+        let mut new = Self { bits: S::NodeBits::filled(nodes.div_ceil(64), 0), nodes, agreed: 0, sum };
+        new.insert(me);
+        new
+    }
+
+    /// Starts again when the state has changed: only `me` is known to hold it. True when it has.
+    pub fn refresh(&mut self, me: NodeIndex, sum: u64) -> bool {
+        if self.sum == sum {
+            return false;
+        }
+        self.bits.fill(0);
+        self.agreed = 0;
+        self.sum = sum;
+        self.insert(me);
+        true
+    }
+
+    /// Adds a member.
+    pub fn insert(&mut self, node: NodeIndex) {
+        if let Some(word) = self.bits.get_mut(node.at() / 64) {
+            let bit = 1 << (node.at() % 64);
+            self.agreed += usize::from(*word & bit == 0);
+            *word |= bit;
+        }
+    }
+
+    /// Takes a member out: it began a new life.
+    pub fn remove(&mut self, node: NodeIndex) {
+        if let Some(word) = self.bits.get_mut(node.at() / 64) {
+            let bit = 1 << (node.at() % 64);
+            self.agreed -= usize::from(*word & bit != 0);
+            *word &= !bit;
+        }
+    }
+
+    /// Whether a member is known to hold the state.
+    #[must_use]
+    pub fn contains(&self, node: NodeIndex) -> bool {
+        self.bits.get(node.at() / 64).is_some_and(|word| word >> (node.at() % 64) & 1 == 1)
+    }
+
+    /// How many members are known to hold the state, own node included.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.agreed
+    }
+
+    /// How many members there are.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.nodes
+    }
+
+    /// Whether all members are.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.agreed == self.nodes
+    }
+
+    /// The members as words of 64 bits.
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        &self.bits
+    }
+
+    /// Hexadecimal digits that the members take in a message.
+    #[must_use]
+    pub fn digits(&self) -> usize {
+        self.nodes.div_ceil(4)
+    }
+
+    /// The `at`-th hexadecimal digit: members `4 * at` to `4 * at + 3`, the first one lowest.
+    #[must_use]
+    pub fn digit(&self, at: usize) -> u8 {
+        self.bits.get(at / 16).map_or(0, |word| (word >> (4 * (at % 16)) & 15) as u8)
+    }
+
+    /// Joins a set that a peer with the same digest sent, as its hexadecimal digits. Says whether the peer's set was
+    /// complete. Digits beyond the cluster are ignored.
+    pub fn join(&mut self, digits: impl Iterator<Item = u8>) -> bool {
+        let mut count = 0;
+        for (at, digit) in digits.take(self.digits()).enumerate() {
+            for bit in (0..4).filter(|bit| digit >> bit & 1 == 1) {
+                let node = NodeIndex((4 * at + bit) as u32);
+                if node.at() < self.nodes {
+                    self.insert(node);
+                    count += 1;
+                }
+            }
+        }
+        count == self.nodes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Small;
+
+    #[test]
+    fn joining_the_digits_of_a_set_gives_that_set() {
+        let mut a = Agreement::<Small>::new(30, NodeIndex(3), 1);
+        a.insert(NodeIndex(29));
+        a.insert(NodeIndex(16));
+        let mut b = Agreement::<Small>::new(30, NodeIndex(0), 1);
+        assert!(!b.join((0..a.digits()).map(|at| a.digit(at))));
+        let members = |of: &Agreement<Small>| (0..30).filter(|n| of.contains(NodeIndex(*n))).collect::<std::vec::Vec<_>>();
+        assert_eq!(members(&b), [0, 3, 16, 29]);
+        assert_eq!(b.count(), 4);
+        (0..30).for_each(|node| a.insert(NodeIndex(node)));
+        assert!(b.join((0..a.digits()).map(|at| a.digit(at))) && b.is_complete());
+        assert!(b.refresh(NodeIndex(0), 2) && b.count() == 1);
+    }
+}

@@ -1,0 +1,84 @@
+//! Peers drawn at random without replacement, in O(1) each.
+
+use rand_core::Rng;
+
+use crate::id::NodeIndex;
+use crate::storage::{Buf, Storage};
+
+/// All peers in an order that is shuffled as far as they are drawn (Fisher and Yates, as given by Durstenfeld, 1964).
+pub struct Sampler<S: Storage> {
+    order: S::PerNode<u32>,
+}
+
+/// A drawing that is under way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Draw(usize);
+
+impl<S: Storage> Sampler<S> {
+    /// A sampler over all of `nodes` but `me`.
+    #[must_use]
+    pub fn new(nodes: usize, me: NodeIndex) -> Self {
+        let mut order = S::PerNode::with_limit(nodes);
+        for node in (0..nodes as u32).filter(|node| *node != me.0) {
+            // As many places as there are nodes.
+            let _ = order.push(node);
+        }
+        Self { order }
+    }
+
+    /// The next peer of this drawing; `None` when all were drawn. Each of those left is equally likely.
+    pub fn draw(&mut self, drawn: &mut Draw, rng: &mut impl Rng) -> Option<NodeIndex> {
+        let left = self.order.len().checked_sub(drawn.0).filter(|left| *left > 0)?;
+        let pick = drawn.0 + below(rng, left as u32) as usize;
+        self.order.swap(drawn.0, pick);
+        let peer = self.order[drawn.0];
+        drawn.0 += 1;
+        Some(NodeIndex(peer))
+    }
+}
+
+/// A random number below `bound`, by multiplication (Lemire, 2019, without the correction: the bias is below 2^-12 for
+/// the sizes of clusters).
+pub(super) fn below(rng: &mut impl Rng, bound: u32) -> u32 {
+    (u64::from(rng.next_u32()) * u64::from(bound) >> 32) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Small;
+    use rand_core::SeedableRng;
+    use rand_xorshift::XorShiftRng;
+
+    #[test]
+    fn a_drawing_gives_every_peer_once_and_never_this_node() {
+        let mut rng = XorShiftRng::seed_from_u64(1);
+        let mut sampler = Sampler::<Small>::new(25, NodeIndex(7));
+        for _ in 0..50 {
+            let mut draw = Draw::default();
+            let mut drawn: std::vec::Vec<u32> =
+                core::iter::from_fn(|| sampler.draw(&mut draw, &mut rng)).map(|peer| peer.0).collect();
+            drawn.sort_unstable();
+            assert_eq!(drawn, (0..25).filter(|peer| *peer != 7).collect::<std::vec::Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn the_first_two_drawn_are_uniform_over_all_pairs() {
+        let mut rng = XorShiftRng::seed_from_u64(2);
+        let mut sampler = Sampler::<Small>::new(5, NodeIndex(0));
+        let mut counts = [[0_u32; 5]; 5];
+        for _ in 0..12_000 {
+            let mut draw = Draw::default();
+            let first = sampler.draw(&mut draw, &mut rng).unwrap();
+            let second = sampler.draw(&mut draw, &mut rng).unwrap();
+            counts[first.at()][second.at()] += 1;
+        }
+        for (first, row) in counts.iter().enumerate().skip(1) {
+            for (second, count) in row.iter().enumerate().skip(1) {
+                // 1,000 expected, standard deviation 30.
+                assert!(if first == second { *count == 0 } else { (850..1_150).contains(count) }, "{counts:?}");
+            }
+        }
+    }
+}

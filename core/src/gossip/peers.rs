@@ -1,0 +1,353 @@
+//! What is known about each peer: its life, what it holds, when it was heard, and why to write to it next.
+//!
+//! Bounded: the whole version vector is kept for [`crate::storage::Limits::known_peers`] peers, those heard last; of the
+//! others only the digest in short remains. There is no queue of data per peer, so nothing grows while one is away.
+
+use crate::causality::RowId;
+use crate::id::NodeIndex;
+use crate::replicated::Lane;
+use crate::storage::{Buf, Limits, Storage};
+use crate::time::Instant;
+
+/// What a message asks of its receiver.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Want {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// An answer, whatever it says.
+    Reply,
+    /// What the sender lacks.
+    Gap,
+}
+
+/// Whether a message comes from the newest known life of its sender.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// An older one: its data counts, nothing else.
+    Old,
+    /// The one known.
+    Present,
+    /// A newer one: what was known of the peer's knowledge is void.
+    New,
+}
+
+/// Why a peer is to be written to. Reasons are collected, and one message answers all of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pending {
+    /// The lane whose message it is.
+    pub lane: Option<Lane>,
+    /// Send the waiting rumors first.
+    pub rumors: bool,
+    /// Send what the peer lacks.
+    pub delta: bool,
+    /// What to ask for.
+    pub want: Want,
+    /// Further messages that may follow at once when this one is cut.
+    pub burst: u8,
+}
+
+/// What is known about one peer.
+#[derive(Clone, Copy, Debug)]
+pub struct Peer {
+    incarnation: Option<u64>,
+    heard_at: Option<Instant>,
+    sent_at: Option<Instant>,
+    /// Digest, in short, that was sent last.
+    sent_sum: u64,
+    /// Messages sent since the peer was heard.
+    unheard: u8,
+    /// This node's own changes that the peer is known to have.
+    own_acked: u64,
+    known: Option<u32>,
+    pending: Option<Pending>,
+    resume: Resume,
+    /// The digest of this node that met the same vector with another state at the peer, and how often in a row.
+    diverged: (u64, u8),
+}
+
+/// Where the next message that may be cut begins: at a rotating place, or the last rows would starve.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Resume {
+    /// The row.
+    pub row: u32,
+    /// Its dots up to this one were part of a repair already.
+    pub repaired_to: u64,
+}
+
+/// A peer of which nothing is known.
+const STRANGER: Peer = Peer {
+    incarnation: None,
+    heard_at: None,
+    sent_at: None,
+    sent_sum: 0,
+    unheard: 0,
+    own_acked: 0,
+    known: None,
+    pending: None,
+    resume: Resume { row: 0, repaired_to: 0 },
+    diverged: (0, 0),
+};
+
+/// The version vector of a peer, as far as it is known.
+struct Known<S: Storage> {
+    peer: NodeIndex,
+    used: u64,
+    frontiers: S::PerRow<u64>,
+}
+
+/// All peers.
+pub struct Peers<S: Storage> {
+    peers: S::PerNode<Peer>,
+    known: S::PerKnown<Known<S>>,
+    queue: S::PerNode<u32>,
+    head: usize,
+    rows: usize,
+    clock: u64,
+}
+
+/// Messages to a peer that is not heard before it counts as silent.
+const SILENT_AFTER: u8 = 4;
+/// Sightings of the same vector with another state that call for repair.
+const REPAIR_AFTER: u8 = 2;
+/// A peer that was sent this very state is not sent it again sooner.
+const REPEAT_MS: u64 = 500;
+
+impl<S: Storage> Peers<S> {
+    /// A cluster of `nodes`, of which nothing is known.
+    #[must_use]
+    pub fn new(nodes: usize, limits: &Limits) -> Self {
+        let known = S::PerKnown::with_limit(limits.known_peers.min(nodes));
+        let peers = S::PerNode::filled(nodes, STRANGER);
+        Self { peers, known, queue: S::PerNode::with_limit(nodes), head: 0, rows: limits.rows, clock: 0 }
+    }
+
+    /// A peer.
+    #[must_use]
+    pub fn get(&self, peer: NodeIndex) -> &Peer {
+        &self.peers[peer.at()]
+    }
+
+    /// Where the next message to a peer begins.
+    #[must_use]
+    pub fn resume(&self, peer: NodeIndex) -> Resume {
+        self.peers[peer.at()].resume
+    }
+
+    /// Notes where the next message to a peer begins.
+    pub fn set_resume(&mut self, peer: NodeIndex, resume: Resume) {
+        self.peers[peer.at()].resume = resume;
+    }
+
+    /// Notes whether a peer showed the same version vector as this node's `sum`, but another state. Once may be a message
+    /// that crossed another; twice with nothing changed here calls for repair. True when it begins to.
+    pub fn note_divergence(&mut self, peer: NodeIndex, diverged: bool, sum: u64) -> bool {
+        let record = &mut self.peers[peer.at()].diverged;
+        *record = match *record {
+            _ if !diverged => (0, 0),
+            (before, times) if before == sum => (sum, times.saturating_add(1)),
+            _ => (sum, 1),
+        };
+        record.1 == REPAIR_AFTER
+    }
+
+    /// Whether a peer is to be sent everything.
+    #[must_use]
+    pub fn is_diverged(&self, peer: NodeIndex) -> bool {
+        self.peers[peer.at()].diverged.1 >= REPAIR_AFTER
+    }
+
+    /// Whether a peer was heard in its present life.
+    #[must_use]
+    pub fn was_heard(&self, peer: NodeIndex) -> bool {
+        self.peers[peer.at()].heard_at.is_some()
+    }
+
+    /// Notes a message of a peer's life.
+    pub fn meet(&mut self, peer: NodeIndex, incarnation: u64, now: Instant) -> Life {
+        let record = &mut self.peers[peer.at()];
+        let life = match record.incarnation {
+            Some(known) if incarnation < known => return Life::Old,
+            Some(known) if incarnation == known => Life::Present,
+            Some(_) | None => Life::New,
+        };
+        if life == Life::New {
+            let Peer { pending, known, .. } = *record;
+            *record = Peer { incarnation: Some(incarnation), pending, known, ..STRANGER };
+            if let Some(slot) = known {
+                self.known[slot as usize].frontiers.clear();
+            }
+        }
+        self.hear(peer, now);
+        life
+    }
+
+    /// Notes that a peer was heard. When it had been silent, the others that are get another chance at once: whatever
+    /// kept it away may be over for them too.
+    pub fn hear(&mut self, peer: NodeIndex, now: Instant) {
+        let record = &mut self.peers[peer.at()];
+        let was_silent = record.unheard >= SILENT_AFTER;
+        record.heard_at = Some(now);
+        record.unheard = 0;
+        if was_silent {
+            for other in self.peers.iter_mut().filter(|other| other.unheard > SILENT_AFTER) {
+                other.unheard = SILENT_AFTER - 1;
+            }
+        }
+    }
+
+    /// Notes that a message was sent.
+    pub fn sent(&mut self, peer: NodeIndex, sum: u64, now: Instant) {
+        let record = &mut self.peers[peer.at()];
+        record.sent_at = Some(now);
+        record.sent_sum = sum;
+        record.unheard = record.unheard.saturating_add(1);
+    }
+
+    /// Learns that a peer holds all dots of a row up to `frontier`.
+    pub fn learn(&mut self, peer: NodeIndex, row: RowId, frontier: u64) {
+        let slot = self.slot_of(peer);
+        let rows = self.rows;
+        let frontiers = &mut self.known[slot].frontiers;
+        while frontiers.len() <= row.at() && frontiers.len() < rows {
+            let _ = frontiers.push(0);
+        }
+        if let Some(known) = frontiers.get_mut(row.at()) {
+            *known = (*known).max(frontier);
+        }
+    }
+
+    /// Learns that a peer holds this node's own changes up to `seq`.
+    pub fn learn_own(&mut self, peer: NodeIndex, seq: u64) {
+        let record = &mut self.peers[peer.at()];
+        record.own_acked = record.own_acked.max(seq);
+    }
+
+    /// This node's own changes that the peer is known to hold.
+    #[must_use]
+    pub fn own_acked(&self, peer: NodeIndex) -> u64 {
+        self.peers[peer.at()].own_acked
+    }
+
+    /// The vector of a peer: per row what it is known to hold. Rows beyond the slice count as 0. `None` when nothing is
+    /// remembered in detail.
+    #[must_use]
+    pub fn vector(&self, peer: NodeIndex) -> Option<&[u64]> {
+        let slot = self.peers[peer.at()].known?;
+        Some(&self.known[slot as usize].frontiers)
+    }
+
+    /// Gives the peer a vector to be learned, that of the peer heard longest ago if all are in use.
+    pub fn remember(&mut self, peer: NodeIndex) {
+        self.slot_of(peer);
+    }
+
+    fn slot_of(&mut self, peer: NodeIndex) -> usize {
+        self.clock += 1;
+        let used = self.clock;
+        if let Some(slot) = self.peers[peer.at()].known {
+            self.known[slot as usize].used = used;
+            return slot as usize;
+        }
+        let fresh = Known { peer, used, frontiers: S::PerRow::with_limit(self.rows) };
+        let slot = if self.known.push(fresh).is_ok() {
+            self.known.len() - 1
+        } else {
+            // There is at least one.
+            let oldest = (0..self.known.len()).min_by_key(|slot| self.known[*slot].used).unwrap_or(0);
+            let known = &mut self.known[oldest];
+            self.peers[known.peer.at()].known = None;
+            (known.peer, known.used) = (peer, used);
+            known.frontiers.clear();
+            oldest
+        };
+        self.peers[peer.at()].known = Some(slot as u32);
+        slot
+    }
+
+    /// Whether a peer was heard within the last `ms`, or has not been given the time to answer yet.
+    #[must_use]
+    pub fn is_fresh(&self, peer: NodeIndex, now: Instant, ms: u64) -> bool {
+        let Peer { heard_at, unheard, .. } = self.peers[peer.at()];
+        heard_at.map_or(unheard < SILENT_AFTER, |heard_at| now.ms_since(heard_at) <= ms)
+    }
+
+    /// Whether any peer was heard in this life.
+    #[must_use]
+    pub fn any_heard(&self) -> bool {
+        self.peers.iter().any(|peer| peer.heard_at.is_some())
+    }
+
+    /// How many messages went to the peer since it was heard.
+    #[must_use]
+    pub fn unheard(&self, peer: NodeIndex) -> u8 {
+        self.peers[peer.at()].unheard
+    }
+
+    /// When news may go to a peer: at once, unless it has been silent. Then the time between messages doubles, from
+    /// half a second up to `longest_ms`.
+    #[must_use]
+    pub fn next_push(&self, peer: NodeIndex, longest_ms: u64) -> Instant {
+        let Peer { sent_at, unheard, .. } = self.peers[peer.at()];
+        match sent_at {
+            Some(sent_at) if unheard >= SILENT_AFTER => sent_at.plus_ms(backoff_ms(unheard, longest_ms)),
+            Some(_) | None => Instant::ZERO,
+        }
+    }
+
+    /// When the digest `sum` may go to a peer: as [`Peers::next_push`], and not twice within half a second unless the
+    /// peer was heard in between.
+    #[must_use]
+    pub fn next_digest(&self, peer: NodeIndex, sum: u64, longest_ms: u64) -> Instant {
+        let Peer { sent_at, sent_sum, unheard, .. } = self.peers[peer.at()];
+        let repeated = sent_at.filter(|_| unheard > 0 && sent_sum == sum).map_or(Instant::ZERO, |at| at.plus_ms(REPEAT_MS));
+        repeated.max(self.next_push(peer, longest_ms))
+    }
+
+    /// Adds a reason to write to a peer.
+    pub fn want_to_send(&mut self, peer: NodeIndex, why: Pending) {
+        let record = &mut self.peers[peer.at()];
+        match &mut record.pending {
+            Some(pending) => {
+                pending.lane = pending.lane.or(why.lane);
+                pending.rumors |= why.rumors;
+                pending.delta |= why.delta;
+                pending.want = pending.want.max(why.want);
+                pending.burst = pending.burst.max(why.burst);
+            }
+            pending @ None => {
+                *pending = Some(why);
+                // A peer is in the queue once at most, and the queue has a place for each.
+                if self.queue.push(peer.0).is_err() {
+                    record.pending = None;
+                }
+            }
+        }
+    }
+
+    /// The next peer to write to, which stays first in the queue until [`Peers::done`].
+    #[must_use]
+    pub fn first(&self) -> Option<(NodeIndex, Pending)> {
+        let peer = NodeIndex(*self.queue.get(self.head)?);
+        Some((peer, self.peers[peer.at()].pending.unwrap_or_default()))
+    }
+
+    /// Takes the first peer out of the queue. True when it was the last.
+    pub fn done(&mut self) -> bool {
+        if let Some(peer) = self.queue.get(self.head) {
+            self.peers[*peer as usize].pending = None;
+            self.head += 1;
+        }
+        let empty = self.head >= self.queue.len();
+        if empty {
+            self.queue.clear();
+            self.head = 0;
+        }
+        empty
+    }
+}
+
+fn backoff_ms(unheard: u8, longest_ms: u64) -> u64 {
+    let doublings = u32::from(unheard - SILENT_AFTER).min(16);
+    (REPEAT_MS << doublings).min(longest_ms)
+}

@@ -1,0 +1,548 @@
+//! The node: the order of operations, nothing else.
+
+mod entries;
+mod receive;
+mod send;
+
+use rand_core::SeedableRng;
+use rand_xorshift::XorShiftRng;
+
+use crate::causality::{Arg, Dot, Entry, Sum};
+use crate::config::{Config, ConfigError};
+use crate::gossip::Rumor;
+use crate::id::{Id, NotACluster, Value, json_len, mix2};
+use crate::output::{Event, Events, Sink, SinkFull, Transmit, Wakeup};
+use crate::replicated::{Lane, LwwMap, Refused, Replica, Store};
+use crate::service::{self, Answer, Context, Problem, Reply, Service, Spread};
+use crate::stats::Stats;
+use crate::storage::{Limits, Storage};
+use crate::time::{Instant, Now};
+use crate::wire::{BadField, Key, Kind, Malformed, Message, Out, Predictor, Str, Why};
+
+/// Why a line got no reply. Nothing changed but a counter in [`Stats`], and the next line is read normally.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rejected {
+    /// Hostile, or a bug elsewhere: the line is no message.
+    Malformed(Malformed),
+    /// A bug elsewhere: no usable `src` or `msg_id`, so there is nobody to answer.
+    Unanswerable,
+    /// A bug elsewhere: the message is for another node.
+    Misdelivered,
+    /// Hostile or misconfigured: a node-to-node message from outside of the cluster.
+    Stranger,
+    /// A bug of the driver: the reply to the line before was not polled. The line was not read.
+    ReplyPending,
+}
+
+/// A local change, for users without JSON clients.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change<'a> {
+    /// Adds a value to the set.
+    Broadcast(Value<'a>),
+    /// Adds to the counter.
+    Add(i64),
+    /// Writes a value under a key, stamped now.
+    Write {
+        /// The key.
+        key: Value<'a>,
+        /// The value.
+        value: Value<'a>,
+    },
+}
+
+/// A gossip node.
+///
+/// # Contract
+///
+/// Inputs are [`Node::handle_line`], [`Node::handle_timeout`] and [`Node::update`]. After each input the driver calls
+/// [`Node::poll_transmit`] until it returns `None`, and then [`Node::poll_timeout`] to learn when to call
+/// [`Node::handle_timeout`] at the latest. Time, randomness (by seed) and bytes are arguments: the same inputs give the
+/// same outputs, bit for bit. Messages may be lost, repeated and reordered by whatever carries them. Nothing goes to a
+/// peer before the first message that follows `init`.
+///
+/// No input can make it panic, allocate, or grow beyond its [`Limits`].
+pub struct Node<S: Storage> {
+    config: Config,
+    limits: Limits,
+    replica: Replica<S>,
+    /// Gossip, once the cluster is known.
+    rumor: Option<Rumor<S>>,
+    service: Service<S>,
+    predictor: Predictor,
+    reply: Option<Reply>,
+    sending: send::Sending,
+    events: Events,
+    stats: Stats,
+    /// `{"src": "…", "dest": "`, once the cluster is known.
+    head: heapless::Vec<u8, { 2 * crate::storage::ID_BYTES_MAX }>,
+    next_msg_id: u64,
+    started: bool,
+    settled: bool,
+}
+
+impl<S: Storage> Node<S> {
+    /// A node with the capacities its storage comes with.
+    ///
+    /// # Errors
+    /// A choice outside of its bounds.
+    pub fn new(config: Config) -> Result<Self, ConfigError> {
+        Self::with_limits(config, S::LIMITS)
+    }
+
+    /// A node with capacities of choice. Only the storage on the heap takes other capacities than its own.
+    ///
+    /// # Errors
+    /// A choice outside of its bounds, or capacities that the storage cannot have.
+    pub fn with_limits(config: Config, limits: Limits) -> Result<Self, ConfigError> {
+        if !S::ADJUSTABLE && limits != S::LIMITS {
+            return Err(ConfigError::Capacity { name: "capacities of fixed storage", min: 0, max: 0 });
+        }
+        config.check(&limits)?;
+        Ok(Self {
+            replica: Replica::new(&limits, config.max_clock_ahead_ms.saturating_mul(1_000)),
+            rumor: None,
+            service: Service::new(&limits),
+            predictor: Predictor::default(),
+            reply: None,
+            sending: send::Sending::default(),
+            events: Events::default(),
+            stats: Stats::default(),
+            head: heapless::Vec::new(),
+            next_msg_id: 0,
+            started: false,
+            settled: false,
+            config,
+            limits,
+        })
+    }
+
+    /// Joins the cluster of `ids` as `me`, as a line with `init` does.
+    ///
+    /// # Errors
+    /// What is wrong with the list; nothing changed.
+    pub fn join<'a>(&mut self, me: &str, ids: impl Iterator<Item = &'a str>, now: Now) -> Result<(), NotACluster> {
+        if self.rumor.is_some() {
+            return Err(NotACluster::Twice);
+        }
+        self.replica.causality.members.set(me, ids)?;
+        self.begin();
+        self.start(now);
+        Ok(())
+    }
+
+    /// Handles one line, without its newline. O(length of the line), and O(values) for replies that list them all.
+    ///
+    /// To be called only when [`Node::poll_transmit`] has returned `None`: a reply is polled before the next line.
+    ///
+    /// # Errors
+    /// Why the line was not answered and changed nothing.
+    #[inline]
+    pub fn handle_line(&mut self, now: Now, line: &[u8]) -> Result<(), Rejected> {
+        if self.reply.is_some() {
+            return Err(Rejected::ReplyPending);
+        }
+        self.stats.lines += 1;
+        self.replica.causality.clock.set_wall(now.wall_us);
+        let mut message = Message::new();
+        if let Err(malformed) = self.predictor.decode(line, &mut message) {
+            self.stats.malformed_lines += 1;
+            return Err(Rejected::Malformed(malformed));
+        }
+        let done = self.dispatch(now, &message);
+        self.run_due(now);
+        done
+    }
+
+    /// Handles the timers that are due. O(peers). Late is allowed: what was due happens now, once. Early does nothing.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.replica.causality.clock.set_wall(now.wall_us);
+        self.run_due(now);
+    }
+
+    /// Makes a local change, as a client's request does.
+    ///
+    /// # Errors
+    /// Why it cannot be made; nothing changed.
+    pub fn update(&mut self, now: Now, change: Change<'_>) -> Result<Option<Dot>, Refused> {
+        self.replica.causality.clock.set_wall(now.wall_us);
+        let own = self.replica.own_row().ok_or(Refused::Unreadable)?;
+        let entry = match change {
+            Change::Broadcast(value) => Entry::bare(value.into()),
+            Change::Add(delta) => {
+                let (sign, number) = self.replica.store.counter.after(own, delta).ok_or(Refused::Unreadable)?;
+                Entry::new(sign.tag(), &[Arg::unsigned(number)]).ok_or(Refused::Unreadable)?
+            }
+            Change::Write { key, value } => {
+                let stamp_us = self.replica.causality.clock.tick().ok_or(Refused::ClockAhead)?;
+                LwwMap::<S>::write(key, value, stamp_us)
+            }
+        };
+        let done = self.replica.update(&entry)?;
+        if let Some(dot) = done {
+            let lane = Replica::<S>::lane(&entry).unwrap_or(Lane::Push);
+            self.local_news(lane, dot, now.at);
+        }
+        self.run_due(now);
+        Ok(done)
+    }
+
+    /// The end of input: everything that waits for its push is queued for one, and no timer runs any more. Poll
+    /// [`Node::poll_transmit`] afterwards.
+    pub fn finish(&mut self, now: Now) {
+        let sum = self.replica.sum().short();
+        if let Some(rumor) = &mut self.rumor {
+            rumor.finish(sum, now.at);
+        }
+    }
+
+    /// Writes the next message that waits, newline included, as the state is now. `None` when there is none. O(length of
+    /// the message), which for gossip is bounded by [`Config::max_message_bytes`].
+    ///
+    /// # Errors
+    /// The sink did not take all of it. The message is lost, as if the network had lost it; what the sink holds of it
+    /// is to be discarded.
+    #[inline]
+    pub fn poll_transmit<W: Sink>(&mut self, now: Now, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
+        let sent = match self.reply.take() {
+            Some(reply) => {
+                let source = service_source(&self.replica, &self.service, &self.stats, &self.head, &self.config);
+                let mut out = Out::new(sink);
+                reply.write(&mut out, &source, self.next_msg_id);
+                self.next_msg_id += 1;
+                out.finish().map(|_| Some(Transmit::Reply))
+            }
+            None => self.poll_gossip(now, sink),
+        };
+        self.stats.sink_full += u64::from(sent.is_err());
+        sent
+    }
+
+    /// When [`Node::handle_timeout`] is to be called at the latest; `None` when nothing is due ever, unless a line
+    /// arrives.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Wakeup> {
+        self.rumor.as_ref()?.next_timeout()
+    }
+
+    /// The next event, if [`Config::events`] is on.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop()
+    }
+
+    /// The state.
+    #[must_use]
+    pub fn store(&self) -> &Store<S> {
+        &self.replica.store
+    }
+
+    /// State, members and version vector.
+    #[must_use]
+    pub fn replica(&self) -> &Replica<S> {
+        &self.replica
+    }
+
+    /// Gossip, once the cluster is known.
+    #[must_use]
+    pub fn gossip(&self) -> Option<&Rumor<S>> {
+        self.rumor.as_ref()
+    }
+
+    /// The digest in short: equal on two nodes that hold the same.
+    #[must_use]
+    pub fn digest(&self) -> Sum {
+        self.replica.sum()
+    }
+
+    /// Whether every member is known to hold exactly this node's state. Until the next change the node is silent.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// What the node has counted.
+    #[must_use]
+    pub fn stats(&self) -> Stats {
+        let rounds = self.rumor.as_ref().map_or((0, 0), |rumor| (rumor.rounds(), rumor.forgotten()));
+        Stats { gossip_rounds: rounds.0, rumors_forgotten: rounds.1, ..self.stats }
+    }
+
+    /// The choices in force, those made by `configure` included.
+    #[must_use]
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// The capacities.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    #[inline]
+    fn dispatch(&mut self, now: Now, message: &Message<'_>) -> Result<(), Rejected> {
+        if message.is_reply {
+            self.stats.replies_received += 1;
+            return Ok(());
+        }
+        let mut to = Id::new();
+        let src = message.src.filter(|src| self.is_usable_id(src));
+        let unanswerable = src.is_none_or(|src| !copy(src, &mut to));
+        if self.rumor.is_none() {
+            return self.before_init(now, message, to, unanswerable);
+        }
+        if message.dest.is_none_or(|dest| !self.is_me(dest)) {
+            self.stats.misdelivered += 1;
+            return Err(Rejected::Misdelivered);
+        }
+        self.start(now);
+        if let Some(kind @ (Kind::Gossip | Kind::Replicate)) = message.kind {
+            return self.receive(now, kind, &to, message);
+        }
+        let Some(in_reply_to) = message.msg_id.filter(|_| !unanswerable) else { return self.unanswerable() };
+        let answer = self.request(now, message).unwrap_or_else(Answer::Error);
+        self.answer(to, in_reply_to, answer, message);
+        Ok(())
+    }
+
+    /// A request that can be answered.
+    #[inline]
+    fn request(&mut self, now: Now, message: &Message<'_>) -> Result<Answer, Problem> {
+        check_twice(message)?;
+        let kind = known_kind(message)?;
+        if kind == Kind::Init {
+            let same = service::is_same_cluster(message, &self.replica.causality.members)?;
+            return if same { Ok(Answer::Init) } else { Err(Problem::OtherCluster) };
+        }
+        let Self { replica, rumor: Some(rumor), service, stats, config, limits, .. } = self else {
+            return Err(Problem::NotInitialised);
+        };
+        let before = replica.own_seq();
+        let spread = RumorSpread { rumor, now: now.at };
+        let mut cx = Context { replica, spread, stats, config, limits, now };
+        let done = service.handle(kind, message, &mut cx);
+        if self.config.events {
+            self.report_changes(before);
+        }
+        self.judge_convergence(now.at);
+        done
+    }
+
+    fn before_init(&mut self, now: Now, message: &Message<'_>, to: Id, unanswerable: bool) -> Result<(), Rejected> {
+        if message.kind.is_some_and(Kind::is_unanswered) {
+            self.stats.strangers += 1;
+            return Err(Rejected::Stranger);
+        }
+        let dest = message.dest.filter(|dest| self.is_usable_id(dest));
+        let Some((in_reply_to, dest)) = message.msg_id.zip(dest).filter(|_| !unanswerable) else {
+            return self.unanswerable();
+        };
+        let answer = if message.kind == Some(Kind::Init) { self.init(message, now) } else { Err(Problem::NotInitialised) };
+        let mut name = Id::new();
+        copy(dest, &mut name);
+        let answer = answer.unwrap_or_else(Answer::Error);
+        self.stats.errors_sent += u64::from(matches!(answer, Answer::Error(_)));
+        self.reply = Some(Reply { to, in_reply_to, answer, name });
+        Ok(())
+    }
+
+    fn init(&mut self, message: &Message<'_>, _: Now) -> Result<Answer, Problem> {
+        check_twice(message)?;
+        service::init(message, &mut self.replica.causality.members, &self.limits)?;
+        self.begin();
+        Ok(Answer::Init)
+    }
+
+    /// The cluster is known: this life begins.
+    fn begin(&mut self) {
+        let members = &self.replica.causality.members;
+        let (nodes, me) = (members.len(), members.me());
+        self.head.clear();
+        let mut out = Out::new(&mut self.head);
+        out.str("{\"src\": \"");
+        out.escaped(members.id(me));
+        out.str("\", \"dest\": \"");
+        // An id is at most half as long as the room for the head.
+        let _ = out.finish();
+        let salt = crate::id::hash_bytes(members.id(me).as_bytes());
+        // The limits hold one row per node.
+        let _ = self.replica.begin(self.config.incarnation);
+        let rng = XorShiftRng::seed_from_u64(mix2(self.config.seed ^ salt, self.config.incarnation));
+        let mut rumor = Rumor::new(nodes, me, &self.limits, rng, self.replica.sum().short());
+        rumor.configure(self.config.fanout, self.config.gossip_interval_ms, Instant::ZERO);
+        self.settled = nodes == 1;
+        self.rumor = Some(rumor);
+    }
+
+    /// The first message after `init`.
+    #[inline]
+    fn start(&mut self, now: Now) {
+        if !self.started
+            && let Some(rumor) = &mut self.rumor
+        {
+            self.started = true;
+            rumor.start(now.at);
+        }
+    }
+
+    #[inline]
+    fn answer(&mut self, to: Id, in_reply_to: i64, answer: Answer, message: &Message<'_>) {
+        let mut name = Id::new();
+        if let Answer::Error(problem) = answer {
+            self.stats.errors_sent += 1;
+            if problem == Problem::UnknownType
+                && let Some(type_name) = message.type_name
+            {
+                // As much of it as fits.
+                let _ = type_name.chars().try_for_each(|char| name.push(char).map_err(drop));
+            }
+        }
+        self.reply = Some(Reply { to, in_reply_to, answer, name });
+    }
+
+    fn unanswerable(&mut self) -> Result<(), Rejected> {
+        self.stats.unanswerable += 1;
+        Err(Rejected::Unanswerable)
+    }
+
+    fn is_usable_id(&self, id: &Str<'_>) -> bool {
+        let raw = id.raw();
+        // An id as JSON prints it is not longer than as it came, but for control characters, which come escaped.
+        !raw.is_empty() && (raw.len() <= self.limits.id_bytes || self.fits_unescaped(id))
+    }
+
+    fn fits_unescaped(&self, id: &Str<'_>) -> bool {
+        let mut scratch = Id::new();
+        id.unescape(&mut scratch).is_some_and(|id| json_len(id) <= self.limits.id_bytes)
+    }
+
+    #[inline]
+    fn is_me(&self, dest: Str<'_>) -> bool {
+        let members = &self.replica.causality.members;
+        dest.is(members.id(members.me()))
+    }
+
+    fn local_news(&mut self, lane: Lane, dot: Dot, now: Instant) {
+        if let Some(rumor) = &mut self.rumor {
+            rumor.news(lane, dot, None, now);
+        }
+        self.changed(dot);
+    }
+
+    /// Events for the local changes after the `before`-th.
+    fn report_changes(&mut self, before: u64) {
+        let Some(row) = self.replica.own_row() else { return };
+        for seq in before + 1..=self.replica.own_seq() {
+            self.events.push(Event::Applied(Dot { row, seq }));
+        }
+    }
+
+    /// An entry was applied.
+    #[inline]
+    fn changed(&mut self, dot: Dot) {
+        if self.config.events {
+            self.events.push(Event::Applied(dot));
+        }
+    }
+
+    #[inline]
+    fn run_due(&mut self, now: Now) {
+        let Some(rumor) = &mut self.rumor else { return };
+        if rumor.next_timeout().is_none_or(|wakeup| wakeup.at > now.at) {
+            return;
+        }
+        rumor.timeout(self.replica.sum().short(), now.at);
+        self.note_settled();
+    }
+
+    /// Notes whether all members are known to hold this state, and says so once.
+    fn note_settled(&mut self) {
+        let sum = self.replica.sum().short();
+        let Some(rumor) = &mut self.rumor else { return };
+        rumor.refresh(sum);
+        let settled = rumor.settle();
+        if settled && !self.settled && self.config.events {
+            self.events.push(Event::Settled);
+        }
+        self.settled = settled;
+    }
+
+    /// Measures how long this node's changes took until every peer was known to hold them.
+    #[inline]
+    fn judge_convergence(&mut self, now: Instant) {
+        if self.service.bench.is_waiting()
+            && let Some(rumor) = &mut self.rumor
+        {
+            let own = self.replica.own_seq();
+            rumor.refresh(self.replica.sum().short());
+            self.service.bench.everybody_has(rumor.everybody_has(own), now);
+        }
+    }
+}
+
+fn service_source<'s, S: Storage>(
+    replica: &'s Replica<S>,
+    service: &'s Service<S>,
+    stats: &'s Stats,
+    head: &'s [u8],
+    config: &Config,
+) -> service::Source<'s, S> {
+    service::Source { replica, service, stats, head, incarnation: config.incarnation }
+}
+
+fn copy(id: Str<'_>, to: &mut Id) -> bool {
+    if !id.raw().contains('\\') {
+        return to.push_str(id.raw()).is_ok();
+    }
+    id.chars().all(|char| to.push(char).is_ok())
+}
+
+fn check_twice(message: &Message<'_>) -> Result<(), Problem> {
+    if let Some(part) = message.envelope_twice() {
+        return Err(Problem::EnvelopeTwice(part));
+    }
+    match message.known_field_twice() {
+        Some(key) => Err(BadField { key, why: Why::Twice }.into()),
+        None => Ok(()),
+    }
+}
+
+fn known_kind(message: &Message<'_>) -> Result<Kind, Problem> {
+    match (message.kind, message.type_name) {
+        (Some(kind), _) => Ok(kind),
+        (None, Some(_)) => Err(Problem::UnknownType),
+        (None, None) => {
+            let why = if message.get(Key::Type).is_some() { Why::Not("a string") } else { Why::Missing };
+            Err(BadField { key: Key::Type, why }.into())
+        }
+    }
+}
+
+/// Gossip as requests see it.
+struct RumorSpread<'r, S: Storage> {
+    rumor: &'r mut Rumor<S>,
+    now: Instant,
+}
+
+impl<S: Storage> Spread<S> for RumorSpread<'_, S> {
+    #[inline]
+    fn news(&mut self, lane: Lane, dot: Dot) {
+        self.rumor.news(lane, dot, None, self.now);
+    }
+
+    fn configure(&mut self, config: &Config) {
+        self.rumor.configure(config.fanout, config.gossip_interval_ms, self.now);
+    }
+
+    fn round_now(&mut self, replica: &Replica<S>) -> (u64, u64) {
+        self.rumor.round_now(replica.sum().short(), &replica.causality.rows, self.now)
+    }
+
+    fn rounds(&self) -> u64 {
+        self.rumor.rounds()
+    }
+
+    fn peers_synced(&mut self, replica: &Replica<S>) -> u64 {
+        self.rumor.refresh(replica.sum().short());
+        self.rumor.agreement.count() as u64 - 1
+    }
+}

@@ -1,0 +1,292 @@
+//! Which entries a peer is sent, in which order, and how they are written until a message is full.
+
+use crate::causality::{Arg, Causality, Entry, RowId, Tag};
+use crate::gossip::{Hot, Pending, Rumor, is_news_to};
+use crate::id::{NodeIndex, Value};
+use crate::output::Sink;
+use crate::replicated::{Replica, Store};
+use crate::storage::Storage;
+use crate::time::Now;
+use crate::wire::{Count, Out, length};
+
+/// A peer that was heard this recently is sent all it lacks with a push, not only what is new.
+const FRESH_MS: u64 = 5_000;
+
+/// A place in what a peer is to be sent: where the message after one that was cut goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) phase: Phase,
+    /// Rumor or row, counted from where the phase began.
+    step: u32,
+    /// Its dots up to this one were sent.
+    pub(super) seq: u64,
+}
+
+/// First the waiting rumors, then row by row what the peer lacks, then, where vectors are equal and states are not, all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    Rumors,
+    Rows,
+    Repair,
+    Done,
+}
+
+impl Phase {
+    const fn at_start(self) -> Place {
+        Place { phase: self, step: 0, seq: 0 }
+    }
+}
+
+/// What one peer is to be sent.
+pub(super) struct Entries<'e, S: Storage> {
+    replica: &'e Replica<S>,
+    peer: NodeIndex,
+    /// What the peer is known to hold, by row; what is beyond the slice counts as 0.
+    vector: &'e [u64],
+    hot: &'e [Hot],
+    rows: bool,
+    /// Where a repair goes on; `None` when there is nothing to repair.
+    repair_from: Option<u64>,
+    /// The row with which the rows begin.
+    first_row: u32,
+}
+
+/// What is done with a stretch of the dots of a row.
+pub(super) trait Visitor<S: Storage> {
+    /// Takes the entries of `(from, to]`. When not all are taken: the last dot that was.
+    fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64>;
+}
+
+impl<'e, S: Storage> Entries<'e, S> {
+    pub(super) fn new(replica: &'e Replica<S>, rumor: &'e Rumor<S>, peer: NodeIndex, pending: Pending, now: Now) -> Self {
+        let settled = rumor.agreement.contains(peer);
+        let vector = rumor.peers.vector(peer);
+        let fresh = rumor.peers.is_fresh(peer, now.at, FRESH_MS);
+        let resume = rumor.peers.resume(peer);
+        Self {
+            replica,
+            peer,
+            vector: vector.unwrap_or(&[]),
+            hot: if settled || !pending.rumors { &[] } else { rumor.hot() },
+            rows: !settled && (pending.delta || (fresh && (vector.is_some() || !rumor.peers.was_heard(peer)))),
+            repair_from: (!settled && pending.delta && rumor.peers.is_diverged(peer)).then_some(resume.repaired_to),
+            first_row: resume.row,
+        }
+    }
+
+    /// Where the first message begins.
+    pub(super) fn start(&self) -> Place {
+        if self.hot.is_empty() { self.rows_start() } else { Phase::Rumors.at_start() }
+    }
+
+    fn rows_start(&self) -> Place {
+        if self.rows { Phase::Rows.at_start() } else { self.repair_start() }
+    }
+
+    fn repair_start(&self) -> Place {
+        match self.repair_from {
+            Some(seq) => Place { phase: Phase::Repair, step: 0, seq },
+            None => Phase::Done.at_start(),
+        }
+    }
+
+    /// The row at a place.
+    pub(super) fn row(&self, place: Place) -> RowId {
+        let rows = self.replica.causality.rows.len().max(1) as u32;
+        RowId((self.first_row % rows + place.step) % rows)
+    }
+
+    /// Shows the entries from `start` on to the visitor, until it takes no more. Gives the place where it stopped.
+    pub(super) fn walk(&self, start: Place, visitor: &mut impl Visitor<S>) -> Place {
+        let mut place = start;
+        // Each phase leads to a later one.
+        loop {
+            let walked = match place.phase {
+                Phase::Rumors => self.walk_rumors(place, visitor).map(|()| self.rows_start()),
+                Phase::Rows => self.walk_rows(place, visitor).map(|()| self.repair_start()),
+                Phase::Repair => self.walk_repair(place, visitor).map(|()| Phase::Done.at_start()),
+                Phase::Done => return place,
+            };
+            match walked {
+                Ok(next) => place = next,
+                Err(cut) => return cut,
+            }
+        }
+    }
+
+    fn walk_rumors(&self, start: Place, visitor: &mut impl Visitor<S>) -> Result<(), Place> {
+        for (step, hot) in (start.step..).zip(self.hot.get(start.step as usize..).unwrap_or(&[])) {
+            if is_news_to(hot, self.peer, self.vector) {
+                let sent = if step == start.step { start.seq } else { 0 };
+                let from = hot.from.max(sent).max(self.known(hot.row).min(hot.to));
+                let cut = |seq| Place { phase: Phase::Rumors, step, seq };
+                visitor.stretch(self.replica, hot.row, from, hot.to).map_err(cut)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn walk_rows(&self, start: Place, visitor: &mut impl Visitor<S>) -> Result<(), Place> {
+        for step in start.step..self.replica.causality.rows.len() as u32 {
+            let here = Place { phase: Phase::Rows, step, seq: if step == start.step { start.seq } else { 0 } };
+            let id = self.row(here);
+            let row = self.replica.causality.rows.get(id);
+            let known = self.known(id).max(here.seq);
+            // What is told as a rumor is not told again.
+            let told = self.hot.iter().filter(|hot| hot.row == id && hot.from >= known).map(|hot| hot.from).min();
+            let end = told.unwrap_or(u64::MAX);
+            let cut = |seq| Place { seq, ..here };
+            if row.frontier.min(end) > known {
+                visitor.stretch(self.replica, id, known, row.frontier.min(end)).map_err(cut)?;
+            }
+            for seq in row.beyond().filter(|seq| *seq > known && *seq <= end) {
+                visitor.stretch(self.replica, id, seq - 1, seq).map_err(cut)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn walk_repair(&self, start: Place, visitor: &mut impl Visitor<S>) -> Result<(), Place> {
+        for step in start.step..self.replica.causality.rows.len() as u32 {
+            let here = Place { phase: Phase::Repair, step, seq: if step == start.step { start.seq } else { 0 } };
+            let id = self.row(here);
+            let frontier = self.replica.causality.rows.get(id).frontier;
+            if frontier > here.seq {
+                visitor.stretch(self.replica, id, here.seq, frontier).map_err(|seq| Place { seq, ..here })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn known(&self, row: RowId) -> u64 {
+        self.vector.get(row.at()).copied().unwrap_or(0)
+    }
+
+    /// The value, when a message from `start` on holds exactly one entry and that is a value of the set.
+    pub(super) fn only_value(&self, start: Place) -> Option<Value<'e>> {
+        let mut first = First { entries: 0, row: RowId(0), seq: 0 };
+        self.walk(start, &mut first);
+        if first.entries != 1 {
+            return None;
+        }
+        let Replica { store, causality, .. } = self.replica;
+        let (_, entry) = store.next(&mut store.seek(first.row, first.seq - 1), causality)?;
+        if entry.tag == Tag::BARE { entry.args().first()?.as_value() } else { None }
+    }
+}
+
+/// Finds the first entry, and whether there are more.
+struct First {
+    entries: u32,
+    row: RowId,
+    seq: u64,
+}
+
+impl<S: Storage> Visitor<S> for First {
+    fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64> {
+        for (seq, _) in stretch(&replica.store, &replica.causality, row, from, to) {
+            self.entries += 1;
+            if self.entries > 1 {
+                return Err(seq);
+            }
+            (self.row, self.seq) = (row, seq);
+        }
+        Ok(())
+    }
+}
+
+/// The entries of a row with dots in `(from, to]`, ascending.
+fn stretch<'a, S: Storage>(
+    store: &'a Store<S>,
+    causality: &'a Causality<S>,
+    row: RowId,
+    from: u64,
+    to: u64,
+) -> impl Iterator<Item = (u64, Entry<'a>)> {
+    let mut cursor = store.seek(row, from);
+    core::iter::from_fn(move || store.next(&mut cursor, causality)).take_while(move |(seq, _)| *seq <= to)
+}
+
+/// Writes stretches as chunks of a `data` field, until the message is full.
+pub(super) struct DataWriter<'o, 'w, W: Sink> {
+    pub(super) out: &'o mut Out<'w, W>,
+    /// Bytes the message may have when the entries end.
+    pub(super) limit: usize,
+    pub(super) chunks: u32,
+}
+
+impl<S: Storage, W: Sink> Visitor<S> for DataWriter<'_, '_, W> {
+    fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64> {
+        let Replica { store, causality, .. } = replica;
+        let (node, incarnation) = causality.name(row);
+        let mut open = false;
+        let mut covered = from;
+        let mut cut = false;
+        for (seq, entry) in stretch(store, causality, row, from, to).filter(|(seq, _)| *seq > from) {
+            // Two entries under one dot can only come from a hostile peer.
+            let Some(gap) = (seq - 1).checked_sub(covered) else { continue };
+            let head = if open { 0 } else { head_len(node, incarnation, from) };
+            if self.out.written() + head + gap_len(gap) + entry_len(&entry) + 2 > self.limit {
+                cut = true;
+                break;
+            }
+            self.open(&mut open, node, incarnation, from);
+            self.gap(gap);
+            self.out.raw(b", ");
+            self.out.entry(&entry);
+            covered = seq;
+        }
+        if !cut && covered < to {
+            let head = if open { 0 } else { head_len(node, incarnation, from) };
+            cut = self.out.written() + head + gap_len(to - covered) > self.limit;
+            if !cut {
+                self.open(&mut open, node, incarnation, from);
+                self.gap(to - covered);
+            }
+        }
+        if open {
+            self.out.raw(b"]");
+        }
+        if cut { Err(covered) } else { Ok(()) }
+    }
+}
+
+impl<W: Sink> DataWriter<'_, '_, W> {
+    fn open(&mut self, open: &mut bool, node: &str, incarnation: u64, from: u64) {
+        if !core::mem::replace(open, true) {
+            self.out.str(if self.chunks == 0 { ", \"data\": [[" } else { ", [" });
+            self.chunks += 1;
+            self.out.row(node, incarnation);
+            self.out.raw(b", ");
+            self.out.unsigned(from);
+        }
+    }
+
+    fn gap(&mut self, dots: u64) {
+        if dots > 0 {
+            self.out.raw(b", [");
+            self.out.unsigned(dots);
+            self.out.raw(b"]");
+        }
+    }
+}
+
+/// Bytes that open and close a chunk.
+fn head_len(node: &str, incarnation: u64, from: u64) -> usize {
+    16 + length(|out: &mut Out<'_, Count>| {
+        out.row(node, incarnation);
+        out.unsigned(from);
+    })
+}
+
+fn gap_len(dots: u64) -> usize {
+    if dots == 0 { 0 } else { 24 }
+}
+
+/// Bytes of an entry, by the encoder itself, but for the integers that most sets are made of.
+fn entry_len(entry: &Entry<'_>) -> usize {
+    match entry.args() {
+        [Arg::Int(int)] if entry.tag == Tag::BARE => int.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 2,
+        _ => length(|out: &mut Out<'_, Count>| out.entry(entry)),
+    }
+}

@@ -1,0 +1,280 @@
+//! A message from a peer: its entries are merged, then what its header says is learned.
+
+use super::{Node, Rejected};
+use crate::causality::{Arg, Dot, Entry, RowId, RowRefused, Sum};
+use crate::gossip::{Heard, Life, Want};
+use crate::id::{Id, NodeIndex};
+use crate::output::Event;
+use crate::replicated::{Lane, Outcome, Refused, Replica, Sign};
+use crate::storage::Storage;
+use crate::time::Now;
+use crate::wire::{Chunks, Item, Key, Kind, Message, Pairs, Scalar, Scratch, Str, Token};
+
+impl<S: Storage> Node<S> {
+    /// Handles `gossip` or `replicate`. O(length of the line).
+    pub(super) fn receive(&mut self, now: Now, kind: Kind, src: &Id, message: &Message<'_>) -> Result<(), Rejected> {
+        let member = self.replica.causality.members.find(src);
+        let me = self.replica.causality.members.me();
+        let Some(from) = member.filter(|member| *member != me) else {
+            self.stats.strangers += 1;
+            return Err(Rejected::Stranger);
+        };
+        self.stats.gossip_messages_received += 1;
+        let lane = if kind == Kind::Replicate { Lane::Tick } else { Lane::Push };
+        match message.get(Key::Incarnation) {
+            Some(Token::Int(incarnation)) if incarnation >= 0 => {
+                self.receive_own_kind(now, from, lane, incarnation.cast_unsigned(), message);
+            }
+            _ => self.receive_foreign(now, from, kind, message),
+        }
+        self.note_settled();
+        self.judge_convergence(now.at);
+        Ok(())
+    }
+
+    /// A message of this implementation: it has a header.
+    fn receive_own_kind(&mut self, now: Now, from: NodeIndex, lane: Lane, incarnation: u64, message: &Message<'_>) {
+        let Some(rumor) = &mut self.rumor else { return };
+        let life = rumor.peers.meet(from, incarnation, now.at);
+        if life == Life::New {
+            rumor.reborn(from);
+        }
+        if let Some(Token::Array(data)) = message.get(Key::Data) {
+            self.merge_chunks(now, from, data);
+        }
+        if life == Life::Old {
+            self.stats.old_lives += 1;
+            return;
+        }
+        if let Some(rumor) = &mut self.rumor {
+            rumor.peers.remember(from);
+        }
+        let lacking = match message.get(Key::Digest) {
+            Some(Token::Object(digest)) => self.learn_digest(from, Pairs::new(digest)),
+            _ => false,
+        };
+        self.compare(now, from, lane, lacking, message);
+    }
+
+    fn merge_chunks(&mut self, now: Now, from: NodeIndex, data: &str) {
+        let mut chunks = Chunks::new(data);
+        // Bounded by the length of the line.
+        while let Some(chunk) = chunks.chunk() {
+            let mut name: heapless::String<{ crate::storage::ID_BYTES_MAX + 20 }> = heapless::String::new();
+            let row = chunk.row.unescape(&mut name).map_or(Err(RowRefused::Stranger), |name| {
+                self.replica.causality.row_named(name)
+            });
+            if row.is_err() {
+                self.stats.refused_rows += 1;
+            }
+            let mut seq = chunk.from;
+            while let Some(item) = chunks.item() {
+                let before = seq;
+                seq = seq.saturating_add(if let Item::Skip(count) = item { count } else { 1 }).min(SEQ_LAST);
+                let Ok(row) = row else { continue };
+                match item {
+                    Item::Skip(_) => {
+                        let outcome = self.replica.skip(row, before, seq);
+                        self.count(outcome);
+                    }
+                    Item::Entry(raw) => {
+                        let mut scratch = Scratch::default();
+                        match raw.resolve(&mut scratch) {
+                            Some(entry) => self.merge(now, from, Dot { row, seq }, &entry),
+                            None => self.stats.refused_unreadable += 1,
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[inline]
+    fn merge(&mut self, now: Now, from: NodeIndex, dot: Dot, entry: &Entry<'_>) {
+        let outcome = self.replica.merge(dot, entry);
+        self.count(outcome);
+        if outcome == Outcome::News {
+            let lane = Replica::<S>::lane(entry).unwrap_or(Lane::Push);
+            if let Some(rumor) = &mut self.rumor {
+                rumor.news(lane, dot, Some(from), now.at);
+            }
+            self.service.data_from_peer(lane);
+            if self.config.events {
+                self.events.push(Event::Applied(dot));
+            }
+        }
+    }
+
+    #[inline]
+    fn count(&mut self, outcome: Outcome) {
+        let stats = &mut self.stats;
+        *match outcome {
+            Outcome::News => &mut stats.entries_applied,
+            Outcome::Covered | Outcome::Known => &mut stats.entries_known,
+            Outcome::Refused(Refused::Full(_)) => &mut stats.refused_full,
+            Outcome::Refused(Refused::ClockAhead) => &mut stats.refused_clock_ahead,
+            Outcome::Refused(Refused::Unreadable) => &mut stats.refused_unreadable,
+            Outcome::Refused(Refused::Row(_)) => &mut stats.refused_rows,
+            Outcome::TooFarAhead => &mut stats.too_far_ahead,
+            Outcome::Impostor => &mut stats.impostors,
+        } += 1;
+    }
+
+    /// Learns the rows of a peer's digest. Says whether the peer has dots that this node lacks.
+    fn learn_digest(&mut self, from: NodeIndex, digest: Pairs<'_>) -> bool {
+        let mut lacking = false;
+        for (name, frontier) in digest {
+            let Token::Int(frontier) = frontier else { continue };
+            let frontier = u64::try_from(frontier).unwrap_or(0).min(SEQ_LAST);
+            let Some(row) = self.row_of(name) else {
+                self.stats.refused_rows += 1;
+                continue;
+            };
+            let Some(rumor) = &mut self.rumor else { continue };
+            if Some(row) == self.replica.own_row() {
+                let own = self.replica.own_seq();
+                self.stats.impostors += u64::from(frontier > own);
+                rumor.peers.learn_own(from, frontier.min(own));
+                rumor.peers.learn(from, row, frontier.min(own));
+            } else {
+                lacking |= frontier > self.replica.causality.rows.get(row).frontier;
+                rumor.peers.learn(from, row, frontier);
+            }
+        }
+        lacking
+    }
+
+    fn row_of(&mut self, name: Str<'_>) -> Option<RowId> {
+        let mut scratch: heapless::String<{ crate::storage::ID_BYTES_MAX + 20 }> = heapless::String::new();
+        let name = name.unescape(&mut scratch)?;
+        self.replica.causality.row_named(name).ok()
+    }
+
+    /// Compares the digests, joins what both know of the others, and lets gossip decide what follows.
+    fn compare(&mut self, now: Now, from: NodeIndex, lane: Lane, lacking: bool, message: &Message<'_>) {
+        let mine = self.replica.sum();
+        let theirs = message.get(Key::Sum).and_then(sum);
+        let Some(rumor) = &mut self.rumor else { return };
+        rumor.refresh(mine.short());
+        let equal = theirs == Some(mine);
+        let mut peer_settled = false;
+        if equal {
+            rumor.peers.learn_own(from, self.replica.own_seq());
+            if let Some(Token::Text(agree)) = message.get(Key::Agree)
+                && let Some(digits) = agreement(agree, self.replica.causality.members.fingerprint())
+            {
+                peer_settled = rumor.agreement.join(digits);
+            }
+        }
+        let same_vector = theirs.is_some_and(|theirs| theirs.vector == mine.vector) && !equal;
+        self.stats.repairs += u64::from(rumor.peers.note_divergence(from, same_vector, mine.short()));
+        let want = match message.get(Key::Want) {
+            Some(Token::Int(1)) => Want::Reply,
+            Some(Token::Int(2)) => Want::Gap,
+            _ => Want::Nothing,
+        };
+        rumor.heard(Heard { from, lane, equal, peer_settled, lacking, want }, mine.short(), now.at);
+    }
+
+    /// A message of another implementation: a bare value, or vectors by node name. What changes the state is a local
+    /// change, with this node's next dot.
+    fn receive_foreign(&mut self, now: Now, from: NodeIndex, kind: Kind, message: &Message<'_>) {
+        if let Some(rumor) = &mut self.rumor {
+            rumor.peers.hear(from, now.at);
+        }
+        if kind == Kind::Gossip {
+            let Some(value) = message.get(Key::Value).and_then(Scalar::of) else { return };
+            let mut scratch: heapless::String<{ crate::storage::TEXT_BYTES_MAX }> = heapless::String::new();
+            match value.value(&mut scratch) {
+                Some(value) => self.foreign_change(now, from, &Entry::bare(value.into())),
+                None => self.stats.refused_unreadable += 1,
+            }
+            return;
+        }
+        let mut cells = 0;
+        for (key, sign) in [(Key::PCounters, Sign::P), (Key::NCounters, Sign::N)] {
+            if let Some(Token::Object(vector)) = message.get(key) {
+                for (name, number) in Pairs::new(vector) {
+                    cells += u64::from(self.foreign_cell(now, from, sign, name, number));
+                }
+            }
+        }
+        self.service.data_from_peer(Lane::Tick);
+        let sum = self.replica.sum().short();
+        let mine = self.replica.store.counter.cells();
+        if let Some(rumor) = &mut self.rumor {
+            rumor.refresh(sum);
+            // It showed every number that this node has, and none that is larger is left.
+            if cells == mine {
+                rumor.agreement.insert(from);
+            }
+        }
+    }
+
+    /// Joins one number of a foreign vector. Says whether it is this node's number now.
+    fn foreign_cell(&mut self, now: Now, from: NodeIndex, sign: Sign, name: Str<'_>, number: Token<'_>) -> bool {
+        let number = match number {
+            Token::Int(int) => u64::try_from(int).ok(),
+            Token::Big(big) => Some(big),
+            _ => None,
+        };
+        let (Some(number), Some(row)) = (number, self.row_of(name)) else {
+            self.stats.refused_rows += 1;
+            return false;
+        };
+        let own = self.replica.own_row() == Some(row);
+        if own && number > self.replica.store.counter.cell(row, sign) {
+            self.stats.impostors += 1;
+            return false;
+        }
+        let (node, incarnation) = {
+            let row = self.replica.causality.rows.get(row);
+            (row.node, row.incarnation)
+        };
+        let mut id = Id::new();
+        // Ids of members fit.
+        let _ = id.push_str(self.replica.causality.members.id(node));
+        let args = [Arg::Row { node: &id, incarnation }, Arg::unsigned(number)];
+        if let Some(entry) = Entry::new(sign.tag(), &args) {
+            self.foreign_change(now, from, &entry);
+        }
+        number > 0 && self.replica.store.counter.cell(row, sign) == number
+    }
+
+    fn foreign_change(&mut self, now: Now, from: NodeIndex, entry: &Entry<'_>) {
+        match self.replica.update(entry) {
+            Ok(Some(dot)) => {
+                let lane = Replica::<S>::lane(entry).unwrap_or(Lane::Push);
+                self.stats.entries_applied += 1;
+                self.service.data_from_peer(lane);
+                self.changed(dot);
+                if let Some(rumor) = &mut self.rumor {
+                    rumor.news(lane, dot, Some(from), now.at);
+                }
+            }
+            Ok(None) => self.stats.entries_known += 1,
+            Err(refused) => self.count(Outcome::Refused(refused)),
+        }
+    }
+}
+
+/// The last dot a row can have: hostile numbers stop here.
+const SEQ_LAST: u64 = (i64::MAX / 2) as u64;
+
+/// Reads `sum`: 32 hexadecimal digits, the vector's first.
+fn sum(token: Token<'_>) -> Option<Sum> {
+    let Token::Text(text) = token else { return None };
+    let (vector, state) = text.raw().split_at_checked(16)?;
+    let hex = |digits: &str| (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok()).flatten();
+    Some(Sum { vector: hex(vector)?, state: hex(state)? })
+}
+
+/// Reads `agree`: eight hexadecimal digits that name the cluster, a colon, one digit for four members each. `None` when
+/// it speaks of another cluster.
+fn agreement(agree: Str<'_>, cluster: u32) -> Option<impl Iterator<Item = u8>> {
+    let (name, members) = agree.raw().split_once(':')?;
+    if u32::from_str_radix(name, 16) != Ok(cluster) {
+        return None;
+    }
+    Some(members.chars().map(|digit| digit.to_digit(16).unwrap_or(0) as u8))
+}

@@ -1,0 +1,112 @@
+//! Where bytes go, and what else a node tells its driver.
+
+use crate::causality::Dot;
+use crate::id::NodeIndex;
+use crate::time::Instant;
+
+/// The sink took no more bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SinkFull;
+
+/// The caller's writer. A node writes one message at a time, in several pieces.
+pub trait Sink {
+    /// Appends all of `bytes`.
+    ///
+    /// # Errors
+    /// The sink is full. The message is lost then, and what the sink holds of it is to be discarded.
+    fn put(&mut self, bytes: &[u8]) -> Result<(), SinkFull>;
+}
+
+impl<const N: usize> Sink for heapless::Vec<u8, N> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), SinkFull> {
+        self.extend_from_slice(bytes).map_err(|_| SinkFull)
+    }
+}
+
+#[cfg(feature = "alloc")]
+mod on_heap {
+    extern crate alloc;
+
+    impl super::Sink for alloc::vec::Vec<u8> {
+        #[inline]
+        fn put(&mut self, bytes: &[u8]) -> Result<(), super::SinkFull> {
+            self.extend_from_slice(bytes);
+            Ok(())
+        }
+    }
+}
+
+/// A message that [`crate::Node::poll_transmit`] wrote, newline included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transmit {
+    /// To the client, or node, that asked.
+    Reply,
+    /// To a peer, of the node's own accord.
+    Gossip(NodeIndex),
+}
+
+/// The timers of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Timer {
+    /// The next push of what is new.
+    Push,
+    /// The next tick of the counter.
+    Tick,
+    /// The next exchange of digests.
+    AntiEntropy,
+    /// The one digest that a node sends when it has heard no peer since it started.
+    FirstDigest,
+}
+
+impl Timer {
+    /// All timers.
+    pub const ALL: [Self; 4] = [Self::Push, Self::Tick, Self::AntiEntropy, Self::FirstDigest];
+}
+
+/// When to call [`crate::Node::handle_timeout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Wakeup {
+    /// Not before this moment. Late is allowed: what was due happens then, once.
+    pub at: Instant,
+    /// What is due.
+    pub why: Timer,
+}
+
+/// Something the driver may want to know; kept only while [`crate::Config::events`] is on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An entry was applied: a local change, or one from a peer.
+    Applied(Dot),
+    /// Every member is known to hold exactly this state. Until the next change the node is silent.
+    Settled,
+    /// Events were dropped because nobody polled.
+    Lagged {
+        /// How many.
+        missed: u64,
+    },
+}
+
+/// Events that wait to be polled, the newest [`Events::LIMIT`] at most.
+#[derive(Debug, Default)]
+pub(crate) struct Events {
+    queue: heapless::Deque<Event, { Events::LIMIT }>,
+    missed: u64,
+}
+
+impl Events {
+    pub(crate) const LIMIT: usize = 32;
+
+    pub(crate) fn push(&mut self, event: Event) {
+        if self.queue.push_back(event).is_err() {
+            self.missed += 1;
+        }
+    }
+
+    pub(crate) fn pop(&mut self) -> Option<Event> {
+        if let Some(event) = self.queue.pop_front() {
+            return Some(event);
+        }
+        let missed = core::mem::take(&mut self.missed);
+        (missed > 0).then_some(Event::Lagged { missed })
+    }
+}

@@ -1,0 +1,185 @@
+//! The PN-counter: per row one cell of increments (P) and one of decrements (N); the value is ΣP − ΣN.
+//!
+//! The entry of a dot is one *cell* with its absolute number, and the larger number supersedes the smaller one. P and N
+//! of a row are separate entries, so that two numbers for a cell are always comparable: with both in one entry, input
+//! from implementations that keep no dots could make pairs of which neither covers the other.
+
+use super::chain::{self, Ends, Link, Linked};
+use super::{Lane, Merged, Refused, Replicated};
+use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
+use crate::id::{mix, mix2};
+use crate::storage::{Buf, Limits, Storage};
+
+/// Increments or decrements.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Sign {
+    /// Increments.
+    P,
+    /// Decrements.
+    N,
+}
+
+impl Sign {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::P, Self::N];
+
+    /// The tag of its entries.
+    #[must_use]
+    pub const fn tag(self) -> Tag {
+        match self {
+            Self::P => Tag(b'p'),
+            Self::N => Tag(b'n'),
+        }
+    }
+
+    fn of(tag: Tag) -> Option<Self> {
+        Self::ALL.into_iter().find(|sign| sign.tag() == tag)
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Cell {
+    number: u64,
+    link: Link,
+}
+
+impl Linked for Cell {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+/// A counter that can be incremented and decremented everywhere at once (Shapiro et al., "A comprehensive study of
+/// Convergent and Commutative Replicated Data Types", 2011, section 3.1.3).
+pub struct Counter<S: Storage> {
+    /// Two per row: P, then N.
+    cells: S::PerCell<Cell>,
+    ends: S::PerRow<Ends>,
+    totals: [u128; 2],
+    fingerprint: u64,
+}
+
+impl<S: Storage> Counter<S> {
+    /// ΣP − ΣN, exactly.
+    #[must_use]
+    pub fn value(&self) -> i128 {
+        // At most 2^32 rows of 2^64 each: far inside `i128`.
+        self.totals[0] as i128 - self.totals[1] as i128
+    }
+
+    /// The number in a cell; 0 when the row has none.
+    #[must_use]
+    pub fn cell(&self, row: RowId, sign: Sign) -> u64 {
+        self.cells.get(place(row, sign)).map_or(0, |cell| cell.number)
+    }
+
+    /// How many cells have a number.
+    #[must_use]
+    pub fn cells(&self) -> u64 {
+        self.cells.iter().filter(|cell| cell.number > 0).count() as u64
+    }
+
+    /// The number that this row's cell takes when it changes by `delta`, or `None` when the cell, or the value as a
+    /// 64-bit integer, would overflow.
+    #[must_use]
+    pub fn after(&self, row: RowId, delta: i64) -> Option<(Sign, u64)> {
+        let sign = if delta < 0 { Sign::N } else { Sign::P };
+        let (before, after) = (self.value(), self.value() + i128::from(delta));
+        let outside = i64::try_from(after).is_err() && after.unsigned_abs() > before.unsigned_abs();
+        if outside {
+            return None;
+        }
+        Some((sign, self.cell(row, sign).checked_add(delta.unsigned_abs())?))
+    }
+}
+
+fn place(row: RowId, sign: Sign) -> usize {
+    2 * row.at() + sign as usize
+}
+
+impl<S: Storage> Replicated<S> for Counter<S> {
+    const LANE: Lane = Lane::Tick;
+    const VECTORS: &'static [&'static str] = &["p_counters", "n_counters"];
+
+    fn new(limits: &Limits) -> Self {
+        Self {
+            cells: S::PerCell::filled(2 * limits.rows, Cell { number: 0, link: Link::new(RowId(0), 0) }),
+            ends: S::PerRow::filled(limits.rows, Ends::EMPTY),
+            totals: [0; 2],
+            fingerprint: 0,
+        }
+    }
+
+    fn owns(tag: Tag) -> bool {
+        Sign::of(tag).is_some()
+    }
+
+    fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
+        let sign = Sign::of(entry.tag).ok_or(Refused::Unreadable)?;
+        let (row, number) = match entry.args() {
+            [number] => (dot.row, number),
+            [Arg::Text(name), number] => (causality.row_named(name).map_err(Refused::Row)?, number),
+            [Arg::Row { node, incarnation }, number] => {
+                let member = causality.members.find(node).ok_or(Refused::Unreadable)?;
+                let row = causality.rows.find_or_add(member, *incarnation, node).map_err(Refused::Row)?;
+                (row, number)
+            }
+            _ => return Err(Refused::Unreadable),
+        };
+        let number = number.as_unsigned().ok_or(Refused::Unreadable)?;
+        let at = place(row, sign);
+        let before = self.cells[at].number;
+        if number <= before {
+            return Ok(Merged::Superseded);
+        }
+        if before > 0 {
+            let old = self.cells[at].link.row;
+            self.ends[old.at()].remove(&mut self.cells, at as u32);
+        }
+        self.cells[at] = Cell { number, link: Link::new(dot.row, dot.seq) };
+        self.ends[dot.row.at()].insert(&mut self.cells, at as u32);
+        self.totals[sign as usize] += u128::from(number - before);
+        let key = causality.rows.get(row).hash ^ (sign as u64);
+        let term = |number| if number == 0 { 0 } else { mix2(key, number) };
+        self.fingerprint = self.fingerprint.wrapping_sub(term(before)).wrapping_add(term(number));
+        Ok(Merged::Applied)
+    }
+
+    fn seek(&self, row: RowId, after: u64) -> Option<u32> {
+        self.ends[row.at()].seek(&self.cells, row, after)
+    }
+
+    fn next(&self, at: u32) -> Option<u32> {
+        chain::next(&self.cells, at)
+    }
+
+    fn seq(&self, at: u32) -> u64 {
+        self.cells[at as usize].link.seq
+    }
+
+    fn entry<'a>(&'a self, at: u32, causality: &'a Causality<S>) -> Entry<'a> {
+        let Cell { number, link } = self.cells[at as usize];
+        let sign = Sign::ALL[at as usize % 2];
+        let row = RowId(at / 2);
+        let number = Arg::unsigned(number);
+        let (node, incarnation) = causality.name(row);
+        let named = [Arg::Row { node, incarnation }, number];
+        let args = if row == link.row { &named[1..] } else { &named[..] };
+        Entry::new(sign.tag(), args).unwrap_or(Entry::bare(number))
+    }
+
+    fn fingerprint(&self) -> u64 {
+        mix(self.fingerprint.rotate_left(1))
+    }
+
+    fn vector(&self, which: usize, row: RowId) -> Option<u64> {
+        let sign = *Sign::ALL.get(which)?;
+        // A row that has either number shows both, as implementations without dots expect.
+        let either = Sign::ALL.into_iter().any(|sign| self.cell(row, sign) > 0);
+        either.then(|| self.cell(row, sign))
+    }
+}

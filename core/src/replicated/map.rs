@@ -1,0 +1,302 @@
+//! The key-value store: the last writer of a key wins.
+//!
+//! The entry of a dot is key, value and stamp. The larger (stamp, node, incarnation) wins: a total order, so there are
+//! no ties and every replica ends with the same winner. Nodes compare by their ids.
+//!
+//! It also keeps the last reads of each key, because whether a read was stale shows only when an older write arrives.
+
+use super::chain::{self, Ends, Link, Linked};
+use super::{Bound, Lane, Merged, Refused, Replicated};
+use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
+use crate::id::{Value, json_len, mix, mix2};
+use crate::storage::{Buf, Index, Limits, Storage, Text};
+
+/// Reads of one key that are watched for staleness.
+pub const READS_PER_KEY: usize = 2;
+/// Reads of keys that were not there, watched over all keys.
+pub const MISSES: usize = 32;
+
+/// Tag of a write.
+const WRITE: Tag = Tag(b'w');
+
+/// A value or key, held in place.
+#[derive(Clone, Debug)]
+enum Kept<T> {
+    Int(i64),
+    Text(T),
+}
+
+impl<T: Text> Kept<T> {
+    fn new(value: Value<'_>) -> Option<Self> {
+        match value {
+            Value::Int(int) => Some(Self::Int(int)),
+            Value::Text(text) => {
+                let mut kept = T::default();
+                kept.assign(text).then_some(Self::Text(kept))
+            }
+        }
+    }
+
+    fn get(&self) -> Value<'_> {
+        match self {
+            Self::Int(int) => Value::Int(*int),
+            Self::Text(text) => Value::Text(text.as_str()),
+        }
+    }
+}
+
+/// A read that may yet turn out to have been stale.
+#[derive(Clone, Copy, Debug, Default)]
+struct Read {
+    /// When it happened on the hybrid clock; 0 when there is none.
+    at_us: u64,
+    /// Stamp of what it saw, 0 for nothing.
+    saw_us: u64,
+    /// Hash of the key, for reads that saw nothing.
+    key: u64,
+}
+
+impl Read {
+    /// A write of `stamp_us` has arrived: was this read older than it? Counts once.
+    fn turns_out_stale(&mut self, stamp_us: u64) -> bool {
+        let stale = self.saw_us < stamp_us && stamp_us < self.at_us;
+        if stale {
+            self.at_us = 0;
+        }
+        stale
+    }
+}
+
+struct Slot<T> {
+    key: Kept<T>,
+    value: Kept<T>,
+    stamp_us: u64,
+    link: Link,
+    reads: [Read; READS_PER_KEY],
+}
+
+impl<T> Linked for Slot<T> {
+    fn link(&self) -> &Link {
+        &self.link
+    }
+
+    fn link_mut(&mut self) -> &mut Link {
+        &mut self.link
+    }
+}
+
+/// A last-writer-wins map.
+pub struct LwwMap<S: Storage> {
+    slots: S::PerKey<Slot<S::Text>>,
+    index: S::KeyIndex,
+    ends: S::PerRow<Ends>,
+    fingerprint: u64,
+    text_bytes: usize,
+    misses: [Read; MISSES],
+    missed: usize,
+    reads: u64,
+    stale_reads: u64,
+}
+
+impl<S: Storage> LwwMap<S> {
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// How many more keys fit.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        self.slots.room()
+    }
+
+    /// The bound on the number of keys.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.slots.limit()
+    }
+
+    /// Where a key is kept.
+    #[must_use]
+    pub fn find(&self, key: Value<'_>) -> Option<u32> {
+        self.index.find(key.hash(), |at| self.slots[at as usize].key.get() == key)
+    }
+
+    /// Key, value and stamp of a slot from [`LwwMap::find`].
+    #[must_use]
+    pub fn slot(&self, at: u32) -> Option<(Value<'_>, Value<'_>, u64)> {
+        let slot = self.slots.get(at as usize)?;
+        Some((slot.key.get(), slot.value.get(), slot.stamp_us))
+    }
+
+    /// Value and stamp of a key.
+    #[must_use]
+    pub fn get(&self, key: Value<'_>) -> Option<(Value<'_>, u64)> {
+        let (_, value, stamp_us) = self.slot(self.find(key)?)?;
+        Some((value, stamp_us))
+    }
+
+    /// All keys with values and stamps, in the order in which the keys arrived here.
+    pub fn iter(&self) -> impl Iterator<Item = (Value<'_>, Value<'_>, u64)> {
+        self.slots.iter().map(|slot| (slot.key.get(), slot.value.get(), slot.stamp_us))
+    }
+
+    /// An entry that writes `value` under `key`.
+    #[must_use]
+    pub fn write<'a>(key: Value<'a>, value: Value<'a>, stamp_us: u64) -> Entry<'a> {
+        let args = [key.into(), value.into(), Arg::unsigned(stamp_us)];
+        Entry::new(WRITE, &args).unwrap_or(Entry::bare(args[0]))
+    }
+
+    /// Looks a key up for a client at `now_us` on the hybrid clock, and remembers the read.
+    pub fn read(&mut self, key: Value<'_>, now_us: u64) -> Option<u32> {
+        self.reads += 1;
+        let found = self.find(key);
+        match found {
+            Some(at) => {
+                let slot = &mut self.slots[at as usize];
+                slot.reads.rotate_right(1);
+                slot.reads[0] = Read { at_us: now_us, saw_us: slot.stamp_us, key: 0 };
+            }
+            None => {
+                self.misses[self.missed % MISSES] = Read { at_us: now_us, saw_us: 0, key: key.hash() };
+                self.missed += 1;
+            }
+        }
+        found
+    }
+
+    /// Reads here, and how many of them are known to have been older than a write made before them elsewhere. Watched
+    /// are the last [`READS_PER_KEY`] of each key and the last [`MISSES`] of keys that were not there.
+    #[must_use]
+    pub fn reads(&self) -> (u64, u64) {
+        (self.reads, self.stale_reads)
+    }
+
+    fn judge_reads(&mut self, at: Option<u32>, hash: u64, stamp_us: u64) {
+        let kept = at.map_or(&mut [][..], |at| &mut self.slots[at as usize].reads[..]);
+        let misses = self.misses.iter_mut().filter(|read| read.key == hash);
+        let stale = kept.iter_mut().chain(misses).filter_map(|read| read.turns_out_stale(stamp_us).then_some(()));
+        self.stale_reads += stale.count() as u64;
+    }
+
+    fn overwrite(&mut self, at: u32, dot: Dot, value: Kept<S::Text>, stamp_us: u64) {
+        let old = self.slots[at as usize].link.row;
+        self.ends[old.at()].remove(&mut self.slots, at);
+        let slot = &mut self.slots[at as usize];
+        (slot.value, slot.stamp_us, slot.link) = (value, stamp_us, Link::new(dot.row, dot.seq));
+        self.ends[dot.row.at()].insert(&mut self.slots, at);
+    }
+
+    fn insert(&mut self, dot: Dot, key: Kept<S::Text>, value: Kept<S::Text>, stamp_us: u64) -> Result<(), Refused> {
+        let Self { slots, index, .. } = self;
+        let at = slots.len() as u32;
+        let full = Refused::Full(Bound::Keys(slots.limit()));
+        if slots.room() == 0 || !index.insert(key.get().hash(), at, |at| slots[at as usize].key.get().hash()) {
+            return Err(full);
+        }
+        let link = Link::new(dot.row, dot.seq);
+        slots.push(Slot { key, value, stamp_us, link, reads: Default::default() }).map_err(|_| full)?;
+        self.ends[dot.row.at()].insert(slots, at);
+        Ok(())
+    }
+
+    fn keep(&self, value: Value<'_>) -> Result<Kept<S::Text>, Refused> {
+        match value {
+            Value::Text(text) if json_len(text) > self.text_bytes => Err(Refused::Unreadable),
+            Value::Int(_) | Value::Text(_) => Kept::new(value).ok_or(Refused::Unreadable),
+        }
+    }
+
+    fn term(&self, at: u32, causality: &Causality<S>) -> u64 {
+        let slot = &self.slots[at as usize];
+        let content = mix2(slot.key.get().hash(), slot.value.get().hash());
+        mix2(content, mix2(slot.stamp_us, causality.rows.get(slot.link.row).hash))
+    }
+}
+
+impl<S: Storage> Replicated<S> for LwwMap<S> {
+    const LANE: Lane = Lane::Push;
+
+    fn new(limits: &Limits) -> Self {
+        Self {
+            slots: S::PerKey::with_limit(limits.keys),
+            index: S::KeyIndex::with_limit(limits.keys),
+            ends: S::PerRow::filled(limits.rows, Ends::EMPTY),
+            fingerprint: 0,
+            text_bytes: limits.text_bytes,
+            misses: Default::default(),
+            missed: 0,
+            reads: 0,
+            stale_reads: 0,
+        }
+    }
+
+    fn owns(tag: Tag) -> bool {
+        tag == WRITE
+    }
+
+    fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
+        let [key, value, stamp] = entry.args() else { return Err(Refused::Unreadable) };
+        let key = key.as_value().ok_or(Refused::Unreadable)?;
+        let value = self.keep(value.as_value().ok_or(Refused::Unreadable)?)?;
+        let stamp_us = stamp.as_unsigned().ok_or(Refused::Unreadable)?;
+        causality.clock.check(stamp_us).map_err(|_| Refused::ClockAhead)?;
+        let found = self.find(key);
+        match found {
+            Some(at) => {
+                let slot = &self.slots[at as usize];
+                let rank = |stamp_us: u64, row: RowId| {
+                    let row = causality.rows.get(row);
+                    (stamp_us, row.node, row.incarnation)
+                };
+                if rank(stamp_us, dot.row) <= rank(slot.stamp_us, slot.link.row) {
+                    self.judge_reads(found, key.hash(), stamp_us);
+                    let _ = causality.clock.observe(stamp_us);
+                    return Ok(Merged::Superseded);
+                }
+                self.fingerprint = self.fingerprint.wrapping_sub(self.term(at, causality));
+                self.judge_reads(found, key.hash(), stamp_us);
+                self.overwrite(at, dot, value, stamp_us);
+                self.fingerprint = self.fingerprint.wrapping_add(self.term(at, causality));
+            }
+            None => {
+                let kept = self.keep(key)?;
+                self.insert(dot, kept, value, stamp_us)?;
+                self.judge_reads(None, key.hash(), stamp_us);
+                self.fingerprint = self.fingerprint.wrapping_add(self.term(self.slots.len() as u32 - 1, causality));
+            }
+        }
+        // Checked above, so it cannot be refused.
+        let _ = causality.clock.observe(stamp_us);
+        Ok(Merged::Applied)
+    }
+
+    fn seek(&self, row: RowId, after: u64) -> Option<u32> {
+        self.ends[row.at()].seek(&self.slots, row, after)
+    }
+
+    fn next(&self, at: u32) -> Option<u32> {
+        chain::next(&self.slots, at)
+    }
+
+    fn seq(&self, at: u32) -> u64 {
+        self.slots[at as usize].link.seq
+    }
+
+    fn entry<'a>(&'a self, at: u32, _: &'a Causality<S>) -> Entry<'a> {
+        let slot = &self.slots[at as usize];
+        Self::write(slot.key.get(), slot.value.get(), slot.stamp_us)
+    }
+
+    fn fingerprint(&self) -> u64 {
+        mix(self.fingerprint.rotate_left(2))
+    }
+}

@@ -1,0 +1,122 @@
+//! The data types: broadcast set, PN-counter, last-writer-wins map, and their product.
+//!
+//! A data type decides how entries merge and how its traffic is paced ([`Lane`]), and nothing else: it knows no peers,
+//! rounds or timers. A fourth one is a file beside these and a line in [`Store`]. The laws every type must keep are in
+//! `core/tests/laws.rs`.
+
+mod chain;
+mod counter;
+mod map;
+mod replica;
+mod set;
+mod store;
+
+use crate::causality::{Causality, Dot, Entry, RowId, Tag};
+use crate::storage::{Limits, Storage};
+
+pub use counter::{Counter, Sign};
+pub use map::{LwwMap, MISSES, READS_PER_KEY};
+pub use replica::{Outcome, Replica};
+pub use set::BroadcastSet;
+pub use store::{Cursor, Store};
+
+/// How the changes of a data type travel when the strategy is `rumor`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Lane {
+    /// Pushed at once after a quiet interval, gathered under load, as `gossip`. Every 200 ms by default.
+    Push,
+    /// On a tick, never in the moment of the change, as `replicate` with the whole vectors of the data type beside the
+    /// entries. Every 100 ms by default.
+    Tick,
+}
+
+impl Lane {
+    /// All lanes.
+    pub const ALL: [Self; 2] = [Self::Push, Self::Tick];
+
+    /// Index into tables with one entry per lane.
+    #[must_use]
+    pub const fn at(self) -> usize {
+        self as usize
+    }
+
+    /// Time between two rounds unless configured otherwise.
+    #[must_use]
+    pub const fn default_interval_ms(self) -> u32 {
+        match self {
+            Self::Push => 200,
+            Self::Tick => 100,
+        }
+    }
+}
+
+/// What merging an entry did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Merged {
+    /// The state changed and the entry is kept under its dot.
+    Applied,
+    /// The state included it, or something newer, already; nothing changed.
+    Superseded,
+}
+
+/// Which table was full.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// The values of the set. For good: the set only grows.
+    Values(usize),
+    /// The bytes of all strings in the set. For good.
+    SetText(usize),
+    /// The keys of the store.
+    Keys(usize),
+    /// The members of the cluster.
+    Nodes(usize),
+    /// The lives of one node that are told apart.
+    Lives(usize),
+}
+
+/// Why an entry was not merged. Nothing changed, and its dot must not be marked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Weather: a table is full.
+    Full(Bound),
+    /// Weather or a bug elsewhere: the stamp is too far ahead of the local wall clock. It will fit later.
+    ClockAhead,
+    /// Hostile, a bug, or a newer version: no data type reads this entry.
+    Unreadable,
+    /// Weather or misconfiguration: the row it names cannot be had.
+    Row(crate::causality::RowRefused),
+}
+
+/// A state that is the join of entries: merging is commutative, associative and idempotent.
+///
+/// Work per call is O(1) expected unless said otherwise.
+pub trait Replicated<S: Storage>: Sized {
+    /// How its changes travel.
+    const LANE: Lane;
+    /// Names of the vectors that a [`Lane::Tick`] message carries in full, in the order of the message.
+    const VECTORS: &'static [&'static str] = &[];
+
+    /// The empty state, with room as given.
+    fn new(limits: &Limits) -> Self;
+    /// Whether entries with this tag are its own.
+    fn owns(tag: Tag) -> bool;
+    /// Joins an entry into the state, whether its dot is known or not.
+    ///
+    /// # Errors
+    /// Why it cannot be; nothing changed.
+    fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused>;
+    /// Where the entries of `row` above `after` begin.
+    fn seek(&self, row: RowId, after: u64) -> Option<u32>;
+    /// The entry of the same row with the next higher dot.
+    fn next(&self, at: u32) -> Option<u32>;
+    /// The number of an entry within its row.
+    fn seq(&self, at: u32) -> u64;
+    /// The entry in the form in which it travels.
+    fn entry<'a>(&'a self, at: u32, causality: &'a Causality<S>) -> Entry<'a>;
+    /// Hash of the state: equal states have equal fingerprints, whatever order they came about in.
+    fn fingerprint(&self) -> u64;
+    /// The number in one of the [`Replicated::VECTORS`], `None` where it has none.
+    fn vector(&self, _which: usize, _row: RowId) -> Option<u64> {
+        None
+    }
+}

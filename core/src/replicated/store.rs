@@ -1,0 +1,86 @@
+//! The product of all data types: one state, one version vector, one stream of dots.
+
+use super::{BroadcastSet, Counter, Lane, LwwMap, Merged, Refused, Replicated};
+use crate::causality::{Causality, Dot, Entry, RowId, Tag};
+use crate::storage::{Limits, Storage};
+
+/// A place in the entries of one row, over all data types.
+#[derive(Clone, Copy, Debug)]
+pub struct Cursor([Option<u32>; TYPES]);
+
+/// Makes the product of the data types, in the order of their dots. A further data type is a further line below.
+macro_rules! product {
+    ($($(#[$doc:meta])* $name:ident: $type:ident = $at:literal,)+) => {
+        const TYPES: usize = [$($at),+].len();
+
+        /// The state of a node: all data types side by side.
+        pub struct Store<S: Storage> {
+            $($(#[$doc])* pub $name: $type<S>,)+
+        }
+
+        impl<S: Storage> Store<S> {
+            /// The empty state.
+            #[must_use]
+            pub fn new(limits: &Limits) -> Self {
+                Self { $($name: $type::new(limits),)+ }
+            }
+
+            /// How changes of this tag travel; `None` when no data type owns it.
+            #[must_use]
+            pub fn lane(tag: Tag) -> Option<Lane> {
+                $(if $type::<S>::owns(tag) { return Some($type::<S>::LANE); })+
+                None
+            }
+
+            /// Joins an entry into the data type that owns its tag.
+            ///
+            /// # Errors
+            /// As [`Replicated::merge`].
+            pub fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
+                $(if $type::<S>::owns(entry.tag) { return self.$name.merge(causality, dot, entry); })+
+                Err(Refused::Unreadable)
+            }
+
+            /// Where the entries of `row` above `after` begin.
+            #[must_use]
+            pub fn seek(&self, row: RowId, after: u64) -> Cursor {
+                Cursor([$(self.$name.seek(row, after)),+])
+            }
+
+            /// The entry at the cursor, and the cursor moved past it.
+            pub fn next<'a>(&'a self, cursor: &mut Cursor, causality: &'a Causality<S>) -> Option<(u64, Entry<'a>)> {
+                let seqs = [$(cursor.0[$at].map(|at| self.$name.seq(at))),+];
+                let first = seqs.into_iter().flatten().min()?;
+                $(if seqs[$at] == Some(first) && let Some(at) = cursor.0[$at] {
+                    cursor.0[$at] = self.$name.next(at);
+                    return Some((first, self.$name.entry(at, causality)));
+                })+
+                None
+            }
+
+            /// Hash of the state: equal states have equal fingerprints.
+            #[must_use]
+            pub fn fingerprint(&self) -> u64 {
+                0_u64$(.wrapping_add(self.$name.fingerprint()))+
+            }
+
+            /// The vectors that messages of a lane carry in full: name, and number by row.
+            pub fn vectors(&self, lane: Lane, mut visit: impl FnMut(&'static str, &dyn Fn(RowId) -> Option<u64>)) {
+                $(if $type::<S>::LANE == lane {
+                    for (which, name) in $type::<S>::VECTORS.iter().enumerate() {
+                        visit(name, &|row| self.$name.vector(which, row));
+                    }
+                })+
+            }
+        }
+    };
+}
+
+product! {
+    /// The broadcast set.
+    set: BroadcastSet = 0,
+    /// The PN-counter.
+    counter: Counter = 1,
+    /// The last-writer-wins key-value store.
+    map: LwwMap = 2,
+}

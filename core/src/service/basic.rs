@@ -1,0 +1,152 @@
+//! `init`, `topology`, `echo`, `generate`.
+
+use super::{Answer, Answered, Problem, Service};
+use crate::id::{Id, Members, NotACluster};
+use crate::replicated::Bound;
+use crate::storage::{Buf, Limits, Storage};
+use crate::wire::json::Scanner;
+use crate::wire::{BadField, Items, Key, Message, Out, Pairs, Token, Why};
+
+/// Sets the members of the cluster from the first `init`.
+///
+/// # Errors
+/// What is wrong with the request; the members are then unknown as before.
+pub fn init<S: Storage>(message: &Message<'_>, members: &mut Members<S>, limits: &Limits) -> Result<(), Problem> {
+    let done = fill(message, members, limits);
+    if done.is_err() {
+        members.clear();
+    }
+    done
+}
+
+fn fill<S: Storage>(message: &Message<'_>, members: &mut Members<S>, limits: &Limits) -> Result<(), Problem> {
+    members.clear();
+    let bad = |key, why| Problem::Field(BadField { key, why });
+    let unfit = Why::TooLong { max: limits.id_bytes, unit: "bytes, may not be empty and may not end in @ and digits" };
+    let mut scratch = Id::new();
+    for token in message.list(Key::NodeIds)? {
+        let Token::Text(id) = token else { return Err(bad(Key::NodeIds, Why::Not("a list of strings"))) };
+        let id = id.unescape(&mut scratch).ok_or(bad(Key::NodeIds, unfit))?;
+        members.add(id).map_err(|why| match why {
+            NotACluster::TooMany => Problem::Full(Bound::Nodes(limits.nodes)),
+            NotACluster::BadId | NotACluster::Twice | NotACluster::Absent => bad(Key::NodeIds, unfit),
+        })?;
+    }
+    let me = message.text(Key::NodeId)?.unescape(&mut scratch).ok_or(bad(Key::NodeId, unfit))?;
+    members.finish(me).map_err(|why| match why {
+        NotACluster::Twice => bad(Key::NodeIds, Why::Not("a list in which every id stands once")),
+        NotACluster::Absent => bad(Key::NodeId, Why::Not("among node_ids")),
+        NotACluster::TooMany | NotACluster::BadId => bad(Key::NodeId, unfit),
+    })
+}
+
+/// Whether a further `init` says the same as the first.
+///
+/// # Errors
+/// It is no `init` at all.
+pub fn is_same_cluster<S: Storage>(message: &Message<'_>, members: &Members<S>) -> Result<bool, Problem> {
+    let mut scratch = Id::new();
+    let same_me = message.text(Key::NodeId)?.unescape(&mut scratch) == Some(members.id(members.me()));
+    let mut count = 0;
+    for token in message.list(Key::NodeIds)? {
+        let Token::Text(id) = token else {
+            return Err(BadField { key: Key::NodeIds, why: Why::Not("a list of strings") }.into());
+        };
+        let member = id.unescape(&mut scratch).and_then(|id| members.find(id));
+        // In the same order or another: the first list had no id twice, so neither has one of as many members.
+        if member.is_none() {
+            return Ok(false);
+        }
+        count += 1;
+    }
+    Ok(same_me && count == members.len())
+}
+
+impl<S: Storage> Service<S> {
+    pub(super) fn echo(&mut self, message: &Message<'_>) -> Answered {
+        let payload = &mut self.payload;
+        payload.clear();
+        let limit = payload.limit();
+        let token = message.need(Key::Echo)?;
+        let mut sink = PayloadSink(payload);
+        let mut out = Out::new(&mut sink);
+        write_token(&mut out, token);
+        out.finish().map_err(|_| {
+            Problem::Field(BadField { key: Key::Echo, why: Why::TooLong { max: limit, unit: "bytes" } })
+        })?;
+        Ok(Answer::Echo)
+    }
+
+    pub(super) fn generate(&mut self) -> Answered {
+        self.generated += 1;
+        Ok(Answer::Generated(self.generated))
+    }
+
+    pub(super) fn topology(&mut self, message: &Message<'_>) -> Answered {
+        // Advisory: the whole cluster is known from `init`, and gossip chooses its peers at random.
+        let wrong = BadField { key: Key::Topology, why: Why::Not("an object of lists of strings") };
+        for (_, neighbours) in message.object(Key::Topology)? {
+            let Token::Array(neighbours) = neighbours else { return Err(wrong.into()) };
+            if !Items::new(neighbours).all(|neighbour| matches!(neighbour, Token::Text(_))) {
+                return Err(wrong.into());
+            }
+        }
+        self.shape.replace(super::Shape::Messages);
+        Ok(Answer::Topology)
+    }
+}
+
+/// A payload buffer as a sink.
+pub(super) struct PayloadSink<'b, B>(pub(super) &'b mut B);
+
+impl<B: Buf<u8>> crate::output::Sink for PayloadSink<'_, B> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), crate::output::SinkFull> {
+        if self.0.extend_all(bytes) { Ok(()) } else { Err(crate::output::SinkFull) }
+    }
+}
+
+/// Writes a value of the client as it was given, but for the white space, which is that of all replies.
+pub(super) fn write_token<W: crate::output::Sink>(out: &mut Out<'_, W>, token: Token<'_>) {
+    match token {
+        Token::Int(int) => out.int(int),
+        Token::Big(big) => out.unsigned(big),
+        Token::Number(text) => out.str(text),
+        Token::Text(text) => write_raw_string(out, text.raw()),
+        Token::Bool(true) => out.str("true"),
+        Token::Bool(false) => out.str("false"),
+        Token::Null => out.str("null"),
+        Token::Array(text) | Token::Object(text) => write_respaced(out, text),
+    }
+}
+
+fn write_raw_string<W: crate::output::Sink>(out: &mut Out<'_, W>, raw: &str) {
+    out.raw(b"\"");
+    out.str(raw);
+    out.raw(b"\"");
+}
+
+/// Writes JSON that was checked, with white space after each comma and colon and nowhere else.
+fn write_respaced<W: crate::output::Sink>(out: &mut Out<'_, W>, text: &str) {
+    let mut rest = text.as_bytes();
+    while let Some((byte, after)) = rest.split_first() {
+        match byte {
+            b'"' => {
+                let mut scanner = Scanner::new(rest);
+                let Ok(string) = scanner.string() else { return };
+                write_raw_string(out, string.raw());
+                rest = &rest[scanner.position()..];
+                continue;
+            }
+            b',' => out.raw(b", "),
+            b':' => out.raw(b": "),
+            b' ' | b'\t' | b'\n' | b'\r' => {}
+            other => out.raw(&[*other]),
+        }
+        rest = after;
+    }
+}
+
+/// The keys and values of an object inside a list or object that was checked before.
+pub(super) fn pairs(token: Token<'_>) -> Option<Pairs<'_>> {
+    if let Token::Object(object) = token { Some(Pairs::new(object)) } else { None }
+}

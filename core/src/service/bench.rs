@@ -1,0 +1,113 @@
+//! Measurements on the node itself: `bench_report`, `bench_stats`, and how long changes took to reach everybody.
+
+use super::{Answer, Answered, Context, Service, Spread, kv};
+use crate::storage::Storage;
+use crate::time::Instant;
+use crate::wire::Message;
+
+/// Writes whose convergence is kept.
+pub const WRITES_KEPT: usize = 256;
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Watched {
+    /// This node's change; 0 when there is none.
+    seq: u64,
+    at: Instant,
+    took_ms: Option<u64>,
+}
+
+/// How long this node's changes took until every peer was known to hold them.
+#[derive(Clone, Debug)]
+pub struct Bench {
+    writes: [Watched; WRITES_KEPT],
+    written: u64,
+    waiting: u32,
+    counter: Watched,
+}
+
+impl Bench {
+    /// Nothing was changed yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        let none = Watched { seq: 0, at: Instant::ZERO, took_ms: None };
+        Self { writes: [none; WRITES_KEPT], written: 0, waiting: 0, counter: none }
+    }
+
+    /// Whether a change waits to be known by all.
+    #[must_use]
+    #[inline]
+    pub fn is_waiting(&self) -> bool {
+        self.waiting > 0 || (self.counter.seq > 0 && self.counter.took_ms.is_none())
+    }
+
+    /// All peers are known to hold this node's changes up to `seq`.
+    pub fn everybody_has(&mut self, seq: u64, now: Instant) {
+        let all = self.writes.iter_mut().chain([&mut self.counter]);
+        for watched in all.filter(|watched| watched.seq > 0 && watched.seq <= seq && watched.took_ms.is_none()) {
+            watched.took_ms = Some(now.ms_since(watched.at));
+        }
+        self.waiting = self.writes.iter().filter(|write| write.seq > 0 && write.took_ms.is_none()).count() as u32;
+    }
+
+    /// The counter changed here.
+    pub fn counter_changed(&mut self, seq: u64, now: Instant) {
+        self.counter = Watched { seq, at: now, took_ms: None };
+    }
+
+    /// A `bench_write` was made here; its number.
+    fn written(&mut self, seq: u64, now: Instant) -> u64 {
+        let place = &mut self.writes[(self.written % WRITES_KEPT as u64) as usize];
+        self.waiting += u32::from(place.seq == 0 || place.took_ms.is_some());
+        *place = Watched { seq, at: now, took_ms: None };
+        self.written += 1;
+        self.written
+    }
+
+    /// Milliseconds from the last change of the counter here until every peer was known to hold it; the time so far
+    /// while that is not so; 0 when it never changed.
+    #[must_use]
+    pub fn counter_convergence_ms(&self, now: Instant) -> u64 {
+        match self.counter {
+            Watched { seq: 0, .. } => 0,
+            Watched { took_ms: Some(ms), .. } => ms,
+            Watched { at, took_ms: None, .. } => now.ms_since(at),
+        }
+    }
+
+    /// Median and maximum over the last [`WRITES_KEPT`] writes that every peer is known to hold.
+    fn convergence_ms(&self) -> (u64, u64) {
+        let mut took = [0; WRITES_KEPT];
+        let mut count = 0;
+        for ms in self.writes.iter().filter_map(|write| write.took_ms) {
+            took[count] = ms;
+            count += 1;
+        }
+        let took = &mut took[..count];
+        took.sort_unstable();
+        (took.get(count / 2).copied().unwrap_or(0), took.last().copied().unwrap_or(0))
+    }
+}
+
+impl Default for Bench {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S: Storage> Service<S> {
+    pub(super) fn bench_write<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+        kv::write(message, cx)?;
+        cx.stats.bench_writes += 1;
+        Ok(Answer::WriteId(self.bench.written(cx.replica.own_seq(), cx.now.at)))
+    }
+
+    pub(super) fn bench_stats<G: Spread<S>>(&self, cx: &Context<'_, S, G>) -> Answer {
+        let (reads, stale_reads) = cx.replica.store.map.reads();
+        let (median_ms, max_ms) = self.bench.convergence_ms();
+        Answer::BenchStats { reads, stale_reads, median_ms, max_ms }
+    }
+}
+
+pub(super) fn report<S: Storage, G: Spread<S>>(_: &Context<'_, S, G>) -> Answer {
+    Answer::BenchReport
+}

@@ -1,0 +1,89 @@
+//! The broadcast set: `broadcast`, `add` with `element`, `gossip_sync`, `digest_sync`.
+
+use super::{Answer, Answered, Context, Problem, Scratch, Service, Shape, Spread, value};
+use crate::causality::Entry;
+use crate::id::{Value, json_len};
+use crate::replicated::Bound;
+use crate::storage::Storage;
+use crate::wire::{BadField, Items, Key, Message, Scalar, Token, Why};
+
+impl<S: Storage> Service<S> {
+    #[inline]
+    pub(super) fn broadcast<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+        insert(message, Key::Message, cx)?;
+        cx.stats.broadcasts_received += 1;
+        self.shape = Some(Shape::Messages);
+        Ok(Answer::Broadcast)
+    }
+
+    pub(super) fn add_element<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+        insert(message, Key::Element, cx)?;
+        self.shape = Some(Shape::Elements);
+        Ok(Answer::Add)
+    }
+}
+
+#[inline]
+fn insert<S: Storage, G: Spread<S>>(message: &Message<'_>, key: Key, cx: &mut Context<'_, S, G>) -> Result<(), Problem> {
+    let scalar = message.scalar(key)?;
+    let mut scratch = Scratch::new();
+    let value = value(&scalar, key, cx.limits, &mut scratch)?;
+    cx.update(&Entry::bare(value.into()), key)?;
+    Ok(())
+}
+
+pub(super) fn gossip_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+    let merged = merge(message.list(Key::Messages)?, Key::Messages, cx)?;
+    Ok(Answer::Merged(merged))
+}
+
+pub(super) fn digest_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+    let remote = message.text(Key::RemoteDigest)?;
+    let list = match message.get(Key::RemoteMessages) {
+        None | Some(Token::Null) => None,
+        Some(Token::Array(array)) => Some(Items::new(array)),
+        Some(_) => {
+            return Err(BadField { key: Key::RemoteMessages, why: Why::Not("a list or null") }.into());
+        }
+    };
+    let mut digest: heapless::Vec<u8, 16> = heapless::Vec::new();
+    let mut out = crate::wire::Out::new(&mut digest);
+    out.hex(cx.replica.store.set.hash());
+    let _ = out.finish();
+    if core::str::from_utf8(&digest).is_ok_and(|digest| remote.is(digest)) {
+        return Ok(Answer::DigestsMatch);
+    }
+    let transferred = match list {
+        Some(list) => merge(list, Key::RemoteMessages, cx)?,
+        None => 0,
+    };
+    Ok(Answer::DigestsDiffer { transferred })
+}
+
+/// Merges a list of values, all or none of them. A list that holds a new value twice is counted as if both needed room.
+fn merge<S: Storage, G: Spread<S>>(list: Items<'_>, key: Key, cx: &mut Context<'_, S, G>) -> Result<u64, Problem> {
+    let not_values = BadField { key, why: Why::Not("a list of integers and strings") };
+    let mut scratch = Scratch::new();
+    let (mut new, mut new_bytes) = (0, 0);
+    for token in list.clone() {
+        let scalar = Scalar::of(token).ok_or(not_values)?;
+        let value = value(&scalar, key, cx.limits, &mut scratch)?;
+        if !cx.replica.store.set.contains(value) {
+            new += 1;
+            new_bytes += if let Value::Text(text) = value { json_len(text) } else { 0 };
+        }
+    }
+    if new > cx.replica.store.set.room() {
+        return Err(Problem::Full(Bound::Values(cx.limits.values)));
+    }
+    if new_bytes > cx.replica.store.set.text_room() {
+        return Err(Problem::Full(Bound::SetText(cx.limits.set_text_bytes)));
+    }
+    let mut merged = 0;
+    for token in list {
+        let scalar = Scalar::of(token).ok_or(not_values)?;
+        let value = value(&scalar, key, cx.limits, &mut scratch)?;
+        merged += u64::from(cx.update(&Entry::bare(value.into()), key)?);
+    }
+    Ok(merged)
+}

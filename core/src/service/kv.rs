@@ -1,0 +1,279 @@
+//! The key-value store: `write`, `kv_read`, `kv_merge`, `txn`.
+
+use super::basic::{PayloadSink, pairs, write_token};
+use super::{Answer, Answered, Context, Problem, Scratch, Service, Spread, value};
+use crate::causality::HybridClock;
+use crate::replicated::{Bound, LwwMap};
+use crate::storage::{Buf, Storage};
+use crate::wire::{BadField, Items, Key, Message, Out, Scalar, Token, Why};
+
+/// Operations of one transaction.
+pub const TXN_OPS_MAX: usize = 64;
+
+pub(super) fn write<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+    let (key, new) = (message.scalar(Key::Key)?, message.scalar(Key::Value)?);
+    let (mut key_scratch, mut value_scratch) = (Scratch::new(), Scratch::new());
+    let key = value(&key, Key::Key, cx.limits, &mut key_scratch)?;
+    let new = value(&new, Key::Value, cx.limits, &mut value_scratch)?;
+    let map = &cx.replica.store.map;
+    if map.room() == 0 && map.find(key).is_none() {
+        return Err(Problem::Full(Bound::Keys(map.limit())));
+    }
+    let stamp_us = cx.replica.causality.clock.tick().ok_or(Problem::EndOfTime)?;
+    cx.update(&LwwMap::<S>::write(key, new, stamp_us), Key::Value)?;
+    Ok(Answer::Written { stamp_us })
+}
+
+pub(super) fn kv_read<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+    let scalar = message.scalar(Key::Key)?;
+    let mut scratch = Scratch::new();
+    let key = value(&scalar, Key::Key, cx.limits, &mut scratch)?;
+    let now_us = cx.replica.causality.clock.read();
+    cx.replica.store.map.read(key, now_us).map(Answer::KvRead).ok_or(Problem::KeyNotFound)
+}
+
+/// One entry of `kv_merge`.
+struct Offer<'a> {
+    key: Scalar<'a>,
+    value: Scalar<'a>,
+    stamp_us: u64,
+}
+
+/// The entries of a `kv_merge`; the first thing wrong with them ends the iteration.
+fn offers<'a>(message: &Message<'a>) -> Result<impl Iterator<Item = Result<Offer<'a>, BadField>>, BadField> {
+    let entries = message.object(Key::Entries)?;
+    Ok(entries.map(|(key, entry)| offer(entry).map(|(value, stamp_us)| Offer { key: Scalar::Text(key), value, stamp_us })))
+}
+
+fn offer(entry: Token<'_>) -> Result<(Scalar<'_>, u64), BadField> {
+    let bad = |what| BadField { key: Key::Entries, why: Why::Not(what) };
+    let form = bad("an object of {value, ts}, each an integer or string and a time in seconds");
+    let (mut value, mut stamp) = (None, None);
+    for (name, token) in pairs(entry).ok_or(form)? {
+        let twice = if name.is("value") {
+            value.replace(Scalar::of(token).ok_or(form)?).is_some()
+        } else if name.is("ts") {
+            stamp.replace(micros(token).ok_or(form)?).is_some()
+        } else {
+            false
+        };
+        if twice {
+            return Err(bad("an object of {value, ts} in which each stands once"));
+        }
+    }
+    value.zip(stamp).ok_or(form)
+}
+
+pub(super) fn kv_merge<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+    let (mut key_scratch, mut value_scratch) = (Scratch::new(), Scratch::new());
+    let mut new_keys = 0;
+    for offer in offers(message)? {
+        let offer = offer?;
+        let key = value(&offer.key, Key::Entries, cx.limits, &mut key_scratch)?;
+        value(&offer.value, Key::Entries, cx.limits, &mut value_scratch)?;
+        let max_ms = cx.config.max_clock_ahead_ms;
+        let ahead = BadField { key: Key::Entries, why: Why::ClockAhead { max_ms } };
+        cx.replica.causality.clock.check(offer.stamp_us).map_err(|_| ahead)?;
+        new_keys += usize::from(cx.replica.store.map.find(key).is_none());
+    }
+    if new_keys > cx.replica.store.map.room() {
+        return Err(Problem::Full(Bound::Keys(cx.limits.keys)));
+    }
+    let mut updated = 0;
+    for offer in offers(message)? {
+        let offer = offer?;
+        let key = value(&offer.key, Key::Entries, cx.limits, &mut key_scratch)?;
+        let new = value(&offer.value, Key::Entries, cx.limits, &mut value_scratch)?;
+        // Only a strictly later stamp changes anything; among equal ones the first stays.
+        if cx.replica.store.map.get(key).is_none_or(|(_, stamp_us)| offer.stamp_us > stamp_us) {
+            updated += u64::from(cx.update(&LwwMap::<S>::write(key, new, offer.stamp_us), Key::Entries)?);
+        }
+    }
+    Ok(Answer::Updated(updated))
+}
+
+/// A time in seconds as microseconds, rounded to the nearest; `None` when it is negative, too large or no number.
+fn micros(token: Token<'_>) -> Option<u64> {
+    let text = match token {
+        Token::Int(seconds) => {
+            let us = u64::try_from(seconds).ok()?.checked_mul(1_000_000)?;
+            return (us <= HybridClock::STAMP_MAX_US).then_some(us);
+        }
+        Token::Number(text) => text,
+        Token::Big(_) | Token::Text(_) | Token::Bool(_) | Token::Null | Token::Array(_) | Token::Object(_) => return None,
+    };
+    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    // In units of 10^scale microseconds.
+    let mut scale = exponent.parse::<i32>().ok()?.checked_add(6)?.checked_sub(i32::try_from(fraction.len()).ok()?)?;
+    let mut units: u128 = 0;
+    for digit in whole.bytes().chain(fraction.bytes()) {
+        if digit == b'-' {
+            continue;
+        }
+        if units > u128::MAX / 100 {
+            // Further digits are far below a microsecond, or the number is far beyond all times.
+            scale = scale.checked_add(1)?;
+        } else {
+            units = units * 10 + u128::from(digit - b'0');
+        }
+    }
+    if text.starts_with('-') && units > 0 {
+        return None;
+    }
+    for _ in 0..scale.clamp(0, 40) {
+        units = units.checked_mul(10)?;
+    }
+    if scale > 40 && units > 0 {
+        return None;
+    }
+    let mut down = -scale.clamp(-40, 0);
+    while down > 1 {
+        units /= 10;
+        down -= 1;
+    }
+    if down == 1 {
+        units = (units + 5) / 10;
+    }
+    u64::try_from(units).ok().filter(|us| *us <= HybridClock::STAMP_MAX_US)
+}
+
+/// One operation of a transaction.
+#[derive(Clone, Copy)]
+struct Op<'a> {
+    key: Scalar<'a>,
+    /// `None` for a read.
+    write: Option<Scalar<'a>>,
+}
+
+type Ops<'a> = heapless::Vec<Op<'a>, TXN_OPS_MAX>;
+
+impl<S: Storage> Service<S> {
+    /// All operations in order on the local state, all or nothing; then the last write of each key is a change, and all
+    /// of them share one stamp.
+    pub(super) fn txn<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+        let ops = ops(message, cx)?;
+        let changes = || {
+            let last = |at: usize, op: &Op<'_>| !ops[at + 1..].iter().any(|later| later.write.is_some() && later.key == op.key);
+            ops.iter().enumerate().filter(move |(at, op)| op.write.is_some() && last(*at, op)).map(|(_, op)| op)
+        };
+        let mut new_keys = 0;
+        for op in changes() {
+            let mut scratch = Scratch::new();
+            let key = value(&op.key, Key::Txn, cx.limits, &mut scratch)?;
+            new_keys += usize::from(cx.replica.store.map.find(key).is_none());
+        }
+        if new_keys > cx.replica.store.map.room() {
+            return Err(Problem::Full(Bound::Keys(cx.limits.keys)));
+        }
+        self.render(&ops, cx)?;
+        if let Some(stamp_us) = changes().next().and_then(|_| cx.replica.causality.clock.tick()) {
+            for op in changes() {
+                let (mut key_scratch, mut value_scratch) = (Scratch::new(), Scratch::new());
+                let Some(new) = op.write else { continue };
+                let key = value(&op.key, Key::Txn, cx.limits, &mut key_scratch)?;
+                let new = value(&new, Key::Txn, cx.limits, &mut value_scratch)?;
+                cx.update(&LwwMap::<S>::write(key, new, stamp_us), Key::Txn)?;
+            }
+        }
+        Ok(Answer::Txn)
+    }
+
+    /// Writes the operations with their results to the payload: a read gives the last write before it in the same
+    /// transaction, else what is stored.
+    fn render<G: Spread<S>>(&mut self, ops: &Ops<'_>, cx: &Context<'_, S, G>) -> Result<(), Problem> {
+        self.payload.clear();
+        let max = self.payload.limit();
+        let mut sink = PayloadSink(&mut self.payload);
+        let mut out = Out::new(&mut sink);
+        out.raw(b"[");
+        for (at, op) in ops.iter().enumerate() {
+            out.str(if at > 0 { ", [" } else { "[" });
+            out.str(if op.write.is_some() { "\"w\", " } else { "\"r\", " });
+            write_scalar(&mut out, op.key);
+            out.raw(b", ");
+            let earlier = ops[..at].iter().rev().find(|earlier| earlier.write.is_some() && earlier.key == op.key);
+            match op.write.or(earlier.and_then(|earlier| earlier.write)) {
+                Some(written) => write_scalar(&mut out, written),
+                None => {
+                    let mut scratch = Scratch::new();
+                    let key = value(&op.key, Key::Txn, cx.limits, &mut scratch)?;
+                    match cx.replica.store.map.get(key) {
+                        Some((stored, _)) => out.value(stored),
+                        None => out.str("null"),
+                    }
+                }
+            }
+            out.raw(b"]");
+        }
+        out.raw(b"]");
+        let too_long = BadField { key: Key::Txn, why: Why::TooLong { max, unit: "bytes" } };
+        out.finish().map_err(|_| Problem::Field(too_long))?;
+        Ok(())
+    }
+}
+
+fn ops<'a, S: Storage, G: Spread<S>>(message: &Message<'a>, cx: &Context<'_, S, G>) -> Result<Ops<'a>, BadField> {
+    let bad = |why| BadField { key: Key::Txn, why };
+    let form = bad(Why::Not("a list of [\"r\", key, null] and [\"w\", key, value]"));
+    let mut ops = Ops::new();
+    for token in message.list(Key::Txn)? {
+        let Token::Array(array) = token else { return Err(form) };
+        let mut items = Items::new(array);
+        let (Some(Token::Text(function)), Some(key), Some(third), None) =
+            (items.next(), items.next(), items.next(), items.next())
+        else {
+            return Err(form);
+        };
+        let key = Scalar::of(key).ok_or(form)?;
+        let write = match (function.is("r"), function.is("w")) {
+            (true, _) => None,
+            (_, true) => Some(Scalar::of(third).ok_or(form)?),
+            (false, false) => return Err(form),
+        };
+        for scalar in [Some(key), write].into_iter().flatten() {
+            value(&scalar, Key::Txn, cx.limits, &mut Scratch::new())?;
+        }
+        ops.push(Op { key, write }).map_err(|_| bad(Why::TooLong { max: TXN_OPS_MAX, unit: "operations" }))?;
+    }
+    Ok(ops)
+}
+
+fn write_scalar<W: crate::output::Sink>(out: &mut Out<'_, W>, scalar: Scalar<'_>) {
+    write_token(
+        out,
+        match scalar {
+            Scalar::Int(int) => Token::Int(int),
+            Scalar::Text(text) => Token::Text(text),
+        },
+    );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_read_exactly_and_rounded_to_the_microsecond() {
+        for (text, expected) in [
+            ("1.5", Some(1_500_000)),
+            ("1700000000.123456", Some(1_700_000_000_123_456)),
+            ("1700000000.1234565", Some(1_700_000_000_123_457)),
+            ("1.7e9", Some(1_700_000_000_000_000)),
+            ("17E-1", Some(1_700_000)),
+            ("0.0000004", Some(0)),
+            ("0.0000005", Some(1)),
+            ("0e999", Some(0)),
+            ("-0.0", Some(0)),
+            ("-0.1", None),
+            ("1e99", None),
+            ("9223372036854.775807", Some(i64::MAX as u64)),
+            ("9223372036854.775808", None),
+            ("1.00000000000000000000000000000000000000000000000000001", Some(1_000_000)),
+        ] {
+            assert_eq!(micros(Token::Number(text)), expected, "{text}");
+        }
+        assert_eq!(micros(Token::Int(3)), Some(3_000_000));
+        assert_eq!(micros(Token::Int(-3)), None);
+    }
+}

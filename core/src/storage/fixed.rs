@@ -1,0 +1,212 @@
+//! Storage inside the node: heapless containers with const capacities, no allocator.
+
+use core::marker::PhantomData;
+
+use super::{Buf, ID_BYTES_MAX, Index, Limits, Storage, Text};
+
+/// Storage whose capacities are compile-time constants.
+///
+/// `CELLS` must be `2 * ROWS` and `NODE_WORDS`, `DENSE_WORDS` count words of 64 bits; the assertion in
+/// [`Storage::LIMITS`] refuses to compile anything else. `VALUE_SLOTS` and `KEY_SLOTS` are the sizes of the hash
+/// tables: half as much again as the items keeps a search short.
+#[derive(Clone, Copy, Debug)]
+pub struct Fixed<
+    const NODES: usize,
+    const NODE_WORDS: usize,
+    const ID_BYTES: usize,
+    const ROWS: usize,
+    const CELLS: usize,
+    const KNOWN: usize,
+    const VALUES: usize,
+    const VALUE_SLOTS: usize,
+    const DENSE_WORDS: usize,
+    const SET_TEXT: usize,
+    const KEYS: usize,
+    const KEY_SLOTS: usize,
+    const TEXT: usize,
+    const RUMORS: usize,
+    const PAYLOAD: usize,
+>(PhantomData<()>);
+
+/// For a sensor: 8 nodes, 128 values, 16 keys, strings of 24 bytes.
+/// `size_of::<Node<Tiny>>()` is asserted in `core/tests/sizes.rs`.
+pub type Tiny = Fixed<8, 1, 128, 32, 64, 4, 128, 192, 16, 512, 16, 32, 24, 16, 256>;
+
+/// For a gateway: 32 nodes, 4,096 values, 256 keys, strings of 64 bytes.
+/// `size_of::<Node<Small>>()` is asserted in `core/tests/sizes.rs`.
+pub type Small = Fixed<32, 1, 1024, 128, 256, 32, 4096, 6144, 256, 16384, 256, 512, 64, 64, 2048>;
+
+impl<
+    const NODES: usize,
+    const NODE_WORDS: usize,
+    const ID_BYTES: usize,
+    const ROWS: usize,
+    const CELLS: usize,
+    const KNOWN: usize,
+    const VALUES: usize,
+    const VALUE_SLOTS: usize,
+    const DENSE_WORDS: usize,
+    const SET_TEXT: usize,
+    const KEYS: usize,
+    const KEY_SLOTS: usize,
+    const TEXT: usize,
+    const RUMORS: usize,
+    const PAYLOAD: usize,
+> Storage
+    for Fixed<
+        NODES,
+        NODE_WORDS,
+        ID_BYTES,
+        ROWS,
+        CELLS,
+        KNOWN,
+        VALUES,
+        VALUE_SLOTS,
+        DENSE_WORDS,
+        SET_TEXT,
+        KEYS,
+        KEY_SLOTS,
+        TEXT,
+        RUMORS,
+        PAYLOAD,
+    >
+{
+    const LIMITS: Limits = {
+        assert!(CELLS == 2 * ROWS, "a PN-counter has two cells per row");
+        assert!(NODE_WORDS * 64 >= NODES, "one bit per node");
+        assert!(KNOWN >= 1 && KNOWN <= NODES, "at least the peer heard last is known in detail");
+        assert!(ROWS >= NODES, "every node needs a row for its present life");
+        assert!(VALUE_SLOTS >= VALUES && KEY_SLOTS >= KEYS, "an index holds all items");
+        assert!(TEXT >= 8 && TEXT <= super::TEXT_BYTES_MAX, "strings of 8 to 256 bytes");
+        Limits {
+            nodes: NODES,
+            lives_per_node: ROWS / NODES,
+            rows: ROWS,
+            known_peers: KNOWN,
+            values: VALUES,
+            set_text_bytes: SET_TEXT,
+            dense_values: DENSE_WORDS * 64,
+            keys: KEYS,
+            text_bytes: TEXT,
+            id_bytes: if ID_BYTES / NODES < ID_BYTES_MAX { ID_BYTES / NODES } else { ID_BYTES_MAX },
+            rumors: RUMORS,
+            payload_bytes: PAYLOAD,
+        }
+    };
+    const ADJUSTABLE: bool = false;
+    type PerNode<T> = heapless::Vec<T, NODES>;
+    type NodeBits = heapless::Vec<u64, NODE_WORDS>;
+    type IdBytes = heapless::Vec<u8, ID_BYTES>;
+    type PerRow<T> = heapless::Vec<T, ROWS>;
+    type PerCell<T> = heapless::Vec<T, CELLS>;
+    type PerKnown<T> = heapless::Vec<T, KNOWN>;
+    type PerValue<T> = heapless::Vec<T, VALUES>;
+    type ValueIndex = FixedIndex<VALUE_SLOTS>;
+    type DenseBits = heapless::Vec<u64, DENSE_WORDS>;
+    type SetText = heapless::Vec<u8, SET_TEXT>;
+    type PerKey<T> = heapless::Vec<T, KEYS>;
+    type KeyIndex = FixedIndex<KEY_SLOTS>;
+    type Text = heapless::String<TEXT>;
+    type PerRumor<T> = heapless::Vec<T, RUMORS>;
+    type Payload = heapless::Vec<u8, PAYLOAD>;
+}
+
+impl<T, const N: usize> Buf<T> for heapless::Vec<T, N> {
+    fn with_limit(_limit: usize) -> Self {
+        Self::new()
+    }
+
+    fn filled(limit: usize, item: T) -> Self
+    where
+        T: Clone,
+    {
+        let mut vec = Self::new();
+        for _ in 0..limit.min(N) {
+            let _ = vec.push(item.clone());
+        }
+        vec
+    }
+
+    fn limit(&self) -> usize {
+        N
+    }
+
+    fn push(&mut self, item: T) -> Result<(), T> {
+        Self::push(self, item)
+    }
+
+    fn truncate(&mut self, len: usize) {
+        Self::truncate(self, len);
+    }
+
+    fn extend_all(&mut self, items: &[T]) -> bool
+    where
+        T: Clone,
+    {
+        self.extend_from_slice(items).is_ok()
+    }
+}
+
+impl<const N: usize> Text for heapless::String<N> {
+    const LIMIT: usize = N;
+
+    fn as_str(&self) -> &str {
+        Self::as_str(self)
+    }
+
+    fn assign(&mut self, text: &str) -> bool {
+        if text.len() > N {
+            return false;
+        }
+        self.clear();
+        self.push_str(text).is_ok()
+    }
+}
+
+/// Open addressing with linear probing over `N` slots. A search looks at `N` slots at most, and at few of them while
+/// the table is not nearly full.
+#[derive(Clone, Debug)]
+pub struct FixedIndex<const N: usize> {
+    slots: [u32; N],
+    used: usize,
+}
+
+/// No slot.
+const VACANT: u32 = u32::MAX;
+
+impl<const N: usize> Index for FixedIndex<N> {
+    fn with_limit(_limit: usize) -> Self {
+        Self { slots: [VACANT; N], used: 0 }
+    }
+
+    fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+        for slot in probe::<N>(hash).map(|at| self.slots[at]) {
+            if slot == VACANT {
+                return None;
+            }
+            if is_it(slot) {
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    fn insert(&mut self, hash: u64, slot: u32, _hash_of: impl Fn(u32) -> u64) -> bool {
+        if self.used == N {
+            return false;
+        }
+        for at in probe::<N>(hash) {
+            if self.slots[at] == VACANT {
+                self.slots[at] = slot;
+                self.used += 1;
+                return true;
+            }
+        }
+        false
+    }
+}
+
+fn probe<const N: usize>(hash: u64) -> impl Iterator<Item = usize> {
+    let start = ((u128::from(hash) * N as u128) >> 64) as usize;
+    (start..N).chain(0..start)
+}

@@ -1,0 +1,140 @@
+//! The containers and capacities a node is built on.
+//!
+//! A [`Storage`] names one container per *class of capacity* (per node, per row, per value, …), so that every table of
+//! the node has a bound that can be seen in one place. Two families exist: [`Fixed`] keeps everything inside the node
+//! and needs no allocator; [`Heap`] (feature `alloc`) takes its capacities at start, reserves them then and never again.
+
+mod fixed;
+#[cfg(feature = "alloc")]
+mod heap;
+
+use core::ops::{Deref, DerefMut};
+
+pub use fixed::{Fixed, FixedIndex, Small, Tiny};
+#[cfg(feature = "alloc")]
+pub use heap::{Heap, HeapBuf, HeapIndex};
+
+/// Longest node or client id, in bytes of its JSON form without quotes, that any storage accepts.
+pub const ID_BYTES_MAX: usize = 64;
+
+/// Longest string value or key, in bytes of its JSON form without quotes, that any storage accepts.
+pub const TEXT_BYTES_MAX: usize = 256;
+
+/// The capacities of one node. [`Storage::LIMITS`] gives those a storage comes with; only [`Heap`] can take others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Limits {
+    /// Nodes of the cluster, own included.
+    pub nodes: usize,
+    /// Lives of one node that are told apart at the same time.
+    pub lives_per_node: usize,
+    /// Rows (a node in one of its lives) over all nodes.
+    pub rows: usize,
+    /// Peers whose whole version vector is remembered; of the others only the last fingerprint.
+    pub known_peers: usize,
+    /// Values in the broadcast set.
+    pub values: usize,
+    /// Bytes for the strings among the values of the set, together.
+    pub set_text_bytes: usize,
+    /// Integers from 0 below this number are kept in a bitmap, all other values in a hash table.
+    pub dense_values: usize,
+    /// Keys of the key-value store.
+    pub keys: usize,
+    /// Bytes of one string value or key, as JSON prints it between the quotes.
+    pub text_bytes: usize,
+    /// Bytes of a node or client id, as JSON prints it between the quotes.
+    pub id_bytes: usize,
+    /// Ranges of new dots that wait for their push.
+    pub rumors: usize,
+    /// Bytes of the payload of an `echo` or `txn` reply.
+    pub payload_bytes: usize,
+}
+
+/// A bounded sequence: a slice that can grow up to a limit set when it was made.
+pub trait Buf<T>: Deref<Target = [T]> + DerefMut {
+    /// An empty buffer for `limit` items. A fixed buffer takes the smaller of `limit` and its own size.
+    fn with_limit(limit: usize) -> Self;
+    /// A buffer of `limit` copies of `item`.
+    fn filled(limit: usize, item: T) -> Self
+    where
+        T: Clone;
+    /// How many items fit.
+    fn limit(&self) -> usize;
+    /// Appends `item`, or gives it back when the buffer is full.
+    ///
+    /// # Errors
+    /// The item itself; nothing changed.
+    fn push(&mut self, item: T) -> Result<(), T>;
+    /// Drops all items beyond the first `len`.
+    fn truncate(&mut self, len: usize);
+    /// Appends all of `items`, or none of them when they do not fit.
+    fn extend_all(&mut self, items: &[T]) -> bool
+    where
+        T: Clone;
+    /// Drops all items.
+    fn clear(&mut self) {
+        self.truncate(0);
+    }
+    /// How many more items fit.
+    fn room(&self) -> usize {
+        self.limit() - self.len()
+    }
+}
+
+/// A hash index over slots of some other table: it keeps slot numbers, the caller keeps the keys. Slots are never
+/// removed.
+pub trait Index {
+    /// An empty index for `limit` slots.
+    fn with_limit(limit: usize) -> Self;
+    /// The slot with this hash for which `is_it` holds.
+    fn find(&self, hash: u64, is_it: impl FnMut(u32) -> bool) -> Option<u32>;
+    /// Adds a slot that is not in the index yet; `false` when the index is full.
+    fn insert(&mut self, hash: u64, slot: u32, hash_of: impl Fn(u32) -> u64) -> bool;
+}
+
+/// A string of bounded length, held in place.
+pub trait Text: Clone + Default {
+    /// Bytes that fit.
+    const LIMIT: usize;
+    /// The string.
+    fn as_str(&self) -> &str;
+    /// Takes a copy of `text`; `false`, and no change, when it is too long.
+    fn assign(&mut self, text: &str) -> bool;
+}
+
+/// One container per class of capacity.
+pub trait Storage: 'static {
+    /// The capacities the storage comes with.
+    const LIMITS: Limits;
+    /// Whether `Limits` other than [`Storage::LIMITS`] can be asked for.
+    const ADJUSTABLE: bool;
+    /// One item per node.
+    type PerNode<T>: Buf<T>;
+    /// One bit per node.
+    type NodeBits: Buf<u64>;
+    /// The bytes of all node ids.
+    type IdBytes: Buf<u8>;
+    /// One item per row.
+    type PerRow<T>: Buf<T>;
+    /// Two items per row: the cells of a PN-counter.
+    type PerCell<T>: Buf<T>;
+    /// One item per peer that is known in detail.
+    type PerKnown<T>: Buf<T>;
+    /// One item per value of the set.
+    type PerValue<T>: Buf<T>;
+    /// Index over the values that the bitmap cannot hold.
+    type ValueIndex: Index;
+    /// One bit per dense value.
+    type DenseBits: Buf<u64>;
+    /// The bytes of all strings in the set.
+    type SetText: Buf<u8>;
+    /// One item per key of the store.
+    type PerKey<T>: Buf<T>;
+    /// Index over the keys.
+    type KeyIndex: Index;
+    /// A string value or key.
+    type Text: Text;
+    /// Waiting rumors.
+    type PerRumor<T>: Buf<T>;
+    /// The payload of a reply that gives the client its own data back.
+    type Payload: Buf<u8>;
+}

@@ -1,0 +1,150 @@
+//! The entries in a message between nodes: for each row a stretch of its dots, covered without gaps.
+//!
+//! `["n1@7", 4, 10, "a", [2], ["w", "k", "v", 1700000000000001], ["p", 12]]` covers dots 5 to 10 of row `n1@7`: two set
+//! values, two dots that newer ones superseded, one write, one counter cell. See `WIRE.md`.
+
+use super::json::{Scanner, Str, Token};
+use super::message::Scalar;
+use crate::causality::{Arg, Entry, Tag};
+use crate::storage::TEXT_BYTES_MAX;
+
+/// Largest number of a dot: what fits an `i64`, so that no sum of two overflows.
+pub const SEQ_MAX: u64 = (i64::MAX / 2) as u64;
+
+const ARGS_MAX: usize = Entry::ARGS_MAX;
+
+/// The chunks of a `data` field.
+#[derive(Clone, Debug)]
+pub struct Chunks<'a> {
+    scanner: Scanner<'a>,
+}
+
+/// The beginning of a chunk. Its items follow by [`Chunks::item`].
+#[derive(Clone, Copy, Debug)]
+pub struct Chunk<'a> {
+    /// Name of the row.
+    pub row: Str<'a>,
+    /// The chunk covers the dots after this one.
+    pub from: u64,
+}
+
+/// One item of a chunk.
+#[derive(Clone, Copy, Debug)]
+pub enum Item<'a> {
+    /// The entry of the next dot.
+    Entry(RawEntry<'a>),
+    /// The next dots were superseded.
+    Skip(u64),
+}
+
+/// An entry as it stands in the line.
+#[derive(Clone, Copy, Debug)]
+pub struct RawEntry<'a> {
+    tag: Tag,
+    args: [Token<'a>; ARGS_MAX],
+    len: usize,
+}
+
+/// Room for the strings of one entry.
+#[derive(Clone, Debug, Default)]
+pub struct Scratch([heapless::String<TEXT_BYTES_MAX>; ARGS_MAX]);
+
+impl<'a> RawEntry<'a> {
+    /// The entry, escapes resolved; `None` when an argument is of the wrong kind or too long.
+    #[must_use]
+    pub fn resolve<'s>(&self, scratch: &'s mut Scratch) -> Option<Entry<'s>>
+    where
+        'a: 's,
+    {
+        let mut args = [Arg::Int(0); ARGS_MAX];
+        for ((arg, token), room) in args.iter_mut().zip(&self.args[..self.len]).zip(&mut scratch.0) {
+            *arg = match token {
+                Token::Int(int) => Arg::Int(*int),
+                Token::Big(big) => Arg::Big(*big),
+                Token::Text(text) => Arg::Text(text.unescape(room)?),
+                Token::Number(_) | Token::Bool(_) | Token::Null | Token::Array(_) | Token::Object(_) => return None,
+            };
+        }
+        Entry::new(self.tag, &args[..self.len])
+    }
+}
+
+impl<'a> Chunks<'a> {
+    /// The chunks in `array`, the text of an array that was checked to be JSON.
+    #[must_use]
+    pub fn new(array: &'a str) -> Self {
+        let mut scanner = Scanner::new(array.as_bytes());
+        scanner.eat(b'[');
+        Self { scanner }
+    }
+
+    /// The next chunk. All items of the one before must have been read. `None` at the end, and at the first thing that
+    /// is no chunk.
+    pub fn chunk(&mut self) -> Option<Chunk<'a>> {
+        self.separator();
+        if !self.scanner.eat(b'[') {
+            return None;
+        }
+        self.scanner.white();
+        let row = self.scanner.string().ok()?;
+        self.separator();
+        let Ok(Token::Int(from)) = self.scanner.value(0) else { return None };
+        let from = u64::try_from(from).ok().filter(|from| *from < SEQ_MAX)?;
+        Some(Chunk { row, from })
+    }
+
+    /// The next item of the present chunk; `None` at its end, and at the first thing that is no item.
+    #[inline]
+    pub fn item(&mut self) -> Option<Item<'a>> {
+        self.separator();
+        if self.scanner.eat(b']') {
+            return None;
+        }
+        if self.scanner.eat(b'[') {
+            return self.tagged();
+        }
+        let token = self.scanner.value(0).ok()?;
+        Scalar::of(token)?;
+        Some(Item::Entry(RawEntry { tag: Tag::BARE, args: [token, Token::Null, Token::Null], len: 1 }))
+    }
+
+    /// The rest of `[n]` or `["tag", …]`.
+    fn tagged(&mut self) -> Option<Item<'a>> {
+        self.scanner.white();
+        let item = match self.scanner.value(0).ok()? {
+            Token::Int(count) => {
+                Item::Skip(u64::try_from(count).ok().filter(|count| (1..SEQ_MAX).contains(count))?)
+            }
+            Token::Text(tag) => {
+                let [tag] = *tag.raw().as_bytes() else { return None };
+                let (args, len) = self.args()?;
+                return Some(Item::Entry(RawEntry { tag: Tag(tag), args, len }));
+            }
+            _ => return None,
+        };
+        self.scanner.white();
+        self.scanner.eat(b']').then_some(item)
+    }
+
+    fn args(&mut self) -> Option<([Token<'a>; ARGS_MAX], usize)> {
+        let mut args = [Token::Null; ARGS_MAX];
+        let mut len = 0;
+        loop {
+            self.scanner.white();
+            if self.scanner.eat(b']') {
+                return Some((args, len));
+            }
+            self.separator();
+            *args.get_mut(len)? = self.scanner.value(0).ok()?;
+            len += 1;
+        }
+    }
+
+    #[inline]
+    fn separator(&mut self) {
+        self.scanner.white();
+        if self.scanner.eat(b',') {
+            self.scanner.white();
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Messages to bytes, in the text form of the protocol: `, ` and `: ` between things, and no other white space.
+
+use crate::causality::{Arg, Entry, Tag};
+use crate::id::{Value, escaped_len};
+use crate::output::{Sink, SinkFull};
+
+/// A sink that only counts: how long would it be?
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Count(pub usize);
+
+impl Sink for Count {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), SinkFull> {
+        self.0 += bytes.len();
+        Ok(())
+    }
+}
+
+/// Bytes that are gathered before the sink sees them.
+const STAGE: usize = 256;
+
+/// Writes pieces of JSON to a sink and remembers whether all of them fit. Short pieces are gathered here first, so that
+/// the sink sees few and long ones.
+pub struct Out<'w, W: Sink> {
+    sink: &'w mut W,
+    stage: [u8; STAGE],
+    staged: usize,
+    flushed: usize,
+    full: bool,
+}
+
+impl<'w, W: Sink> Out<'w, W> {
+    /// A writer to `sink`.
+    #[inline]
+    pub fn new(sink: &'w mut W) -> Self {
+        Self { sink, stage: [0; STAGE], staged: 0, flushed: 0, full: false }
+    }
+
+    /// Bytes written so far.
+    #[must_use]
+    pub const fn written(&self) -> usize {
+        self.flushed + self.staged
+    }
+
+    /// Hands everything to the sink.
+    ///
+    /// # Errors
+    /// The sink did not take all of it.
+    #[inline]
+    pub fn finish(mut self) -> Result<usize, SinkFull> {
+        self.flush();
+        if self.full { Err(SinkFull) } else { Ok(self.flushed) }
+    }
+
+    #[inline]
+    fn flush(&mut self) {
+        self.full |= self.sink.put(&self.stage[..self.staged]).is_err();
+        self.flushed += self.staged;
+        self.staged = 0;
+    }
+
+    /// Writes bytes that are JSON already.
+    #[inline]
+    pub fn raw(&mut self, bytes: &[u8]) {
+        if bytes.len() > STAGE - self.staged {
+            self.flush();
+            if bytes.len() > STAGE {
+                self.full |= self.sink.put(bytes).is_err();
+                self.flushed += bytes.len();
+                return;
+            }
+        }
+        self.stage[self.staged..self.staged + bytes.len()].copy_from_slice(bytes);
+        self.staged += bytes.len();
+    }
+
+    /// Writes text that is JSON already.
+    #[inline]
+    pub fn str(&mut self, text: &str) {
+        self.raw(text.as_bytes());
+    }
+
+    /// Writes an unsigned integer.
+    #[inline]
+    pub fn unsigned(&mut self, int: u64) {
+        const LEN: usize = 20;
+        if STAGE - self.staged < LEN {
+            self.flush();
+        }
+        let mut digits = [0; LEN];
+        let start = decimal(int, &mut digits);
+        let len = LEN - start;
+        self.stage[self.staged..self.staged + len].copy_from_slice(&digits[start..]);
+        self.staged += len;
+    }
+
+    /// Writes an integer.
+    #[inline]
+    pub fn int(&mut self, int: i64) {
+        if int < 0 {
+            self.raw(b"-");
+        }
+        self.unsigned(int.unsigned_abs());
+    }
+
+    /// Writes an integer of any size a counter can have.
+    pub fn wide(&mut self, int: i128) {
+        if int < 0 {
+            self.raw(b"-");
+        }
+        let magnitude = int.unsigned_abs();
+        let (high, low) = (magnitude / u128::from(WIDE), (magnitude % u128::from(WIDE)) as u64);
+        match u64::try_from(high) {
+            Ok(0) => self.unsigned(low),
+            Ok(high) => {
+                self.unsigned(high);
+                self.padded(low, 18);
+            }
+            Err(_) => self.str("0"),
+        }
+    }
+
+    /// Writes an integer with zeros in front up to `width` digits.
+    pub fn padded(&mut self, int: u64, width: usize) {
+        let mut digits = [b'0'; 20];
+        decimal(int, &mut digits);
+        self.raw(&digits[20 - width..]);
+    }
+
+    /// Writes a ratio with at most three decimals and no trailing zeros; `0` when `below` is 0.
+    pub fn ratio(&mut self, above: u64, below: u64) {
+        let thousandths = if below == 0 {
+            0
+        } else {
+            (u128::from(above) * 1_000 + u128::from(below) / 2) / u128::from(below)
+        };
+        self.wide((thousandths / 1_000) as i128);
+        let mut decimals = (thousandths % 1_000) as u64;
+        let mut width = 3;
+        if decimals > 0 {
+            while decimals.is_multiple_of(10) {
+                decimals /= 10;
+                width -= 1;
+            }
+            self.raw(b".");
+            self.padded(decimals, width);
+        }
+    }
+
+    /// Writes microseconds as seconds with six decimals.
+    pub fn seconds(&mut self, us: u64) {
+        self.unsigned(us / 1_000_000);
+        self.raw(b".");
+        self.padded(us % 1_000_000, 6);
+    }
+
+    /// Writes sixteen hexadecimal digits.
+    pub fn hex(&mut self, bits: u64) {
+        let mut digits = [0; 16];
+        for (at, digit) in digits.iter_mut().enumerate() {
+            *digit = b"0123456789abcdef"[(bits >> (60 - 4 * at) & 15) as usize];
+        }
+        self.raw(&digits);
+    }
+
+    /// Writes the lowest four bits as one hexadecimal digit.
+    pub fn hex_digit(&mut self, bits: u8) {
+        self.raw(&[b"0123456789abcdef"[usize::from(bits & 15)]]);
+    }
+
+    /// Writes a string with its quotes.
+    pub fn quoted(&mut self, text: &str) {
+        self.raw(b"\"");
+        self.escaped(text);
+        self.raw(b"\"");
+    }
+
+    /// Writes a string without its quotes.
+    pub fn escaped(&mut self, text: &str) {
+        let mut rest = text.as_bytes();
+        while let Some(plain) = rest.iter().position(|byte| escaped_len(*byte) > 1) {
+            self.raw(&rest[..plain]);
+            self.escape(rest[plain]);
+            rest = &rest[plain + 1..];
+        }
+        self.raw(rest);
+    }
+
+    fn escape(&mut self, byte: u8) {
+        match byte {
+            b'"' => self.raw(b"\\\""),
+            b'\\' => self.raw(b"\\\\"),
+            0x08 => self.raw(b"\\b"),
+            0x09 => self.raw(b"\\t"),
+            0x0a => self.raw(b"\\n"),
+            0x0c => self.raw(b"\\f"),
+            0x0d => self.raw(b"\\r"),
+            control => {
+                self.raw(b"\\u00");
+                self.raw(&[b'0' + (control >> 4), b"0123456789abcdef"[usize::from(control & 15)]]);
+            }
+        }
+    }
+
+    /// Writes a value.
+    #[inline]
+    pub fn value(&mut self, value: Value<'_>) {
+        match value {
+            Value::Int(int) => self.int(int),
+            Value::Text(text) => self.quoted(text),
+        }
+    }
+
+    /// Writes the name of a row.
+    pub fn row(&mut self, node: &str, incarnation: u64) {
+        self.raw(b"\"");
+        self.escaped(node);
+        if incarnation != 0 {
+            self.raw(b"@");
+            self.unsigned(incarnation);
+        }
+        self.raw(b"\"");
+    }
+
+    /// Writes the entry of a dot.
+    #[inline]
+    pub fn entry(&mut self, entry: &Entry<'_>) {
+        if entry.tag == Tag::BARE {
+            return entry.args().iter().for_each(|arg| self.arg(arg));
+        }
+        self.raw(&[b'[', b'"', entry.tag.0, b'"']);
+        for arg in entry.args() {
+            self.raw(b", ");
+            self.arg(arg);
+        }
+        self.raw(b"]");
+    }
+
+    fn arg(&mut self, arg: &Arg<'_>) {
+        match arg {
+            Arg::Int(int) => self.int(*int),
+            Arg::Big(big) => self.unsigned(*big),
+            Arg::Text(text) => self.quoted(text),
+            Arg::Row { node, incarnation } => self.row(node, *incarnation),
+        }
+    }
+}
+
+/// What an `Out` writes to find out how long a piece is.
+#[must_use]
+pub fn length(write: impl FnOnce(&mut Out<'_, Count>)) -> usize {
+    let mut count = Count(0);
+    let mut out = Out::new(&mut count);
+    write(&mut out);
+    out.written()
+}
+
+const WIDE: u64 = 1_000_000_000_000_000_000;
+
+/// Writes the decimal digits of `int` to the end of `digits`; returns where they begin.
+#[inline]
+fn decimal(mut int: u64, digits: &mut [u8; 20]) -> usize {
+    const PAIRS: &[u8; 200] = b"00010203040506070809101112131415161718192021222324252627282930313233343536373839\
+        40414243444546474849505152535455565758596061626364656667686970717273747576777879\
+        8081828384858687888990919293949596979899";
+    let mut at = digits.len();
+    while int >= 100 {
+        let pair = 2 * (int % 100) as usize;
+        int /= 100;
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+    }
+    if int >= 10 {
+        let pair = 2 * int as usize;
+        at -= 2;
+        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+    } else {
+        at -= 1;
+        digits[at] = b'0' + int as u8;
+    }
+    at
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::string::String;
+    use std::vec::Vec;
+
+    fn text(write: impl FnOnce(&mut Out<'_, heapless::Vec<u8, 4096>>)) -> String {
+        let mut sink = heapless::Vec::new();
+        let mut out = Out::new(&mut sink);
+        write(&mut out);
+        out.finish().unwrap();
+        String::from_utf8(sink.to_vec()).unwrap()
+    }
+
+    #[test]
+    fn ratios_have_at_most_three_decimals_and_no_trailing_zeros() {
+        for (above, below, expected) in
+            [(0, 0, "0"), (5, 0, "0"), (4, 2, "2"), (1, 2, "0.5"), (1, 3, "0.333"), (2, 3, "0.667"), (1, 16, "0.063")]
+        {
+            assert_eq!(text(|out| out.ratio(above, below)), expected);
+        }
+    }
+
+    #[test]
+    fn seconds_have_six_decimals() {
+        assert_eq!(text(|out| out.seconds(1_000_042)), "1.000042");
+    }
+
+    proptest! {
+        #[test]
+        fn integers_are_written_as_the_standard_library_writes_them(int: i64, wide in -(1_i128 << 100)..1_i128 << 100) {
+            prop_assert_eq!(text(|out| out.int(int)), std::format!("{int}"));
+            prop_assert_eq!(text(|out| out.wide(wide)), std::format!("{wide}"));
+        }
+
+        #[test]
+        fn strings_are_written_as_serde_json_writes_them(string: String) {
+            prop_assert_eq!(text(|out| out.quoted(&string)), serde_json::to_string(&string).unwrap());
+            prop_assert_eq!(crate::id::json_len(&string) + 2, text(|out| out.quoted(&string)).len());
+        }
+
+        #[test]
+        fn long_and_short_pieces_come_out_in_order(pieces in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..400), 0..9)) {
+            let mut sink: heapless::Vec<u8, 4096> = heapless::Vec::new();
+            let mut out = Out::new(&mut sink);
+            for piece in &pieces {
+                out.raw(piece);
+            }
+            let all: Vec<u8> = pieces.concat();
+            prop_assert_eq!(out.written(), all.len());
+            out.finish().unwrap();
+            prop_assert_eq!(sink.to_vec(), all);
+        }
+    }
+}

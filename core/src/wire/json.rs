@@ -1,0 +1,541 @@
+//! A strict scanner for JSON (RFC 8259): it accepts what `serde_json` accepts, within bounds of depth, and nothing else.
+//!
+//! Not recursive, total on any input, and it copies nothing: strings stay escaped in the line until somebody needs them.
+
+/// Why a line is not JSON that this node reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Malformed {
+    /// Not JSON, or not UTF-8.
+    Syntax {
+        /// Byte at which it stopped making sense.
+        at: usize,
+    },
+    /// Arrays and objects nested more deeply than [`DEPTH_MAX`].
+    TooDeep,
+    /// JSON, but not an object with the envelope of a message: `src`, `dest`, and a `body` with a `type`.
+    NotAMessage,
+}
+
+/// How deeply arrays and objects may be nested, counting the line's own object.
+pub const DEPTH_MAX: u32 = 32;
+
+type Scanned<T> = Result<T, Malformed>;
+
+/// A string as it stands in the line: without its quotes, but with its escapes.
+#[derive(Clone, Copy, Debug)]
+pub struct Str<'a> {
+    raw: &'a str,
+    escaped: bool,
+}
+
+impl PartialEq for Str<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.chars().eq(other.chars())
+    }
+}
+
+impl<'a> Str<'a> {
+    /// A string without escapes.
+    #[must_use]
+    pub const fn plain(text: &'a str) -> Self {
+        Self { raw: text, escaped: false }
+    }
+
+    /// The text as it stands in the line.
+    #[must_use]
+    pub const fn raw(&self) -> &'a str {
+        self.raw
+    }
+
+    /// Whether this is the string `text`.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        if self.escaped { self.chars().eq(text.chars()) } else { self.raw == text }
+    }
+
+    /// The string without escapes: borrowed from the line, or written to `scratch`. `None` when it does not fit there.
+    #[must_use]
+    pub fn unescape<'s, const N: usize>(&self, scratch: &'s mut heapless::String<N>) -> Option<&'s str>
+    where
+        'a: 's,
+    {
+        if !self.escaped {
+            return Some(self.raw);
+        }
+        scratch.clear();
+        for char in self.chars() {
+            scratch.push(char).ok()?;
+        }
+        Some(scratch.as_str())
+    }
+
+    /// The characters of the string, escapes resolved.
+    pub fn chars(&self) -> impl Iterator<Item = char> + use<'a> {
+        let mut rest = self.raw.chars();
+        core::iter::from_fn(move || {
+            let char = rest.next()?;
+            if char != '\\' {
+                return Some(char);
+            }
+            Some(match rest.next()? {
+                'b' => '\u{8}',
+                'f' => '\u{c}',
+                'n' => '\n',
+                'r' => '\r',
+                't' => '\t',
+                'u' => {
+                    let high = hex4(&mut rest)?;
+                    if (0xd800..0xdc00).contains(&high) {
+                        rest.nth(1)?;
+                        let low = hex4(&mut rest)?;
+                        char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + low.checked_sub(0xdc00)?)?
+                    } else {
+                        char::from_u32(high)?
+                    }
+                }
+                other => other,
+            })
+        })
+    }
+}
+
+fn hex4(chars: &mut core::str::Chars<'_>) -> Option<u32> {
+    let mut code = 0;
+    for _ in 0..4 {
+        code = code * 16 + chars.next()?.to_digit(16)?;
+    }
+    Some(code)
+}
+
+/// A value as it stands in the line. Arrays and objects were checked to be JSON and are kept as text.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Token<'a> {
+    /// An integer in the range of `i64`.
+    Int(i64),
+    /// An integer above the range of `i64`, in that of `u64`.
+    Big(u64),
+    /// Any other number, as text.
+    Number(&'a str),
+    /// A string.
+    Text(Str<'a>),
+    /// `true` or `false`.
+    Bool(bool),
+    /// `null`.
+    Null,
+    /// An array, with its brackets.
+    Array(&'a str),
+    /// An object, with its braces.
+    Object(&'a str),
+}
+
+/// A cursor over one line.
+#[derive(Clone, Debug)]
+pub struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Scanner<'a> {
+    /// A cursor at the start of `bytes`.
+    #[must_use]
+    pub const fn new(bytes: &'a [u8]) -> Self {
+        Self { bytes, at: 0 }
+    }
+
+    /// How many bytes were read.
+    #[must_use]
+    pub const fn position(&self) -> usize {
+        self.at
+    }
+
+    /// The next byte, 0 at the end. (0 is never valid outside a string, nor inside one.)
+    #[inline]
+    fn peek(&self) -> u8 {
+        match self.bytes.get(self.at) {
+            Some(byte) => *byte,
+            None => 0,
+        }
+    }
+
+    /// Steps over white space.
+    #[inline]
+    pub fn white(&mut self) {
+        while matches!(self.peek(), b' ' | b'\t' | b'\n' | b'\r') {
+            self.at += 1;
+        }
+    }
+
+    /// Steps over `byte` if it is next.
+    #[inline]
+    pub fn eat(&mut self, byte: u8) -> bool {
+        let here = self.peek() == byte && byte != 0;
+        self.at += usize::from(here);
+        here
+    }
+
+    /// Steps over `byte`.
+    ///
+    /// # Errors
+    /// Something else is next.
+    #[inline]
+    pub fn expect(&mut self, byte: u8) -> Scanned<()> {
+        if self.eat(byte) { Ok(()) } else { Err(self.wrong()) }
+    }
+
+    /// Steps over white space to the end of the line.
+    ///
+    /// # Errors
+    /// There is more.
+    pub fn end(&mut self) -> Scanned<()> {
+        self.white();
+        if self.at == self.bytes.len() { Ok(()) } else { Err(self.wrong()) }
+    }
+
+    fn wrong(&self) -> Malformed {
+        Malformed::Syntax { at: self.at }
+    }
+
+    fn text(&self, from: usize, to: usize) -> Scanned<&'a str> {
+        let bytes = self.bytes.get(from..to).ok_or(Malformed::Syntax { at: from })?;
+        core::str::from_utf8(bytes).map_err(|error| Malformed::Syntax { at: from + error.valid_up_to() })
+    }
+
+    /// Reads a key and the colon after it, with the white space around.
+    ///
+    /// # Errors
+    /// Something else is next.
+    #[inline]
+    pub fn key(&mut self) -> Scanned<Str<'a>> {
+        self.white();
+        let key = self.string()?;
+        self.white();
+        self.expect(b':')?;
+        self.white();
+        Ok(key)
+    }
+
+    /// Reads a string.
+    ///
+    /// # Errors
+    /// Something else is next, or the string is not valid.
+    #[inline]
+    pub fn string(&mut self) -> Scanned<Str<'a>> {
+        self.expect(b'"')?;
+        let start = self.at;
+        let mut escaped = false;
+        loop {
+            match STRING[usize::from(self.peek())] {
+                Byte::Plain => self.at += 1,
+                Byte::Quote => break,
+                Byte::Escape => {
+                    escaped = true;
+                    self.escape()?;
+                }
+                Byte::Refused => return Err(self.wrong()),
+            }
+        }
+        let raw = self.text(start, self.at)?;
+        self.at += 1;
+        Ok(Str { raw, escaped })
+    }
+
+    fn escape(&mut self) -> Scanned<()> {
+        self.at += 1;
+        match self.peek() {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => {
+                self.at += 1;
+                Ok(())
+            }
+            b'u' => {
+                let high = self.unicode()?;
+                match high {
+                    0xd800..=0xdbff => {
+                        self.expect(b'\\')?;
+                        if self.peek() != b'u' || !(0xdc00..=0xdfff).contains(&self.unicode()?) {
+                            return Err(self.wrong());
+                        }
+                        Ok(())
+                    }
+                    0xdc00..=0xdfff => Err(self.wrong()),
+                    _ => Ok(()),
+                }
+            }
+            _ => Err(self.wrong()),
+        }
+    }
+
+    /// Reads `uXXXX`.
+    fn unicode(&mut self) -> Scanned<u32> {
+        let digits = self.bytes.get(self.at + 1..self.at + 5).ok_or(self.wrong())?;
+        let mut code = 0;
+        for digit in digits {
+            code = code * 16 + char::from(*digit).to_digit(16).ok_or(self.wrong())?;
+        }
+        self.at += 5;
+        Ok(code)
+    }
+
+    /// Reads a value of any kind. `depth` counts the arrays and objects around it.
+    ///
+    /// # Errors
+    /// It is not JSON, or nested too deeply.
+    #[inline]
+    pub fn value(&mut self, depth: u32) -> Scanned<Token<'a>> {
+        match self.peek() {
+            b'"' => Ok(Token::Text(self.string()?)),
+            b'-' | b'0'..=b'9' => self.number(),
+            first @ (b'{' | b'[') => {
+                let start = self.at;
+                self.container(depth)?;
+                let text = self.text(start, self.at)?;
+                Ok(if first == b'{' { Token::Object(text) } else { Token::Array(text) })
+            }
+            _ => self.literal(),
+        }
+    }
+
+    fn literal(&mut self) -> Scanned<Token<'a>> {
+        let rest = self.bytes.get(self.at..).unwrap_or(&[]);
+        for (word, token) in
+            [("true", Token::Bool(true)), ("false", Token::Bool(false)), ("null", Token::Null)]
+        {
+            if rest.starts_with(word.as_bytes()) {
+                self.at += word.len();
+                return Ok(token);
+            }
+        }
+        Err(self.wrong())
+    }
+
+    #[inline]
+    fn number(&mut self) -> Scanned<Token<'a>> {
+        let start = self.at;
+        let negative = self.eat(b'-');
+        let digits = self.at;
+        let mut magnitude: u64 = 0;
+        while let digit @ b'0'..=b'9' = self.peek() {
+            magnitude = magnitude.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+            self.at += 1;
+        }
+        let count = self.at - digits;
+        if count == 0 || (count > 1 && self.bytes[digits] == b'0') {
+            return Err(self.wrong());
+        }
+        if matches!(self.peek(), b'.' | b'e' | b'E') || count > 18 || (negative && magnitude == 0) {
+            return self.unusual_number(start, count);
+        }
+        let magnitude = magnitude.cast_signed();
+        Ok(Token::Int(if negative { -magnitude } else { magnitude }))
+    }
+
+    /// The rest of a number that is not a plain integer of up to 18 digits. Stands after its integer part.
+    #[cold]
+    fn unusual_number(&mut self, start: usize, digits: usize) -> Scanned<Token<'a>> {
+        let mut exponent = false;
+        if self.eat(b'.') {
+            self.digits()?;
+        }
+        if self.eat(b'e') || self.eat(b'E') {
+            exponent = true;
+            let _ = self.eat(b'+') || self.eat(b'-');
+            self.digits()?;
+        }
+        let text = self.text(start, self.at)?;
+        if let Ok(int) = text.parse::<i64>()
+            && text != "-0"
+        {
+            return Ok(Token::Int(int));
+        }
+        if let Ok(big) = text.parse::<u64>() {
+            return Ok(Token::Big(big));
+        }
+        // Numbers that overflow a double are refused, as in `serde_json`.
+        let may_overflow = exponent || digits > 308;
+        if may_overflow && !text.parse::<f64>().is_ok_and(f64::is_finite) {
+            return Err(Malformed::Syntax { at: start });
+        }
+        Ok(Token::Number(text))
+    }
+
+    fn digits(&mut self) -> Scanned<()> {
+        let start = self.at;
+        while self.peek().is_ascii_digit() {
+            self.at += 1;
+        }
+        if self.at == start { Err(self.wrong()) } else { Ok(()) }
+    }
+
+    /// Steps over an array or object, checking all of it. `depth` counts the arrays and objects around it.
+    fn container(&mut self, depth: u32) -> Scanned<()> {
+        let mut open = Open::default();
+        loop {
+            // A value begins here.
+            match self.peek() {
+                b'{' => {
+                    open.push(true, depth)?;
+                    self.at += 1;
+                    self.white();
+                    if self.peek() != b'}' {
+                        self.key()?;
+                        continue;
+                    }
+                }
+                b'[' => {
+                    open.push(false, depth)?;
+                    self.at += 1;
+                    self.white();
+                    if self.peek() != b']' {
+                        continue;
+                    }
+                }
+                b'"' => {
+                    self.string()?;
+                }
+                b'-' | b'0'..=b'9' => {
+                    self.number()?;
+                }
+                _ => {
+                    self.literal()?;
+                }
+            }
+            // A value ended here, or an empty container is about to.
+            loop {
+                self.white();
+                match self.peek() {
+                    b'}' if open.is_object() => open.pop(),
+                    b']' if open.is_array() => open.pop(),
+                    b',' if open.is_object() => {
+                        self.at += 1;
+                        self.key()?;
+                        break;
+                    }
+                    b',' if open.is_array() => {
+                        self.at += 1;
+                        self.white();
+                        break;
+                    }
+                    _ => return Err(self.wrong()),
+                }
+                self.at += 1;
+                if open.depth == 0 {
+                    return Ok(());
+                }
+            }
+        }
+    }
+}
+
+/// The containers that are open, one bit each.
+#[derive(Default)]
+struct Open {
+    objects: u64,
+    depth: u32,
+}
+
+impl Open {
+    fn push(&mut self, object: bool, around: u32) -> Scanned<()> {
+        if around + self.depth >= DEPTH_MAX {
+            return Err(Malformed::TooDeep);
+        }
+        self.objects = self.objects << 1 | u64::from(object);
+        self.depth += 1;
+        Ok(())
+    }
+
+    fn pop(&mut self) {
+        self.objects >>= 1;
+        self.depth -= 1;
+    }
+
+    fn is_object(&self) -> bool {
+        self.depth > 0 && self.objects & 1 == 1
+    }
+
+    fn is_array(&self) -> bool {
+        self.depth > 0 && self.objects & 1 == 0
+    }
+}
+
+/// What a byte means inside a string.
+#[derive(Clone, Copy)]
+enum Byte {
+    Plain,
+    Quote,
+    Escape,
+    Refused,
+}
+
+static STRING: [Byte; 256] = {
+    let mut table = [Byte::Plain; 256];
+    let mut control = 0;
+    while control < 0x20 {
+        table[control] = Byte::Refused;
+        control += 1;
+    }
+    table[b'"' as usize] = Byte::Quote;
+    table[b'\\' as usize] = Byte::Escape;
+    table
+};
+
+/// The items of an array that was checked to be JSON.
+#[derive(Clone, Debug)]
+pub struct Items<'a> {
+    scanner: Scanner<'a>,
+}
+
+impl<'a> Items<'a> {
+    /// Iterates over `array`, the text of a [`Token::Array`].
+    #[must_use]
+    pub fn new(array: &'a str) -> Self {
+        let mut scanner = Scanner::new(array.as_bytes());
+        let _ = scanner.eat(b'[');
+        Self { scanner }
+    }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Token<'a>;
+
+    #[inline]
+    fn next(&mut self) -> Option<Token<'a>> {
+        self.scanner.white();
+        if self.scanner.eat(b',') {
+            self.scanner.white();
+        }
+        if self.scanner.peek() == b']' {
+            return None;
+        }
+        self.scanner.value(0).ok()
+    }
+}
+
+/// The keys and values of an object that was checked to be JSON.
+#[derive(Clone, Debug)]
+pub struct Pairs<'a> {
+    scanner: Scanner<'a>,
+}
+
+impl<'a> Pairs<'a> {
+    /// Iterates over `object`, the text of a [`Token::Object`].
+    #[must_use]
+    pub fn new(object: &'a str) -> Self {
+        let mut scanner = Scanner::new(object.as_bytes());
+        let _ = scanner.eat(b'{');
+        Self { scanner }
+    }
+}
+
+impl<'a> Iterator for Pairs<'a> {
+    type Item = (Str<'a>, Token<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.scanner.white();
+        let _ = self.scanner.eat(b',');
+        self.scanner.white();
+        if self.scanner.peek() == b'}' {
+            return None;
+        }
+        let key = self.scanner.key().ok()?;
+        Some((key, self.scanner.value(0).ok()?))
+    }
+}

@@ -1,0 +1,492 @@
+//! One line as a message: the envelope, and the fields of the body by name.
+
+use super::json::{Items, Malformed, Pairs, Scanner, Str, Token};
+use crate::id::Value;
+
+/// Makes an enum of names, with both directions of the mapping.
+macro_rules! names {
+    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum $name { $(#[doc = concat!("`", $text, "`")] $variant,)+ }
+
+        impl $name {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The name on the wire.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $text,)+ }
+            }
+
+            /// The one with this name.
+            #[must_use]
+            pub fn find(name: Str<'_>) -> Option<Self> {
+                // Escapes in names are legal and rare: first as if there were none.
+                match name.raw() {
+                    $($text => Some(Self::$variant),)+
+                    other if other.contains('\\') => Self::ALL.iter().copied().find(|key| name.is(key.name())),
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+names! {
+    /// The fields of a body that some message knows.
+    Key {
+        Type = "type",
+        MsgId = "msg_id",
+        InReplyTo = "in_reply_to",
+        Message = "message",
+        Value = "value",
+        Delta = "delta",
+        Element = "element",
+        Key = "key",
+        Echo = "echo",
+        NodeId = "node_id",
+        NodeIds = "node_ids",
+        Topology = "topology",
+        Fanout = "fanout",
+        GossipIntervalMs = "gossip_interval_ms",
+        Messages = "messages",
+        RemoteDigest = "remote_digest",
+        RemoteMessages = "remote_messages",
+        Entries = "entries",
+        Txn = "txn",
+        PCounters = "p_counters",
+        NCounters = "n_counters",
+        Incarnation = "inc",
+        Ordinal = "ord",
+        Echoed = "echoed",
+        Relay = "relay",
+        Flush = "flush",
+        Want = "want",
+        Full = "full",
+        Stable = "stable",
+        Sum = "sum",
+        Agree = "agree",
+        Digest = "digest",
+        Old = "old",
+        Data = "data",
+    }
+}
+
+names! {
+    /// The types of message that a node takes.
+    Kind {
+        Broadcast = "broadcast",
+        Read = "read",
+        Gossip = "gossip",
+        Add = "add",
+        Write = "write",
+        KvRead = "kv_read",
+        Replicate = "replicate",
+        Echo = "echo",
+        Generate = "generate",
+        Init = "init",
+        Topology = "topology",
+        Configure = "configure",
+        GossipStats = "gossip_stats",
+        GossipRound = "gossip_round",
+        GossipSync = "gossip_sync",
+        Digest = "digest",
+        DigestSync = "digest_sync",
+        GossipStatus = "gossip_status",
+        KvMerge = "kv_merge",
+        BenchWrite = "bench_write",
+        BenchReport = "bench_report",
+        BenchStats = "bench_stats",
+        Txn = "txn",
+    }
+}
+
+impl Kind {
+    /// The fields that the message knows; a body may have others, which are ignored.
+    #[must_use]
+    pub const fn fields(self) -> &'static [Key] {
+        match self {
+            Self::Broadcast => &[Key::Message],
+            Self::Read
+            | Self::Generate
+            | Self::GossipStats
+            | Self::GossipRound
+            | Self::Digest
+            | Self::GossipStatus
+            | Self::BenchReport
+            | Self::BenchStats => &[],
+            Self::Gossip => &[Key::Value, Key::Data, Key::Digest, Key::Sum, Key::Incarnation],
+            Self::Replicate => &[Key::PCounters, Key::NCounters, Key::Data, Key::Digest, Key::Sum, Key::Incarnation],
+            Self::Add => &[Key::Element, Key::Delta],
+            Self::Write | Self::BenchWrite => &[Key::Key, Key::Value],
+            Self::KvRead => &[Key::Key],
+            Self::Echo => &[Key::Echo],
+            Self::Init => &[Key::NodeId, Key::NodeIds],
+            Self::Topology => &[Key::Topology],
+            Self::Configure => &[Key::Fanout, Key::GossipIntervalMs],
+            Self::GossipSync => &[Key::Messages],
+            Self::DigestSync => &[Key::RemoteDigest, Key::RemoteMessages],
+            Self::KvMerge => &[Key::Entries],
+            Self::Txn => &[Key::Txn],
+        }
+    }
+
+    /// Whether the message is between nodes and never answered.
+    #[must_use]
+    pub const fn is_unanswered(self) -> bool {
+        matches!(self, Self::Gossip | Self::Replicate)
+    }
+}
+
+/// What is wrong with a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It is not there.
+    Missing,
+    /// It is there twice.
+    Twice,
+    /// It should be something else: the sentence says what.
+    Not(&'static str),
+    /// An integer outside of the range.
+    OutOfRange {
+        /// Smallest allowed.
+        min: i64,
+        /// Largest allowed.
+        max: i64,
+    },
+    /// A string, list or payload longer than this.
+    TooLong {
+        /// Largest allowed.
+        max: usize,
+        /// Of what.
+        unit: &'static str,
+    },
+    /// Applying it would leave the range of the counter.
+    Overflow,
+    /// The stamp is further ahead of the local clock than this many milliseconds.
+    ClockAhead {
+        /// The limit.
+        max_ms: u64,
+    },
+}
+
+/// A field that a request needs and does not have in a usable form. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadField {
+    /// The field.
+    pub key: Key,
+    /// What is wrong with it.
+    pub why: Why,
+}
+
+/// An integer or a string, as it stands in the line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scalar<'a> {
+    /// An integer.
+    Int(i64),
+    /// A string.
+    Text(Str<'a>),
+}
+
+impl<'a> Scalar<'a> {
+    /// The scalar that a token is, if it is one.
+    #[must_use]
+    pub fn of(token: Token<'a>) -> Option<Self> {
+        match token {
+            Token::Int(int) => Some(Self::Int(int)),
+            Token::Text(text) => Some(Self::Text(text)),
+            Token::Big(_)
+            | Token::Number(_)
+            | Token::Bool(_)
+            | Token::Null
+            | Token::Array(_)
+            | Token::Object(_) => None,
+        }
+    }
+
+    /// The value, its escapes resolved in `scratch` if it has any. `None` when it is longer than `scratch`.
+    #[must_use]
+    pub fn value<'s, const N: usize>(&self, scratch: &'s mut heapless::String<N>) -> Option<Value<'s>>
+    where
+        'a: 's,
+    {
+        match self {
+            Self::Int(int) => Some(Value::Int(*int)),
+            Self::Text(text) => text.unescape(scratch).map(Value::Text),
+        }
+    }
+}
+
+/// A message as it stands in its line.
+#[derive(Debug, Default)]
+pub struct Message<'a> {
+    /// Who sent it; `None` when that is missing or no string.
+    pub src: Option<Str<'a>>,
+    /// Whom it is for; `None` when that is missing or no string.
+    pub dest: Option<Str<'a>>,
+    /// `type`, as text.
+    pub type_name: Option<Str<'a>>,
+    /// `type`, when it is one this node takes.
+    pub kind: Option<Kind>,
+    /// `msg_id`, when it is an integer.
+    pub msg_id: Option<i64>,
+    /// Whether it is an answer.
+    pub is_reply: bool,
+    /// A field of the envelope or the body that stands there twice.
+    twice: Option<Key>,
+    envelope_twice: Option<&'static str>,
+    fields: heapless::Vec<(Key, Token<'a>), { Key::ALL.len() }>,
+}
+
+impl PartialEq for Message<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        let fields = |of: &Self| (of.src, of.dest, of.type_name, of.kind, of.msg_id, of.is_reply, of.twice);
+        fields(self) == fields(other)
+            && self.fields.len() == other.fields.len()
+            && self.fields.iter().all(|(key, token)| other.get(*key) == Some(*token))
+    }
+}
+
+impl<'a> Message<'a> {
+    /// A message with nothing in it yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self {
+            src: None,
+            dest: None,
+            type_name: None,
+            kind: None,
+            msg_id: None,
+            is_reply: false,
+            twice: None,
+            envelope_twice: None,
+            fields: heapless::Vec::new(),
+        }
+    }
+
+    /// Reads a line into this message, which is cleared first. O(length of the line).
+    ///
+    /// # Errors
+    /// The line is no JSON, is nested too deeply, or has no envelope. The message is then of no use.
+    pub fn decode(&mut self, line: &'a [u8]) -> Result<(), Malformed> {
+        self.clear();
+        let mut scanner = Scanner::new(line);
+        scanner.white();
+        if !scanner.eat(b'{') {
+            // Perhaps JSON all the same: the two are counted apart.
+            scanner.value(0)?;
+            scanner.end()?;
+            return Err(Malformed::NotAMessage);
+        }
+        let mut has_body = false;
+        scanner.white();
+        if !scanner.eat(b'}') {
+            loop {
+                let key = scanner.key()?;
+                match Envelope::find(key) {
+                    Some(part @ (Envelope::Src | Envelope::Dest)) => self.set_end(part, scanner.value(1)?),
+                    Some(Envelope::Body) if !has_body && scanner.eat(b'{') => {
+                        has_body = true;
+                        self.body(&mut scanner)?;
+                    }
+                    Some(Envelope::Body) => {
+                        scanner.value(1)?;
+                        self.envelope_twice = self.envelope_twice.or(has_body.then_some("body"));
+                    }
+                    None => {
+                        scanner.value(1)?;
+                    }
+                }
+                scanner.white();
+                if scanner.eat(b'}') {
+                    break;
+                }
+                scanner.expect(b',')?;
+            }
+        }
+        scanner.end()?;
+        if has_body { Ok(()) } else { Err(Malformed::NotAMessage) }
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.src = None;
+        self.dest = None;
+        self.type_name = None;
+        self.kind = None;
+        self.msg_id = None;
+        self.is_reply = false;
+        self.twice = None;
+        self.envelope_twice = None;
+        self.fields.clear();
+    }
+
+    fn set_end(&mut self, part: Envelope, token: Token<'a>) {
+        let text = if let Token::Text(text) = token { Some(text) } else { None };
+        let place = if part == Envelope::Src { &mut self.src } else { &mut self.dest };
+        if place.is_some() {
+            self.envelope_twice = Some(part.name());
+        } else {
+            *place = text;
+        }
+    }
+
+    /// Reads the body, whose opening brace was read.
+    fn body(&mut self, scanner: &mut Scanner<'a>) -> Result<(), Malformed> {
+        scanner.white();
+        if scanner.eat(b'}') {
+            return Ok(());
+        }
+        loop {
+            let key = scanner.key()?;
+            let token = scanner.value(2)?;
+            if let Some(key) = Key::find(key) {
+                self.set(key, token);
+            }
+            scanner.white();
+            if scanner.eat(b'}') {
+                return Ok(());
+            }
+            scanner.expect(b',')?;
+        }
+    }
+
+    #[inline]
+    pub(super) fn set(&mut self, key: Key, token: Token<'a>) {
+        match (key, token) {
+            (Key::Type, Token::Text(name)) if self.type_name.is_none() => {
+                self.type_name = Some(name);
+                self.kind = Kind::find(name);
+                return;
+            }
+            (Key::MsgId, Token::Int(id)) if self.msg_id.is_none() => {
+                self.msg_id = Some(id);
+                return;
+            }
+            (Key::InReplyTo, _) => {
+                self.is_reply = true;
+                return;
+            }
+            (Key::Type, Token::Text(_)) | (Key::MsgId, Token::Int(_)) => {
+                self.twice = self.twice.or(Some(key));
+                return;
+            }
+            _ => {}
+        }
+        if self.get(key).is_some() {
+            self.twice = self.twice.or(Some(key));
+        } else {
+            // As many places as there are keys.
+            let _ = self.fields.push((key, token));
+        }
+    }
+
+    /// A field of the body.
+    #[must_use]
+    #[inline]
+    pub fn get(&self, key: Key) -> Option<Token<'a>> {
+        self.fields.iter().find(|field| field.0 == key).map(|field| field.1)
+    }
+
+    /// How many fields the body has besides `type`, `msg_id` and `in_reply_to`.
+    pub(super) fn field_count(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// A part of the envelope that stands there twice.
+    #[must_use]
+    pub fn envelope_twice(&self) -> Option<&'static str> {
+        self.envelope_twice
+    }
+
+    /// A field that stands there twice and means something to this message.
+    #[must_use]
+    pub fn known_field_twice(&self) -> Option<Key> {
+        let key = self.twice?;
+        let known = matches!(key, Key::Type | Key::MsgId) || self.kind.is_some_and(|kind| kind.fields().contains(&key));
+        known.then_some(key)
+    }
+
+    /// A field that has to be there.
+    ///
+    /// # Errors
+    /// It is missing.
+    pub fn need(&self, key: Key) -> Result<Token<'a>, BadField> {
+        self.get(key).ok_or(BadField { key, why: Why::Missing })
+    }
+
+    /// A field that has to be an integer or a string.
+    ///
+    /// # Errors
+    /// It is missing or something else.
+    #[inline]
+    pub fn scalar(&self, key: Key) -> Result<Scalar<'a>, BadField> {
+        Scalar::of(self.need(key)?)
+            .ok_or(BadField { key, why: Why::Not("an integer in the range of 64 bits or a string") })
+    }
+
+    /// A field that has to be an integer.
+    ///
+    /// # Errors
+    /// It is missing, no integer, or outside of `min..=max`.
+    pub fn int(&self, key: Key, min: i64, max: i64) -> Result<i64, BadField> {
+        let why = match self.need(key)? {
+            Token::Int(int) if (min..=max).contains(&int) => return Ok(int),
+            Token::Int(_) | Token::Big(_) => Why::OutOfRange { min, max },
+            Token::Number(text) if text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) && text != "-0" => {
+                Why::OutOfRange { min, max }
+            }
+            Token::Number(_)
+            | Token::Text(_)
+            | Token::Bool(_)
+            | Token::Null
+            | Token::Array(_)
+            | Token::Object(_) => Why::Not("an integer"),
+        };
+        Err(BadField { key, why })
+    }
+
+    /// A field that has to be a string.
+    ///
+    /// # Errors
+    /// It is missing or something else.
+    pub fn text(&self, key: Key) -> Result<Str<'a>, BadField> {
+        match self.need(key)? {
+            Token::Text(text) => Ok(text),
+            _ => Err(BadField { key, why: Why::Not("a string") }),
+        }
+    }
+
+    /// A field that has to be a list.
+    ///
+    /// # Errors
+    /// It is missing or something else.
+    pub fn list(&self, key: Key) -> Result<Items<'a>, BadField> {
+        match self.need(key)? {
+            Token::Array(array) => Ok(Items::new(array)),
+            _ => Err(BadField { key, why: Why::Not("a list") }),
+        }
+    }
+
+    /// A field that has to be an object.
+    ///
+    /// # Errors
+    /// It is missing or something else.
+    pub fn object(&self, key: Key) -> Result<Pairs<'a>, BadField> {
+        match self.need(key)? {
+            Token::Object(object) => Ok(Pairs::new(object)),
+            _ => Err(BadField { key, why: Why::Not("an object") }),
+        }
+    }
+}
+
+names! {
+    /// The parts of the envelope.
+    Envelope {
+        Src = "src",
+        Dest = "dest",
+        Body = "body",
+    }
+}

@@ -1,0 +1,18 @@
+//! Bytes to messages and back. Total on any input; touches no state.
+//!
+//! A line is scanned once, strictly, by a scanner that neither recurses nor copies ([`json`]). What it finds is a
+//! [`Message`]: the envelope and the fields of the body by name, still borrowed from the line. Lines of a kind look
+//! alike, so the [`Predictor`] tries the layout of the last such line before the scanner. `WIRE.md` specifies the
+//! messages between nodes.
+
+mod chunks;
+mod encode;
+pub mod json;
+mod message;
+mod predict;
+
+pub use chunks::{Chunk, Chunks, Item, Scratch};
+pub use encode::{Count, Out, length};
+pub use json::{Items, Malformed, Pairs, Str, Token};
+pub use message::{BadField, Key, Kind, Message, Scalar, Why};
+pub use predict::Predictor;

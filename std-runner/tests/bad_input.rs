@@ -1,0 +1,1493 @@
+//! The table of bad input in the client protocol, row by row: a clear error, nothing lost, and the next line is
+//! answered as if nothing had happened.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use std::time::Duration;
+
+use support::Node;
+
+/// Stands for a string longer than any bound on values, keys and ids.
+const LONG: &str = "LONG";
+
+/// Values of a kind that neither set nor store takes. Integers are written without fraction and exponent.
+const UNSUPPORTED_VALUES: [&str; 20] = [
+    "1.5",
+    "1.0",
+    "-0.5",
+    "1e3",
+    "1E400",
+    "true",
+    "false",
+    "null",
+    "[]",
+    "[1]",
+    r#"["a"]"#,
+    "{}",
+    r#"{"a":1}"#,
+    "9223372036854775808",
+    "-9223372036854775809",
+    "18446744073709551615",
+    "18446744073709551616",
+    "99999999999999999999999999999999999999999",
+    "-99999999999999999999999999999999999999999",
+    r#""LONG""#,
+];
+
+/// Every place of a request that holds a value or a key (`VALUE`), and the field the error has to name.
+const VALUE_PLACES: [(&str, &str); 16] = [
+    (r#""type":"broadcast","message":VALUE"#, "message"),
+    (r#""type":"add","element":VALUE"#, "element"),
+    (r#""type":"gossip_sync","messages":[VALUE]"#, "messages"),
+    (
+        r#""type":"gossip_sync","messages":[1,"a",VALUE]"#,
+        "messages",
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":"x","remote_messages":[VALUE]"#,
+        "remote_messages",
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":"x","remote_messages":[1,VALUE,2]"#,
+        "remote_messages",
+    ),
+    (r#""type":"write","key":VALUE,"value":1"#, "key"),
+    (r#""type":"write","key":"k","value":VALUE"#, "value"),
+    (r#""type":"bench_write","key":VALUE,"value":1"#, "key"),
+    (r#""type":"bench_write","key":"k","value":VALUE"#, "value"),
+    (r#""type":"kv_read","key":VALUE"#, "key"),
+    (
+        r#""type":"kv_merge","entries":{"a":{"value":1,"ts":1.5},"k":{"value":VALUE,"ts":1.5}}"#,
+        "entries|value",
+    ),
+    (r#""type":"txn","txn":[["w",VALUE,1]]"#, "txn|key"),
+    (r#""type":"txn","txn":[["w",1,VALUE]]"#, "txn|value"),
+    (r#""type":"txn","txn":[["r",VALUE,null]]"#, "txn|key"),
+    (
+        r#""type":"txn","txn":[["w","k",1],["w","l",VALUE]]"#,
+        "txn|value",
+    ),
+];
+
+/// Fields that are missing, of the wrong kind, out of range or too long, and what the error has to name.
+const BAD_FIELDS: &[(&str, &[&str])] = &[
+    // type
+    (r#""echo":1"#, &["type"]),
+    (r#""type":5"#, &["type"]),
+    (r#""type":null"#, &["type"]),
+    (r#""type":true"#, &["type"]),
+    (r#""type":["echo"],"echo":1"#, &["type"]),
+    (r#""type":{"echo":1},"echo":1"#, &["type"]),
+    // topology
+    (r#""type":"topology""#, &["topology"]),
+    (r#""type":"topology","topology":null"#, &["topology"]),
+    (r#""type":"topology","topology":"n1""#, &["topology"]),
+    (r#""type":"topology","topology":5"#, &["topology"]),
+    (r#""type":"topology","topology":true"#, &["topology"]),
+    (r#""type":"topology","topology":["n1"]"#, &["topology"]),
+    (r#""type":"topology","topology":{"n1":5}"#, &["topology"]),
+    (r#""type":"topology","topology":{"n1":null}"#, &["topology"]),
+    (r#""type":"topology","topology":{"n1":"n2"}"#, &["topology"]),
+    (
+        r#""type":"topology","topology":{"n1":{"n2":1}}"#,
+        &["topology"],
+    ),
+    (
+        r#""type":"topology","topology":{"n1":["n2"],"n2":[5]}"#,
+        &["topology"],
+    ),
+    (
+        r#""type":"topology","topology":{"n1":[["n2"]]}"#,
+        &["topology"],
+    ),
+    // echo
+    (r#""type":"echo""#, &["echo"]),
+    (r#""type":"echo","ECHO":1"#, &["echo"]),
+    // broadcast
+    (r#""type":"broadcast""#, &["message"]),
+    (r#""type":"broadcast","messages":[1]"#, &["message"]),
+    // configure
+    (r#""type":"configure""#, &["fanout|gossip_interval_ms"]),
+    (r#""type":"configure","fanout":0"#, &["fanout", "255"]),
+    (r#""type":"configure","fanout":256"#, &["fanout", "255"]),
+    (r#""type":"configure","fanout":-1"#, &["fanout", "255"]),
+    (
+        r#""type":"configure","fanout":4294967297"#,
+        &["fanout", "255"],
+    ),
+    (
+        r#""type":"configure","fanout":18446744073709551617"#,
+        &["fanout"],
+    ),
+    (r#""type":"configure","fanout":"3""#, &["fanout"]),
+    (r#""type":"configure","fanout":2.5"#, &["fanout"]),
+    (r#""type":"configure","fanout":true"#, &["fanout"]),
+    (r#""type":"configure","fanout":null"#, &["fanout"]),
+    (r#""type":"configure","fanout":[3]"#, &["fanout"]),
+    (r#""type":"configure","fanout":{}"#, &["fanout"]),
+    (
+        r#""type":"configure","gossip_interval_ms":0"#,
+        &["gossip_interval_ms", "60000"],
+    ),
+    (
+        r#""type":"configure","gossip_interval_ms":60001"#,
+        &["gossip_interval_ms", "60000"],
+    ),
+    (
+        r#""type":"configure","gossip_interval_ms":-100"#,
+        &["gossip_interval_ms", "60000"],
+    ),
+    (
+        r#""type":"configure","gossip_interval_ms":4294967396"#,
+        &["gossip_interval_ms", "60000"],
+    ),
+    (
+        r#""type":"configure","gossip_interval_ms":18446744073709551716"#,
+        &["gossip_interval_ms"],
+    ),
+    (
+        r#""type":"configure","gossip_interval_ms":"100""#,
+        &["gossip_interval_ms"],
+    ),
+    (
+        r#""type":"configure","gossip_interval_ms":99.5"#,
+        &["gossip_interval_ms"],
+    ),
+    (
+        r#""type":"configure","gossip_interval_ms":false"#,
+        &["gossip_interval_ms"],
+    ),
+    (
+        r#""type":"configure","gossip_interval_ms":null"#,
+        &["gossip_interval_ms"],
+    ),
+    (
+        r#""type":"configure","gossip_interval_ms":[100]"#,
+        &["gossip_interval_ms"],
+    ),
+    (
+        r#""type":"configure","gossip_interval_ms":{}"#,
+        &["gossip_interval_ms"],
+    ),
+    (
+        r#""type":"configure","fanout":4,"gossip_interval_ms":0"#,
+        &["gossip_interval_ms", "60000"],
+    ),
+    (
+        r#""type":"configure","gossip_interval_ms":60001,"fanout":4"#,
+        &["gossip_interval_ms", "60000"],
+    ),
+    (
+        r#""type":"configure","fanout":0,"gossip_interval_ms":100"#,
+        &["fanout", "255"],
+    ),
+    (
+        r#""type":"configure","gossip_interval_ms":100,"fanout":256"#,
+        &["fanout", "255"],
+    ),
+    // gossip_sync
+    (r#""type":"gossip_sync""#, &["messages"]),
+    (r#""type":"gossip_sync","messages":null"#, &["messages"]),
+    (r#""type":"gossip_sync","messages":5"#, &["messages"]),
+    (r#""type":"gossip_sync","messages":true"#, &["messages"]),
+    (r#""type":"gossip_sync","messages":"a""#, &["messages"]),
+    (r#""type":"gossip_sync","messages":{"a":1}"#, &["messages"]),
+    // digest_sync
+    (
+        r#""type":"digest_sync""#,
+        &["remote_digest|remote_messages"],
+    ),
+    (
+        r#""type":"digest_sync","remote_messages":null"#,
+        &["remote_digest"],
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":null,"remote_messages":null"#,
+        &["remote_digest"],
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":5,"remote_messages":null"#,
+        &["remote_digest"],
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":true,"remote_messages":[]"#,
+        &["remote_digest"],
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":["x"],"remote_messages":null"#,
+        &["remote_digest"],
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":{},"remote_messages":null"#,
+        &["remote_digest"],
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":"x""#,
+        &["remote_messages"],
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":"x","remote_messages":5"#,
+        &["remote_messages"],
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":"x","remote_messages":true"#,
+        &["remote_messages"],
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":"x","remote_messages":"a""#,
+        &["remote_messages"],
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":"x","remote_messages":{"a":1}"#,
+        &["remote_messages"],
+    ),
+    // add
+    (r#""type":"add""#, &["element|delta"]),
+    (r#""type":"add","value":1"#, &["element|delta"]),
+    (r#""type":"add","delta":"5""#, &["delta"]),
+    (r#""type":"add","delta":1.5"#, &["delta"]),
+    (r#""type":"add","delta":1.0"#, &["delta"]),
+    (r#""type":"add","delta":1e3"#, &["delta"]),
+    (r#""type":"add","delta":true"#, &["delta"]),
+    (r#""type":"add","delta":null"#, &["delta"]),
+    (r#""type":"add","delta":[1]"#, &["delta"]),
+    (r#""type":"add","delta":{}"#, &["delta"]),
+    (r#""type":"add","delta":9223372036854775808"#, &["delta"]),
+    (r#""type":"add","delta":-9223372036854775809"#, &["delta"]),
+    (
+        r#""type":"add","delta":99999999999999999999999999999999999999999"#,
+        &["delta"],
+    ),
+    // write, bench_write, kv_read
+    (r#""type":"write""#, &["key|value"]),
+    (r#""type":"write","value":1"#, &["key"]),
+    (r#""type":"write","key":1"#, &["value"]),
+    (r#""type":"bench_write""#, &["key|value"]),
+    (r#""type":"bench_write","value":1"#, &["key"]),
+    (r#""type":"bench_write","key":1"#, &["value"]),
+    (r#""type":"kv_read""#, &["key"]),
+    (r#""type":"kv_read","value":"k""#, &["key"]),
+    // kv_merge
+    (r#""type":"kv_merge""#, &["entries"]),
+    (r#""type":"kv_merge","entries":null"#, &["entries"]),
+    (r#""type":"kv_merge","entries":5"#, &["entries"]),
+    (r#""type":"kv_merge","entries":"k""#, &["entries"]),
+    (r#""type":"kv_merge","entries":[]"#, &["entries"]),
+    (
+        r#""type":"kv_merge","entries":[{"value":1,"ts":1.5}]"#,
+        &["entries"],
+    ),
+    (r#""type":"kv_merge","entries":{"k":5}"#, &["entries"]),
+    (r#""type":"kv_merge","entries":{"k":null}"#, &["entries"]),
+    (r#""type":"kv_merge","entries":{"k":[1,1.5]}"#, &["entries"]),
+    (
+        r#""type":"kv_merge","entries":{"k":{}}"#,
+        &["entries|value|ts"],
+    ),
+    (
+        r#""type":"kv_merge","entries":{"k":{"ts":1.5}}"#,
+        &["entries|value"],
+    ),
+    (
+        r#""type":"kv_merge","entries":{"k":{"value":1}}"#,
+        &["entries|ts"],
+    ),
+    (
+        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":null}}"#,
+        &["entries|ts"],
+    ),
+    (
+        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":"1.5"}}"#,
+        &["entries|ts"],
+    ),
+    (
+        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":true}}"#,
+        &["entries|ts"],
+    ),
+    (
+        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":[1.5]}}"#,
+        &["entries|ts"],
+    ),
+    (
+        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":{}}}"#,
+        &["entries|ts"],
+    ),
+    (
+        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":99999999999999999999999999}}"#,
+        &["entries|ts"],
+    ),
+    // More than a thousand years ahead of any clock.
+    (
+        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":99999999999.0}}"#,
+        &["entries|ts"],
+    ),
+    (
+        r#""type":"kv_merge","entries":{"LONG":{"value":1,"ts":1.5}}"#,
+        &["entries|key"],
+    ),
+    (
+        r#""type":"kv_merge","entries":{"a":{"value":1,"ts":1.5},"k":{"value":1}}"#,
+        &["entries|ts"],
+    ),
+    // txn
+    (r#""type":"txn""#, &["txn"]),
+    (r#""type":"txn","txn":null"#, &["txn"]),
+    (r#""type":"txn","txn":5"#, &["txn"]),
+    (r#""type":"txn","txn":"r""#, &["txn"]),
+    (r#""type":"txn","txn":{"r":1}"#, &["txn"]),
+    (r#""type":"txn","txn":["r",1,null]"#, &["txn"]),
+    (r#""type":"txn","txn":[5]"#, &["txn"]),
+    (r#""type":"txn","txn":[null]"#, &["txn"]),
+    (r#""type":"txn","txn":[{}]"#, &["txn"]),
+    (r#""type":"txn","txn":[[]]"#, &["txn"]),
+    (r#""type":"txn","txn":[["w"]]"#, &["txn"]),
+    (r#""type":"txn","txn":[["w",1]]"#, &["txn"]),
+    (r#""type":"txn","txn":[["w",1,2,3]]"#, &["txn"]),
+    (r#""type":"txn","txn":[["x",1,2]]"#, &["txn"]),
+    (r#""type":"txn","txn":[["R",1,null]]"#, &["txn"]),
+    (r#""type":"txn","txn":[["append",1,2]]"#, &["txn"]),
+    (r#""type":"txn","txn":[[5,1,2]]"#, &["txn"]),
+    (r#""type":"txn","txn":[[null,1,2]]"#, &["txn"]),
+    (r#""type":"txn","txn":[["w","k",1],["x","k",2]]"#, &["txn"]),
+    (r#""type":"txn","txn":[["w","k",1],5]"#, &["txn"]),
+];
+
+/// A known key twice in one object, and what the error has to name.
+const KNOWN_KEYS_TWICE: &[(&str, &str)] = &[
+    (r#""type":"echo","type":"echo","echo":1"#, "type"),
+    (r#""type":"echo","type":"read","echo":1"#, "type"),
+    (r#""type":"echo","echo":1,"echo":1"#, "echo"),
+    (r#""type":"echo","echo":1,"echo":2"#, "echo"),
+    (r#""type":"echo","echo":1,"\u0065cho":2"#, "echo"),
+    (
+        r#""type":"echo","echo":1,"q":2,"ech\u006f":{"a":[1]}"#,
+        "echo",
+    ),
+    (
+        r#""type":"topology","topology":{},"topology":{}"#,
+        "topology",
+    ),
+    (r#""type":"broadcast","message":1,"message":2"#, "message"),
+    (
+        r#""type":"broadcast","message":1,"mess\u0061ge":1"#,
+        "message",
+    ),
+    (r#""type":"configure","fanout":3,"fanout":4"#, "fanout"),
+    (
+        r#""type":"configure","gossip_interval_ms":3,"fanout":3,"gossip_interval_ms":4"#,
+        "gossip_interval_ms",
+    ),
+    (
+        r#""type":"gossip_sync","messages":[1],"messages":[2]"#,
+        "messages",
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":"x","remote_digest":"y","remote_messages":[1]"#,
+        "remote_digest",
+    ),
+    (
+        r#""type":"digest_sync","remote_digest":"x","remote_messages":[1],"remote_messages":null"#,
+        "remote_messages",
+    ),
+    (r#""type":"add","element":1,"element":2"#, "element"),
+    (r#""type":"add","delta":1,"delta":2"#, "delta"),
+    (r#""type":"write","key":1,"key":2,"value":3"#, "key"),
+    (r#""type":"write","key":1,"value":3,"value":3"#, "value"),
+    (r#""type":"bench_write","key":1,"key":1,"value":3"#, "key"),
+    (
+        r#""type":"bench_write","value":1,"key":1,"value":3"#,
+        "value",
+    ),
+    (r#""type":"kv_read","key":1,"key":2"#, "key"),
+    (r#""type":"kv_merge","entries":{},"entries":{}"#, "entries"),
+    (
+        r#""type":"kv_merge","entries":{"k":{"value":1,"value":2,"ts":1.5}}"#,
+        "value",
+    ),
+    (
+        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":2.5,"ts":1.5}}"#,
+        "ts",
+    ),
+    (r#""type":"txn","txn":[["w",1,2]],"txn":[]"#, "txn"),
+];
+
+/// A key twice that means nothing to the node, with the reply all the same.
+const UNKNOWN_KEYS_TWICE: &[(&str, &str)] = &[
+    (
+        r#""q":1,"type":"echo","q":2,"echo":1"#,
+        r#""type": "echo_ok", "echo": 1"#,
+    ),
+    (
+        r#""q":1,"type":"echo","\u0071":[2],"echo":1,"q":{}"#,
+        r#""type": "echo_ok", "echo": 1"#,
+    ),
+    (
+        r#""type":"echo","echo":1,"q":{"a":1,"a":2,"type":1,"type":2}"#,
+        r#""type": "echo_ok", "echo": 1"#,
+    ),
+    (
+        r#""type":"gossip_sync","messages":[],"":1,"":2"#,
+        r#""type": "gossip_sync_ok", "new_count": 0"#,
+    ),
+];
+
+/// JSON values that are none. Each stands once where an echo is expected and once in a field nobody reads.
+const NOT_A_VALUE: &[&str] = &[
+    "",
+    "tru",
+    "truee",
+    "nul",
+    "nil",
+    "None",
+    "True",
+    "FALSE",
+    "NULL",
+    "undefined",
+    "word",
+    "tr ue",
+    "NaN",
+    "nan",
+    "Infinity",
+    "-Infinity",
+    "inf",
+    "+1",
+    "-",
+    "--1",
+    "- 1",
+    "01",
+    "-01",
+    "00",
+    "1.",
+    "1.e5",
+    "-.5",
+    ".5",
+    "1e",
+    "1e+",
+    "1E-",
+    "1e5.5",
+    "1.2.3",
+    "0x10",
+    "0b1",
+    "1_000",
+    "1,000",
+    "1 2",
+    "1a",
+    "'a'",
+    "`a`",
+    r#""a" "b""#,
+    r#""a"b"#,
+    r#""a'"#,
+    r#""\x41""#,
+    r#""\a""#,
+    r#""\'""#,
+    r#""\0""#,
+    r#""\101""#,
+    r#""\U0041""#,
+    r#""\u""#,
+    r#""\u12""#,
+    r#""\u12 4""#,
+    r#""\uZZZZ""#,
+    r#""\u+041""#,
+    r#""\u-041""#,
+    r#""\u{41}""#,
+    r#""\"#,
+    r#""\ud800""#,
+    r#""\uDBFF""#,
+    r#""\udc00""#,
+    r#""\ud800\u0041""#,
+    r#""\ud800a""#,
+    r#""\ud800\n""#,
+    r#""\ud800\ud800""#,
+    r#""\udc00\ud800""#,
+    r#""\ud83d \ude00""#,
+    "\"\u{0}\"",
+    "\"\u{1}\"",
+    "\"a\tb\"",
+    "\"a\rb\"",
+    "\"\u{8}\"",
+    "\"\u{b}\"",
+    "\"\u{c}\"",
+    "\"\u{1b}\"",
+    "\"\u{1f}\"",
+    "\u{0}1",
+    "\u{b}1",
+    "\u{c}1",
+    "\u{a0}1",
+    "\u{feff}1",
+    "\u{2028}1",
+    "“a”",
+    "[1,]",
+    "[,]",
+    "[,1]",
+    "[1,,2]",
+    "[1 2]",
+    "[1;2]",
+    "[1",
+    "1]",
+    "[1}",
+    "[1)",
+    "[[1]",
+    "[1]]",
+    "{",
+    "}",
+    r#"{"a":1,}"#,
+    r#"{,"a":1}"#,
+    "{,}",
+    r#"{"a":1,,"b":2}"#,
+    r#"{"a":1 "b":2}"#,
+    r#"{"a" 1}"#,
+    r#"{"a"::1}"#,
+    r#"{"a"=1}"#,
+    r#"{"a":}"#,
+    r#"{"a"}"#,
+    r#"{:1}"#,
+    r#"{a:1}"#,
+    r#"{'a':1}"#,
+    r#"{1:1}"#,
+    r#"{null:1}"#,
+    r#"{["a"]:1}"#,
+    r#"{"a":1]"#,
+    r#"{"\ud800":1}"#,
+    r#"{"a":1;"b":2}"#,
+    "1 // one",
+    "1 /* one */",
+    "# one",
+    r#"tr ue"e\ [{ 12"#,
+];
+
+/// Whole lines that are not one JSON object of the right form. `GOOD` is a request that would be answered.
+const NOT_A_LINE: &[&str] = &[
+    "word",
+    "hello world",
+    "GET / HTTP/1.1",
+    "null",
+    "true",
+    "5",
+    "\"a\"",
+    "[]",
+    "[GOOD]",
+    "{}",
+    "{",
+    "}",
+    "{}}",
+    "{{}}",
+    "[",
+    "]",
+    "\"",
+    "\\",
+    "\u{feff}GOOD",
+    "GOOD\u{feff}",
+    "\u{0}GOOD",
+    "GOOD\u{0}",
+    "GOODx",
+    "GOOD}",
+    "GOOD]",
+    "GOOD,",
+    "GOOD;",
+    "GOOD 1",
+    "GOOD null",
+    "GOOD{}",
+    "GOODGOOD",
+    "GOOD GOOD",
+    "GOOD,GOOD",
+    "GOOD // good",
+    "# GOOD",
+    ",GOOD",
+    "xGOOD",
+    "(GOOD)",
+    "\u{1b}[0mGOOD",
+    "\u{a0}GOOD",
+    "\u{c}GOOD",
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":900}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":900"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":900}]"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":900},}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":900,}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":0900}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":+900}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1 "msg_id":900}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id" 900}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":echo,"echo":1,"msg_id":900}}"#,
+    r#"{"src":"c1","dest":"n1","body":{type:"echo","echo":1,"msg_id":900}}"#,
+    r#"{"src":"c1","dest":"n1" "body":{"type":"echo","echo":1,"msg_id":900}}"#,
+    r#"{"src":"c1","dest":"n1",,"body":{"type":"echo","echo":1,"msg_id":900}}"#,
+    r#"{"src":c1,"dest":"n1","body":{"type":"echo","echo":1,"msg_id":900}}"#,
+    r#"{'src':'c1','dest':'n1','body':{'type':'echo','echo':1,'msg_id':900}}"#,
+    r#"{src:"c1",dest:"n1",body:{type:"echo",echo:1,msg_id:900}}"#,
+    r#"["src","c1","dest","n1","body",{"type":"echo","echo":1,"msg_id":900}]"#,
+    r#""{\"src\":\"c1\",\"dest\":\"n1\",\"body\":{\"type\":\"echo\",\"echo\":1,\"msg_id\":900}}""#,
+];
+
+/// Objects without what a reply needs. `LONG` is too long for the id of a client.
+const NOBODY_TO_ANSWER: &[&str] = &[
+    r#"{"dest":"n1","body":{"type":"echo","echo":1,"msg_id":900}}"#,
+    r#"{"src":null,"dest":"n1","body":{"type":"echo","echo":1,"msg_id":900}}"#,
+    r#"{"src":5,"dest":"n1","body":{"type":"echo","echo":1,"msg_id":900}}"#,
+    r#"{"src":true,"dest":"n1","body":{"type":"echo","echo":1,"msg_id":900}}"#,
+    r#"{"src":["c1"],"dest":"n1","body":{"type":"echo","echo":1,"msg_id":900}}"#,
+    r#"{"src":{"c1":1},"dest":"n1","body":{"type":"echo","echo":1,"msg_id":900}}"#,
+    r#"{"src":"LONG","dest":"n1","body":{"type":"echo","echo":1,"msg_id":900}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1}}"#,
+    r#"{"src":"c1","dest":"n1","msg_id":900,"body":{"type":"echo","echo":1}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":{"msg_id":900}}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":null}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":"900"}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":900.5}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":true}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":[900]}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":{}}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":99999999999999999999}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"nonsense"}}"#,
+    r#"{"src":"c1","dest":"n1","body":{"type":"broadcast","message":1}}"#,
+    r#"{"src":"c1","dest":"n1","body":{}}"#,
+    r#"{"src":"c1","dest":"n1"}"#,
+    r#"{"src":"c1","dest":"n1","body":null}"#,
+    r#"{"src":"c1","dest":"n1","body":5}"#,
+    r#"{"src":"c1","dest":"n1","body":"echo"}"#,
+    r#"{"src":"c1","dest":"n1","body":[{"type":"echo","echo":1,"msg_id":900}]}"#,
+    r#"{"src":"c1","dest":"n1","type":"echo","echo":1,"msg_id":900}"#,
+    r#"{"type":"echo","echo":1,"msg_id":900}"#,
+];
+
+/// Bytes that are not UTF-8.
+const NOT_UTF8: &[&[u8]] = &[
+    b"\x80",
+    b"\xbf",
+    b"\xc0\x80",
+    b"\xc1\xbf",
+    b"\xc3",
+    b"\xc3(",
+    b"\xe0\x80\x80",
+    b"\xe2\x82",
+    b"\xe2(\xa1",
+    b"\xed\xa0\x80",
+    b"\xed\xbf\xbf",
+    b"\xf0\x80\x80\x80",
+    b"\xf0\x9f\x98",
+    b"\xf4\x90\x80\x80",
+    b"\xf5\x80\x80\x80",
+    b"\xf8\x88\x80\x80\x80",
+    b"\xfe",
+    b"\xff",
+    b"\xff\xfe{\x00}\x00",
+];
+
+/// One good request of every type, apart from `init`.
+const EVERY_REQUEST: &[&str] = &[
+    r#""type":"topology","topology":{"n1":[]}"#,
+    r#""type":"echo","echo":1"#,
+    r#""type":"generate""#,
+    r#""type":"broadcast","message":1"#,
+    r#""type":"read""#,
+    r#""type":"configure","fanout":3"#,
+    r#""type":"gossip_stats""#,
+    r#""type":"gossip_round""#,
+    r#""type":"gossip_sync","messages":[1]"#,
+    r#""type":"digest""#,
+    r#""type":"digest_sync","remote_digest":"x","remote_messages":null"#,
+    r#""type":"add","element":1"#,
+    r#""type":"add","delta":1"#,
+    r#""type":"gossip_status""#,
+    r#""type":"write","key":1,"value":1"#,
+    r#""type":"kv_read","key":1"#,
+    r#""type":"kv_merge","entries":{}"#,
+    r#""type":"bench_write","key":1,"value":1"#,
+    r#""type":"bench_report""#,
+    r#""type":"bench_stats""#,
+    r#""type":"txn","txn":[["w",1,1]]"#,
+];
+
+/// Bad `init` messages and what the error has to name.
+const BAD_INITS: &[(&str, &str)] = &[
+    (r#""type":"init""#, "node_id"),
+    (r#""type":"init","node_ids":["n1"]"#, "node_id"),
+    (r#""type":"init","node_id":"n1""#, "node_ids"),
+    (r#""type":"init","node_id":1,"node_ids":["n1"]"#, "node_id"),
+    (
+        r#""type":"init","node_id":null,"node_ids":["n1"]"#,
+        "node_id",
+    ),
+    (
+        r#""type":"init","node_id":true,"node_ids":["n1"]"#,
+        "node_id",
+    ),
+    (
+        r#""type":"init","node_id":["n1"],"node_ids":["n1"]"#,
+        "node_id",
+    ),
+    (r#""type":"init","node_id":{},"node_ids":["n1"]"#, "node_id"),
+    (
+        r#""type":"init","node_id":"LONG","node_ids":["LONG"]"#,
+        "node_id",
+    ),
+    (
+        r#""type":"init","node_id":"n1","node_ids":["n1","LONG"]"#,
+        "node_ids",
+    ),
+    (
+        r#""type":"init","node_id":"n1","node_ids":null"#,
+        "node_ids",
+    ),
+    (
+        r#""type":"init","node_id":"n1","node_ids":"n1""#,
+        "node_ids",
+    ),
+    (r#""type":"init","node_id":"n1","node_ids":1"#, "node_ids"),
+    (
+        r#""type":"init","node_id":"n1","node_ids":{"n1":1}"#,
+        "node_ids",
+    ),
+    (r#""type":"init","node_id":"n1","node_ids":[1]"#, "node_ids"),
+    (
+        r#""type":"init","node_id":"n1","node_ids":["n1",2]"#,
+        "node_ids",
+    ),
+    (
+        r#""type":"init","node_id":"n1","node_ids":["n1",null]"#,
+        "node_ids",
+    ),
+    (
+        r#""type":"init","node_id":"n1","node_ids":[["n1"]]"#,
+        "node_ids",
+    ),
+    (r#""type":"init","node_id":"n1","node_ids":[]"#, "node_id"),
+    (
+        r#""type":"init","node_id":"n1","node_ids":["n2","n3"]"#,
+        "node_id",
+    ),
+    (
+        r#""type":"init","node_id":"n1","node_ids":["N1","n10","n"]"#,
+        "node_id",
+    ),
+    (
+        r#""type":"init","node_id":"n1","node_ids":["n1","n1"]"#,
+        "node_id",
+    ),
+    (
+        r#""type":"init","node_id":"n1","node_ids":["n1","n2","n3","n2"]"#,
+        "node_id",
+    ),
+    (
+        r#""type":"init","node_id":"n1","node_ids":["n1","n2","\u006e2"]"#,
+        "node_id",
+    ),
+    (
+        r#""type":"init","node_id":"n1","node_id":"n1","node_ids":["n1"]"#,
+        "node_id",
+    ),
+    (
+        r#""type":"init","node_id":"n1","node_ids":["n1"],"node_ids":["n1"]"#,
+        "node_ids",
+    ),
+];
+
+fn with_long_strings(template: &str) -> String {
+    template.replace(LONG, &"x".repeat(1_000_000))
+}
+
+/// Refused with error 12, and the next request answered.
+#[track_caller]
+fn assert_malformed(node: &mut Node, fields: &str, needles: &[&str]) {
+    let reply = node.expect_error(&with_long_strings(fields), 12, needles);
+    if fields.contains(LONG) {
+        let text = reply.string("text");
+        assert!(
+            text.contains(|c: char| c.is_ascii_digit()),
+            "the bound is not in {text:?}, to {fields}"
+        );
+    }
+    node.still_answers();
+}
+
+/// Not answered at all, and the next request answered.
+#[track_caller]
+fn assert_ignored(node: &mut Node, line: &[u8]) {
+    node.send_bytes(line);
+    node.send_bytes(b"\n");
+    node.still_answers();
+}
+
+/// No value in the set, no key in the store, nothing counted.
+#[track_caller]
+fn assert_nothing_was_stored(node: &mut Node) {
+    node.expect(
+        r#""type":"digest_sync","remote_digest":"x","remote_messages":[]"#,
+        r#""type": "digest_sync_ok", "match": false, "transferred": 0, "local_messages": []"#,
+    );
+    let report = node.ask(r#""type":"bench_report""#);
+    assert_eq!(
+        (
+            report.integer("total_writes"),
+            report.integer("keys_stored")
+        ),
+        (0, 0),
+        "{}",
+        report.text
+    );
+    assert_eq!(
+        node.ask(r#""type":"gossip_status""#).integer("local_value"),
+        0
+    );
+}
+
+#[test]
+fn an_unknown_type_is_error_10_and_named() {
+    let mut node = Node::start(1, &[]);
+    let kinds = [
+        "frobnicate",
+        "Echo",
+        "ECHO",
+        "echoo",
+        "ech",
+        "echo ",
+        " echo",
+        "kv_write",
+        "delete",
+        "brööd",
+        "😀",
+    ];
+    for kind in kinds {
+        node.expect_error(&format!(r#""type":"{kind}","echo":1"#), 10, &[kind]);
+        node.still_answers();
+    }
+    let escaped = [
+        (r#"frob\u006eicate"#, "frobnicate"),
+        (r#"a\"b"#, r#"a"b"#),
+        (r#"a\\b"#, r#"a\b"#),
+        (r#"\ud83d\ude00"#, "😀"),
+    ];
+    for (escaped, kind) in escaped {
+        node.expect_error(&format!(r#""type":"{escaped}""#), 10, &[kind]);
+        node.still_answers();
+    }
+    node.expect_error(r#""type":"""#, 10, &[]);
+    node.still_answers();
+    node.finish_in_peace();
+}
+
+#[test]
+fn an_endless_unknown_type_is_an_error_too() {
+    let mut node = Node::start(1, &[]);
+    let reply = node.ask(&with_long_strings(r#""type":"LONG""#));
+    assert_eq!(reply.kind(), "error", "{}", reply.text);
+    assert!(matches!(reply.integer("code"), 10 | 12), "{}", reply.text);
+    node.still_answers();
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_read_without_a_key_is_error_10_in_the_key_value_store() {
+    let mut node = Node::start(1, &["--workload", "kv"]);
+    node.expect_error(r#""type":"read""#, 10, &["read"]);
+    node.still_answers();
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_field_that_is_missing_or_wrong_is_error_12_and_named_and_nothing_is_changed() {
+    let mut node = Node::start(1, &[]);
+    for (fields, needles) in BAD_FIELDS {
+        assert_malformed(&mut node, fields, needles);
+    }
+    assert_nothing_was_stored(&mut node);
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_value_of_an_unsupported_kind_is_error_12_wherever_it_stands_and_nothing_is_changed() {
+    let mut node = Node::start(1, &[]);
+    for (template, field) in VALUE_PLACES {
+        for value in UNSUPPORTED_VALUES {
+            assert_malformed(&mut node, &template.replace("VALUE", value), &[field]);
+        }
+    }
+    assert_nothing_was_stored(&mut node);
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_configuration_of_which_one_half_is_out_of_range_changes_neither_half() {
+    let mut node = Node::start(9, &[]);
+    let contacted = |node: &mut Node| {
+        node.ask(r#""type":"gossip_round""#)
+            .integer("peers_contacted")
+    };
+    let before = contacted(&mut node);
+    for fields in [
+        r#""type":"configure","fanout":7,"gossip_interval_ms":0"#,
+        r#""type":"configure","gossip_interval_ms":60001,"fanout":7"#,
+        r#""type":"configure","fanout":7,"gossip_interval_ms":"100""#,
+        r#""type":"configure","fanout":7,"fanout":7"#,
+    ] {
+        node.expect_error(fields, 12, &[]);
+        assert_eq!(contacted(&mut node), before, "after {fields}");
+    }
+    node.expect(
+        r#""type":"configure","fanout":7"#,
+        r#""type": "configure_ok""#,
+    );
+    assert_eq!(contacted(&mut node), 7);
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_known_key_twice_is_error_12_and_an_unknown_key_twice_is_ignored() {
+    let mut node = Node::start(1, &[]);
+    for (fields, key) in KNOWN_KEYS_TWICE {
+        assert_malformed(&mut node, fields, &[key]);
+    }
+    assert_nothing_was_stored(&mut node);
+    for (fields, reply) in UNKNOWN_KEYS_TWICE {
+        node.expect(fields, reply);
+        node.still_answers();
+    }
+    node.finish_in_peace();
+}
+
+#[test]
+fn an_unknown_key_twice_in_the_envelope_is_ignored() {
+    let mut node = Node::start(1, &[]);
+    node.send(r#"{"id":1,"src":"c1","x":[],"dest":"n1","id":2,"x":{},"body":{"type":"echo","echo":1,"msg_id":77}}"#);
+    let reply = node.reply();
+    assert_eq!(
+        (reply.kind(), reply.in_reply_to()),
+        ("echo_ok", Some(77)),
+        "{}",
+        reply.text
+    );
+    node.still_answers();
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_full_set_refuses_new_values_with_error_11_and_the_bound_for_good() {
+    let mut node = Node::start(2, &["--max-values", "4"]);
+    for fields in [
+        r#""type":"broadcast","message":1"#,
+        r#""type":"broadcast","message":"a""#,
+        r#""type":"gossip_sync","messages":[2]"#,
+        r#""type":"broadcast","message":"b""#,
+    ] {
+        assert!(node.ask(fields).kind().ends_with("_ok"));
+    }
+    for fields in [
+        r#""type":"broadcast","message":5"#,
+        r#""type":"add","element":"5""#,
+        r#""type":"gossip_sync","messages":[5]"#,
+        r#""type":"gossip_sync","messages":[1,5,"a"]"#,
+        r#""type":"digest_sync","remote_digest":"x","remote_messages":[5]"#,
+        r#""type":"broadcast","message":5"#,
+    ] {
+        node.expect_error(fields, 11, &["4"]);
+        node.still_answers();
+    }
+    // What is in the set already needs no room.
+    node.expect(
+        r#""type":"broadcast","message":"a""#,
+        r#""type": "broadcast_ok""#,
+    );
+    node.expect(
+        r#""type":"gossip_sync","messages":[2,1]"#,
+        r#""type": "gossip_sync_ok", "new_count": 0"#,
+    );
+    // From a peer: not merged, and nobody is told.
+    assert_ignored(
+        &mut node,
+        br#"{"src":"n2","dest":"n1","body":{"type":"gossip","value":6}}"#,
+    );
+    node.expect(
+        r#""type":"read""#,
+        r#""type": "read_ok", "messages": [1, "a", 2, "b"]"#,
+    );
+    node.finish_in_peace();
+}
+
+#[test]
+fn several_values_of_which_only_some_fit_change_nothing() {
+    let mut node = Node::start(1, &["--max-values", "4"]);
+    node.expect(
+        r#""type":"broadcast","message":1"#,
+        r#""type": "broadcast_ok""#,
+    );
+    for fields in [
+        r#""type":"gossip_sync","messages":[2,3,4,5]"#,
+        r#""type":"digest_sync","remote_digest":"x","remote_messages":[2,3,4,5]"#,
+    ] {
+        node.expect_error(fields, 11, &["4"]);
+        node.expect(r#""type":"read""#, r#""type": "read_ok", "messages": [1]"#);
+    }
+    node.expect(
+        r#""type":"gossip_sync","messages":[2,3,4]"#,
+        r#""type": "gossip_sync_ok", "new_count": 3"#,
+    );
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_full_store_refuses_new_keys_with_error_11_and_the_bound() {
+    let mut node = Node::start(1, &["--max-keys", "2"]);
+    node.ask(r#""type":"write","key":"a","value":1"#)
+        .string("type");
+    node.expect(
+        r#""type":"kv_merge","entries":{"b":{"value":1,"ts":1.5}}"#,
+        r#""type": "kv_merge_ok", "updated": 1"#,
+    );
+    for fields in [
+        r#""type":"write","key":"c","value":1"#,
+        r#""type":"bench_write","key":"c","value":1"#,
+        r#""type":"kv_merge","entries":{"c":{"value":1,"ts":1.5}}"#,
+        r#""type":"kv_merge","entries":{"b":{"value":9,"ts":9.5},"c":{"value":1,"ts":1.5}}"#,
+        r#""type":"txn","txn":[["w","c",1]]"#,
+        r#""type":"txn","txn":[["w","b",9],["w","c",1],["r","b",null]]"#,
+    ] {
+        node.expect_error(fields, 11, &["2"]);
+        node.still_answers();
+        node.expect_error(r#""type":"kv_read","key":"c""#, 20, &["Key not found"]);
+        let b = r#""type": "kv_read_ok", "key": "b", "value": 1, "ts": 1.500000"#;
+        node.expect(r#""type":"kv_read","key":"b""#, b);
+    }
+    // Keys that are there can still be written.
+    assert_eq!(
+        node.ask(r#""type":"write","key":"a","value":2"#).kind(),
+        "write_ok"
+    );
+    assert_eq!(
+        node.ask(r#""type":"kv_read","key":"a""#).integer("value"),
+        2
+    );
+    node.finish_in_peace();
+}
+
+#[test]
+fn more_nodes_than_the_table_holds_are_error_11_and_the_bound() {
+    let mut node = Node::spawn(&["--max-nodes", "4"]);
+    node.expect_error(
+        r#""type":"init","node_id":"n1","node_ids":["n1","n2","n3","n4","n5","n6"]"#,
+        11,
+        &["4"],
+    );
+    node.expect_error(r#""type":"echo","echo":1"#, 11, &["not initialised"]);
+    node.init(4);
+    node.still_answers();
+    node.finish_in_peace();
+}
+
+#[test]
+fn an_addition_that_would_overflow_the_counter_is_error_12_and_changes_nothing() {
+    let mut up = Node::start(1, &["--workload", "pn-counter"]);
+    up.expect(
+        r#""type":"add","delta":9223372036854775807"#,
+        r#""type": "add_ok""#,
+    );
+    for delta in ["1", "2", "9223372036854775807"] {
+        assert_malformed(&mut up, &format!(r#""type":"add","delta":{delta}"#), &[]);
+        up.expect(
+            r#""type":"read""#,
+            r#""type": "read_ok", "value": 9223372036854775807"#,
+        );
+    }
+    up.expect(r#""type":"add","delta":-7"#, r#""type": "add_ok""#);
+    up.expect(
+        r#""type":"read""#,
+        r#""type": "read_ok", "value": 9223372036854775800"#,
+    );
+    up.finish_in_peace();
+
+    let mut down = Node::start(1, &["--workload", "pn-counter"]);
+    down.expect(
+        r#""type":"add","delta":-9223372036854775807"#,
+        r#""type": "add_ok""#,
+    );
+    for delta in ["-2", "-3", "-9223372036854775808"] {
+        assert_malformed(&mut down, &format!(r#""type":"add","delta":{delta}"#), &[]);
+        down.expect(
+            r#""type":"read""#,
+            r#""type": "read_ok", "value": -9223372036854775807"#,
+        );
+    }
+    down.expect(r#""type":"add","delta":7"#, r#""type": "add_ok""#);
+    down.expect(
+        r#""type":"read""#,
+        r#""type": "read_ok", "value": -9223372036854775800"#,
+    );
+    down.finish_in_peace();
+}
+
+#[test]
+fn counters_of_peers_that_overflow_together_do_no_harm() {
+    let mut node = Node::start(3, &["--workload", "pn-counter"]);
+    for counters in [
+        r#""p_counters":{"n2":9223372036854775807},"n_counters":{}"#,
+        r#""p_counters":{"n3":9223372036854775807},"n_counters":{}"#,
+        r#""p_counters":{"n2":18446744073709551615,"n3":18446744073709551615},"n_counters":{}"#,
+        r#""p_counters":{"n2":18446744073709551616},"n_counters":{"n2":99999999999999999999999}"#,
+        r#""p_counters":{},"n_counters":{"n2":18446744073709551615,"n3":18446744073709551615}"#,
+    ] {
+        let line =
+            format!(r#"{{"src":"n2","dest":"n1","body":{{"type":"replicate",{counters}}}}}"#);
+        assert_ignored(&mut node, line.as_bytes());
+        let read = node.ask(r#""type":"read""#);
+        assert!(read.field("value").is_number(), "{}", read.text);
+    }
+    node.finish_in_peace();
+}
+
+#[test]
+fn every_request_before_init_is_error_11_in_the_name_it_was_sent_to() {
+    let mut node = Node::spawn(&[]);
+    for fields in EVERY_REQUEST {
+        node.expect_error(fields, 11, &["not initialised"]);
+    }
+    node.may_be_called("n7");
+    node.send(r#"{"src":"c1","dest":"n7","body":{"type":"read","msg_id":900}}"#);
+    let reply = node.reply();
+    assert_eq!(
+        (&*reply.src, &*reply.dest, reply.integer("code")),
+        ("n7", "c1", 11),
+        "{}",
+        reply.text
+    );
+    // Neither kind of message between nodes is answered or remembered.
+    node.send(r#"{"src":"n2","dest":"n1","body":{"type":"gossip","value":1}}"#);
+    node.send(r#"{"src":"n2","dest":"n1","body":{"type":"replicate","p_counters":{"n2":1},"n_counters":{}}}"#);
+    node.init(1);
+    assert_nothing_was_stored(&mut node);
+    node.still_answers();
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_bad_init_is_error_12_and_a_good_one_can_follow() {
+    for (fields, field) in BAD_INITS {
+        let mut node = Node::spawn(&[]);
+        let reply = node.expect_error(&with_long_strings(fields), 12, &[field]);
+        assert_eq!(reply.src, "n1", "{fields}");
+        node.expect_error(r#""type":"echo","echo":1"#, 11, &["not initialised"]);
+        node.init(1);
+        node.still_answers();
+        node.finish_in_peace();
+    }
+}
+
+#[test]
+fn init_again_is_fine_with_the_same_content_and_error_22_with_another() {
+    let mut node = Node::start(3, &[]);
+    node.init(3);
+    for fields in [
+        r#""type":"init","node_id":"n1","node_ids":["n1","n2"]"#,
+        r#""type":"init","node_id":"n1","node_ids":["n1","n2","n4"]"#,
+        r#""type":"init","node_id":"n1","node_ids":["n1","n2","n3","n4"]"#,
+        r#""type":"init","node_id":"n2","node_ids":["n1","n2","n3"]"#,
+        r#""type":"init","node_id":"n1","node_ids":["n1"]"#,
+    ] {
+        node.expect_error(fields, 22, &[]);
+        node.still_answers();
+        node.init(3);
+    }
+    // Nothing changed: n3 is still a peer, n4 is none.
+    assert_ignored(
+        &mut node,
+        br#"{"src":"n4","dest":"n1","body":{"type":"gossip","value":4}}"#,
+    );
+    assert_ignored(
+        &mut node,
+        br#"{"src":"n3","dest":"n1","body":{"type":"gossip","value":3}}"#,
+    );
+    node.expect(r#""type":"read""#, r#""type": "read_ok", "messages": [3]"#);
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_line_for_another_node_is_not_answered() {
+    let mut node = Node::start(3, &[]);
+    for dest in ["n2", "n3", "n9", "N1", "n11", "n", "c1"] {
+        let line = format!(
+            r#"{{"src":"c1","dest":"{dest}","body":{{"type":"broadcast","message":1,"msg_id":900}}}}"#
+        );
+        assert_ignored(&mut node, line.as_bytes());
+    }
+    assert_ignored(
+        &mut node,
+        br#"{"src":"n2","dest":"n3","body":{"type":"gossip","value":2}}"#,
+    );
+    node.expect(r#""type":"read""#, r#""type": "read_ok", "messages": []"#);
+    node.finish_in_peace();
+}
+
+#[test]
+fn gossip_from_a_stranger_is_ignored() {
+    let mut node = Node::start(3, &[]);
+    for src in ["n9", "n4", "N2", "n22", "c1", "c9"] {
+        for body in [
+            r#""type":"gossip","value":1"#,
+            r#""type":"gossip","value":1,"msg_id":900"#,
+            r#""type":"replicate","p_counters":{"n2":1},"n_counters":{}"#,
+            r#""type":"replicate","p_counters":{"n2":1},"n_counters":{},"msg_id":900"#,
+        ] {
+            let line = format!(r#"{{"src":"{src}","dest":"n1","body":{{{body}}}}}"#);
+            assert_ignored(&mut node, line.as_bytes());
+        }
+    }
+    assert_nothing_was_stored(&mut node);
+    node.finish_in_peace();
+}
+
+#[test]
+fn gossip_that_makes_no_sense_is_neither_merged_nor_answered() {
+    let mut node = Node::start(2, &[]);
+    for body in [
+        r#""type":"gossip""#,
+        r#""type":"gossip","value":null"#,
+        r#""type":"gossip","value":1.5"#,
+        r#""type":"gossip","value":true"#,
+        r#""type":"gossip","value":[1]"#,
+        r#""type":"gossip","value":{"a":1}"#,
+        r#""type":"gossip","value":9223372036854775808"#,
+        r#""type":"gossip","value":"LONG""#,
+        r#""type":"gossip","value":1,"value":2"#,
+        r#""type":"replicate""#,
+        r#""type":"replicate","p_counters":{"n2":1}"#,
+        r#""type":"replicate","n_counters":{"n2":1}"#,
+        r#""type":"replicate","p_counters":null,"n_counters":null"#,
+        r#""type":"replicate","p_counters":[1],"n_counters":{}"#,
+        r#""type":"replicate","p_counters":{"n2":-1},"n_counters":{}"#,
+        r#""type":"replicate","p_counters":{"n2":1.5},"n_counters":{}"#,
+        r#""type":"replicate","p_counters":{"n2":"1"},"n_counters":{}"#,
+        r#""type":"replicate","p_counters":{"n2":null},"n_counters":{}"#,
+        r#""type":"replicate","p_counters":{"n2":1},"n_counters":{"n2":[]}"#,
+        r#""type":"replicate","p_counters":{"LONG":1},"n_counters":{}"#,
+    ] {
+        let line = format!(
+            r#"{{"src":"n2","dest":"n1","body":{{{}}}}}"#,
+            with_long_strings(body)
+        );
+        assert_ignored(&mut node, line.as_bytes());
+    }
+    assert_nothing_was_stored(&mut node);
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_message_that_is_a_reply_is_never_answered() {
+    let mut node = Node::start(2, &[]);
+    for body in [
+        r#""type":"echo","echo":1,"msg_id":900,"in_reply_to":1"#,
+        r#""in_reply_to":0,"type":"echo","echo":1,"msg_id":900"#,
+        r#""type":"echo_ok","echo":1,"msg_id":900,"in_reply_to":1"#,
+        r#""type":"init_ok","msg_id":900,"in_reply_to":1"#,
+        r#""type":"gossip_sync_ok","new_count":1,"msg_id":900,"in_reply_to":1"#,
+        r#""type":"nonsense","msg_id":900,"in_reply_to":1"#,
+        r#""type":"broadcast","msg_id":900,"in_reply_to":1"#,
+        r#""type":"error","code":10,"text":"not supported","msg_id":900,"in_reply_to":1"#,
+        r#""type":"error","code":11,"text":"later","in_reply_to":1"#,
+        r#""type":"init","node_id":"n2","node_ids":["n2"],"msg_id":900,"in_reply_to":1"#,
+    ] {
+        for src in ["c1", "n2", "n9"] {
+            let line = format!(r#"{{"src":"{src}","dest":"n1","body":{{{body}}}}}"#);
+            assert_ignored(&mut node, line.as_bytes());
+        }
+    }
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_line_without_somebody_to_answer_is_not_answered() {
+    let mut node = Node::start(1, &[]);
+    for line in NOBODY_TO_ANSWER {
+        assert_ignored(&mut node, with_long_strings(line).as_bytes());
+    }
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_line_that_is_not_json_is_not_answered_wherever_the_fault_is() {
+    let mut node = Node::start(1, &[]);
+    for bad in NOT_A_VALUE {
+        for line in [
+            format!(
+                r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":{bad}}}}}"#
+            ),
+            format!(
+                r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":1,"q":{bad}}}}}"#
+            ),
+            format!(
+                r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"q":[{bad}],"echo":1}}}}"#
+            ),
+            format!(
+                r#"{{"q":{bad},"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":1}}}}"#
+            ),
+        ] {
+            // Nothing is a fault where a value has to stand, but not between brackets.
+            if !bad.is_empty() || !line.contains("[]") {
+                assert_ignored(&mut node, line.as_bytes());
+            }
+        }
+    }
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_line_that_is_no_message_is_not_answered() {
+    let mut node = Node::start(1, &[]);
+    let good = r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":1,"msg_id":900}}"#;
+    for line in NOT_A_LINE {
+        assert_ignored(&mut node, line.replace("GOOD", good).as_bytes());
+    }
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_line_cut_off_anywhere_is_not_answered() {
+    let mut node = Node::start(1, &[]);
+    let good = r#"{"src":"c1","dest":"n1","body":{"type":"echo","echo":[-1.5e3,"\n\u00e9",null],"msg_id":900}}"#;
+    for end in 0..good.len() {
+        assert_ignored(&mut node, &good.as_bytes()[..end]);
+    }
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_line_that_is_not_utf8_is_not_answered_wherever_the_fault_is() {
+    let mut node = Node::start(1, &[]);
+    for bad in NOT_UTF8 {
+        for (before, after) in [
+            (
+                &br#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":900,"echo":""#[..],
+                &br#""}}"#[..],
+            ),
+            (
+                br#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":900,"echo":1,"q":"a"#,
+                br#"b"}}"#,
+            ),
+            (
+                br#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":900,"echo":1,""#,
+                br#"":1}}"#,
+            ),
+            (
+                br#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":900,"echo":1}}"#,
+                b"",
+            ),
+            (b"", b""),
+        ] {
+            assert_ignored(&mut node, &[before, bad, after].concat());
+        }
+    }
+    node.finish_in_peace();
+}
+
+#[test]
+fn a_line_nested_too_deeply_is_not_answered() {
+    let mut node = Node::start(2, &[]);
+    let deep = |open: &str, close: &str, depth: usize| {
+        format!("{}1{}", open.repeat(depth), close.repeat(depth))
+    };
+    for depth in [10_000, 100_000] {
+        for value in [
+            deep("[", "]", depth),
+            deep(r#"{"a":"#, "}", depth),
+            deep(r#"[{"a":"#, "}]", depth / 2),
+            deep("[[", "],0]", depth / 2),
+            "[".repeat(depth),
+        ] {
+            for line in [
+                format!(
+                    r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":{value}}}}}"#
+                ),
+                format!(
+                    r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":1,"q":{value}}}}}"#
+                ),
+                format!(
+                    r#"{{"q":{value},"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":1}}}}"#
+                ),
+                format!(
+                    r#"{{"src":"n2","dest":"n1","body":{{"type":"gossip","q":{value},"value":1}}}}"#
+                ),
+                value.clone(),
+            ] {
+                assert_ignored(&mut node, line.as_bytes());
+            }
+        }
+    }
+    node.expect(r#""type":"read""#, r#""type": "read_ok", "messages": []"#);
+    node.finish_in_peace();
+}
+
+#[test]
+fn an_empty_line_is_not_answered() {
+    let mut node = Node::start(1, &[]);
+    for line in [
+        "", " ", "    ", "\t", "\r", " \t \r", "\n", "\n\n\n", "\r\n\r\n",
+    ] {
+        assert_ignored(&mut node, line.as_bytes());
+    }
+    node.finish_in_peace();
+}
+
+/// An echo that is `length` bytes long without its newline.
+fn echo_of_length(node: &mut Node, length: usize) -> String {
+    let (line, _) = node.request(r#""type":"echo","echo":"padded","pad":"PAD""#);
+    let missing = length - (line.len() - "PAD".len());
+    line.replace("PAD", &"x".repeat(missing))
+}
+
+#[test]
+fn a_line_longer_than_the_bound_is_not_answered_and_a_shorter_one_is() {
+    for (args, bound) in [
+        (&[][..], 4_194_304),
+        (&["--max-line-bytes", "65536"][..], 65_536),
+    ] {
+        let mut node = Node::start(1, args);
+        for excess in [1, 2, 4_096, bound, 3 * bound] {
+            let line = echo_of_length(&mut node, bound + excess);
+            assert_ignored(&mut node, line.as_bytes());
+            let line = echo_of_length(&mut node, bound - 1);
+            node.send(&line);
+            let reply = node.reply();
+            assert_eq!(
+                (reply.kind(), reply.string("echo")),
+                ("echo_ok", "padded"),
+                "{}",
+                reply.text
+            );
+        }
+        node.finish_in_peace();
+    }
+}
+
+#[test]
+fn bad_lines_are_mentioned_on_stderr_but_do_not_flood_it() {
+    const LINES: usize = 20_000;
+    let mut one = Node::start(1, &[]);
+    assert_ignored(&mut one, b"this is not JSON");
+    let finished = one.finish();
+    assert!(finished.status.success() && finished.rest.is_empty());
+    assert!(
+        !finished.stderr.trim().is_empty(),
+        "a bad line is not mentioned"
+    );
+
+    let mut many = Node::start(1, &[]);
+    many.send_bytes("this is not JSON\n".repeat(LINES).as_bytes());
+    many.still_answers();
+    let finished = many.finish();
+    assert!(finished.status.success() && finished.rest.is_empty());
+    let mentioned = finished.stderr.lines().count();
+    assert!(
+        (1..LINES / 20).contains(&mentioned),
+        "{LINES} bad lines are mentioned {mentioned} times"
+    );
+}
+
+#[test]
+fn a_node_alone_with_bad_lines_says_nothing_at_all() {
+    let mut node = Node::spawn(&[]);
+    node.send_bytes(b"\n{}\nword\n[[[[\n{\"src\":\"c1\"}\n\xff\n\n");
+    assert!(node.next_line(Duration::from_millis(300)).is_none());
+    let finished = node.finish();
+    assert!(
+        finished.status.success() && finished.stdout.is_empty(),
+        "{finished:?}"
+    );
+}
