@@ -1,0 +1,168 @@
+//! Blocks of bytes to lines, at bounded memory.
+
+/// Bytes read at once.
+pub const BLOCK: usize = 128 << 10;
+
+/// What is next in the input.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Next<'a> {
+    /// A line, without its newline.
+    Line(&'a [u8]),
+    /// A line that was longer than the bound has ended. It was skipped.
+    TooLong,
+    /// More bytes are needed.
+    More,
+}
+
+/// A buffer between blocks that are read and lines that are handled. A line that lies inside a block is not copied; one
+/// that does not fit the buffer makes it grow, up to the bound on lines, and is skipped to its end beyond that.
+#[derive(Debug)]
+pub struct Lines {
+    bytes: Vec<u8>,
+    start: usize,
+    end: usize,
+    /// Everything before this byte was searched for a newline.
+    searched: usize,
+    max_line: usize,
+    skipping: bool,
+}
+
+impl Lines {
+    /// A buffer for lines of up to `max_line` bytes.
+    #[must_use]
+    pub fn new(max_line: usize) -> Self {
+        Self { bytes: vec![0; BLOCK], start: 0, end: 0, searched: 0, max_line, skipping: false }
+    }
+
+    /// Room to read the next block into. To be called when [`Lines::next_line`] wants more.
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.start == self.end {
+            self.reset();
+        } else if self.bytes.len() - self.end < BLOCK / 2 {
+            self.make_room();
+        }
+        &mut self.bytes[self.end..]
+    }
+
+    fn reset(&mut self) {
+        (self.start, self.end, self.searched) = (0, 0, 0);
+        if self.bytes.len() > BLOCK {
+            // A long line is over: its memory is not kept.
+            self.bytes = vec![0; BLOCK];
+        }
+    }
+
+    fn make_room(&mut self) {
+        self.bytes.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.searched -= self.start;
+        self.start = 0;
+        if self.end > self.max_line {
+            self.skipping = true;
+            self.reset();
+        } else if self.bytes.len() - self.end < BLOCK / 2 {
+            let len = (self.bytes.len() * 2).min(self.max_line + BLOCK);
+            self.bytes.resize(len, 0);
+        }
+    }
+
+    /// Notes that `count` bytes were read into [`Lines::room`].
+    pub fn filled(&mut self, count: usize) {
+        self.end += count;
+    }
+
+    /// The next line.
+    #[inline]
+    pub fn next_line(&mut self) -> Next<'_> {
+        let Some(found) = memchr::memchr(b'\n', &self.bytes[self.searched..self.end]) else {
+            self.searched = self.end;
+            if self.skipping {
+                self.start = self.end;
+            }
+            return Next::More;
+        };
+        let (start, end) = (self.start, self.searched + found);
+        self.start = end + 1;
+        self.searched = end + 1;
+        if std::mem::take(&mut self.skipping) || end - start > self.max_line {
+            return Next::TooLong;
+        }
+        Next::Line(&self.bytes[start..end])
+    }
+
+    /// What is left when the input has ended: an unterminated last line.
+    pub fn rest(&mut self) -> Next<'_> {
+        let (start, end) = (self.start, self.end);
+        self.start = end;
+        if self.skipping || end - start > self.max_line {
+            return Next::TooLong;
+        }
+        if start == end { Next::More } else { Next::Line(&self.bytes[start..end]) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Feeds `input` in pieces and collects the lines; `None` for one that was too long.
+    fn lines(input: &[u8], piece: usize, max_line: usize) -> Vec<Option<Vec<u8>>> {
+        let mut lines = Lines::new(max_line);
+        let mut found = Vec::new();
+        let mut rest = input;
+        while !rest.is_empty() {
+            let room = lines.room();
+            let count = piece.min(room.len()).min(rest.len());
+            room[..count].copy_from_slice(&rest[..count]);
+            lines.filled(count);
+            rest = &rest[count..];
+            loop {
+                match lines.next_line() {
+                    Next::Line(line) => found.push(Some(line.to_vec())),
+                    Next::TooLong => found.push(None),
+                    Next::More => break,
+                }
+            }
+        }
+        match lines.rest() {
+            Next::Line(line) => found.push(Some(line.to_vec())),
+            Next::TooLong => found.push(None),
+            Next::More => {}
+        }
+        found
+    }
+
+    #[test]
+    fn lines_come_out_whole_however_the_blocks_fall() {
+        let mut input = Vec::new();
+        let mut expected = Vec::new();
+        for len in [0, 1, 5, 100_000, 300_000, 300_001, 700_000, 3, 0, 2] {
+            let line = vec![b'x'; len];
+            input.extend_from_slice(&line);
+            input.push(b'\n');
+            expected.push((len <= 300_000).then_some(line));
+        }
+        input.extend_from_slice(b"last");
+        expected.push(Some(b"last".to_vec()));
+        for piece in [1_000, 4_096, 65_536, 1 << 20] {
+            assert!(lines(&input, piece, 300_000) == expected, "blocks of {piece}");
+        }
+    }
+
+    #[test]
+    fn memory_stays_bounded_by_the_line_bound() {
+        let mut lines = Lines::new(1 << 20);
+        for _ in 0..1_000 {
+            let room = lines.room();
+            let count = room.len();
+            room.fill(b'[');
+            lines.filled(count);
+            assert_eq!(lines.next_line(), Next::More);
+            assert!(lines.bytes.len() <= (1 << 20) + BLOCK);
+        }
+        lines.room()[..4].copy_from_slice(b"\n{}\n");
+        lines.filled(4);
+        assert_eq!(lines.next_line(), Next::TooLong);
+        assert_eq!(lines.next_line(), Next::Line(b"{}"));
+    }
+}

@@ -1,0 +1,250 @@
+//! Command line and environment.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use clap::{Parser, ValueEnum};
+use rumormill_core::config::{Config, ConfigError, INCARNATION_MAX, MESSAGE_BYTES_MAX, Strategy, Workload};
+use rumormill_core::storage::{Heap, Limits, Small, Storage, Tiny};
+use rumormill_core::Node;
+
+/// A gossip node: epidemic broadcast, PN-counter and last-writer-wins store, one JSON message a line on stdin and
+/// stdout.
+///
+/// Every option can also be given as an environment variable. Without any it acts as a node for every workload.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "rumormill", version, max_term_width = 110)]
+pub struct Options {
+    /// What a bare `read` and an `add` mean [default: the latest request decides]
+    #[arg(short, long, env = "RUMORMILL_WORKLOAD", value_enum)]
+    workload: Option<WorkloadName>,
+
+    /// What spreads the state
+    #[arg(short, long, env = "RUMORMILL_STRATEGY", value_enum, default_value = "rumor")]
+    strategy: StrategyName,
+
+    /// Peers that a round of gossip goes to, 1 to 255
+    #[arg(short, long, env = "RUMORMILL_FANOUT", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=255), value_name = "PEERS")]
+    fanout: u8,
+
+    /// Milliseconds between two rounds of gossip, 1 to 60000 [default: 200 for set and store, 100 for the counter]
+    #[arg(short = 'i', long, env = "RUMORMILL_GOSSIP_INTERVAL_MS", value_parser = clap::value_parser!(u32).range(1..=60_000), value_name = "MS")]
+    gossip_interval_ms: Option<u32>,
+
+    /// Seed of all random choices, 0 to 18446744073709551615 [default: from the clock]
+    #[arg(long, env = "RUMORMILL_SEED", value_name = "N")]
+    seed: Option<u64>,
+
+    /// Number of this process life, 0 to 999999999999999, larger than those before [default: milliseconds since 1970]
+    #[arg(long, env = "RUMORMILL_INCARNATION", value_parser = clap::value_parser!(u64).range(0..=INCARNATION_MAX), value_name = "N")]
+    incarnation: Option<u64>,
+
+    /// Capacities to begin with; the options below change single ones
+    #[arg(short, long, env = "RUMORMILL_CAPACITY_PROFILE", value_enum, default_value = "large")]
+    capacity_profile: ProfileName,
+
+    /// Values in the set, 1 to 1073741824 [default: large 1048576, small 4096, tiny 128]
+    #[arg(long, env = "RUMORMILL_MAX_VALUES", value_name = "N")]
+    max_values: Option<usize>,
+
+    /// Bytes of all strings in the set together, 0 to 2147483648 [default: large 16777216, small 16384, tiny 512]
+    #[arg(long, env = "RUMORMILL_MAX_SET_TEXT_BYTES", value_name = "BYTES")]
+    max_set_text_bytes: Option<usize>,
+
+    /// Keys in the store, 1 to 16777216 [default: large 65536, small 256, tiny 16]
+    #[arg(long, env = "RUMORMILL_MAX_KEYS", value_name = "N")]
+    max_keys: Option<usize>,
+
+    /// Bytes of one string value or key, 8 to 256 [default: large 256, small 64, tiny 24]
+    #[arg(long, env = "RUMORMILL_MAX_TEXT_BYTES", value_name = "BYTES")]
+    max_text_bytes: Option<usize>,
+
+    /// Bytes of a node or client id, 2 to 64 [default: large 64, small 32, tiny 16]
+    #[arg(long, env = "RUMORMILL_MAX_ID_BYTES", value_name = "BYTES")]
+    max_id_bytes: Option<usize>,
+
+    /// Nodes of the cluster, 1 to 1048576 [default: large 256, small 32, tiny 8]
+    #[arg(long, env = "RUMORMILL_MAX_NODES", value_name = "N")]
+    max_nodes: Option<usize>,
+
+    /// Lives of one node that are told apart, 1 to 1024 [default: 4]
+    #[arg(long, env = "RUMORMILL_MAX_LIVES", value_name = "N")]
+    max_lives: Option<usize>,
+
+    /// Peers whose whole version vector is remembered, 1 to 1048576 [default: large 256, small 32, tiny 4]
+    #[arg(long, env = "RUMORMILL_MAX_KNOWN_PEERS", value_name = "N")]
+    max_known_peers: Option<usize>,
+
+    /// Stretches of new changes that wait for their push, 1 to 1048576 [default: large 1024, small 64, tiny 16]
+    #[arg(long, env = "RUMORMILL_MAX_RUMORS", value_name = "N")]
+    max_rumors: Option<usize>,
+
+    /// Bytes of what an `echo` or `txn` reply gives back, 64 to 1073741824 [default: large 65536, small 2048, tiny 256]
+    #[arg(long, env = "RUMORMILL_MAX_PAYLOAD_BYTES", value_name = "BYTES")]
+    max_payload_bytes: Option<usize>,
+
+    /// Bytes of a gossip message, up to 1073741824; the least depends on --max-text-bytes and --max-id-bytes
+    #[arg(long, env = "RUMORMILL_MAX_MESSAGE_BYTES", default_value_t = 1 << 20, value_name = "BYTES")]
+    max_message_bytes: usize,
+
+    /// Bytes of a line on stdin, 1024 to 1073741824; longer ones are skipped and counted
+    #[arg(long, env = "RUMORMILL_MAX_LINE_BYTES", default_value_t = 4 << 20, value_name = "BYTES",
+        value_parser = clap::value_parser!(u64).range(1_024..=1 << 30))]
+    max_line_bytes: u64,
+
+    /// Milliseconds that a stamp may lie ahead of this node's clock, 0 to 31536000000
+    #[arg(long, env = "RUMORMILL_MAX_CLOCK_AHEAD_MS", default_value_t = 60_000, value_name = "MS",
+        value_parser = clap::value_parser!(u64).range(0..=31_536_000_000))]
+    max_clock_ahead_ms: u64,
+
+    /// What is logged on stderr
+    #[arg(short, long, env = "RUMORMILL_LOG", value_enum, default_value = "warn")]
+    log: Level,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum WorkloadName {
+    Broadcast,
+    GSet,
+    GCounter,
+    PnCounter,
+    Kv,
+    Echo,
+    UniqueIds,
+    TxnRwRegister,
+}
+
+impl From<WorkloadName> for Workload {
+    fn from(name: WorkloadName) -> Self {
+        match name {
+            WorkloadName::Broadcast => Self::Broadcast,
+            WorkloadName::GSet => Self::GSet,
+            WorkloadName::GCounter => Self::GCounter,
+            WorkloadName::PnCounter => Self::PnCounter,
+            WorkloadName::Kv => Self::Kv,
+            WorkloadName::Echo => Self::Echo,
+            WorkloadName::UniqueIds => Self::UniqueIds,
+            WorkloadName::TxnRwRegister => Self::TxnRwRegister,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum StrategyName {
+    /// Rumor mongering repaired by anti-entropy
+    Rumor,
+}
+
+impl From<StrategyName> for Strategy {
+    fn from(name: StrategyName) -> Self {
+        match name {
+            StrategyName::Rumor => Self::Rumor,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ProfileName {
+    /// For a sensor: 8 nodes, 128 values, 16 keys
+    Tiny,
+    /// For a gateway: 32 nodes, 4096 values, 256 keys
+    Small,
+    /// For a server: 256 nodes, 1048576 values, 65536 keys
+    Large,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum Level {
+    Off,
+    Error,
+    Warn,
+    Info,
+    Debug,
+    Trace,
+}
+
+impl Options {
+    /// The node that was asked for.
+    ///
+    /// # Errors
+    /// A sentence that says which option is wrong and what is allowed.
+    pub fn node(&self) -> Result<Node<Heap>, String> {
+        if self.max_message_bytes as u64 > self.max_line_bytes {
+            let line = self.max_line_bytes;
+            return Err(format!("--max-message-bytes must not be above --max-line-bytes, which is {line}"));
+        }
+        Node::with_limits(self.config(), self.limits()).map_err(|error| {
+            let ConfigError::Capacity { name, min, max } = error else {
+                return format!("--{}", error.to_string().replace('_', "-"));
+            };
+            format!("--max-{} must be from {min} to {max}", name.replace("_per_node", "").replace('_', "-"))
+        })
+    }
+
+    /// The bound on the length of a line.
+    #[must_use]
+    pub fn max_line_bytes(&self) -> usize {
+        usize::try_from(self.max_line_bytes).unwrap_or(MESSAGE_BYTES_MAX)
+    }
+
+    /// Sends the log to standard error.
+    pub fn start_log(&self) {
+        use tracing_subscriber::filter::LevelFilter;
+        let level = match self.log {
+            Level::Off => LevelFilter::OFF,
+            Level::Error => LevelFilter::ERROR,
+            Level::Warn => LevelFilter::WARN,
+            Level::Info => LevelFilter::INFO,
+            Level::Debug => LevelFilter::DEBUG,
+            Level::Trace => LevelFilter::TRACE,
+        };
+        tracing_subscriber::fmt()
+            .with_max_level(level)
+            .with_writer(std::io::stderr)
+            .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+            .log_internal_errors(false)
+            .init();
+    }
+
+    fn config(&self) -> Config {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let now_ms = u64::try_from(since_1970.as_millis()).unwrap_or(0).min(INCARNATION_MAX);
+        let from_clock = since_1970.as_nanos() as u64 ^ u64::from(std::process::id()) << 32;
+        Config {
+            workload: self.workload.map(Workload::from),
+            strategy: self.strategy.into(),
+            fanout: self.fanout,
+            gossip_interval_ms: self.gossip_interval_ms,
+            incarnation: self.incarnation.unwrap_or(now_ms),
+            seed: self.seed.unwrap_or(from_clock),
+            max_message_bytes: self.max_message_bytes,
+            max_clock_ahead_ms: self.max_clock_ahead_ms,
+            events: false,
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let base = match self.capacity_profile {
+            ProfileName::Tiny => Tiny::LIMITS,
+            ProfileName::Small => Small::LIMITS,
+            ProfileName::Large => Heap::LIMITS,
+        };
+        let nodes = self.max_nodes.unwrap_or(base.nodes);
+        let lives_per_node = self.max_lives.unwrap_or(base.lives_per_node);
+        let values = self.max_values.unwrap_or(base.values);
+        let dense_values = if self.max_values.is_some() { values.saturating_mul(8) } else { base.dense_values };
+        Limits {
+            nodes,
+            lives_per_node,
+            rows: nodes.saturating_mul(lives_per_node),
+            known_peers: self.max_known_peers.unwrap_or(base.known_peers),
+            values,
+            set_text_bytes: self.max_set_text_bytes.unwrap_or(base.set_text_bytes),
+            dense_values,
+            keys: self.max_keys.unwrap_or(base.keys),
+            text_bytes: self.max_text_bytes.unwrap_or(base.text_bytes),
+            id_bytes: self.max_id_bytes.unwrap_or(base.id_bytes),
+            rumors: self.max_rumors.unwrap_or(base.rumors),
+            payload_bytes: self.max_payload_bytes.unwrap_or(base.payload_bytes),
+        }
+    }
+}
