@@ -82,9 +82,10 @@ pub struct Options {
     #[arg(long, env = "RUMORMILL_MAX_PAYLOAD_BYTES", value_name = "BYTES")]
     max_payload_bytes: Option<usize>,
 
-    /// Bytes of a gossip message, up to 1073741824; the least depends on --max-text-bytes and --max-id-bytes
-    #[arg(long, env = "RUMORMILL_MAX_MESSAGE_BYTES", default_value_t = 1 << 20, value_name = "BYTES")]
-    max_message_bytes: usize,
+    /// Bytes of a gossip message, up to --max-line-bytes; the least depends on --max-text-bytes and --max-id-bytes
+    /// [default: 1048576, or --max-line-bytes if that is less]
+    #[arg(long, env = "RUMORMILL_MAX_MESSAGE_BYTES", value_name = "BYTES")]
+    max_message_bytes: Option<usize>,
 
     /// Bytes of a line on stdin, 1024 to 1073741824; longer ones are skipped and counted
     #[arg(long, env = "RUMORMILL_MAX_LINE_BYTES", default_value_t = 4 << 20, value_name = "BYTES",
@@ -168,7 +169,7 @@ impl Options {
     /// # Errors
     /// A sentence that says which option is wrong and what is allowed.
     pub fn node(&self) -> Result<Node<Heap>, String> {
-        if self.max_message_bytes as u64 > self.max_line_bytes {
+        if self.max_message_bytes() > self.max_line_bytes() {
             let line = self.max_line_bytes;
             return Err(format!("--max-message-bytes must not be above --max-line-bytes, which is {line}"));
         }
@@ -184,6 +185,10 @@ impl Options {
     #[must_use]
     pub fn max_line_bytes(&self) -> usize {
         usize::try_from(self.max_line_bytes).unwrap_or(MESSAGE_BYTES_MAX)
+    }
+
+    fn max_message_bytes(&self) -> usize {
+        self.max_message_bytes.unwrap_or_else(|| self.max_line_bytes().min(Config::default().max_message_bytes))
     }
 
     /// Sends the log to standard error.
@@ -216,7 +221,7 @@ impl Options {
             gossip_interval_ms: self.gossip_interval_ms,
             incarnation: self.incarnation.unwrap_or(now_ms),
             seed: self.seed.unwrap_or(from_clock),
-            max_message_bytes: self.max_message_bytes,
+            max_message_bytes: self.max_message_bytes(),
             max_clock_ahead_ms: self.max_clock_ahead_ms,
             events: false,
         }

@@ -394,7 +394,7 @@ const OPTIONS: &[(&str, &str, &[&str])] = &[
     (
         "--strategy",
         "RUMORMILL_STRATEGY",
-        &["default", "rumor", "relay"],
+        &["default", "rumor"],
     ),
     (
         "--fanout",
@@ -509,7 +509,7 @@ const WRONG_VALUES: &[(&str, &str, &[&str])] = &[
         &["workload", "broadcast", "pn-counter", "txn-rw-register"],
     ),
     ("--workload", "Broadcast", &["workload", "broadcast"]),
-    ("--strategy", "nope", &["strategy", "rumor", "relay"]),
+    ("--strategy", "nope", &["strategy", "rumor"]),
     ("--seed", "nope", &["seed"]),
     ("--incarnation", "nope", &["incarnation"]),
     ("--incarnation", "-1", &["incarnation"]),

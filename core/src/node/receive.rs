@@ -20,6 +20,10 @@ impl<S: Storage> Node<S> {
             return Err(Rejected::Stranger);
         };
         self.stats.gossip_messages_received += 1;
+        if message.envelope_twice().is_some() || message.known_field_twice().is_some() {
+            self.stats.refused_unreadable += 1;
+            return Ok(());
+        }
         let lane = if kind == Kind::Replicate { Lane::Tick } else { Lane::Push };
         match message.get(Key::Incarnation) {
             Some(Token::Int(incarnation)) if incarnation >= 0 => {
@@ -191,12 +195,15 @@ impl<S: Storage> Node<S> {
             }
             return;
         }
+        let (Some(p), Some(n)) = (vector(message, Key::PCounters), vector(message, Key::NCounters)) else {
+            self.stats.refused_unreadable += 1;
+            return;
+        };
         let mut cells = 0;
-        for (key, sign) in [(Key::PCounters, Sign::P), (Key::NCounters, Sign::N)] {
-            if let Some(Token::Object(vector)) = message.get(key) {
-                for (name, number) in Pairs::new(vector) {
-                    cells += u64::from(self.foreign_cell(now, from, sign, name, number));
-                }
+        for (vector, sign) in [(p, Sign::P), (n, Sign::N)] {
+            for (name, number) in vector {
+                let number = unsigned(number).unwrap_or(0);
+                cells += u64::from(self.foreign_cell(now, from, sign, name, number));
             }
         }
         self.service.data_from_peer(Lane::Tick);
@@ -212,13 +219,8 @@ impl<S: Storage> Node<S> {
     }
 
     /// Joins one number of a foreign vector. Says whether it is this node's number now.
-    fn foreign_cell(&mut self, now: Now, from: NodeIndex, sign: Sign, name: Str<'_>, number: Token<'_>) -> bool {
-        let number = match number {
-            Token::Int(int) => u64::try_from(int).ok(),
-            Token::Big(big) => Some(big),
-            _ => None,
-        };
-        let (Some(number), Some(row)) = (number, self.row_of(name)) else {
+    fn foreign_cell(&mut self, now: Now, from: NodeIndex, sign: Sign, name: Str<'_>, number: u64) -> bool {
+        let Some(row) = self.row_of(name) else {
             self.stats.refused_rows += 1;
             return false;
         };
@@ -255,6 +257,21 @@ impl<S: Storage> Node<S> {
             Ok(None) => self.stats.entries_known += 1,
             Err(refused) => self.count(Outcome::Refused(refused)),
         }
+    }
+}
+
+/// A vector of a foreign `replicate`, if all of it can be read.
+fn vector<'a>(message: &Message<'a>, key: Key) -> Option<Pairs<'a>> {
+    let Some(Token::Object(vector)) = message.get(key) else { return None };
+    let pairs = Pairs::new(vector);
+    pairs.clone().all(|(_, number)| unsigned(number).is_some()).then_some(pairs)
+}
+
+fn unsigned(token: Token<'_>) -> Option<u64> {
+    match token {
+        Token::Int(int) => u64::try_from(int).ok(),
+        Token::Big(big) => Some(big),
+        Token::Number(_) | Token::Text(_) | Token::Bool(_) | Token::Null | Token::Array(_) | Token::Object(_) => None,
     }
 }
 

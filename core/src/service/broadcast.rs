@@ -39,10 +39,10 @@ pub(super) fn gossip_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &
 
 pub(super) fn digest_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
     let remote = message.text(Key::RemoteDigest)?;
-    let list = match message.get(Key::RemoteMessages) {
-        None | Some(Token::Null) => None,
-        Some(Token::Array(array)) => Some(Items::new(array)),
-        Some(_) => {
+    let list = match message.need(Key::RemoteMessages)? {
+        Token::Null => None,
+        Token::Array(array) => Some(Items::new(array)),
+        Token::Int(_) | Token::Big(_) | Token::Number(_) | Token::Text(_) | Token::Bool(_) | Token::Object(_) => {
             return Err(BadField { key: Key::RemoteMessages, why: Why::Not("a list or null") }.into());
         }
     };
