@@ -1,0 +1,299 @@
+//! Nodes in process on a network that misbehaves: all seeds end in equal state.
+#![allow(missing_docs)]
+
+mod support;
+
+use rumormill_core::config::min_message_bytes;
+use rumormill_core::{Config, Instant};
+use support::{CALM, Faults, HOSTILE, Rng, Sim, limits, state};
+
+/// Mixed operations at random nodes, with cuts that come and go. Gives what the counter must show.
+fn abuse(sim: &mut Sim, ops: u64, mean_gap_us: u64) -> i128 {
+    let nodes = sim.nodes.len();
+    let mut rng = Rng(sim.rng.next());
+    let mut total = 0;
+    let mut next_cut = sim.now_us;
+    for op in 0..ops {
+        let at_us = sim.now_us + rng.below(2 * mean_gap_us);
+        sim.run_until(at_us);
+        if sim.now_us >= next_cut {
+            next_cut = sim.now_us + rng.below(4_000_000);
+            sim.heal();
+            if rng.chance(600) {
+                let side: Vec<usize> = (0..nodes).filter(|_| rng.chance(400)).collect();
+                let one_way = rng.chance(250);
+                sim.partition(&side, one_way);
+            }
+        }
+        let at = rng.below(nodes as u64) as usize;
+        match rng.below(8) {
+            0..=3 => {
+                let value = if rng.chance(700) { format!("{op}") } else { format!("\"v{}\"", rng.below(60)) };
+                sim.ask(at, &format!(r#""type":"broadcast","message":{value}"#));
+            }
+            4 | 5 => {
+                let delta = rng.below(200) as i64 - 100;
+                total += i128::from(delta);
+                sim.ask(at, &format!(r#""type":"add","delta":{delta}"#));
+            }
+            _ => {
+                let key = rng.below(10);
+                sim.ask(at, &format!(r#""type":"write","key":"k{key}","value":{op}"#));
+            }
+        }
+    }
+    total
+}
+
+/// Abuse, heal, convergence under continued loss, equal states, silence.
+fn survive(nodes: usize, seed: u64, faults: Faults, config: Config, ops: u64) {
+    let mut sim = Sim::new(nodes, seed, faults, config);
+    let total = abuse(&mut sim, ops, 40_000);
+    sim.heal();
+    sim.converge(60_000);
+    sim.assert_equal_states();
+    assert_eq!(sim.nodes[0].store().counter.value(), total, "seed {seed}");
+    let sets = sim.nodes[0].store().set.len();
+    assert!(sets > 0);
+    sim.fall_silent(300_000);
+    sim.assert_equal_states();
+    assert!(sim.nodes.iter().all(|node| node.stats().repairs == 0 || faults.loss_per_mille > 0), "an alarm");
+}
+
+fn for_seeds(count: u64, run: impl Fn(u64) + std::panic::RefUnwindSafe) {
+    for seed in 0..count {
+        if let Err(panic) = std::panic::catch_unwind(|| run(seed)) {
+            eprintln!("failing seed: {seed}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+#[test]
+fn five_nodes_survive_loss_duplication_reordering_and_cuts() {
+    for_seeds(200, |seed| survive(5, seed, HOSTILE, Config::default(), 120));
+}
+
+#[test]
+fn five_nodes_with_messages_of_512_bytes_survive_the_same() {
+    let config = Config { max_message_bytes: 512, ..Config::default() };
+    assert!(min_message_bytes(&limits(5)) <= 512);
+    for_seeds(100, |seed| survive(5, seed, HOSTILE, config, 120));
+}
+
+#[test]
+fn twenty_five_nodes_with_messages_of_1100_bytes_survive_the_same() {
+    let config = Config { max_message_bytes: 1_100, ..Config::default() };
+    for_seeds(20, |seed| survive(25, seed, HOSTILE, config, 300));
+}
+
+#[test]
+fn twenty_five_nodes_survive_the_same() {
+    for_seeds(20, |seed| survive(25, seed, HOSTILE, Config::default(), 300));
+}
+
+#[test]
+fn two_nodes_that_each_know_only_one_peer_in_detail_survive_the_same() {
+    for_seeds(50, |seed| {
+        let tight = rumormill_core::storage::Limits { known_peers: 1, rumors: 2, ..limits(4) };
+        let mut sim = Sim::with_limits(4, seed, HOSTILE, Config::default(), tight);
+        let total = abuse(&mut sim, 100, 40_000);
+        sim.heal();
+        sim.converge(60_000);
+        sim.assert_equal_states();
+        assert_eq!(sim.nodes[0].store().counter.value(), total);
+        sim.fall_silent(300_000);
+    });
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let history = |seed| {
+        let mut sim = Sim::new(5, seed, HOSTILE, Config::default());
+        abuse(&mut sim, 200, 20_000);
+        sim.run_for_ms(10_000);
+        (sim.history, sim.sent)
+    };
+    assert_eq!(history(7), history(7));
+    assert_ne!(history(7), history(8));
+}
+
+#[test]
+fn a_counter_of_five_nodes_converges_within_a_second_of_the_last_of_a_thousand_increments() {
+    for_seeds(50, |seed| {
+        let mut sim = Sim::new(5, seed, CALM, Config::default());
+        for op in 0..1_000 {
+            sim.ask(op % 5, r#""type":"add","delta":1"#);
+            sim.run_for_ms(5);
+        }
+        let took_ms = sim.converge(1_000);
+        assert!(took_ms < 1_000);
+        assert!(sim.nodes.iter().all(|node| node.store().counter.value() == 1_000));
+        sim.fall_silent(10_000);
+        let status = sim.ask(3, r#""type":"gossip_status""#);
+        assert_eq!(status["body"]["peers_synced"], 4);
+    });
+}
+
+#[test]
+fn a_quiet_cluster_sends_nothing_however_long_it_waits() {
+    let mut sim = Sim::new(25, 3, CALM, Config::default());
+    sim.ask(4, r#""type":"broadcast","message":1"#);
+    sim.converge(10_000);
+    sim.fall_silent(20_000);
+    let sent = sim.sent;
+    sim.run_for_ms(3_600_000);
+    assert_eq!(sim.sent, sent);
+    assert!(sim.nodes.iter().all(|node| node.is_settled()));
+}
+
+#[test]
+fn a_dead_member_is_probed_ever_more_rarely() {
+    let mut sim = Sim::new(5, 11, CALM, Config::default());
+    sim.partition(&[4], false);
+    sim.ask(0, r#""type":"broadcast","message":1"#);
+    sim.ask(1, r#""type":"add","delta":1"#);
+    sim.run_for_ms(10_000);
+    let per_node_and_ms = |sim: &mut Sim, ms: u64| {
+        let before: u64 = sim.sent_by[..4].iter().sum();
+        sim.run_for_ms(ms);
+        (sim.sent_by[..4].iter().sum::<u64>() - before) as f64 / 4.0 / (ms as f64 / 1_000.0)
+    };
+    sim.run_for_ms(60_000);
+    let late = per_node_and_ms(&mut sim, 600_000);
+    assert!(late <= 2.2 / 30.0, "{late} messages a second from each node to a dead one");
+    sim.heal();
+    sim.converge(32_000);
+    sim.fall_silent(60_000);
+}
+
+#[test]
+fn a_member_that_stays_dead_is_probed_twice_a_second_at_most() {
+    let mut sim = Sim::new(2, 11, CALM, Config::default());
+    sim.partition(&[1], false);
+    sim.ask(0, r#""type":"broadcast","message":1"#);
+    sim.run_for_ms(1_000);
+    for second in 1..20 {
+        let before = sim.sent;
+        sim.run_for_ms(1_000);
+        assert!(sim.sent - before <= 2, "second {second}: {} messages", sim.sent - before);
+    }
+}
+
+#[test]
+fn a_restarted_node_loses_nothing_that_had_left_it() {
+    for_seeds(50, |seed| {
+        let mut sim = Sim::new(5, seed, CALM, Config::default());
+        let mut rng = Rng(seed);
+        for op in 0..60 {
+            let at = rng.below(5) as usize;
+            sim.ask(at, &format!(r#""type":"broadcast","message":{op}"#));
+            sim.ask(at, r#""type":"add","delta":1"#);
+            sim.run_for_ms(2_000);
+            if op % 20 == 10 {
+                let victim = rng.below(5) as usize;
+                sim.restart(victim, None);
+            }
+        }
+        sim.converge(20_000);
+        sim.assert_equal_states();
+        assert_eq!(sim.nodes[2].store().counter.value(), 60, "seed {seed}");
+        assert_eq!(sim.nodes[2].store().set.len(), 60, "seed {seed}");
+        sim.fall_silent(60_000);
+    });
+}
+
+#[test]
+fn a_node_that_restarts_in_a_quiet_cluster_is_brought_up_to_date_even_when_messages_are_lost() {
+    for_seeds(50, |seed| {
+        let mut sim = Sim::new(5, seed, CALM, Config::default());
+        (0..20).for_each(|value| drop(sim.ask(value % 5, &format!(r#""type":"broadcast","message":{value}"#))));
+        sim.converge(20_000);
+        sim.fall_silent(60_000);
+        sim.faults = HOSTILE;
+        sim.restart(2, None);
+        sim.converge(120_000);
+        sim.assert_equal_states();
+        sim.fall_silent(300_000);
+    });
+}
+
+#[test]
+fn reusing_the_dots_of_a_past_life_loses_data_and_a_fresh_life_does_not() {
+    let survives = |incarnation: Option<u64>| {
+        let mut sim = Sim::new(3, 5, CALM, Config::default());
+        sim.ask(0, r#""type":"broadcast","message":1"#);
+        sim.converge(10_000);
+        sim.fall_silent(20_000);
+        sim.restart(0, incarnation);
+        sim.ask(0, r#""type":"broadcast","message":2"#);
+        sim.run_for_ms(60_000);
+        sim.nodes.iter().all(|node| state(node).set.len() == 2)
+    };
+    assert!(survives(None));
+    assert!(!survives(Some(1_000_000)), "a reused life must lose data, or this test shows nothing");
+}
+
+/// Rate 100, half broadcasts and half reads, for 20 s, as in Gossip Glomers 3d and 3e.
+#[test]
+fn twenty_five_nodes_at_rate_100_stay_inside_the_targets_of_rumor() {
+    let mut worst = (0.0_f64, 0, 0);
+    for_seeds_collect(10, |seed| {
+        let mut sim = Sim::new(25, seed, CALM, Config::default());
+        let mut rng = Rng(seed);
+        let mut delays = Vec::new();
+        let mut waiting: Vec<(u64, u64, usize)> = Vec::new();
+        let mut ops = 0;
+        while sim.now_us < 20_000_000 {
+            let due = sim.now_us + rng.below(20_000);
+            sim.run_until(due);
+            ops += 1;
+            if rng.chance(500) {
+                sim.ask(ops as usize % 25, &format!(r#""type":"broadcast","message":{ops}"#));
+                waiting.push((ops, sim.now_us, 0));
+            }
+            settle_waiting(&sim, &mut waiting, &mut delays);
+        }
+        while !waiting.is_empty() {
+            sim.run_for_ms(10);
+            settle_waiting(&sim, &mut waiting, &mut delays);
+        }
+        sim.fall_silent(10_000);
+        delays.sort_unstable();
+        let (median, max) = (delays[delays.len() / 2], delays[delays.len() - 1]);
+        let per_op = sim.sent as f64 / (ops + 50) as f64;
+        let last_ms = sim.last_sent_us / 1_000 - 20_000;
+        eprintln!("seed {seed}: {per_op:.2} messages per operation, true median {median} ms, max {max} ms, last message {last_ms} ms after");
+        worst = (worst.0.max(per_op), worst.1.max(median), worst.2.max(max));
+    });
+    assert!(worst.0 < 8.0 && worst.1 < 1_000 && worst.2 < 2_000, "{worst:?}");
+}
+
+fn for_seeds_collect(count: u64, mut run: impl FnMut(u64)) {
+    (0..count).for_each(|seed| run(seed));
+}
+
+fn settle_waiting(sim: &Sim, waiting: &mut Vec<(u64, u64, usize)>, delays: &mut Vec<u64>) {
+    waiting.retain_mut(|(value, since_us, has)| {
+        while *has < sim.nodes.len()
+            && sim.nodes[*has].store().set.contains(rumormill_core::Value::Int(*value as i64))
+        {
+            *has += 1;
+        }
+        if *has == sim.nodes.len() {
+            delays.push((sim.now_us - *since_us) / 1_000);
+        }
+        *has < sim.nodes.len()
+    });
+}
+
+#[test]
+fn time_that_stands_still_or_jumps_does_no_harm() {
+    let mut sim = Sim::new(3, 1, CALM, Config::default());
+    sim.ask(0, r#""type":"broadcast","message":1"#);
+    for node in &mut sim.nodes {
+        let now = rumormill_core::Now { at: Instant::from_millis(u64::MAX), wall_us: Some(u64::MAX) };
+        node.handle_timeout(now);
+        node.handle_timeout(rumormill_core::Now { at: Instant::ZERO, wall_us: None });
+    }
+}

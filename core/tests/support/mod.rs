@@ -1,0 +1,327 @@
+//! A network in virtual time for nodes in process: loss, duplication, reordering, cuts, restarts. Deterministic by seed.
+#![allow(dead_code, missing_docs, unreachable_pub)]
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+
+use rumormill_core::causality::RowId;
+use rumormill_core::replicated::Sign;
+use rumormill_core::storage::{Heap, Limits, Storage};
+use rumormill_core::{Config, Instant, Node, NodeIndex, Now, Transmit, Value};
+
+/// Wall time at the start of every simulation.
+const EPOCH_US: u64 = 1_700_000_000_000_000;
+
+/// Limits of a simulated node: small, so that thousands fit into memory.
+pub fn limits(nodes: usize) -> Limits {
+    Limits {
+        nodes,
+        rows: nodes * 4,
+        known_peers: nodes,
+        values: 8_192,
+        set_text_bytes: 8_192,
+        dense_values: 8_192,
+        keys: 64,
+        text_bytes: 16,
+        id_bytes: 8,
+        rumors: 256,
+        payload_bytes: 1_024,
+        ..Heap::LIMITS
+    }
+}
+
+/// SplitMix64: the simulator's own randomness, apart from that of the nodes.
+#[derive(Clone, Debug)]
+pub struct Rng(pub u64);
+
+impl Rng {
+    pub fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        rumormill_core::id::mix(self.0)
+    }
+
+    pub fn below(&mut self, bound: u64) -> u64 {
+        self.next() % bound
+    }
+
+    pub fn chance(&mut self, per_mille: u64) -> bool {
+        self.below(1_000) < per_mille
+    }
+}
+
+/// What the network does to messages between nodes.
+#[derive(Clone, Copy, Debug)]
+pub struct Faults {
+    pub loss_per_mille: u64,
+    pub duplicate_per_mille: u64,
+    /// Delay in microseconds: uniform between these.
+    pub delay_us: (u64, u64),
+}
+
+pub const CALM: Faults = Faults { loss_per_mille: 0, duplicate_per_mille: 0, delay_us: (100_000, 100_001) };
+pub const HOSTILE: Faults = Faults { loss_per_mille: 300, duplicate_per_mille: 100, delay_us: (1_000, 250_000) };
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Delivery {
+    at_us: u64,
+    order: u64,
+    to: usize,
+    line: Vec<u8>,
+}
+
+pub struct Sim {
+    pub nodes: Vec<Node<Heap>>,
+    pub ids: Vec<String>,
+    pub faults: Faults,
+    /// Links that are cut, as (from, to).
+    pub cut: BTreeSet<(usize, usize)>,
+    pub rng: Rng,
+    pub now_us: u64,
+    pub sent: u64,
+    pub sent_by: Vec<u64>,
+    pub last_sent_us: u64,
+    pub longest_line: usize,
+    /// Hash of every byte that any node wrote, in order.
+    pub history: u64,
+    configs: Vec<Config>,
+    limits: Limits,
+    queue: BinaryHeap<Reverse<Delivery>>,
+    order: u64,
+    msg_id: u64,
+}
+
+impl Sim {
+    pub fn new(nodes: usize, seed: u64, faults: Faults, config: Config) -> Self {
+        Self::with_limits(nodes, seed, faults, config, limits(nodes))
+    }
+
+    pub fn with_limits(nodes: usize, seed: u64, faults: Faults, config: Config, limits: Limits) -> Self {
+        let ids: Vec<String> = (0..nodes).map(|at| format!("n{at}")).collect();
+        let configs: Vec<Config> =
+            (0..nodes as u64).map(|at| Config { seed: seed ^ at, incarnation: 1_000_000 + at, ..config }).collect();
+        let mut sim = Self {
+            nodes: configs.iter().map(|config| Node::with_limits(*config, limits).unwrap()).collect(),
+            ids,
+            faults,
+            cut: BTreeSet::new(),
+            rng: Rng(seed),
+            now_us: 0,
+            sent: 0,
+            sent_by: vec![0; nodes],
+            last_sent_us: 0,
+            longest_line: 0,
+            history: 0,
+            configs,
+            limits,
+            queue: BinaryHeap::new(),
+            order: 0,
+            msg_id: 0,
+        };
+        (0..nodes).for_each(|at| sim.join(at));
+        sim
+    }
+
+    fn join(&mut self, at: usize) {
+        let now = self.now();
+        self.nodes[at].join(&self.ids[at], self.ids.iter().map(String::as_str), now).unwrap();
+    }
+
+    /// The process dies and starts again: the memory is lost, the life is a new one unless `incarnation` says otherwise.
+    pub fn restart(&mut self, at: usize, incarnation: Option<u64>) {
+        self.configs[at].incarnation = incarnation.unwrap_or(self.configs[at].incarnation + 1_000);
+        self.nodes[at] = Node::with_limits(self.configs[at], self.limits).unwrap();
+        self.join(at);
+    }
+
+    pub fn now(&self) -> Now {
+        Now { at: Instant::from_micros(self.now_us), wall_us: Some(EPOCH_US + self.now_us) }
+    }
+
+    /// Cuts the links between the two sides, or only those from the first to the second.
+    pub fn partition(&mut self, side: &[usize], one_way: bool) {
+        for from in 0..self.nodes.len() {
+            for to in 0..self.nodes.len() {
+                if side.contains(&from) && !side.contains(&to) {
+                    self.cut.insert((from, to));
+                    if !one_way {
+                        self.cut.insert((to, from));
+                    }
+                }
+            }
+        }
+    }
+
+    pub fn heal(&mut self) {
+        self.cut.clear();
+    }
+
+    /// A client's request, without delay; the reply as JSON.
+    pub fn ask(&mut self, at: usize, body: &str) -> serde_json::Value {
+        self.msg_id += 1;
+        let line = format!(r#"{{"src":"c1","dest":"{}","body":{{{body},"msg_id":{}}}}}"#, self.ids[at], self.msg_id);
+        self.deliver(at, line.as_bytes()).unwrap_or_else(|| panic!("no reply to {line}"))
+    }
+
+    fn deliver(&mut self, to: usize, line: &[u8]) -> Option<serde_json::Value> {
+        let now = self.now();
+        self.nodes[to].handle_line(now, line).unwrap();
+        self.drain(to)
+    }
+
+    /// Polls everything a node has to send. Gives the reply, if there is one.
+    pub fn drain(&mut self, at: usize) -> Option<serde_json::Value> {
+        let now = self.now();
+        let mut reply = None;
+        loop {
+            let mut line = Vec::new();
+            match self.nodes[at].poll_transmit(now, &mut line).unwrap() {
+                None => return reply,
+                Some(Transmit::Reply) => reply = Some(serde_json::from_slice(&line).unwrap()),
+                Some(Transmit::Gossip(to)) => self.send(at, to, line),
+            }
+        }
+    }
+
+    fn send(&mut self, from: usize, to: NodeIndex, line: Vec<u8>) {
+        self.history = rumormill_core::id::mix2(self.history, rumormill_core::id::hash_bytes(&line));
+        let limit = self.configs[from].max_message_bytes;
+        assert!(line.len() <= limit, "{} bytes, limit {limit}: {}", line.len(), String::from_utf8_lossy(&line));
+        self.longest_line = self.longest_line.max(line.len());
+        self.sent += 1;
+        self.sent_by[from] += 1;
+        self.last_sent_us = self.now_us;
+        let id = self.nodes[from].replica().causality.members.id(to).to_owned();
+        let to = self.ids.iter().position(|other| *other == id).unwrap();
+        if self.cut.contains(&(from, to)) || self.rng.chance(self.faults.loss_per_mille) {
+            return;
+        }
+        let copies = 1 + u64::from(self.rng.chance(self.faults.duplicate_per_mille));
+        for _ in 0..copies {
+            let (least, most) = self.faults.delay_us;
+            let at_us = self.now_us + least + self.rng.below((most - least).max(1));
+            self.order += 1;
+            self.queue.push(Reverse(Delivery { at_us, order: self.order, to, line: line.clone() }));
+        }
+    }
+
+    /// Runs until `until_us`, or until nothing is due any more.
+    pub fn run_until(&mut self, until_us: u64) {
+        loop {
+            let timer = (0..self.nodes.len())
+                .filter_map(|at| Some((self.nodes[at].poll_timeout()?.at.as_micros().max(self.now_us), at)))
+                .min();
+            let delivery = self.queue.peek().map(|Reverse(delivery)| delivery.at_us);
+            match (delivery, timer) {
+                (Some(at_us), timer) if timer.is_none_or(|timer| at_us <= timer.0) && at_us <= until_us => {
+                    let Reverse(Delivery { to, line, .. }) = self.queue.pop().unwrap();
+                    self.now_us = at_us;
+                    self.deliver(to, &line);
+                }
+                (_, Some((at_us, at))) if at_us <= until_us => {
+                    self.now_us = at_us;
+                    let now = self.now();
+                    self.nodes[at].handle_timeout(now);
+                    self.drain(at);
+                }
+                _ => {
+                    self.now_us = until_us;
+                    return;
+                }
+            }
+        }
+    }
+
+    pub fn run_for_ms(&mut self, ms: u64) {
+        self.run_until(self.now_us + ms * 1_000);
+    }
+
+    /// Whether no message is under way and no timer runs.
+    pub fn is_silent(&self) -> bool {
+        self.queue.is_empty() && self.nodes.iter().all(|node| node.poll_timeout().is_none())
+    }
+
+    pub fn is_converged(&self) -> bool {
+        self.nodes.iter().all(|node| node.digest() == self.nodes[0].digest())
+    }
+
+    /// Runs until all nodes hold the same; the milliseconds that took.
+    pub fn converge(&mut self, within_ms: u64) -> u64 {
+        let start = self.now_us;
+        while !self.is_converged() {
+            assert!(self.now_us - start < within_ms * 1_000, "not converged: {}", self.differences());
+            self.run_for_ms(10);
+        }
+        (self.now_us - start) / 1_000
+    }
+
+    /// Runs until nothing is due any more; the milliseconds from now to the last message.
+    pub fn fall_silent(&mut self, within_ms: u64) -> u64 {
+        let start = self.now_us;
+        while !self.is_silent() {
+            assert!(self.now_us - start < within_ms * 1_000, "not silent: {}", self.differences());
+            self.run_for_ms(100);
+        }
+        self.last_sent_us.saturating_sub(start) / 1_000
+    }
+
+    pub fn differences(&self) -> String {
+        let states: Vec<State> = self.nodes.iter().map(state).collect();
+        let unequal = states.iter().filter(|state| **state != states[0]).count();
+        let summary = |at: usize| {
+            let node = &self.nodes[at];
+            let state = &states[at];
+            format!(
+                "{}: {:?} set {} counter {} map {} settled {} agreed {} next {:?}",
+                self.ids[at],
+                node.digest(),
+                state.set.len(),
+                node.store().counter.value(),
+                state.map.len(),
+                node.is_settled(),
+                node.gossip().map_or(0, |gossip| gossip.agreement.count()),
+                node.poll_timeout(),
+            )
+        };
+        let nodes: Vec<String> = (0..self.nodes.len()).map(summary).collect();
+        format!("{unequal} differ from the first at {} ms\n{}", self.now_us / 1_000, nodes.join("\n"))
+    }
+
+    /// Everybody holds the same state: not only the same digest.
+    pub fn assert_equal_states(&self) {
+        let first = state(&self.nodes[0]);
+        for (node, id) in self.nodes.iter().zip(&self.ids) {
+            assert!(state(node) == first, "{id} differs: {}", self.differences());
+            assert_eq!(node.digest(), self.nodes[0].digest());
+        }
+    }
+}
+
+/// All that a node holds, in an order that does not depend on how it came about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    pub set: BTreeSet<String>,
+    pub cells: BTreeMap<(String, u64, bool), u64>,
+    pub map: BTreeMap<String, (String, u64)>,
+}
+
+pub fn state<S: Storage>(node: &Node<S>) -> State {
+    let store = node.store();
+    let show = |value: Value<'_>| format!("{value:?}");
+    let mut state = State::default();
+    for value in store.set.values() {
+        assert!(state.set.insert(show(value)), "{value:?} is in the set twice");
+    }
+    for row in (0..node.replica().causality.rows.len() as u32).map(RowId) {
+        let (id, incarnation) = node.replica().causality.name(row);
+        for sign in Sign::ALL {
+            let number = store.counter.cell(row, sign);
+            if number > 0 {
+                state.cells.insert((id.to_owned(), incarnation, sign == Sign::P), number);
+            }
+        }
+    }
+    for (key, value, stamp_us) in store.map.iter() {
+        state.map.insert(show(key), (show(value), stamp_us));
+    }
+    state
+}
