@@ -212,6 +212,13 @@ impl<S: Storage> Members<S> {
         self.spans.get(node.at()).and_then(|span| core::str::from_utf8(self.text(span)).ok()).unwrap_or("")
     }
 
+    /// The id of a member as bytes, without checking again that they are UTF-8.
+    #[must_use]
+    #[inline]
+    pub(crate) fn id_bytes(&self, node: NodeIndex) -> &[u8] {
+        self.spans.get(node.at()).map_or(&[], |span| self.text(span))
+    }
+
     /// All ids, in the order of their bytes.
     pub fn iter(&self) -> impl Iterator<Item = &str> {
         (0..self.len()).map(|at| self.id(NodeIndex(at as u32)))

@@ -13,7 +13,7 @@ use crate::gossip::Rumor;
 use crate::id::{Id, NotACluster, Value, json_len, mix2};
 use crate::output::{Event, Events, Sink, SinkFull, Transmit, Wakeup};
 use crate::replicated::{Lane, LwwMap, Refused, Replica, Store};
-use crate::service::{self, Answer, Context, Problem, Reply, Service, Spread};
+use crate::service::{self, Answer, Context, JsonId, Problem, Reply, Service, Spread};
 use crate::stats::Stats;
 use crate::storage::{Limits, Storage};
 use crate::time::{Instant, Now};
@@ -69,7 +69,9 @@ pub struct Node<S: Storage> {
     rumor: Option<Rumor<S>>,
     service: Service<S>,
     predictor: Predictor,
-    reply: Option<Reply>,
+    /// The reply that waits, if one does: kept in place, since every request writes it.
+    reply: Reply,
+    reply_waits: bool,
     sending: send::Sending,
     events: Events,
     stats: Stats,
@@ -103,7 +105,8 @@ impl<S: Storage> Node<S> {
             rumor: None,
             service: Service::new(&limits),
             predictor: Predictor::default(),
-            reply: None,
+            reply: Reply::default(),
+            reply_waits: false,
             sending: send::Sending::default(),
             events: Events::default(),
             stats: Stats::default(),
@@ -138,7 +141,7 @@ impl<S: Storage> Node<S> {
     /// Why the line was not answered and changed nothing.
     #[inline]
     pub fn handle_line(&mut self, now: Now, line: &[u8]) -> Result<(), Rejected> {
-        if self.reply.is_some() {
+        if self.reply_waits {
             return Err(Rejected::ReplyPending);
         }
         self.stats.lines += 1;
@@ -203,15 +206,15 @@ impl<S: Storage> Node<S> {
     /// is to be discarded.
     #[inline]
     pub fn poll_transmit<W: Sink>(&mut self, now: Now, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
-        let sent = match self.reply.take() {
-            Some(reply) => {
-                let source = service_source(&self.replica, &self.service, &self.stats, &self.head, &self.config);
-                let mut out = Out::new(sink);
-                reply.write(&mut out, &source, self.next_msg_id);
-                self.next_msg_id += 1;
-                out.finish().map(|_| Some(Transmit::Reply))
-            }
-            None => self.poll_gossip(now, sink),
+        let sent = if core::mem::take(&mut self.reply_waits) {
+            let Self { replica, service, stats, head, config, .. } = &*self;
+            let source = service::Source { replica, service, stats, head, incarnation: config.incarnation };
+            let mut out = Out::new(sink);
+            self.reply.write(&mut out, &source, self.next_msg_id);
+            self.next_msg_id += 1;
+            out.finish().map(|_| Some(Transmit::Reply))
+        } else {
+            self.poll_gossip(now, sink)
         };
         self.stats.sink_full += u64::from(sent.is_err());
         sent
@@ -284,11 +287,9 @@ impl<S: Storage> Node<S> {
             self.stats.replies_received += 1;
             return Ok(());
         }
-        let mut to = Id::new();
-        let src = message.src.filter(|src| self.is_usable_id(src));
-        let unanswerable = src.is_none_or(|src| !copy(src, &mut to));
+        let answerable = message.src.is_some_and(|src| copy(src, self.limits.id_bytes, &mut self.reply.to));
         if self.rumor.is_none() {
-            return self.before_init(now, message, to, unanswerable);
+            return self.before_init(now, message, answerable);
         }
         if message.dest.is_none_or(|dest| !self.is_me(dest)) {
             self.stats.misdelivered += 1;
@@ -296,11 +297,15 @@ impl<S: Storage> Node<S> {
         }
         self.start(now);
         if let Some(kind @ (Kind::Gossip | Kind::Replicate)) = message.kind {
-            return self.receive(now, kind, &to, message);
+            return self.receive(now, kind, message);
         }
-        let Some(in_reply_to) = message.msg_id.filter(|_| !unanswerable) else { return self.unanswerable() };
-        let answer = self.request(now, message).unwrap_or_else(Answer::Error);
-        self.answer(to, in_reply_to, answer, message);
+        let Some(in_reply_to) = message.msg_id.filter(|_| answerable) else { return self.unanswerable() };
+        match self.request(now, message) {
+            Ok(answer) => self.reply.answer = answer,
+            Err(problem) => self.refuse(problem, message),
+        }
+        self.reply.in_reply_to = in_reply_to;
+        self.reply_waits = true;
         Ok(())
     }
 
@@ -327,21 +332,20 @@ impl<S: Storage> Node<S> {
         done
     }
 
-    fn before_init(&mut self, now: Now, message: &Message<'_>, to: Id, unanswerable: bool) -> Result<(), Rejected> {
+    fn before_init(&mut self, now: Now, message: &Message<'_>, answerable: bool) -> Result<(), Rejected> {
         if message.kind.is_some_and(Kind::is_unanswered) {
             self.stats.strangers += 1;
             return Err(Rejected::Stranger);
         }
-        let dest = message.dest.filter(|dest| self.is_usable_id(dest));
-        let Some((in_reply_to, dest)) = message.msg_id.zip(dest).filter(|_| !unanswerable) else {
-            return self.unanswerable();
-        };
-        let answer = if message.kind == Some(Kind::Init) { self.init(message, now) } else { Err(Problem::NotInitialised) };
-        let mut name = Id::new();
-        copy(dest, &mut name);
-        let answer = answer.unwrap_or_else(Answer::Error);
-        self.stats.errors_sent += u64::from(matches!(answer, Answer::Error(_)));
-        self.reply = Some(Reply { to, in_reply_to, answer, name });
+        let named = message.dest.is_some_and(|dest| copy(dest, self.limits.id_bytes, &mut self.reply.from));
+        let Some(in_reply_to) = message.msg_id.filter(|_| answerable && named) else { return self.unanswerable() };
+        let done = if message.kind == Some(Kind::Init) { self.init(message, now) } else { Err(Problem::NotInitialised) };
+        match done {
+            Ok(answer) => self.reply.answer = answer,
+            Err(problem) => self.refuse(problem, message),
+        }
+        self.reply.in_reply_to = in_reply_to;
+        self.reply_waits = true;
         Ok(())
     }
 
@@ -384,19 +388,15 @@ impl<S: Storage> Node<S> {
         }
     }
 
-    #[inline]
-    fn answer(&mut self, to: Id, in_reply_to: i64, answer: Answer, message: &Message<'_>) {
-        let mut name = Id::new();
-        if let Answer::Error(problem) = answer {
-            self.stats.errors_sent += 1;
-            if problem == Problem::UnknownType
-                && let Some(type_name) = message.type_name
-            {
-                // As much of it as fits.
-                let _ = type_name.chars().try_for_each(|char| name.push(char).map_err(drop));
-            }
+    #[cold]
+    fn refuse(&mut self, problem: Problem, message: &Message<'_>) {
+        self.stats.errors_sent += 1;
+        self.reply.answer = Answer::Error(problem);
+        self.reply.name.clear();
+        if let (Problem::UnknownType, Some(type_name)) = (problem, message.type_name) {
+            // As much of it as fits.
+            let _ = type_name.chars().try_for_each(|char| self.reply.name.push(char).map_err(drop));
         }
-        self.reply = Some(Reply { to, in_reply_to, answer, name });
     }
 
     fn unanswerable(&mut self) -> Result<(), Rejected> {
@@ -404,21 +404,13 @@ impl<S: Storage> Node<S> {
         Err(Rejected::Unanswerable)
     }
 
-    fn is_usable_id(&self, id: &Str<'_>) -> bool {
-        let raw = id.raw();
-        // An id as JSON prints it is not longer than as it came, but for control characters, which come escaped.
-        !raw.is_empty() && (raw.len() <= self.limits.id_bytes || self.fits_unescaped(id))
-    }
-
-    fn fits_unescaped(&self, id: &Str<'_>) -> bool {
-        let mut scratch = Id::new();
-        id.unescape(&mut scratch).is_some_and(|id| json_len(id) <= self.limits.id_bytes)
-    }
-
     #[inline]
     fn is_me(&self, dest: Str<'_>) -> bool {
         let members = &self.replica.causality.members;
-        dest.is(members.id(members.me()))
+        if dest.is_escaped() {
+            return dest.is(members.id(members.me()));
+        }
+        dest.raw() == members.id_bytes(members.me())
     }
 
     fn local_news(&mut self, lane: Lane, dot: Dot, now: Instant) {
@@ -479,21 +471,27 @@ impl<S: Storage> Node<S> {
     }
 }
 
-fn service_source<'s, S: Storage>(
-    replica: &'s Replica<S>,
-    service: &'s Service<S>,
-    stats: &'s Stats,
-    head: &'s [u8],
-    config: &Config,
-) -> service::Source<'s, S> {
-    service::Source { replica, service, stats, head, incarnation: config.incarnation }
+/// Copies an id in the form in which JSON prints it; false when it is empty or longer than `max`.
+#[inline]
+fn copy(id: Str<'_>, max: usize, to: &mut JsonId) -> bool {
+    to.clear();
+    if id.is_escaped() {
+        return copy_escaped(id, max, to);
+    }
+    // What needed no escape when it came needs none when it goes.
+    let raw = id.raw();
+    !raw.is_empty() && raw.len() <= max && to.extend_from_slice(raw).is_ok()
 }
 
-fn copy(id: Str<'_>, to: &mut Id) -> bool {
-    if !id.raw().contains('\\') {
-        return to.push_str(id.raw()).is_ok();
-    }
-    id.chars().all(|char| to.push(char).is_ok())
+#[cold]
+fn copy_escaped(id: Str<'_>, max: usize, to: &mut JsonId) -> bool {
+    let mut scratch = Id::new();
+    let Some(text) = id.unescape(&mut scratch).filter(|text| !text.is_empty() && json_len(text) <= max) else {
+        return false;
+    };
+    let mut out = Out::new(to);
+    out.escaped(text);
+    out.finish().is_ok()
 }
 
 fn check_twice(message: &Message<'_>) -> Result<(), Problem> {

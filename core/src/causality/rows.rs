@@ -53,6 +53,11 @@ impl Row {
                 && self.window >> (seq - self.frontier - 2) & 1 == 1)
     }
 
+    /// What the row contributes to the hash of a vector in which its frontier is this one.
+    fn term(&self, frontier: u64) -> u64 {
+        if frontier == 0 { 0 } else { mix2(self.hash, frontier) }
+    }
+
     /// The applied dots beyond the frontier, ascending.
     pub fn beyond(&self) -> impl Iterator<Item = u64> + use<> {
         let Self { frontier, window, .. } = *self;
@@ -85,7 +90,10 @@ pub struct Rows<S: Storage> {
     rows: S::PerRow<Row>,
     first_of_node: S::PerNode<u32>,
     lives_per_node: usize,
+    /// Sum over all rows of the hash of row and frontier, where `hashed` replaces the frontier of its row.
     vector_hash: u64,
+    /// The row that moved last, and its frontier when it was hashed: a row that moves often is hashed when asked.
+    hashed: (RowId, u64),
 }
 
 impl<S: Storage> Rows<S> {
@@ -97,6 +105,7 @@ impl<S: Storage> Rows<S> {
             first_of_node: S::PerNode::with_limit(0),
             lives_per_node,
             vector_hash: 0,
+            hashed: (RowId(0), 0),
         }
     }
 
@@ -134,7 +143,9 @@ impl<S: Storage> Rows<S> {
     /// Hash of all frontiers, independent of the order of rows; equal vectors have equal hashes.
     #[must_use]
     pub fn vector_hash(&self) -> u64 {
-        self.vector_hash
+        let (id, before) = self.hashed;
+        let Some(row) = self.rows.get(id.at()) else { return self.vector_hash };
+        self.vector_hash.wrapping_sub(row.term(before)).wrapping_add(row.term(row.frontier))
     }
 
     /// The row of a node's life.
@@ -222,17 +233,17 @@ impl<S: Storage> Rows<S> {
     /// Moves the frontier to `to` and on over what the window holds.
     fn advance(&mut self, id: RowId, to: u64) {
         let row = &mut self.rows[id.at()];
-        let (before, hash) = (row.frontier, row.hash);
+        let before = row.frontier;
         let shift = to - before;
         // Bit 63 of this word is the dot `frontier + 65`; bit 0 becomes the dot after the new frontier.
         let ahead = if shift > WINDOW { 0 } else { u128::from(row.window >> (shift - 1)) };
         let run = ahead.trailing_ones();
         row.frontier = to + u64::from(run);
         row.window = (ahead >> (run + 1)) as u64;
-        let after = row.frontier;
-        let vector_term = |frontier| if frontier == 0 { 0 } else { mix2(hash, frontier) };
-        self.vector_hash =
-            self.vector_hash.wrapping_sub(vector_term(before)).wrapping_add(vector_term(after));
+        if self.hashed.0 != id {
+            self.vector_hash = self.vector_hash();
+            self.hashed = (id, before);
+        }
     }
 }
 

@@ -12,8 +12,10 @@ use crate::wire::{Chunks, Item, Key, Kind, Message, Pairs, Scalar, Scratch, Str,
 
 impl<S: Storage> Node<S> {
     /// Handles `gossip` or `replicate`. O(length of the line).
-    pub(super) fn receive(&mut self, now: Now, kind: Kind, src: &Id, message: &Message<'_>) -> Result<(), Rejected> {
-        let member = self.replica.causality.members.find(src);
+    pub(super) fn receive(&mut self, now: Now, kind: Kind, message: &Message<'_>) -> Result<(), Rejected> {
+        let mut scratch = Id::new();
+        let src = message.src.and_then(|src| src.unescape(&mut scratch).map(|src| self.replica.causality.members.find(src)));
+        let member = src.flatten();
         let me = self.replica.causality.members.me();
         let Some(from) = member.filter(|member| *member != me) else {
             self.stats.strangers += 1;
@@ -282,14 +284,18 @@ const SEQ_LAST: u64 = (i64::MAX / 2) as u64;
 fn sum(token: Token<'_>) -> Option<Sum> {
     let Token::Text(text) = token else { return None };
     let (vector, state) = text.raw().split_at_checked(16)?;
-    let hex = |digits: &str| (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok()).flatten();
+    let hex = |digits: &[u8]| {
+        let digits = core::str::from_utf8(digits).ok().filter(|digits| digits.len() == 16)?;
+        u64::from_str_radix(digits, 16).ok()
+    };
     Some(Sum { vector: hex(vector)?, state: hex(state)? })
 }
 
 /// Reads `agree`: eight hexadecimal digits that name the cluster, a colon, one digit for four members each. `None` when
 /// it speaks of another cluster.
 fn agreement(agree: Str<'_>, cluster: u32) -> Option<impl Iterator<Item = u8>> {
-    let (name, members) = agree.raw().split_once(':')?;
+    let text = core::str::from_utf8(agree.raw()).ok()?;
+    let (name, members) = text.split_once(':')?;
     if u32::from_str_radix(name, 16) != Ok(cluster) {
         return None;
     }

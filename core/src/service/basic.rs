@@ -119,9 +119,9 @@ pub(super) fn write_token<W: crate::output::Sink>(out: &mut Out<'_, W>, token: T
     }
 }
 
-fn write_raw_string<W: crate::output::Sink>(out: &mut Out<'_, W>, raw: &str) {
+fn write_raw_string<W: crate::output::Sink>(out: &mut Out<'_, W>, raw: &[u8]) {
     out.raw(b"\"");
-    out.str(raw);
+    out.raw(raw);
     out.raw(b"\"");
 }
 

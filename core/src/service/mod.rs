@@ -22,7 +22,7 @@ use crate::wire::{BadField, Key, Kind, Message, Scalar, Why};
 
 pub use basic::{init, is_same_cluster};
 pub use bench::Bench;
-pub use reply::{Answer, Problem, Reply};
+pub use reply::{Answer, JsonId, Problem, Reply};
 pub(crate) use reply::Source;
 
 /// What requests need of gossip.

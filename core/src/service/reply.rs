@@ -7,13 +7,14 @@ use crate::id::Id;
 use crate::output::Sink;
 use crate::replicated::{Bound, Replica};
 use crate::stats::Stats;
-use crate::storage::Storage;
+use crate::storage::{ID_BYTES_MAX, Storage};
 use crate::wire::{BadField, Key, Out, Why};
 
 /// What a request comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Answer {
     /// `init_ok`
+    #[default]
     Init,
     /// `topology_ok`
     Topology,
@@ -142,17 +143,22 @@ impl Problem {
 }
 
 /// A reply that waits to be polled.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Reply {
-    /// To whom.
-    pub to: Id,
+    /// To whom, as JSON between the quotes.
+    pub to: JsonId,
     /// `msg_id` of the request.
     pub in_reply_to: i64,
     /// What it says.
     pub answer: Answer,
-    /// In whose name, when the cluster is not known yet; or the type that is not known. Empty otherwise.
+    /// In whose name, when the cluster is not known yet.
+    pub from: JsonId,
+    /// The type that is not known.
     pub name: Id,
 }
+
+/// An id in the form in which JSON prints it: most come and go without ever being read.
+pub type JsonId = heapless::Vec<u8, ID_BYTES_MAX>;
 
 /// Where a reply is written from.
 pub(crate) struct Source<'s, S: Storage> {
@@ -170,13 +176,13 @@ impl Reply {
     pub(crate) fn write<S: Storage, W: Sink>(&self, out: &mut Out<'_, W>, source: &Source<'_, S>, msg_id: u64) {
         if source.head.is_empty() {
             out.str("{\"src\": \"");
-            out.escaped(&self.name);
+            out.raw(&self.from);
             out.str("\", \"dest\": \"");
         } else {
             out.raw(source.head);
         }
-        out.escaped(&self.to);
-        if self.answer == Answer::Broadcast {
+        out.raw(&self.to);
+        if matches!(self.answer, Answer::Broadcast) {
             out.str("\", \"body\": {\"type\": \"broadcast_ok\", \"in_reply_to\": ");
         } else {
             out.str("\", \"body\": {\"type\": \"");

@@ -116,7 +116,7 @@ impl<'a> Chunks<'a> {
                 Item::Skip(u64::try_from(count).ok().filter(|count| (1..SEQ_MAX).contains(count))?)
             }
             Token::Text(tag) => {
-                let [tag] = *tag.raw().as_bytes() else { return None };
+                let [tag] = *tag.raw() else { return None };
                 let (args, len) = self.args()?;
                 return Some(Item::Entry(RawEntry { tag: Tag(tag), args, len }));
             }

@@ -59,22 +59,31 @@ impl<'w, W: Sink> Out<'w, W> {
     }
 
     /// Writes bytes that are JSON already.
-    #[inline]
+    #[inline(always)]
     pub fn raw(&mut self, bytes: &[u8]) {
-        if bytes.len() > STAGE - self.staged {
-            self.flush();
-            if bytes.len() > STAGE {
-                self.full |= self.sink.put(bytes).is_err();
-                self.flushed += bytes.len();
-                return;
-            }
+        let end = self.staged + bytes.len();
+        if end > STAGE {
+            return self.raw_slow(bytes);
         }
-        self.stage[self.staged..self.staged + bytes.len()].copy_from_slice(bytes);
-        self.staged += bytes.len();
+        // Inlined, so that literals become a few moves.
+        self.stage[self.staged..end].copy_from_slice(bytes);
+        self.staged = end;
+    }
+
+    #[inline(never)]
+    fn raw_slow(&mut self, bytes: &[u8]) {
+        self.flush();
+        if bytes.len() > STAGE {
+            self.full |= self.sink.put(bytes).is_err();
+            self.flushed += bytes.len();
+        } else {
+            self.stage[..bytes.len()].copy_from_slice(bytes);
+            self.staged = bytes.len();
+        }
     }
 
     /// Writes text that is JSON already.
-    #[inline]
+    #[inline(always)]
     pub fn str(&mut self, text: &str) {
         self.raw(text.as_bytes());
     }
@@ -82,14 +91,11 @@ impl<'w, W: Sink> Out<'w, W> {
     /// Writes an unsigned integer.
     #[inline]
     pub fn unsigned(&mut self, int: u64) {
-        const LEN: usize = 20;
-        if STAGE - self.staged < LEN {
+        if STAGE - self.staged < DIGITS {
             self.flush();
         }
-        let mut digits = [0; LEN];
-        let start = decimal(int, &mut digits);
-        let len = LEN - start;
-        self.stage[self.staged..self.staged + len].copy_from_slice(&digits[start..]);
+        let len = digits(int);
+        decimal(int, &mut self.stage[self.staged..self.staged + len]);
         self.staged += len;
     }
 
@@ -121,9 +127,9 @@ impl<'w, W: Sink> Out<'w, W> {
 
     /// Writes an integer with zeros in front up to `width` digits.
     pub fn padded(&mut self, int: u64, width: usize) {
-        let mut digits = [b'0'; 20];
-        decimal(int, &mut digits);
-        self.raw(&digits[20 - width..]);
+        let mut text = [b'0'; DIGITS];
+        decimal(int, &mut text);
+        self.raw(&text[DIGITS - width..]);
     }
 
     /// Writes a ratio with at most three decimals and no trailing zeros; `0` when `below` is 0.
@@ -256,28 +262,34 @@ pub fn length(write: impl FnOnce(&mut Out<'_, Count>)) -> usize {
 
 const WIDE: u64 = 1_000_000_000_000_000_000;
 
-/// Writes the decimal digits of `int` to the end of `digits`; returns where they begin.
+/// Digits of the largest integer.
+const DIGITS: usize = 20;
+
+/// How many digits an integer has.
 #[inline]
-fn decimal(mut int: u64, digits: &mut [u8; 20]) -> usize {
+fn digits(int: u64) -> usize {
+    int.checked_ilog10().unwrap_or(0) as usize + 1
+}
+
+/// Writes the decimal digits of `int` to the end of `text`.
+#[inline]
+fn decimal(mut int: u64, text: &mut [u8]) {
     const PAIRS: &[u8; 200] = b"00010203040506070809101112131415161718192021222324252627282930313233343536373839\
         40414243444546474849505152535455565758596061626364656667686970717273747576777879\
         8081828384858687888990919293949596979899";
-    let mut at = digits.len();
-    while int >= 100 {
+    let mut at = text.len();
+    while int >= 100 && at >= 2 {
         let pair = 2 * (int % 100) as usize;
         int /= 100;
         at -= 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
+        text[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
     }
-    if int >= 10 {
+    if int >= 10 && at >= 2 {
         let pair = 2 * int as usize;
-        at -= 2;
-        digits[at..at + 2].copy_from_slice(&PAIRS[pair..pair + 2]);
-    } else {
-        at -= 1;
-        digits[at] = b'0' + int as u8;
+        text[at - 2..at].copy_from_slice(&PAIRS[pair..pair + 2]);
+    } else if at >= 1 {
+        text[at - 1] = b'0' + int as u8;
     }
-    at
 }
 
 #[cfg(test)]

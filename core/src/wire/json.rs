@@ -24,7 +24,8 @@ type Scanned<T> = Result<T, Malformed>;
 /// A string as it stands in the line: without its quotes, but with its escapes.
 #[derive(Clone, Copy, Debug)]
 pub struct Str<'a> {
-    raw: &'a str,
+    /// Valid UTF-8, but kept as bytes: most strings are only compared and copied.
+    raw: &'a [u8],
     escaped: bool,
 }
 
@@ -35,22 +36,34 @@ impl PartialEq for Str<'_> {
 }
 
 impl<'a> Str<'a> {
-    /// A string without escapes.
+    /// A string of ASCII characters without escapes.
     #[must_use]
-    pub const fn plain(text: &'a str) -> Self {
-        Self { raw: text, escaped: false }
+    pub(super) const fn plain(raw: &'a [u8]) -> Self {
+        Self { raw, escaped: false }
     }
 
     /// The text as it stands in the line.
     #[must_use]
-    pub const fn raw(&self) -> &'a str {
+    pub const fn raw(&self) -> &'a [u8] {
         self.raw
+    }
+
+    /// Whether there are escapes in it.
+    #[must_use]
+    pub const fn is_escaped(&self) -> bool {
+        self.escaped
     }
 
     /// Whether this is the string `text`.
     #[must_use]
+    #[inline]
     pub fn is(&self, text: &str) -> bool {
-        if self.escaped { self.chars().eq(text.chars()) } else { self.raw == text }
+        if self.escaped { self.chars().eq(text.chars()) } else { self.raw == text.as_bytes() }
+    }
+
+    fn text(&self) -> &'a str {
+        // Checked when it was read.
+        core::str::from_utf8(self.raw).unwrap_or("")
     }
 
     /// The string without escapes: borrowed from the line, or written to `scratch`. `None` when it does not fit there.
@@ -60,7 +73,7 @@ impl<'a> Str<'a> {
         'a: 's,
     {
         if !self.escaped {
-            return Some(self.raw);
+            return core::str::from_utf8(self.raw).ok();
         }
         scratch.clear();
         for char in self.chars() {
@@ -71,7 +84,7 @@ impl<'a> Str<'a> {
 
     /// The characters of the string, escapes resolved.
     pub fn chars(&self) -> impl Iterator<Item = char> + use<'a> {
-        let mut rest = self.raw.chars();
+        let mut rest = self.text().chars();
         core::iter::from_fn(move || {
             let char = rest.next()?;
             if char != '\\' {
@@ -223,9 +236,14 @@ impl<'a> Scanner<'a> {
         self.expect(b'"')?;
         let start = self.at;
         let mut escaped = false;
+        let mut high = false;
         loop {
             match STRING[usize::from(self.peek())] {
                 Byte::Plain => self.at += 1,
+                Byte::High => {
+                    high = true;
+                    self.at += 1;
+                }
                 Byte::Quote => break,
                 Byte::Escape => {
                     escaped = true;
@@ -234,7 +252,10 @@ impl<'a> Scanner<'a> {
                 Byte::Refused => return Err(self.wrong()),
             }
         }
-        let raw = self.text(start, self.at)?;
+        let raw = &self.bytes[start..self.at];
+        if high {
+            self.text(start, self.at)?;
+        }
         self.at += 1;
         Ok(Str { raw, escaped })
     }
@@ -460,6 +481,8 @@ impl Open {
 #[derive(Clone, Copy)]
 enum Byte {
     Plain,
+    /// Part of a character beyond ASCII.
+    High,
     Quote,
     Escape,
     Refused,
@@ -471,6 +494,11 @@ static STRING: [Byte; 256] = {
     while control < 0x20 {
         table[control] = Byte::Refused;
         control += 1;
+    }
+    let mut high = 0x80;
+    while high < 0x100 {
+        table[high] = Byte::High;
+        high += 1;
     }
     table[b'"' as usize] = Byte::Quote;
     table[b'\\' as usize] = Byte::Escape;

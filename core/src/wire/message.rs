@@ -23,12 +23,12 @@ macro_rules! names {
             /// The one with this name.
             #[must_use]
             pub fn find(name: Str<'_>) -> Option<Self> {
-                // Escapes in names are legal and rare: first as if there were none.
-                match name.raw() {
-                    $($text => Some(Self::$variant),)+
-                    other if other.contains('\\') => Self::ALL.iter().copied().find(|key| name.is(key.name())),
-                    _ => None,
+                // Escapes in names are legal and rare.
+                if name.is_escaped() {
+                    return Self::ALL.iter().copied().find(|key| name.is(key.name()));
                 }
+                $(if name.raw() == $text.as_bytes() { return Some(Self::$variant); })+
+                None
             }
         }
     };

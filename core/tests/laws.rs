@@ -1,0 +1,1093 @@
+//! The laws that every data type, and their product, must keep: whatever the order, repetition and grouping in which
+//! entries arrive, replicas that have the same dots hold the same state.
+//!
+//! A further data type is an implementation of [`Subject`] and one line in `laws!`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use rumormill_core::Value;
+use rumormill_core::causality::{Arg, Dot, Entry, RowId, Sum, Tag, WINDOW};
+use rumormill_core::id::NodeIndex;
+use rumormill_core::replicated::{Bound, Outcome, Refused, Replica, Replicated as _, Sign, Store};
+use rumormill_core::storage::{Fixed, Limits, Storage, Tiny};
+
+/// Makes one module of property tests per data type and storage.
+macro_rules! laws {
+    ($($(#[$when:meta])* $name:ident: $subject:ident on $storage:ty;)+) => {
+        $($(#[$when])* mod $name {
+            use super::*;
+
+            proptest! {
+                #[test]
+                fn order_and_repetition_do_not_matter(
+                    (history, order) in history_and_order::<$subject>(),
+                ) {
+                    super::order_and_repetition_do_not_matter::<$subject, $storage>(&history, &order)?;
+                }
+
+                #[test]
+                fn a_replica_walked_into_an_empty_one_is_the_same(history in any_part::<$subject>()) {
+                    super::a_replica_walked_into_an_empty_one_is_the_same::<$subject, $storage>(&history)?;
+                }
+
+                #[test]
+                fn replicas_join_in_any_grouping(parts in three_parts::<$subject>()) {
+                    super::replicas_join_in_any_grouping::<$subject, $storage>(&parts)?;
+                }
+
+                #[test]
+                fn fingerprints_are_equal_exactly_when_states_are(
+                    [one, other, _] in three_parts::<$subject>(),
+                    [another, _, _] in three_parts::<$subject>(),
+                ) {
+                    super::fingerprints_are_equal_exactly_when_states_are::<$subject, $storage>(&one, &other)?;
+                    super::fingerprints_are_equal_exactly_when_states_are::<$subject, $storage>(&one, &another)?;
+                }
+
+                #[test]
+                fn a_full_store_changes_nothing(
+                    history in history::<$subject>(),
+                    local in prop::collection::vec($subject::change(), 0..20),
+                ) {
+                    super::a_full_store_changes_nothing::<$subject>(&history, &local)?;
+                }
+
+                #[test]
+                fn what_is_beyond_the_window_is_not_taken(
+                    change in $subject::change(),
+                    beyond in 2 + WINDOW - 6..2 + WINDOW + 6,
+                ) {
+                    super::what_is_beyond_the_window_is_not_taken::<$subject, $storage>(&change, beyond)?;
+                }
+            }
+        })+
+    };
+}
+
+laws! {
+    set: BroadcastSet on Tiny;
+    counter: Counter on Tiny;
+    map: LwwMap on Tiny;
+    product: Product on Tiny;
+    #[cfg(feature = "alloc")]
+    product_on_the_heap: Product on rumormill_core::storage::Heap;
+}
+
+/// Everybody, sorted by bytes as nodes sort them: `n10` comes before `n2`.
+const NODES: [&str; 5] = ["b", "n10", "n2", "observer", "é"];
+/// The nodes whose changes are merged; the observer only looks on.
+const AUTHORS: [usize; 4] = [0, 1, 2, 4];
+const OBSERVER: &str = "observer";
+const LIVES: [u64; 3] = [0, 7, 12];
+
+/// Room for four values of sixteen bytes together, and two keys.
+type Cramped = Fixed<8, 1, 128, 32, 64, 4, 4, 6, 1, 16, 2, 3, 24, 4, 64>;
+
+/// What the laws need to know about a data type: changes to try, and what the state is, apart from how it is kept.
+trait Subject {
+    /// Any change that a node could make.
+    fn change() -> BoxedStrategy<Change>;
+    /// Changes of one row that no node makes both of: only the first stays in a history.
+    fn excludes(_: &Change, _: &Change) -> bool {
+        false
+    }
+    /// What the state is, sorted.
+    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String>;
+    /// The content after these entries, by the definition of the data type.
+    fn model(history: &[Dotted]) -> Vec<String>;
+    /// The fingerprint of this data type alone.
+    fn fingerprint<S: Storage>(store: &Store<S>) -> u64;
+}
+
+/// An argument of an entry, owned.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Field {
+    Number(u64),
+    Negative(i64),
+    Text(String),
+}
+
+/// An entry, owned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Change {
+    tag: Tag,
+    fields: Vec<Field>,
+}
+
+/// An entry under its dot.
+#[derive(Clone, Debug)]
+struct Dotted {
+    node: usize,
+    life: u64,
+    seq: u64,
+    change: Change,
+}
+
+impl Change {
+    fn with_entry<R>(&self, take: impl FnOnce(&Entry<'_>) -> R) -> R {
+        let args: Vec<Arg<'_>> = self
+            .fields
+            .iter()
+            .map(|field| match field {
+                Field::Number(number) => Arg::unsigned(*number),
+                Field::Negative(int) => Arg::Int(*int),
+                Field::Text(text) => Arg::Text(text),
+            })
+            .collect();
+        take(&Entry::new(self.tag, &args).expect("as many arguments as an entry can have"))
+    }
+}
+
+/// The set of `broadcast`.
+struct BroadcastSet;
+
+impl Subject for BroadcastSet {
+    fn change() -> BoxedStrategy<Change> {
+        value()
+            .prop_map(|value| Change {
+                tag: Tag::BARE,
+                fields: vec![value],
+            })
+            .boxed()
+    }
+
+    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
+        let set = &replica.store.set;
+        let content = sorted(set.values().map(|value| format!("{value:?}")));
+        assert_eq!(content.len(), set.len());
+        assert!(set.values().all(|value| set.contains(value)));
+        content
+    }
+
+    fn model(history: &[Dotted]) -> Vec<String> {
+        let own = history
+            .iter()
+            .filter(|dotted| dotted.change.tag == Tag::BARE);
+        let values: BTreeSet<&Field> = own.map(|dotted| &dotted.change.fields[0]).collect();
+        sorted(values.into_iter().map(|value| format!("{:?}", value.get())))
+    }
+
+    fn fingerprint<S: Storage>(store: &Store<S>) -> u64 {
+        store.set.fingerprint()
+    }
+}
+
+/// The counter of `add`.
+struct Counter;
+
+impl Subject for Counter {
+    fn change() -> BoxedStrategy<Change> {
+        let tag = prop::sample::select(Sign::ALL.map(Sign::tag).to_vec());
+        let number = prop_oneof![6 => 1_u64..9, 1 => Just(u64::MAX), 1 => Just(1 << 63)];
+        let own = (tag.clone(), number.clone()).prop_map(|(tag, number)| Change {
+            tag,
+            fields: vec![Field::Number(number)],
+        });
+        let foreign =
+            (tag, 0..NODES.len(), life(), number).prop_map(|(tag, node, life, number)| Change {
+                tag,
+                fields: vec![Field::Text(row_name(node, life)), Field::Number(number)],
+            });
+        prop_oneof![own, foreign].boxed()
+    }
+
+    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
+        let counter = &replica.store.counter;
+        let mut cells = Vec::new();
+        let mut value = 0_i128;
+        for (row, _) in replica.causality.rows.iter() {
+            let name = replica.causality.name(row);
+            let [p, n] = Sign::ALL.map(|sign| counter.cell(row, sign));
+            value += i128::from(p) - i128::from(n);
+            cells.extend([("P", p), ("N", n)].map(|(sign, number)| (name, sign, number)));
+        }
+        assert_eq!(counter.value(), value);
+        let shown = cells.into_iter().filter(|cell| cell.2 > 0);
+        sorted(shown.map(|((node, life), sign, number)| format!("{node}@{life} {sign} {number}")))
+    }
+
+    fn model(history: &[Dotted]) -> Vec<String> {
+        let mut cells: BTreeMap<String, u64> = BTreeMap::new();
+        for Dotted {
+            node, life, change, ..
+        } in history
+        {
+            let Some(sign) = Sign::ALL.into_iter().find(|sign| sign.tag() == change.tag) else {
+                continue;
+            };
+            let (name, number) = match &change.fields[..] {
+                [Field::Number(number)] => (row_name(*node, *life), number),
+                [Field::Text(name), Field::Number(number)] => (name.clone(), number),
+                other => panic!("{other:?} is no cell"),
+            };
+            let name = if name.contains('@') {
+                name
+            } else {
+                name + "@0"
+            };
+            let cell = cells.entry(format!("{name} {sign:?}")).or_default();
+            *cell = (*cell).max(*number);
+        }
+        sorted(
+            cells
+                .into_iter()
+                .map(|(cell, number)| format!("{cell} {number}")),
+        )
+    }
+
+    fn fingerprint<S: Storage>(store: &Store<S>) -> u64 {
+        store.counter.fingerprint()
+    }
+}
+
+/// The key-value store of `write`.
+struct LwwMap;
+
+const WRITE: Tag = Tag(b'w');
+
+impl Subject for LwwMap {
+    fn change() -> BoxedStrategy<Change> {
+        let key = prop::sample::select(vec![
+            Field::Number(1),
+            Field::Text("1".into()),
+            Field::Text("k".into()),
+        ]);
+        let stamp = prop_oneof![4 => 0_u64..5, 1 => Just(i64::MAX as u64 - 1)];
+        (key, value(), stamp)
+            .prop_map(|(key, value, stamp)| Change {
+                tag: WRITE,
+                fields: vec![key, value, Field::Number(stamp)],
+            })
+            .boxed()
+    }
+
+    /// Stamps of one node never repeat for a key.
+    fn excludes(one: &Change, other: &Change) -> bool {
+        one.tag == WRITE
+            && one.tag == other.tag
+            && one.fields[0] == other.fields[0]
+            && one.fields[2] == other.fields[2]
+    }
+
+    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
+        let Replica {
+            causality, store, ..
+        } = replica;
+        let mut content = Vec::new();
+        for (row, _) in causality.rows.iter() {
+            let mut at = store.map.seek(row, 0);
+            while let Some(here) = at {
+                let (key, value, stamp) = store.map.slot(here).expect("a place that was found");
+                assert_eq!(store.map.get(key), Some((value, stamp)));
+                let (node, life) = causality.name(row);
+                content.push(write_line(key, value, stamp, node, life));
+                at = store.map.next(here);
+            }
+        }
+        assert_eq!(content.len(), store.map.len());
+        sorted(content.into_iter())
+    }
+
+    fn model(history: &[Dotted]) -> Vec<String> {
+        let mut winners: BTreeMap<&Field, (u64, usize, u64, &Field)> = BTreeMap::new();
+        for Dotted {
+            node, life, change, ..
+        } in history
+        {
+            let [key, value, Field::Number(stamp)] = &change.fields[..] else {
+                continue;
+            };
+            let rank = (*stamp, *node, *life);
+            let winner = winners
+                .entry(key)
+                .or_insert((rank.0, rank.1, rank.2, value));
+            if rank > (winner.0, winner.1, winner.2) {
+                *winner = (rank.0, rank.1, rank.2, value);
+            }
+        }
+        sorted(
+            winners
+                .into_iter()
+                .map(|(key, (stamp, node, life, value))| {
+                    write_line(key.get(), value.get(), stamp, NODES[node], life)
+                }),
+        )
+    }
+
+    fn fingerprint<S: Storage>(store: &Store<S>) -> u64 {
+        store.map.fingerprint()
+    }
+}
+
+/// All data types side by side.
+struct Product;
+
+impl Subject for Product {
+    fn change() -> BoxedStrategy<Change> {
+        prop_oneof![BroadcastSet::change(), Counter::change(), LwwMap::change()].boxed()
+    }
+
+    fn excludes(one: &Change, other: &Change) -> bool {
+        LwwMap::excludes(one, other)
+    }
+
+    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
+        let parts = [
+            BroadcastSet::content(replica),
+            Counter::content(replica),
+            LwwMap::content(replica),
+        ];
+        parts.concat()
+    }
+
+    fn model(history: &[Dotted]) -> Vec<String> {
+        let parts = [
+            BroadcastSet::model(history),
+            Counter::model(history),
+            LwwMap::model(history),
+        ];
+        parts.concat()
+    }
+
+    fn fingerprint<S: Storage>(store: &Store<S>) -> u64 {
+        store.fingerprint()
+    }
+}
+
+/// Any order, and any entry any number of times, give the state that the definition gives; every dot counts as applied,
+/// and a second delivery of everything is no news.
+fn order_and_repetition_do_not_matter<T: Subject, S: Storage>(
+    history: &[Dotted],
+    order: &[Dotted],
+) -> Result<(), TestCaseError> {
+    let mut replica = observer::<S>();
+    for dotted in order.iter().chain(history) {
+        let outcome = deliver(&mut replica, dotted);
+        prop_assert!(
+            matches!(outcome, Outcome::News | Outcome::Covered | Outcome::Known),
+            "{outcome:?}"
+        );
+    }
+    let straight = observer_of::<S>(history);
+    prop_assert_eq!(T::content(&replica), T::model(history));
+    prop_assert_eq!(whole(&replica, T::content), whole(&straight, T::content));
+    for Dotted {
+        node, life, seq, ..
+    } in history
+    {
+        let row = row(&mut replica, *node, *life);
+        prop_assert!(replica.causality.rows.get(row).contains(*seq));
+    }
+    for dotted in order {
+        prop_assert_eq!(deliver(&mut replica, dotted), Outcome::Known);
+    }
+    prop_assert_eq!(T::content(&replica), T::model(history));
+    Ok(())
+}
+
+/// Joining a replica into an empty one, by walking the rows as a message does, gives state, sum and vector.
+fn a_replica_walked_into_an_empty_one_is_the_same<T: Subject, S: Storage>(
+    history: &[Dotted],
+) -> Result<(), TestCaseError> {
+    let replica = observer_of::<S>(history);
+    let mut other = observer::<S>();
+    transfer(&replica, &mut other, Since::TheBeginning);
+    prop_assert_eq!(whole(&replica, T::content), whole(&other, T::content));
+    Ok(())
+}
+
+/// Joining replicas is commutative, associative and idempotent, and a delta gives what the whole state gives.
+fn replicas_join_in_any_grouping<T: Subject, S: Storage>(
+    parts: &[Vec<Dotted>; 3],
+) -> Result<(), TestCaseError> {
+    let [a, b, c] = parts;
+    let join = |into: &[Dotted], others: &[&Replica<S>], since| {
+        let mut replica = observer_of::<S>(into);
+        for other in others {
+            transfer(other, &mut replica, since);
+        }
+        replica
+    };
+    let [ra, rb, rc] = [a, b, c].map(|part| observer_of::<S>(part));
+    let all = whole(&join(a, &[&rb, &rc], Since::TheBeginning), T::content);
+    let bc = join(b, &[&rc], Since::TheBeginning);
+    let ca = join(c, &[&ra], Since::TheDigest);
+    prop_assert_eq!(
+        &all,
+        &whole(&join(a, &[&bc], Since::TheBeginning), T::content)
+    );
+    prop_assert_eq!(
+        &all,
+        &whole(&join(b, &[&ca], Since::TheBeginning), T::content)
+    );
+    prop_assert_eq!(
+        &all,
+        &whole(&join(c, &[&rb, &ra], Since::TheBeginning), T::content)
+    );
+    prop_assert_eq!(
+        &all,
+        &whole(&join(a, &[&bc, &bc, &ra], Since::TheBeginning), T::content)
+    );
+    prop_assert_eq!(
+        &all,
+        &whole(&join(a, &[&rb, &rc], Since::TheDigest), T::content)
+    );
+    prop_assert_eq!(&all, &whole(&join(a, &[&bc], Since::TheDigest), T::content));
+    Ok(())
+}
+
+/// Two states are equal exactly when their fingerprints are.
+fn fingerprints_are_equal_exactly_when_states_are<T: Subject, S: Storage>(
+    one: &[Dotted],
+    other: &[Dotted],
+) -> Result<(), TestCaseError> {
+    let (one, other) = (observer_of::<S>(one), observer_of::<S>(other));
+    let same = T::content(&one) == T::content(&other);
+    prop_assert_eq!(
+        T::fingerprint(&one.store) == T::fingerprint(&other.store),
+        same
+    );
+    prop_assert_eq!(one.store.fingerprint() == other.store.fingerprint(), same);
+    prop_assert_eq!(one.sum().state == other.sum().state, same);
+    let vector = |of: &Replica<S>| -> Vec<(String, u64)> {
+        let frontiers = vector(of).into_iter().map(|row| (row.0, row.1));
+        frontiers.filter(|row| row.1 > 0).collect()
+    };
+    prop_assert_eq!(
+        one.sum().vector == other.sum().vector,
+        vector(&one) == vector(&other)
+    );
+    Ok(())
+}
+
+/// A change that finds no room changes nothing and takes no dot, and neither does an entry of a peer.
+fn a_full_store_changes_nothing<T: Subject>(
+    history: &[Dotted],
+    local: &[Change],
+) -> Result<(), TestCaseError> {
+    let mut replica = observer::<Cramped>();
+    let mut local = local.iter();
+    for dotted in history {
+        row(&mut replica, dotted.node, dotted.life);
+        let before = whole(&replica, T::content);
+        let outcome = deliver(&mut replica, dotted);
+        if let Outcome::Refused(refused) = outcome {
+            prop_assert!(matches!(refused, Refused::Full(_)), "{refused:?}");
+            prop_assert_eq!(before, whole(&replica, T::content));
+            prop_assert_eq!(deliver(&mut replica, dotted), outcome, "offered again");
+        }
+        let Some(change) = local.next() else { continue };
+        let before = whole(&replica, T::content);
+        let next = replica.own_seq() + 1;
+        match change.with_entry(|entry| replica.update(entry)) {
+            Ok(Some(dot)) => {
+                prop_assert_eq!(dot.seq, next);
+                prop_assert_eq!(replica.own_seq(), next);
+            }
+            Ok(None) => prop_assert_eq!(before, whole(&replica, T::content)),
+            Err(refused) => {
+                prop_assert!(matches!(refused, Refused::Full(_)), "{refused:?}");
+                prop_assert_eq!(before, whole(&replica, T::content));
+                prop_assert_eq!(replica.own_seq() + 1, next);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An entry beyond the window is neither merged nor marked, and fits once the gap has closed.
+fn what_is_beyond_the_window_is_not_taken<T: Subject, S: Storage>(
+    change: &Change,
+    beyond: u64,
+) -> Result<(), TestCaseError> {
+    let dotted = Dotted {
+        node: 1,
+        life: 7,
+        seq: beyond,
+        change: change.clone(),
+    };
+    let mut replica = observer::<S>();
+    let id = row(&mut replica, 1, 7);
+    let before = whole(&replica, T::content);
+    let outcome = deliver(&mut replica, &dotted);
+    if beyond <= 1 + WINDOW {
+        prop_assert_eq!(outcome, Outcome::News);
+        prop_assert!(replica.causality.rows.get(id).contains(beyond));
+        return Ok(());
+    }
+    prop_assert_eq!(outcome, Outcome::TooFarAhead);
+    prop_assert_eq!(before, whole(&replica, T::content));
+    replica.skip(id, 0, beyond - 1);
+    prop_assert_eq!(deliver(&mut replica, &dotted), Outcome::News);
+    prop_assert_eq!(replica.causality.rows.get(id).frontier, beyond);
+    Ok(())
+}
+
+#[test]
+fn a_value_said_under_several_dots_is_once_in_the_set_and_all_its_dots_count() {
+    let said = |node, seq| Dotted {
+        node,
+        life: 0,
+        seq,
+        change: Change {
+            tag: Tag::BARE,
+            fields: vec![Field::Number(5)],
+        },
+    };
+    let history = [said(0, 1), said(1, 1), said(0, 2)];
+    let mut replica = observer::<Tiny>();
+    let outcomes = history
+        .each_ref()
+        .map(|dotted| deliver(&mut replica, dotted));
+    assert_eq!(
+        outcomes,
+        [Outcome::News, Outcome::Covered, Outcome::Covered]
+    );
+    assert_eq!(
+        replica.store.set.values().collect::<Vec<_>>(),
+        [Value::Int(5)]
+    );
+    assert_eq!(frontiers(&replica), [("b".into(), 2), ("n10".into(), 1)]);
+}
+
+#[test]
+fn superseded_entries_count_as_applied_when_they_come_late_and_when_they_never_come() {
+    let cell = |seq, number| Dotted {
+        node: 2,
+        life: 7,
+        seq,
+        change: Change {
+            tag: Sign::P.tag(),
+            fields: vec![Field::Number(number)],
+        },
+    };
+    let mut late = observer::<Tiny>();
+    assert_eq!(deliver(&mut late, &cell(3, 30)), Outcome::News);
+    assert_eq!(frontiers(&late), []);
+    assert_eq!(deliver(&mut late, &cell(1, 10)), Outcome::Covered);
+    assert_eq!(deliver(&mut late, &cell(2, 20)), Outcome::Covered);
+    assert_eq!(frontiers(&late), [("n2@7".into(), 3)]);
+    let mut never = observer::<Tiny>();
+    transfer(&late, &mut never, Since::TheDigest);
+    assert_eq!(
+        whole(&late, Counter::content),
+        whole(&never, Counter::content)
+    );
+}
+
+#[test]
+fn among_writes_of_one_key_stamp_then_node_then_life_decide_in_every_order_of_arrival() {
+    let write = |node: usize, life, seq, stamp| Dotted {
+        node,
+        life,
+        seq,
+        change: Change {
+            tag: WRITE,
+            fields: vec![
+                Field::Text("k".into()),
+                Field::Text(format!("{}@{life}#{seq}", NODES[node])),
+                Field::Number(stamp),
+            ],
+        },
+    };
+    // In ascending order: by stamp, then by the bytes of the id (`n10` before `n2`), then by life as a number.
+    let ascending = [
+        write(4, 12, 1, 8),
+        write(0, 12, 1, 9),
+        write(1, 0, 1, 9),
+        write(1, 7, 1, 9),
+        write(1, 12, 1, 9),
+        write(2, 0, 1, 9),
+    ];
+    for count in 2..=ascending.len() {
+        let writes = &ascending[..count];
+        let expected = LwwMap::model(&writes[count - 1..]);
+        permutations(count, &mut |order| {
+            let mut replica = observer::<Tiny>();
+            for at in order {
+                deliver(&mut replica, &writes[*at]);
+            }
+            assert_eq!(LwwMap::content(&replica), expected, "{order:?}");
+            let all = writes.iter().all(|Dotted { node, life, .. }| {
+                let row = row(&mut replica, *node, *life);
+                replica.causality.rows.get(row).frontier == 1
+            });
+            assert!(all, "{order:?}");
+        });
+    }
+}
+
+#[test]
+fn cells_of_foreign_rows_are_kept_apart_from_the_row_that_brought_them() {
+    let mut replica = observer::<Tiny>();
+    let cell = |seq, sign: Sign, of: &str, number| Dotted {
+        node: 0,
+        life: 7,
+        seq,
+        change: Change {
+            tag: sign.tag(),
+            fields: vec![Field::Text(of.into()), Field::Number(number)],
+        },
+    };
+    for dotted in [
+        cell(1, Sign::P, "n10", 10),
+        cell(2, Sign::N, "n10", 3),
+        cell(3, Sign::P, "n2@12", 5),
+        cell(4, Sign::P, "n10", 7),
+    ] {
+        deliver(&mut replica, &dotted);
+    }
+    let expected = ["n10@0 N 3", "n10@0 P 10", "n2@12 P 5"];
+    assert_eq!(Counter::content(&replica), expected);
+    assert_eq!(replica.store.counter.value(), 12);
+    assert_eq!(frontiers(&replica), [("b@7".into(), 4)]);
+    let mut other = observer::<Tiny>();
+    transfer(&replica, &mut other, Since::TheBeginning);
+    assert_eq!(Counter::content(&other), expected);
+}
+
+#[test]
+fn every_table_that_can_be_full_refuses_and_the_refused_dot_fits_where_there_is_room() {
+    let numbers = |from: u64| (from..).map(Field::Number);
+    let texts = (0..).map(|at| Field::Text(format!("seven{at:02}")));
+    let said = |value| Change {
+        tag: Tag::BARE,
+        fields: vec![value],
+    };
+    let write = |key| Change {
+        tag: WRITE,
+        fields: vec![key, Field::Number(0), Field::Number(1)],
+    };
+    full::<BroadcastSet>(&mut numbers(0).map(said), 4, Bound::Values(4));
+    full::<BroadcastSet>(&mut numbers(1_000).map(said), 4, Bound::Values(4));
+    full::<BroadcastSet>(&mut texts.clone().map(said), 2, Bound::SetText(16));
+    full::<LwwMap>(&mut texts.map(write), 2, Bound::Keys(2));
+    full::<LwwMap>(&mut numbers(0).map(write), 2, Bound::Keys(2));
+}
+
+/// The first `fitting` changes fit, and the next one finds `bound`; from here and from a peer.
+fn full<T: Subject>(changes: &mut dyn Iterator<Item = Change>, fitting: u64, bound: Bound) {
+    let changes: Vec<Change> = changes.take(fitting as usize + 1).collect();
+    let (last, first) = changes.split_last().expect("there is one more");
+    let refused = Refused::Full(bound);
+    let mut local = observer::<Cramped>();
+    let mut remote = observer::<Cramped>();
+    let mut roomy = observer::<Tiny>();
+    let dotted = |seq: u64, change: &Change| Dotted {
+        node: 1,
+        life: 7,
+        seq,
+        change: change.clone(),
+    };
+    for (seq, change) in (1..).zip(first) {
+        let dot = change
+            .with_entry(|entry| local.update(entry))
+            .expect("there is room");
+        assert_eq!(dot.map(|dot| dot.seq), Some(seq));
+        assert_eq!(deliver(&mut remote, &dotted(seq, change)), Outcome::News);
+        assert_eq!(deliver(&mut roomy, &dotted(seq, change)), Outcome::News);
+    }
+    let before = (whole(&local, T::content), whole(&remote, T::content));
+    let last = dotted(fitting + 1, last);
+    assert_eq!(
+        last.change.with_entry(|entry| local.update(entry)),
+        Err(refused)
+    );
+    assert_eq!(deliver(&mut remote, &last), Outcome::Refused(refused));
+    assert_eq!(
+        before,
+        (whole(&local, T::content), whole(&remote, T::content))
+    );
+    assert_eq!(
+        (local.own_seq(), frontiers(&remote)),
+        (fitting, vec![("n10@7".into(), fitting)])
+    );
+    assert_eq!(deliver(&mut roomy, &last), Outcome::News);
+    assert_eq!(frontiers(&roomy), [("n10@7".into(), fitting + 1)]);
+    // The dot was not used up: a change that fits takes it.
+    let cell = Entry::new(Sign::P.tag(), &[Arg::Int(1)]).expect("a cell has one argument");
+    assert_eq!(
+        local.update(&cell).map(|dot| dot.map(|dot| dot.seq)),
+        Ok(Some(fitting + 1))
+    );
+}
+
+#[test]
+fn only_this_life_of_this_node_makes_its_own_dots() {
+    let mut replica = observer::<Tiny>();
+    let own = replica.own_row().expect("its life has begun");
+    replica
+        .update(&Entry::bare(Arg::Int(1)))
+        .expect("there is room");
+    let before = whole(&replica, Product::content);
+    let forged = Entry::bare(Arg::Int(2));
+    assert_eq!(
+        replica.merge(Dot { row: own, seq: 2 }, &forged),
+        Outcome::Impostor
+    );
+    assert_eq!(
+        replica.merge(Dot { row: own, seq: 1 }, &forged),
+        Outcome::Known
+    );
+    assert_eq!(replica.skip(own, 1, 9), Outcome::Impostor);
+    assert_eq!(before, whole(&replica, Product::content));
+}
+
+proptest! {
+    #[test]
+    fn a_life_that_reuses_the_dots_of_the_one_before_loses_data(first in 1_u64..40, second in 1_u64..40) {
+        let Lives { survivor, reborn, said } = two_lives(7, 7, first, second);
+        let lacks = |replica: &Replica<Tiny>, lives: &[u64]| -> u64 {
+            let values = said.iter().filter(|(life, _)| lives.contains(life));
+            values.filter(|(_, value)| !replica.store.set.contains(Value::Int(*value))).count() as u64
+        };
+        // What was known elsewhere of the first life never comes back, and what the second life says under the same
+        // dots is taken for known.
+        prop_assert_eq!(lacks(&reborn, &[1]), first);
+        prop_assert_eq!(lacks(&survivor, &[2]), first.min(second));
+        if second >= first {
+            // No version vector shows it; the fingerprint does.
+            prop_assert_eq!(survivor.sum().vector, reborn.sum().vector);
+        }
+        prop_assert_ne!(survivor.sum().state, reborn.sum().state);
+    }
+
+    #[test]
+    fn a_life_of_its_own_incarnation_loses_nothing(first in 1_u64..40, second in 1_u64..40, later in 1_u64..9) {
+        let Lives { survivor, reborn, said } = two_lives(7, 7 + later, first, second);
+        for replica in [&survivor, &reborn] {
+            for (_, value) in &said {
+                prop_assert!(replica.store.set.contains(Value::Int(*value)), "{value} is lost");
+            }
+        }
+        prop_assert_eq!(survivor.sum(), reborn.sum());
+        prop_assert_eq!(reborn.own_seq(), second);
+    }
+
+    #[test]
+    fn a_counter_keeps_what_every_life_added(deltas in prop::collection::vec(prop::collection::vec(-9_i64..10, 0..6), 1..5)) {
+        let mut survivor = replica_of::<Tiny>(OBSERVER, 1);
+        let mut expected = 0;
+        for (life, deltas) in (1..).zip(&deltas) {
+            let mut node = replica_of::<Tiny>("b", life);
+            for delta in deltas {
+                let row = node.own_row().expect("its life has begun");
+                let (sign, number) = node.store.counter.after(row, *delta).expect("small numbers");
+                let cell = Entry::new(sign.tag(), &[Arg::unsigned(number)]).expect("one argument");
+                node.update(&cell).expect("there is room");
+                expected += i128::from(*delta);
+            }
+            transfer(&node, &mut survivor, Since::TheDigest);
+            transfer(&survivor, &mut node, Since::TheDigest);
+            prop_assert_eq!(node.store.counter.value(), expected);
+            prop_assert_eq!(survivor.store.counter.value(), expected);
+        }
+    }
+}
+
+/// A node that died, came back, and spoke to one that had heard it before.
+struct Lives {
+    survivor: Replica<Tiny>,
+    reborn: Replica<Tiny>,
+    /// Every value that was said, with the number of the life that said it.
+    said: Vec<(u64, i64)>,
+}
+
+fn two_lives(life: u64, next_life: u64, first: u64, second: u64) -> Lives {
+    let mut survivor = replica_of::<Tiny>(OBSERVER, 1);
+    let mut said = Vec::new();
+    let mut say = |replica: &mut Replica<Tiny>, life: u64, count: u64| {
+        for at in 0..count {
+            let value = (1_000 * life + at) as i64;
+            replica
+                .update(&Entry::bare(Arg::Int(value)))
+                .expect("there is room");
+            said.push((life, value));
+        }
+    };
+    let mut node = replica_of::<Tiny>("b", life);
+    say(&mut node, 1, first);
+    transfer(&node, &mut survivor, Since::TheDigest);
+    let mut reborn = replica_of::<Tiny>("b", next_life);
+    say(&mut reborn, 2, second);
+    // More often than it takes.
+    for _ in 0..4 {
+        transfer(&reborn, &mut survivor, Since::TheDigest);
+        transfer(&survivor, &mut reborn, Since::TheDigest);
+    }
+    Lives {
+        survivor,
+        reborn,
+        said,
+    }
+}
+
+fn value() -> impl Strategy<Value = Field> + Clone {
+    let texts = ["", "a", "5", "\"\n", "äöü", "twenty-four bytes, a lot"];
+    prop_oneof![
+        4 => (0_u64..8).prop_map(Field::Number),
+        1 => prop::sample::select(vec![1_023_u64, 1_024, 5_000, i64::MAX as u64]).prop_map(Field::Number),
+        1 => prop::sample::select(vec![-1, -5, i64::MIN]).prop_map(Field::Negative),
+        2 => prop::sample::select(texts.to_vec()).prop_map(|text| Field::Text(text.into())),
+    ]
+}
+
+impl Field {
+    fn get(&self) -> Value<'_> {
+        match self {
+            Self::Number(number) => Value::Int(i64::try_from(*number).expect("values are signed")),
+            Self::Negative(int) => Value::Int(*int),
+            Self::Text(text) => Value::Text(text),
+        }
+    }
+}
+
+fn life() -> impl Strategy<Value = u64> + Clone {
+    prop::sample::select(LIVES.to_vec())
+}
+
+fn row_name(node: usize, life: u64) -> String {
+    match life {
+        0 => NODES[node].into(),
+        life => format!("{}@{life}", NODES[node]),
+    }
+}
+
+fn write_line(key: Value<'_>, value: Value<'_>, stamp: u64, node: &str, life: u64) -> String {
+    format!("{key:?} = {value:?} at {stamp} by {node}@{life}")
+}
+
+/// The changes of a few rows, each under the next dot of its row.
+fn history<T: Subject>() -> impl Strategy<Value = Vec<Dotted>> {
+    let authored = (prop::sample::select(AUTHORS.to_vec()), life(), T::change());
+    prop::collection::vec(authored, 0..40).prop_map(|changes| {
+        let mut history: Vec<Dotted> = Vec::new();
+        for (node, life, change) in changes {
+            let of_row = |dotted: &&Dotted| (dotted.node, dotted.life) == (node, life);
+            let seq = 1 + history.iter().filter(of_row).count() as u64;
+            let clash = |dotted: &Dotted| T::excludes(&dotted.change, &change);
+            if !history.iter().filter(of_row).any(clash) {
+                history.push(Dotted {
+                    node,
+                    life,
+                    seq,
+                    change,
+                });
+            }
+        }
+        history
+    })
+}
+
+/// A history, and an order in which all of it arrives, some of it more than once.
+fn history_and_order<T: Subject>() -> impl Strategy<Value = (Vec<Dotted>, Vec<Dotted>)> {
+    let doubled = (
+        history::<T>(),
+        prop::collection::vec(any::<prop::sample::Index>(), 0..20),
+    );
+    doubled.prop_flat_map(|(history, again)| {
+        let mut order = history.clone();
+        if !history.is_empty() {
+            order.extend(again.iter().map(|index| index.get(&history).clone()));
+        }
+        (Just(history), Just(order).prop_shuffle())
+    })
+}
+
+/// Part of a history in any order: rows have gaps.
+fn any_part<T: Subject>() -> impl Strategy<Value = Vec<Dotted>> {
+    three_parts::<T>().prop_map(|[part, _, _]| part)
+}
+
+/// Three parts of one history, each in an order of its own, that overlap and need not make up the whole.
+fn three_parts<T: Subject>() -> impl Strategy<Value = [Vec<Dotted>; 3]> {
+    let weights = prop::sample::select(vec![0.3, 0.8, 0.97]);
+    (history::<T>(), weights).prop_flat_map(|(history, weight)| {
+        let part = || {
+            let history = history.clone();
+            let mask = prop::collection::vec(prop::bool::weighted(weight), history.len());
+            mask.prop_flat_map(move |mask| {
+                let taken = history.iter().zip(mask).filter(|(_, taken)| *taken);
+                let taken: Vec<Dotted> = taken.map(|(dotted, _)| dotted.clone()).collect();
+                Just(taken).prop_shuffle()
+            })
+        };
+        [part(), part(), part()]
+    })
+}
+
+fn observer<S: Storage>() -> Replica<S> {
+    replica_of(OBSERVER, 3)
+}
+
+fn observer_of<S: Storage>(history: &[Dotted]) -> Replica<S> {
+    let mut replica = observer();
+    for dotted in history {
+        deliver(&mut replica, dotted);
+    }
+    replica
+}
+
+fn replica_of<S: Storage>(me: &str, life: u64) -> Replica<S> {
+    let limits = if S::ADJUSTABLE {
+        Tiny::LIMITS
+    } else {
+        S::LIMITS
+    };
+    let limits = Limits {
+        lives_per_node: 5.min(limits.lives_per_node),
+        ..limits
+    };
+    let mut replica = Replica::new(&limits, 0);
+    replica
+        .causality
+        .members
+        .set(me, NODES.into_iter())
+        .expect("a cluster");
+    replica.begin(life).expect("there is room for one row");
+    replica
+}
+
+fn row<S: Storage>(replica: &mut Replica<S>, node: usize, life: u64) -> RowId {
+    let rows = &mut replica.causality.rows;
+    rows.find_or_add(NodeIndex(node as u32), life, NODES[node])
+        .expect("room for every life")
+}
+
+fn deliver<S: Storage>(replica: &mut Replica<S>, dotted: &Dotted) -> Outcome {
+    let row = row(replica, dotted.node, dotted.life);
+    let dot = Dot {
+        row,
+        seq: dotted.seq,
+    };
+    dotted.change.with_entry(|entry| replica.merge(dot, entry))
+}
+
+/// What a replica sends.
+#[derive(Clone, Copy)]
+enum Since {
+    /// All it has.
+    TheBeginning,
+    /// What the receiver's version vector lacks.
+    TheDigest,
+}
+
+/// Sends entries as a message does: row by row a range that is covered completely, in which what is missing was
+/// superseded.
+fn transfer<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, since: Since) {
+    for (id, row) in from.causality.rows.iter() {
+        let node = NODES[row.node.at()];
+        let theirs = to
+            .causality
+            .rows
+            .find_or_add(row.node, row.incarnation, node);
+        let theirs = theirs.expect("room for every life");
+        let known = match since {
+            Since::TheBeginning => 0,
+            Since::TheDigest => to.causality.rows.get(theirs).frontier,
+        };
+        if row.frontier > known {
+            send_stretch(from, to, (id, theirs), known, row.frontier);
+        }
+        for seq in row.beyond().filter(|seq| *seq > known) {
+            send_stretch(from, to, (id, theirs), seq - 1, seq);
+        }
+    }
+}
+
+fn send_stretch<S: Storage>(
+    from: &Replica<S>,
+    to: &mut Replica<S>,
+    row: (RowId, RowId),
+    after: u64,
+    last: u64,
+) {
+    let (mine, theirs) = row;
+    let mut covered = after;
+    let mut cursor = from.store.seek(mine, after);
+    while let Some((seq, entry)) = from
+        .store
+        .next(&mut cursor, &from.causality)
+        .filter(|next| next.0 <= last)
+    {
+        assert!(
+            seq > covered,
+            "the entries of a row come in the order of their dots"
+        );
+        to.skip(theirs, covered, seq - 1);
+        to.merge(Dot { row: theirs, seq }, &entry);
+        covered = seq;
+    }
+    to.skip(theirs, covered, last);
+}
+
+/// Rows by name, with frontier and what lies beyond it.
+fn vector<S: Storage>(replica: &Replica<S>) -> Vec<(String, u64, Vec<u64>)> {
+    let rows = replica.causality.rows.iter().map(|(id, row)| {
+        let (node, life) = replica.causality.name(id);
+        let name = if life == 0 {
+            node.to_owned()
+        } else {
+            format!("{node}@{life}")
+        };
+        (name, row.frontier, row.beyond().collect())
+    });
+    let mut rows: Vec<_> = rows
+        .filter(|row: &(_, _, Vec<u64>)| row.1 > 0 || !row.2.is_empty())
+        .collect();
+    rows.sort();
+    rows
+}
+
+fn frontiers<S: Storage>(replica: &Replica<S>) -> Vec<(String, u64)> {
+    vector(replica)
+        .into_iter()
+        .map(|row| (row.0, row.1))
+        .filter(|row| row.1 > 0)
+        .collect()
+}
+
+/// Everything that two replicas with the same dots have in common.
+#[derive(Debug, PartialEq)]
+struct Whole {
+    content: Vec<String>,
+    sum: Sum,
+    fingerprint: u64,
+    vector: Vec<(String, u64, Vec<u64>)>,
+}
+
+fn whole<S: Storage>(
+    replica: &Replica<S>,
+    content: impl FnOnce(&Replica<S>) -> Vec<String>,
+) -> Whole {
+    Whole {
+        content: content(replica),
+        sum: replica.sum(),
+        fingerprint: replica.store.fingerprint(),
+        vector: vector(replica),
+    }
+}
+
+fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {
+    let mut lines: Vec<String> = lines.collect();
+    lines.sort();
+    lines
+}
+
+/// Shows every order of `0..count` to `visit` (Heap, 1963).
+fn permutations(count: usize, visit: &mut dyn FnMut(&[usize])) {
+    fn permute(order: &mut [usize], fixed: usize, visit: &mut dyn FnMut(&[usize])) {
+        if fixed == order.len() {
+            return visit(order);
+        }
+        for at in fixed..order.len() {
+            order.swap(fixed, at);
+            permute(order, fixed + 1, visit);
+            order.swap(fixed, at);
+        }
+    }
+    let mut order: Vec<usize> = (0..count).collect();
+    permute(&mut order, 0, visit);
+}

@@ -1,0 +1,66 @@
+//! How large things are. A node with fixed storage is one value in static memory, so its size is a promise.
+
+#![cfg(target_pointer_width = "64")]
+
+use rumormill_core::causality::{Causality, Dot, Entry, Row};
+use rumormill_core::gossip::{Hot, Rumor};
+use rumormill_core::replicated::{Replica, Store};
+use rumormill_core::service::{Reply, Service};
+use rumormill_core::storage::{Small, Tiny};
+use rumormill_core::wire::{Message, Out, Predictor, Token};
+use rumormill_core::{Config, Event, Node, Stats};
+
+/// Compares the sizes of types with what they are meant to be, all of them before it complains.
+macro_rules! assert_sizes {
+    ($($type:ty: $expected:expr,)+) => {
+        let sizes = [$((stringify!($type), size_of::<$type>(), $expected)),+];
+        let changed: Vec<_> = sizes.into_iter().filter(|(_, size, expected)| size != expected).collect();
+        assert!(
+            changed.is_empty(),
+            "sizes changed (type, size, size in this test): {changed:?}. If that is deliberate, update the numbers \
+             here and wherever the documentation states them"
+        );
+    };
+}
+
+#[test]
+fn a_node_with_fixed_storage_takes_this_much_memory() {
+    assert_sizes! {
+        Node<Tiny>: 0,
+        Node<Small>: 0,
+    }
+}
+
+#[test]
+fn the_parts_of_a_node_take_this_much_of_it() {
+    assert_sizes! {
+        Replica<Tiny>: 0,
+        Store<Tiny>: 0,
+        Causality<Tiny>: 0,
+        Rumor<Tiny>: 0,
+        Service<Tiny>: 0,
+        Replica<Small>: 0,
+        Store<Small>: 0,
+        Causality<Small>: 0,
+        Rumor<Small>: 0,
+        Service<Small>: 0,
+        Predictor: 0,
+        Config: 0,
+        Stats: 0,
+        Reply: 0,
+    }
+}
+
+#[test]
+fn what_there_are_many_of_and_what_lies_on_the_stack_is_this_large() {
+    assert_sizes! {
+        Dot: 0,
+        Row: 0,
+        Hot: 0,
+        Event: 0,
+        Entry<'_>: 0,
+        Token<'_>: 0,
+        Message<'_>: 0,
+        Out<'_, heapless::Vec<u8, 64>>: 0,
+    }
+}

@@ -1,0 +1,35 @@
+//! What the fuzz targets check. The targets themselves are one line each, so that the corpora can be replayed as tests,
+//! with any compiler and without `libFuzzer`.
+
+#![forbid(unsafe_code)]
+
+pub mod decode;
+pub mod node;
+pub mod script;
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    /// Hands every file of a corpus to `check`. When a check fails, the name of the file is the last line before it.
+    fn replay(corpus: &str, check: fn(&[u8])) {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(corpus);
+        let mut files: Vec<_> = folder.read_dir().unwrap().map(|file| file.unwrap().path()).collect();
+        files.sort();
+        assert!(!files.is_empty());
+        for file in files {
+            println!("{}", file.display());
+            check(&std::fs::read(&file).unwrap());
+        }
+    }
+
+    #[test]
+    fn the_decoder_agrees_with_serde_json_on_its_corpus() {
+        replay("decode", crate::decode::check);
+    }
+
+    #[test]
+    fn nodes_survive_their_corpus() {
+        replay("node", crate::node::check);
+    }
+}
