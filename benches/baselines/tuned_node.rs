@@ -91,11 +91,7 @@ impl Node {
             return Ok(());
         };
 
-        let mut reply = ReplyBody {
-            in_reply_to,
-            msg_id: self.next_msg_id,
-            ..ReplyBody::default()
-        };
+        let mut reply = ReplyBody { in_reply_to, msg_id: self.next_msg_id, ..ReplyBody::default() };
         match (&*body.kind, body.message) {
             ("broadcast", Some(value)) => {
                 self.insert(value);
@@ -122,11 +118,7 @@ impl Node {
                 reply.text = Some(unknown);
             }
         }
-        let reply = Reply {
-            src: &request.dest,
-            dest: &request.src,
-            body: reply,
-        };
+        let reply = Reply { src: &request.dest, dest: &request.src, body: reply };
         serde_json::to_writer(&mut *output, &reply)?;
         output.push(b'\n');
         self.next_msg_id += 1;

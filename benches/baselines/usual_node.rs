@@ -53,32 +53,17 @@ struct Body {
 #[derive(Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 enum Payload {
-    Init {
-        node_id: String,
-        node_ids: Vec<String>,
-    },
+    Init { node_id: String, node_ids: Vec<String> },
     InitOk,
-    Topology {
-        topology: HashMap<String, Vec<String>>,
-    },
+    Topology { topology: HashMap<String, Vec<String>> },
     TopologyOk,
-    Echo {
-        echo: serde_json::Value,
-    },
-    EchoOk {
-        echo: serde_json::Value,
-    },
-    Broadcast {
-        message: i64,
-    },
+    Echo { echo: serde_json::Value },
+    EchoOk { echo: serde_json::Value },
+    Broadcast { message: i64 },
     BroadcastOk,
     Read,
-    ReadOk {
-        messages: Vec<i64>,
-    },
-    Gossip {
-        messages: Vec<i64>,
-    },
+    ReadOk { messages: Vec<i64> },
+    Gossip { messages: Vec<i64> },
 }
 
 #[derive(Default)]
@@ -109,9 +94,7 @@ impl Node {
                 self.messages.insert(message);
                 Payload::BroadcastOk
             }
-            Payload::Read => Payload::ReadOk {
-                messages: self.messages.iter().copied().collect(),
-            },
+            Payload::Read => Payload::ReadOk { messages: self.messages.iter().copied().collect() },
             Payload::Gossip { messages } => {
                 self.messages.extend(messages);
                 return None;
@@ -127,11 +110,7 @@ impl Node {
         Some(Message {
             src: self.id.clone(),
             dest: request.src,
-            body: Body {
-                payload,
-                in_reply_to: request.body.msg_id,
-                msg_id: Some(msg_id),
-            },
+            body: Body { payload, in_reply_to: request.body.msg_id, msg_id: Some(msg_id) },
         })
     }
 }

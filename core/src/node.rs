@@ -299,7 +299,9 @@ impl<S: Storage> Node<S> {
         if let Some(kind @ (Kind::Gossip | Kind::Replicate)) = message.kind {
             return self.receive(now, kind, message);
         }
-        let Some(in_reply_to) = message.msg_id.filter(|_| answerable) else { return self.unanswerable() };
+        let Some(in_reply_to) = message.msg_id.filter(|_| answerable) else {
+            return self.unanswerable();
+        };
         match self.request(now, message) {
             Ok(answer) => self.reply.answer = answer,
             Err(problem) => self.refuse(problem, message),
@@ -338,8 +340,11 @@ impl<S: Storage> Node<S> {
             return Err(Rejected::Stranger);
         }
         let named = message.dest.is_some_and(|dest| copy(dest, self.limits.id_bytes, &mut self.reply.from));
-        let Some(in_reply_to) = message.msg_id.filter(|_| answerable && named) else { return self.unanswerable() };
-        let done = if message.kind == Some(Kind::Init) { self.init(message, now) } else { Err(Problem::NotInitialised) };
+        let Some(in_reply_to) = message.msg_id.filter(|_| answerable && named) else {
+            return self.unanswerable();
+        };
+        let done =
+            if message.kind == Some(Kind::Init) { self.init(message, now) } else { Err(Problem::NotInitialised) };
         match done {
             Ok(answer) => self.reply.answer = answer,
             Err(problem) => self.refuse(problem, message),
@@ -422,7 +427,9 @@ impl<S: Storage> Node<S> {
 
     /// Events for the local changes after the `before`-th.
     fn report_changes(&mut self, before: u64) {
-        let Some(row) = self.replica.own_row() else { return };
+        let Some(row) = self.replica.own_row() else {
+            return;
+        };
         for seq in before + 1..=self.replica.own_seq() {
             self.events.push(Event::Applied(Dot { row, seq }));
         }

@@ -145,12 +145,7 @@ struct BroadcastSet;
 
 impl Subject for BroadcastSet {
     fn change() -> BoxedStrategy<Change> {
-        value()
-            .prop_map(|value| Change {
-                tag: Tag::BARE,
-                fields: vec![value],
-            })
-            .boxed()
+        value().prop_map(|value| Change { tag: Tag::BARE, fields: vec![value] }).boxed()
     }
 
     fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
@@ -162,9 +157,7 @@ impl Subject for BroadcastSet {
     }
 
     fn model(history: &[Dotted]) -> Vec<String> {
-        let own = history
-            .iter()
-            .filter(|dotted| dotted.change.tag == Tag::BARE);
+        let own = history.iter().filter(|dotted| dotted.change.tag == Tag::BARE);
         let values: BTreeSet<&Field> = own.map(|dotted| &dotted.change.fields[0]).collect();
         sorted(values.into_iter().map(|value| format!("{:?}", value.get())))
     }
@@ -181,15 +174,12 @@ impl Subject for Counter {
     fn change() -> BoxedStrategy<Change> {
         let tag = prop::sample::select(Sign::ALL.map(Sign::tag).to_vec());
         let number = prop_oneof![6 => 1_u64..9, 1 => Just(u64::MAX), 1 => Just(1 << 63)];
-        let own = (tag.clone(), number.clone()).prop_map(|(tag, number)| Change {
+        let own =
+            (tag.clone(), number.clone()).prop_map(|(tag, number)| Change { tag, fields: vec![Field::Number(number)] });
+        let foreign = (tag, 0..NODES.len(), life(), number).prop_map(|(tag, node, life, number)| Change {
             tag,
-            fields: vec![Field::Number(number)],
+            fields: vec![Field::Text(row_name(node, life)), Field::Number(number)],
         });
-        let foreign =
-            (tag, 0..NODES.len(), life(), number).prop_map(|(tag, node, life, number)| Change {
-                tag,
-                fields: vec![Field::Text(row_name(node, life)), Field::Number(number)],
-            });
         prop_oneof![own, foreign].boxed()
     }
 
@@ -210,10 +200,7 @@ impl Subject for Counter {
 
     fn model(history: &[Dotted]) -> Vec<String> {
         let mut cells: BTreeMap<String, u64> = BTreeMap::new();
-        for Dotted {
-            node, life, change, ..
-        } in history
-        {
+        for Dotted { node, life, change, .. } in history {
             let Some(sign) = Sign::ALL.into_iter().find(|sign| sign.tag() == change.tag) else {
                 continue;
             };
@@ -222,19 +209,11 @@ impl Subject for Counter {
                 [Field::Text(name), Field::Number(number)] => (name.clone(), number),
                 other => panic!("{other:?} is no cell"),
             };
-            let name = if name.contains('@') {
-                name
-            } else {
-                name + "@0"
-            };
+            let name = if name.contains('@') { name } else { name + "@0" };
             let cell = cells.entry(format!("{name} {sign:?}")).or_default();
             *cell = (*cell).max(*number);
         }
-        sorted(
-            cells
-                .into_iter()
-                .map(|(cell, number)| format!("{cell} {number}")),
-        )
+        sorted(cells.into_iter().map(|(cell, number)| format!("{cell} {number}")))
     }
 
     fn fingerprint<S: Storage>(store: &Store<S>) -> u64 {
@@ -249,32 +228,20 @@ const WRITE: Tag = Tag(b'w');
 
 impl Subject for LwwMap {
     fn change() -> BoxedStrategy<Change> {
-        let key = prop::sample::select(vec![
-            Field::Number(1),
-            Field::Text("1".into()),
-            Field::Text("k".into()),
-        ]);
+        let key = prop::sample::select(vec![Field::Number(1), Field::Text("1".into()), Field::Text("k".into())]);
         let stamp = prop_oneof![4 => 0_u64..5, 1 => Just(i64::MAX as u64 - 1)];
         (key, value(), stamp)
-            .prop_map(|(key, value, stamp)| Change {
-                tag: WRITE,
-                fields: vec![key, value, Field::Number(stamp)],
-            })
+            .prop_map(|(key, value, stamp)| Change { tag: WRITE, fields: vec![key, value, Field::Number(stamp)] })
             .boxed()
     }
 
     /// Stamps of one node never repeat for a key.
     fn excludes(one: &Change, other: &Change) -> bool {
-        one.tag == WRITE
-            && one.tag == other.tag
-            && one.fields[0] == other.fields[0]
-            && one.fields[2] == other.fields[2]
+        one.tag == WRITE && one.tag == other.tag && one.fields[0] == other.fields[0] && one.fields[2] == other.fields[2]
     }
 
     fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
-        let Replica {
-            causality, store, ..
-        } = replica;
+        let Replica { causality, store, .. } = replica;
         let mut content = Vec::new();
         for (row, _) in causality.rows.iter() {
             let mut at = store.map.seek(row, 0);
@@ -292,17 +259,12 @@ impl Subject for LwwMap {
 
     fn model(history: &[Dotted]) -> Vec<String> {
         let mut winners: BTreeMap<&Field, (u64, usize, u64, &Field)> = BTreeMap::new();
-        for Dotted {
-            node, life, change, ..
-        } in history
-        {
+        for Dotted { node, life, change, .. } in history {
             let [key, value, Field::Number(stamp)] = &change.fields[..] else {
                 continue;
             };
             let rank = (*stamp, *node, *life);
-            let winner = winners
-                .entry(key)
-                .or_insert((rank.0, rank.1, rank.2, value));
+            let winner = winners.entry(key).or_insert((rank.0, rank.1, rank.2, value));
             if rank > (winner.0, winner.1, winner.2) {
                 *winner = (rank.0, rank.1, rank.2, value);
             }
@@ -310,9 +272,7 @@ impl Subject for LwwMap {
         sorted(
             winners
                 .into_iter()
-                .map(|(key, (stamp, node, life, value))| {
-                    write_line(key.get(), value.get(), stamp, NODES[node], life)
-                }),
+                .map(|(key, (stamp, node, life, value))| write_line(key.get(), value.get(), stamp, NODES[node], life)),
         )
     }
 
@@ -334,20 +294,12 @@ impl Subject for Product {
     }
 
     fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
-        let parts = [
-            BroadcastSet::content(replica),
-            Counter::content(replica),
-            LwwMap::content(replica),
-        ];
+        let parts = [BroadcastSet::content(replica), Counter::content(replica), LwwMap::content(replica)];
         parts.concat()
     }
 
     fn model(history: &[Dotted]) -> Vec<String> {
-        let parts = [
-            BroadcastSet::model(history),
-            Counter::model(history),
-            LwwMap::model(history),
-        ];
+        let parts = [BroadcastSet::model(history), Counter::model(history), LwwMap::model(history)];
         parts.concat()
     }
 
@@ -365,18 +317,12 @@ fn order_and_repetition_do_not_matter<T: Subject, S: Storage>(
     let mut replica = observer::<S>();
     for dotted in order.iter().chain(history) {
         let outcome = deliver(&mut replica, dotted);
-        prop_assert!(
-            matches!(outcome, Outcome::News | Outcome::Covered | Outcome::Known),
-            "{outcome:?}"
-        );
+        prop_assert!(matches!(outcome, Outcome::News | Outcome::Covered | Outcome::Known), "{outcome:?}");
     }
     let straight = observer_of::<S>(history);
     prop_assert_eq!(T::content(&replica), T::model(history));
     prop_assert_eq!(whole(&replica, T::content), whole(&straight, T::content));
-    for Dotted {
-        node, life, seq, ..
-    } in history
-    {
+    for Dotted { node, life, seq, .. } in history {
         let row = row(&mut replica, *node, *life);
         prop_assert!(replica.causality.rows.get(row).contains(*seq));
     }
@@ -399,9 +345,7 @@ fn a_replica_walked_into_an_empty_one_is_the_same<T: Subject, S: Storage>(
 }
 
 /// Joining replicas is commutative, associative and idempotent, and a delta gives what the whole state gives.
-fn replicas_join_in_any_grouping<T: Subject, S: Storage>(
-    parts: &[Vec<Dotted>; 3],
-) -> Result<(), TestCaseError> {
+fn replicas_join_in_any_grouping<T: Subject, S: Storage>(parts: &[Vec<Dotted>; 3]) -> Result<(), TestCaseError> {
     let [a, b, c] = parts;
     let join = |into: &[Dotted], others: &[&Replica<S>], since| {
         let mut replica = observer_of::<S>(into);
@@ -414,26 +358,11 @@ fn replicas_join_in_any_grouping<T: Subject, S: Storage>(
     let all = whole(&join(a, &[&rb, &rc], Since::TheBeginning), T::content);
     let bc = join(b, &[&rc], Since::TheBeginning);
     let ca = join(c, &[&ra], Since::TheDigest);
-    prop_assert_eq!(
-        &all,
-        &whole(&join(a, &[&bc], Since::TheBeginning), T::content)
-    );
-    prop_assert_eq!(
-        &all,
-        &whole(&join(b, &[&ca], Since::TheBeginning), T::content)
-    );
-    prop_assert_eq!(
-        &all,
-        &whole(&join(c, &[&rb, &ra], Since::TheBeginning), T::content)
-    );
-    prop_assert_eq!(
-        &all,
-        &whole(&join(a, &[&bc, &bc, &ra], Since::TheBeginning), T::content)
-    );
-    prop_assert_eq!(
-        &all,
-        &whole(&join(a, &[&rb, &rc], Since::TheDigest), T::content)
-    );
+    prop_assert_eq!(&all, &whole(&join(a, &[&bc], Since::TheBeginning), T::content));
+    prop_assert_eq!(&all, &whole(&join(b, &[&ca], Since::TheBeginning), T::content));
+    prop_assert_eq!(&all, &whole(&join(c, &[&rb, &ra], Since::TheBeginning), T::content));
+    prop_assert_eq!(&all, &whole(&join(a, &[&bc, &bc, &ra], Since::TheBeginning), T::content));
+    prop_assert_eq!(&all, &whole(&join(a, &[&rb, &rc], Since::TheDigest), T::content));
     prop_assert_eq!(&all, &whole(&join(a, &[&bc], Since::TheDigest), T::content));
     Ok(())
 }
@@ -445,28 +374,19 @@ fn fingerprints_are_equal_exactly_when_states_are<T: Subject, S: Storage>(
 ) -> Result<(), TestCaseError> {
     let (one, other) = (observer_of::<S>(one), observer_of::<S>(other));
     let same = T::content(&one) == T::content(&other);
-    prop_assert_eq!(
-        T::fingerprint(&one.store) == T::fingerprint(&other.store),
-        same
-    );
+    prop_assert_eq!(T::fingerprint(&one.store) == T::fingerprint(&other.store), same);
     prop_assert_eq!(one.store.fingerprint() == other.store.fingerprint(), same);
     prop_assert_eq!(one.sum().state == other.sum().state, same);
     let vector = |of: &Replica<S>| -> Vec<(String, u64)> {
         let frontiers = vector(of).into_iter().map(|row| (row.0, row.1));
         frontiers.filter(|row| row.1 > 0).collect()
     };
-    prop_assert_eq!(
-        one.sum().vector == other.sum().vector,
-        vector(&one) == vector(&other)
-    );
+    prop_assert_eq!(one.sum().vector == other.sum().vector, vector(&one) == vector(&other));
     Ok(())
 }
 
 /// A change that finds no room changes nothing and takes no dot, and neither does an entry of a peer.
-fn a_full_store_changes_nothing<T: Subject>(
-    history: &[Dotted],
-    local: &[Change],
-) -> Result<(), TestCaseError> {
+fn a_full_store_changes_nothing<T: Subject>(history: &[Dotted], local: &[Change]) -> Result<(), TestCaseError> {
     let mut replica = observer::<Cramped>();
     let mut local = local.iter();
     for dotted in history {
@@ -502,12 +422,7 @@ fn what_is_beyond_the_window_is_not_taken<T: Subject, S: Storage>(
     change: &Change,
     beyond: u64,
 ) -> Result<(), TestCaseError> {
-    let dotted = Dotted {
-        node: 1,
-        life: 7,
-        seq: beyond,
-        change: change.clone(),
-    };
+    let dotted = Dotted { node: 1, life: 7, seq: beyond, change: change.clone() };
     let mut replica = observer::<S>();
     let id = row(&mut replica, 1, 7);
     let before = whole(&replica, T::content);
@@ -527,28 +442,13 @@ fn what_is_beyond_the_window_is_not_taken<T: Subject, S: Storage>(
 
 #[test]
 fn a_value_said_under_several_dots_is_once_in_the_set_and_all_its_dots_count() {
-    let said = |node, seq| Dotted {
-        node,
-        life: 0,
-        seq,
-        change: Change {
-            tag: Tag::BARE,
-            fields: vec![Field::Number(5)],
-        },
-    };
+    let said =
+        |node, seq| Dotted { node, life: 0, seq, change: Change { tag: Tag::BARE, fields: vec![Field::Number(5)] } };
     let history = [said(0, 1), said(1, 1), said(0, 2)];
     let mut replica = observer::<Tiny>();
-    let outcomes = history
-        .each_ref()
-        .map(|dotted| deliver(&mut replica, dotted));
-    assert_eq!(
-        outcomes,
-        [Outcome::News, Outcome::Covered, Outcome::Covered]
-    );
-    assert_eq!(
-        replica.store.set.values().collect::<Vec<_>>(),
-        [Value::Int(5)]
-    );
+    let outcomes = history.each_ref().map(|dotted| deliver(&mut replica, dotted));
+    assert_eq!(outcomes, [Outcome::News, Outcome::Covered, Outcome::Covered]);
+    assert_eq!(replica.store.set.values().collect::<Vec<_>>(), [Value::Int(5)]);
     assert_eq!(frontiers(&replica), [("b".into(), 2), ("n10".into(), 1)]);
 }
 
@@ -558,10 +458,7 @@ fn superseded_entries_count_as_applied_when_they_come_late_and_when_they_never_c
         node: 2,
         life: 7,
         seq,
-        change: Change {
-            tag: Sign::P.tag(),
-            fields: vec![Field::Number(number)],
-        },
+        change: Change { tag: Sign::P.tag(), fields: vec![Field::Number(number)] },
     };
     let mut late = observer::<Tiny>();
     assert_eq!(deliver(&mut late, &cell(3, 30)), Outcome::News);
@@ -571,10 +468,7 @@ fn superseded_entries_count_as_applied_when_they_come_late_and_when_they_never_c
     assert_eq!(frontiers(&late), [("n2@7".into(), 3)]);
     let mut never = observer::<Tiny>();
     transfer(&late, &mut never, Since::TheDigest);
-    assert_eq!(
-        whole(&late, Counter::content),
-        whole(&never, Counter::content)
-    );
+    assert_eq!(whole(&late, Counter::content), whole(&never, Counter::content));
 }
 
 #[test]
@@ -626,10 +520,7 @@ fn cells_of_foreign_rows_are_kept_apart_from_the_row_that_brought_them() {
         node: 0,
         life: 7,
         seq,
-        change: Change {
-            tag: sign.tag(),
-            fields: vec![Field::Text(of.into()), Field::Number(number)],
-        },
+        change: Change { tag: sign.tag(), fields: vec![Field::Text(of.into()), Field::Number(number)] },
     };
     for dotted in [
         cell(1, Sign::P, "n10", 10),
@@ -652,14 +543,8 @@ fn cells_of_foreign_rows_are_kept_apart_from_the_row_that_brought_them() {
 fn every_table_that_can_be_full_refuses_and_the_refused_dot_fits_where_there_is_room() {
     let numbers = |from: u64| (from..).map(Field::Number);
     let texts = (0..).map(|at| Field::Text(format!("seven{at:02}")));
-    let said = |value| Change {
-        tag: Tag::BARE,
-        fields: vec![value],
-    };
-    let write = |key| Change {
-        tag: WRITE,
-        fields: vec![key, Field::Number(0), Field::Number(1)],
-    };
+    let said = |value| Change { tag: Tag::BARE, fields: vec![value] };
+    let write = |key| Change { tag: WRITE, fields: vec![key, Field::Number(0), Field::Number(1)] };
     full::<BroadcastSet>(&mut numbers(0).map(said), 4, Bound::Values(4));
     full::<BroadcastSet>(&mut numbers(1_000).map(said), 4, Bound::Values(4));
     full::<BroadcastSet>(&mut texts.clone().map(said), 2, Bound::SetText(16));
@@ -675,62 +560,35 @@ fn full<T: Subject>(changes: &mut dyn Iterator<Item = Change>, fitting: u64, bou
     let mut local = observer::<Cramped>();
     let mut remote = observer::<Cramped>();
     let mut roomy = observer::<Tiny>();
-    let dotted = |seq: u64, change: &Change| Dotted {
-        node: 1,
-        life: 7,
-        seq,
-        change: change.clone(),
-    };
+    let dotted = |seq: u64, change: &Change| Dotted { node: 1, life: 7, seq, change: change.clone() };
     for (seq, change) in (1..).zip(first) {
-        let dot = change
-            .with_entry(|entry| local.update(entry))
-            .expect("there is room");
+        let dot = change.with_entry(|entry| local.update(entry)).expect("there is room");
         assert_eq!(dot.map(|dot| dot.seq), Some(seq));
         assert_eq!(deliver(&mut remote, &dotted(seq, change)), Outcome::News);
         assert_eq!(deliver(&mut roomy, &dotted(seq, change)), Outcome::News);
     }
     let before = (whole(&local, T::content), whole(&remote, T::content));
     let last = dotted(fitting + 1, last);
-    assert_eq!(
-        last.change.with_entry(|entry| local.update(entry)),
-        Err(refused)
-    );
+    assert_eq!(last.change.with_entry(|entry| local.update(entry)), Err(refused));
     assert_eq!(deliver(&mut remote, &last), Outcome::Refused(refused));
-    assert_eq!(
-        before,
-        (whole(&local, T::content), whole(&remote, T::content))
-    );
-    assert_eq!(
-        (local.own_seq(), frontiers(&remote)),
-        (fitting, vec![("n10@7".into(), fitting)])
-    );
+    assert_eq!(before, (whole(&local, T::content), whole(&remote, T::content)));
+    assert_eq!((local.own_seq(), frontiers(&remote)), (fitting, vec![("n10@7".into(), fitting)]));
     assert_eq!(deliver(&mut roomy, &last), Outcome::News);
     assert_eq!(frontiers(&roomy), [("n10@7".into(), fitting + 1)]);
     // The dot was not used up: a change that fits takes it.
     let cell = Entry::new(Sign::P.tag(), &[Arg::Int(1)]).expect("a cell has one argument");
-    assert_eq!(
-        local.update(&cell).map(|dot| dot.map(|dot| dot.seq)),
-        Ok(Some(fitting + 1))
-    );
+    assert_eq!(local.update(&cell).map(|dot| dot.map(|dot| dot.seq)), Ok(Some(fitting + 1)));
 }
 
 #[test]
 fn only_this_life_of_this_node_makes_its_own_dots() {
     let mut replica = observer::<Tiny>();
     let own = replica.own_row().expect("its life has begun");
-    replica
-        .update(&Entry::bare(Arg::Int(1)))
-        .expect("there is room");
+    replica.update(&Entry::bare(Arg::Int(1))).expect("there is room");
     let before = whole(&replica, Product::content);
     let forged = Entry::bare(Arg::Int(2));
-    assert_eq!(
-        replica.merge(Dot { row: own, seq: 2 }, &forged),
-        Outcome::Impostor
-    );
-    assert_eq!(
-        replica.merge(Dot { row: own, seq: 1 }, &forged),
-        Outcome::Known
-    );
+    assert_eq!(replica.merge(Dot { row: own, seq: 2 }, &forged), Outcome::Impostor);
+    assert_eq!(replica.merge(Dot { row: own, seq: 1 }, &forged), Outcome::Known);
     assert_eq!(replica.skip(own, 1, 9), Outcome::Impostor);
     assert_eq!(before, whole(&replica, Product::content));
 }
@@ -801,9 +659,7 @@ fn two_lives(life: u64, next_life: u64, first: u64, second: u64) -> Lives {
     let mut say = |replica: &mut Replica<Tiny>, life: u64, count: u64| {
         for at in 0..count {
             let value = (1_000 * life + at) as i64;
-            replica
-                .update(&Entry::bare(Arg::Int(value)))
-                .expect("there is room");
+            replica.update(&Entry::bare(Arg::Int(value))).expect("there is room");
             said.push((life, value));
         }
     };
@@ -817,11 +673,7 @@ fn two_lives(life: u64, next_life: u64, first: u64, second: u64) -> Lives {
         transfer(&reborn, &mut survivor, Since::TheDigest);
         transfer(&survivor, &mut reborn, Since::TheDigest);
     }
-    Lives {
-        survivor,
-        reborn,
-        said,
-    }
+    Lives { survivor, reborn, said }
 }
 
 fn value() -> impl Strategy<Value = Field> + Clone {
@@ -869,12 +721,7 @@ fn history<T: Subject>() -> impl Strategy<Value = Vec<Dotted>> {
             let seq = 1 + history.iter().filter(of_row).count() as u64;
             let clash = |dotted: &Dotted| T::excludes(&dotted.change, &change);
             if !history.iter().filter(of_row).any(clash) {
-                history.push(Dotted {
-                    node,
-                    life,
-                    seq,
-                    change,
-                });
+                history.push(Dotted { node, life, seq, change });
             }
         }
         history
@@ -883,10 +730,7 @@ fn history<T: Subject>() -> impl Strategy<Value = Vec<Dotted>> {
 
 /// A history, and an order in which all of it arrives, some of it more than once.
 fn history_and_order<T: Subject>() -> impl Strategy<Value = (Vec<Dotted>, Vec<Dotted>)> {
-    let doubled = (
-        history::<T>(),
-        prop::collection::vec(any::<prop::sample::Index>(), 0..20),
-    );
+    let doubled = (history::<T>(), prop::collection::vec(any::<prop::sample::Index>(), 0..20));
     doubled.prop_flat_map(|(history, again)| {
         let mut order = history.clone();
         if !history.is_empty() {
@@ -931,37 +775,22 @@ fn observer_of<S: Storage>(history: &[Dotted]) -> Replica<S> {
 }
 
 fn replica_of<S: Storage>(me: &str, life: u64) -> Replica<S> {
-    let limits = if S::ADJUSTABLE {
-        Tiny::LIMITS
-    } else {
-        S::LIMITS
-    };
-    let limits = Limits {
-        lives_per_node: 5.min(limits.lives_per_node),
-        ..limits
-    };
+    let limits = if S::ADJUSTABLE { Tiny::LIMITS } else { S::LIMITS };
+    let limits = Limits { lives_per_node: 5.min(limits.lives_per_node), ..limits };
     let mut replica = Replica::new(&limits, 0);
-    replica
-        .causality
-        .members
-        .set(me, NODES.into_iter())
-        .expect("a cluster");
+    replica.causality.members.set(me, NODES.into_iter()).expect("a cluster");
     replica.begin(life).expect("there is room for one row");
     replica
 }
 
 fn row<S: Storage>(replica: &mut Replica<S>, node: usize, life: u64) -> RowId {
     let rows = &mut replica.causality.rows;
-    rows.find_or_add(NodeIndex(node as u32), life, NODES[node])
-        .expect("room for every life")
+    rows.find_or_add(NodeIndex(node as u32), life, NODES[node]).expect("room for every life")
 }
 
 fn deliver<S: Storage>(replica: &mut Replica<S>, dotted: &Dotted) -> Outcome {
     let row = row(replica, dotted.node, dotted.life);
-    let dot = Dot {
-        row,
-        seq: dotted.seq,
-    };
+    let dot = Dot { row, seq: dotted.seq };
     dotted.change.with_entry(|entry| replica.merge(dot, entry))
 }
 
@@ -979,10 +808,7 @@ enum Since {
 fn transfer<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, since: Since) {
     for (id, row) in from.causality.rows.iter() {
         let node = NODES[row.node.at()];
-        let theirs = to
-            .causality
-            .rows
-            .find_or_add(row.node, row.incarnation, node);
+        let theirs = to.causality.rows.find_or_add(row.node, row.incarnation, node);
         let theirs = theirs.expect("room for every life");
         let known = match since {
             Since::TheBeginning => 0,
@@ -997,25 +823,12 @@ fn transfer<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, since: Since) {
     }
 }
 
-fn send_stretch<S: Storage>(
-    from: &Replica<S>,
-    to: &mut Replica<S>,
-    row: (RowId, RowId),
-    after: u64,
-    last: u64,
-) {
+fn send_stretch<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, row: (RowId, RowId), after: u64, last: u64) {
     let (mine, theirs) = row;
     let mut covered = after;
     let mut cursor = from.store.seek(mine, after);
-    while let Some((seq, entry)) = from
-        .store
-        .next(&mut cursor, &from.causality)
-        .filter(|next| next.0 <= last)
-    {
-        assert!(
-            seq > covered,
-            "the entries of a row come in the order of their dots"
-        );
+    while let Some((seq, entry)) = from.store.next(&mut cursor, &from.causality).filter(|next| next.0 <= last) {
+        assert!(seq > covered, "the entries of a row come in the order of their dots");
         to.skip(theirs, covered, seq - 1);
         to.merge(Dot { row: theirs, seq }, &entry);
         covered = seq;
@@ -1027,26 +840,16 @@ fn send_stretch<S: Storage>(
 fn vector<S: Storage>(replica: &Replica<S>) -> Vec<(String, u64, Vec<u64>)> {
     let rows = replica.causality.rows.iter().map(|(id, row)| {
         let (node, life) = replica.causality.name(id);
-        let name = if life == 0 {
-            node.to_owned()
-        } else {
-            format!("{node}@{life}")
-        };
+        let name = if life == 0 { node.to_owned() } else { format!("{node}@{life}") };
         (name, row.frontier, row.beyond().collect())
     });
-    let mut rows: Vec<_> = rows
-        .filter(|row: &(_, _, Vec<u64>)| row.1 > 0 || !row.2.is_empty())
-        .collect();
+    let mut rows: Vec<_> = rows.filter(|row: &(_, _, Vec<u64>)| row.1 > 0 || !row.2.is_empty()).collect();
     rows.sort();
     rows
 }
 
 fn frontiers<S: Storage>(replica: &Replica<S>) -> Vec<(String, u64)> {
-    vector(replica)
-        .into_iter()
-        .map(|row| (row.0, row.1))
-        .filter(|row| row.1 > 0)
-        .collect()
+    vector(replica).into_iter().map(|row| (row.0, row.1)).filter(|row| row.1 > 0).collect()
 }
 
 /// Everything that two replicas with the same dots have in common.
@@ -1058,10 +861,7 @@ struct Whole {
     vector: Vec<(String, u64, Vec<u64>)>,
 }
 
-fn whole<S: Storage>(
-    replica: &Replica<S>,
-    content: impl FnOnce(&Replica<S>) -> Vec<String>,
-) -> Whole {
+fn whole<S: Storage>(replica: &Replica<S>, content: impl FnOnce(&Replica<S>) -> Vec<String>) -> Whole {
     Whole {
         content: content(replica),
         sum: replica.sum(),

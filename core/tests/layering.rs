@@ -16,40 +16,12 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("causality", &["time", "storage", "id"]),
     ("output", &["time", "storage", "id", "causality"]),
     ("replicated", &["time", "storage", "id", "causality"]),
-    (
-        "gossip",
-        &["time", "storage", "id", "causality", "output", "replicated"],
-    ),
+    ("gossip", &["time", "storage", "id", "causality", "output", "replicated"]),
     ("wire", &["time", "storage", "id", "causality", "output"]),
-    (
-        "service",
-        &[
-            "time",
-            "storage",
-            "id",
-            "causality",
-            "output",
-            "config",
-            "stats",
-            "replicated",
-            "wire",
-        ],
-    ),
+    ("service", &["time", "storage", "id", "causality", "output", "config", "stats", "replicated", "wire"]),
     (
         "node",
-        &[
-            "time",
-            "storage",
-            "id",
-            "causality",
-            "output",
-            "config",
-            "stats",
-            "replicated",
-            "wire",
-            "gossip",
-            "service",
-        ],
+        &["time", "storage", "id", "causality", "output", "config", "stats", "replicated", "wire", "gossip", "service"],
     ),
 ];
 
@@ -64,45 +36,26 @@ fn every_module_knows_only_what_the_table_allows() {
         if module == FRONT_PAGE {
             continue;
         }
-        let (_, allowed) =
-            row(module).unwrap_or_else(|| panic!("`{module}` has no row in the table"));
+        let (_, allowed) = row(module).unwrap_or_else(|| panic!("`{module}` has no row in the table"));
         for (name, line) in source.paths_out() {
             if name != module && !allowed.contains(&&*name) {
-                let how = if row(&name).is_some() {
-                    "may not know"
-                } else {
-                    "takes from the front page"
-                };
+                let how = if row(&name).is_some() { "may not know" } else { "takes from the front page" };
                 wrong.push(format!("{}:{line}: `{module}` {how} `{name}`", source.path));
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "\n{}\nWho may know whom is in ARCHITECTURE.md",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "\n{}\nWho may know whom is in ARCHITECTURE.md", wrong.join("\n"));
 }
 
 #[test]
 fn the_table_has_a_row_for_every_module_and_leads_upwards_only() {
-    let modules: BTreeSet<String> = sources()
-        .iter()
-        .map(|source| source.module().to_owned())
-        .collect();
-    let rows: BTreeSet<String> = MAY_KNOW
-        .iter()
-        .map(|row| row.0.to_owned())
-        .chain([FRONT_PAGE.to_owned()])
-        .collect();
+    let modules: BTreeSet<String> = sources().iter().map(|source| source.module().to_owned()).collect();
+    let rows: BTreeSet<String> = MAY_KNOW.iter().map(|row| row.0.to_owned()).chain([FRONT_PAGE.to_owned()]).collect();
     assert_eq!(modules, rows);
     for (at, (module, allowed)) in MAY_KNOW.iter().enumerate() {
         let above: Vec<&str> = MAY_KNOW[..at].iter().map(|row| row.0).collect();
         for known in *allowed {
-            assert!(
-                above.contains(known),
-                "`{module}` and `{known}` could know each other"
-            );
+            assert!(above.contains(known), "`{module}` and `{known}` could know each other");
         }
     }
 }
@@ -118,9 +71,7 @@ fn gossip_and_causality_name_no_data_type_and_the_node_no_workload() {
             _ => false,
         };
         let found = source.tokens.iter().filter(|token| forbidden(&token.text));
-        wrong.extend(
-            found.map(|token| format!("{}:{}: names `{}`", source.path, token.line, token.text)),
-        );
+        wrong.extend(found.map(|token| format!("{}:{}: names `{}`", source.path, token.line, token.text)));
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
 }
@@ -152,17 +103,7 @@ fn paths_are_found_however_they_are_written() {
         "##,
     );
     let names: Vec<String> = source.paths_out().into_iter().map(|path| path.0).collect();
-    let expected = [
-        "wire",
-        "id",
-        "node",
-        "service",
-        "config",
-        "stats",
-        "output",
-        "replicated",
-        "causality",
-    ];
+    let expected = ["wire", "id", "node", "service", "config", "stats", "output", "replicated", "causality"];
     assert_eq!(names, expected);
     assert_eq!(source.paths_out()[1].1, 5);
 }
@@ -174,10 +115,7 @@ fn row(module: &str) -> Option<&'static (&'static str, &'static [&'static str])>
 /// The data types that the product is made of: the lines `name: Type = place` of `product!`.
 fn data_types() -> BTreeSet<String> {
     let sources = sources();
-    let store = sources
-        .iter()
-        .find(|source| source.path == "replicated/store.rs")
-        .expect("the product has a file");
+    let store = sources.iter().find(|source| source.path == "replicated/store.rs").expect("the product has a file");
     let lines = store.tokens.windows(5).filter(|window| {
         let [_, colon, _, equals, place] = window else {
             return false;
@@ -200,11 +138,7 @@ fn sources() -> Vec<Source> {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
                 let text = fs::read_to_string(&path).expect("sources are text");
-                let name = path
-                    .strip_prefix(&root)
-                    .expect("it is inside")
-                    .to_string_lossy()
-                    .replace('\\', "/");
+                let name = path.strip_prefix(&root).expect("it is inside").to_string_lossy().replace('\\', "/");
                 sources.push(Source::new(&name, &text));
             }
         }
@@ -226,18 +160,12 @@ struct Source {
 
 impl Source {
     fn new(path: &str, text: &str) -> Self {
-        Self {
-            path: path.to_owned(),
-            tokens: without_tests(tokens(text)),
-        }
+        Self { path: path.to_owned(), tokens: without_tests(tokens(text)) }
     }
 
     /// The module directly below the root that the file belongs to.
     fn module(&self) -> &str {
-        self.path
-            .split(['/', '.'])
-            .next()
-            .expect("a split has one part at least")
+        self.path.split(['/', '.']).next().expect("a split has one part at least")
     }
 
     /// How many modules deep the file's own module lies.
@@ -342,19 +270,10 @@ fn tokens(text: &str) -> Vec<Token> {
             '\'' => char_len(rest),
             'r' if raw_string_len(rest) > 0 => raw_string_len(rest),
             _ => {
-                let word = rest
-                    .find(|c: char| !c.is_alphanumeric() && c != '_')
-                    .unwrap_or(rest.len());
-                let len = if rest.starts_with("::") {
-                    2
-                } else {
-                    word.max(first.len_utf8())
-                };
+                let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+                let len = if rest.starts_with("::") { 2 } else { word.max(first.len_utf8()) };
                 if !first.is_whitespace() {
-                    tokens.push(Token {
-                        text: rest[..len].to_owned(),
-                        line,
-                    });
+                    tokens.push(Token { text: rest[..len].to_owned(), line });
                 }
                 len
             }
@@ -381,9 +300,7 @@ fn string_len(rest: &str) -> usize {
 fn char_len(rest: &str) -> usize {
     let mut chars = rest.char_indices().skip(1);
     match (chars.next(), chars.next()) {
-        (Some((_, '\\')), Some((escaped, _))) => rest[escaped + 1..]
-            .find('\'')
-            .map_or(1, |end| escaped + end + 2),
+        (Some((_, '\\')), Some((escaped, _))) => rest[escaped + 1..].find('\'').map_or(1, |end| escaped + end + 2),
         (Some(_), Some((end, '\''))) => end + 1,
         _ => 1,
     }
@@ -395,7 +312,5 @@ fn raw_string_len(rest: &str) -> usize {
         return 0;
     }
     let end = format!("\"{}", "#".repeat(hashes));
-    rest[2 + hashes..]
-        .find(&end)
-        .map_or(rest.len(), |at| 2 + hashes + at + end.len())
+    rest[2 + hashes..].find(&end).map_or(rest.len(), |at| 2 + hashes + at + end.len())
 }

@@ -4,7 +4,7 @@
 mod support;
 
 use rumormill_core::config::min_message_bytes;
-use rumormill_core::{Config, Instant};
+use rumormill_core::{Config, Instant, Node};
 use support::{CALM, Faults, HOSTILE, Rng, Sim, limits, state};
 
 /// Mixed operations at random nodes, with cuts that come and go. Gives what the counter must show.
@@ -144,7 +144,7 @@ fn a_quiet_cluster_sends_nothing_however_long_it_waits() {
     let sent = sim.sent;
     sim.run_for_ms(3_600_000);
     assert_eq!(sim.sent, sent);
-    assert!(sim.nodes.iter().all(|node| node.is_settled()));
+    assert!(sim.nodes.iter().all(Node::is_settled));
 }
 
 #[test]
@@ -238,7 +238,7 @@ fn reusing_the_dots_of_a_past_life_loses_data_and_a_fresh_life_does_not() {
 #[test]
 fn twenty_five_nodes_at_rate_100_stay_inside_the_targets_of_rumor() {
     let mut worst = (0.0_f64, 0, 0);
-    for_seeds_collect(10, |seed| {
+    (0..10).for_each(|seed| {
         let mut sim = Sim::new(25, seed, CALM, Config::default());
         let mut rng = Rng(seed);
         let mut delays = Vec::new();
@@ -263,20 +263,17 @@ fn twenty_five_nodes_at_rate_100_stay_inside_the_targets_of_rumor() {
         let (median, max) = (delays[delays.len() / 2], delays[delays.len() - 1]);
         let per_op = sim.sent as f64 / (ops + 50) as f64;
         let last_ms = sim.last_sent_us / 1_000 - 20_000;
-        eprintln!("seed {seed}: {per_op:.2} messages per operation, true median {median} ms, max {max} ms, last message {last_ms} ms after");
+        eprintln!(
+            "seed {seed}: {per_op:.2} messages per operation, true median {median} ms, max {max} ms, last message {last_ms} ms after"
+        );
         worst = (worst.0.max(per_op), worst.1.max(median), worst.2.max(max));
     });
     assert!(worst.0 < 8.0 && worst.1 < 1_000 && worst.2 < 2_000, "{worst:?}");
 }
 
-fn for_seeds_collect(count: u64, mut run: impl FnMut(u64)) {
-    (0..count).for_each(|seed| run(seed));
-}
-
 fn settle_waiting(sim: &Sim, waiting: &mut Vec<(u64, u64, usize)>, delays: &mut Vec<u64>) {
     waiting.retain_mut(|(value, since_us, has)| {
-        while *has < sim.nodes.len()
-            && sim.nodes[*has].store().set.contains(rumormill_core::Value::Int(*value as i64))
+        while *has < sim.nodes.len() && sim.nodes[*has].store().set.contains(rumormill_core::Value::Int(*value as i64))
         {
             *has += 1;
         }

@@ -357,6 +357,13 @@ const ANSWERS: &[(&str, &[&str])] = &[
     ("error", &["code", "text"]),
 ];
 
+/// Prints what arrives where, to look into what the fuzzer found: set `RUMORMILL_TRACE`.
+fn trace(now: Now, to: Side, line: &[u8]) {
+    if std::env::var_os("RUMORMILL_TRACE").is_some() {
+        eprintln!("{} ms, {to:?}: {}", now.at.as_micros() / 1_000, line.escape_ascii());
+    }
+}
+
 /// Two nodes, and what is on its way between them.
 struct World<S: Storage> {
     setup: Setup,
@@ -490,6 +497,7 @@ impl<S: Storage> World<S> {
 
     fn line(&mut self, side: Side, line: &[u8]) {
         let (now, room) = (self.now(), self.room);
+        trace(now, side, line);
         let gossip = self.pair(side).line(now, line, room);
         self.send(gossip);
     }
@@ -520,10 +528,11 @@ impl<S: Storage> World<S> {
         for line in gossip {
             let mut message = Message::new();
             let (sent, line) = (message.decode(&line[..line.len() - 1]).map(|()| message.dest), &line);
-            let side = match sent.ok().flatten().map(|dest| dest.raw()) {
-                Some("n1") => Side::First,
-                Some("n2") => Side::Second,
-                _ => continue,
+            let Some(dest) = sent.ok().flatten() else { continue };
+            let side = match (dest.is("n1"), dest.is("n2")) {
+                (true, _) => Side::First,
+                (_, true) => Side::Second,
+                (false, false) => continue,
             };
             self.sent += 1;
             let lost = self.setup.lost > 0 && self.sent.is_multiple_of(self.setup.lost);

@@ -3,9 +3,9 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Parser, ValueEnum};
+use rumormill_core::Node;
 use rumormill_core::config::{Config, ConfigError, INCARNATION_MAX, MESSAGE_BYTES_MAX, Strategy, Workload};
 use rumormill_core::storage::{Heap, Limits, Small, Storage, Tiny};
-use rumormill_core::Node;
 
 /// A gossip node: epidemic broadcast, PN-counter and last-writer-wins store, one JSON message a line on stdin and
 /// stdout.

@@ -40,34 +40,19 @@ const VALUE_PLACES: [(&str, &str); 16] = [
     (r#""type":"broadcast","message":VALUE"#, "message"),
     (r#""type":"add","element":VALUE"#, "element"),
     (r#""type":"gossip_sync","messages":[VALUE]"#, "messages"),
-    (
-        r#""type":"gossip_sync","messages":[1,"a",VALUE]"#,
-        "messages",
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":"x","remote_messages":[VALUE]"#,
-        "remote_messages",
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":"x","remote_messages":[1,VALUE,2]"#,
-        "remote_messages",
-    ),
+    (r#""type":"gossip_sync","messages":[1,"a",VALUE]"#, "messages"),
+    (r#""type":"digest_sync","remote_digest":"x","remote_messages":[VALUE]"#, "remote_messages"),
+    (r#""type":"digest_sync","remote_digest":"x","remote_messages":[1,VALUE,2]"#, "remote_messages"),
     (r#""type":"write","key":VALUE,"value":1"#, "key"),
     (r#""type":"write","key":"k","value":VALUE"#, "value"),
     (r#""type":"bench_write","key":VALUE,"value":1"#, "key"),
     (r#""type":"bench_write","key":"k","value":VALUE"#, "value"),
     (r#""type":"kv_read","key":VALUE"#, "key"),
-    (
-        r#""type":"kv_merge","entries":{"a":{"value":1,"ts":1.5},"k":{"value":VALUE,"ts":1.5}}"#,
-        "entries|value",
-    ),
+    (r#""type":"kv_merge","entries":{"a":{"value":1,"ts":1.5},"k":{"value":VALUE,"ts":1.5}}"#, "entries|value"),
     (r#""type":"txn","txn":[["w",VALUE,1]]"#, "txn|key"),
     (r#""type":"txn","txn":[["w",1,VALUE]]"#, "txn|value"),
     (r#""type":"txn","txn":[["r",VALUE,null]]"#, "txn|key"),
-    (
-        r#""type":"txn","txn":[["w","k",1],["w","l",VALUE]]"#,
-        "txn|value",
-    ),
+    (r#""type":"txn","txn":[["w","k",1],["w","l",VALUE]]"#, "txn|value"),
 ];
 
 /// Fields that are missing, of the wrong kind, out of range or too long, and what the error has to name.
@@ -89,18 +74,9 @@ const BAD_FIELDS: &[(&str, &[&str])] = &[
     (r#""type":"topology","topology":{"n1":5}"#, &["topology"]),
     (r#""type":"topology","topology":{"n1":null}"#, &["topology"]),
     (r#""type":"topology","topology":{"n1":"n2"}"#, &["topology"]),
-    (
-        r#""type":"topology","topology":{"n1":{"n2":1}}"#,
-        &["topology"],
-    ),
-    (
-        r#""type":"topology","topology":{"n1":["n2"],"n2":[5]}"#,
-        &["topology"],
-    ),
-    (
-        r#""type":"topology","topology":{"n1":[["n2"]]}"#,
-        &["topology"],
-    ),
+    (r#""type":"topology","topology":{"n1":{"n2":1}}"#, &["topology"]),
+    (r#""type":"topology","topology":{"n1":["n2"],"n2":[5]}"#, &["topology"]),
+    (r#""type":"topology","topology":{"n1":[["n2"]]}"#, &["topology"]),
     // echo
     (r#""type":"echo""#, &["echo"]),
     (r#""type":"echo","ECHO":1"#, &["echo"]),
@@ -112,80 +88,29 @@ const BAD_FIELDS: &[(&str, &[&str])] = &[
     (r#""type":"configure","fanout":0"#, &["fanout", "255"]),
     (r#""type":"configure","fanout":256"#, &["fanout", "255"]),
     (r#""type":"configure","fanout":-1"#, &["fanout", "255"]),
-    (
-        r#""type":"configure","fanout":4294967297"#,
-        &["fanout", "255"],
-    ),
-    (
-        r#""type":"configure","fanout":18446744073709551617"#,
-        &["fanout"],
-    ),
+    (r#""type":"configure","fanout":4294967297"#, &["fanout", "255"]),
+    (r#""type":"configure","fanout":18446744073709551617"#, &["fanout"]),
     (r#""type":"configure","fanout":"3""#, &["fanout"]),
     (r#""type":"configure","fanout":2.5"#, &["fanout"]),
     (r#""type":"configure","fanout":true"#, &["fanout"]),
     (r#""type":"configure","fanout":null"#, &["fanout"]),
     (r#""type":"configure","fanout":[3]"#, &["fanout"]),
     (r#""type":"configure","fanout":{}"#, &["fanout"]),
-    (
-        r#""type":"configure","gossip_interval_ms":0"#,
-        &["gossip_interval_ms", "60000"],
-    ),
-    (
-        r#""type":"configure","gossip_interval_ms":60001"#,
-        &["gossip_interval_ms", "60000"],
-    ),
-    (
-        r#""type":"configure","gossip_interval_ms":-100"#,
-        &["gossip_interval_ms", "60000"],
-    ),
-    (
-        r#""type":"configure","gossip_interval_ms":4294967396"#,
-        &["gossip_interval_ms", "60000"],
-    ),
-    (
-        r#""type":"configure","gossip_interval_ms":18446744073709551716"#,
-        &["gossip_interval_ms"],
-    ),
-    (
-        r#""type":"configure","gossip_interval_ms":"100""#,
-        &["gossip_interval_ms"],
-    ),
-    (
-        r#""type":"configure","gossip_interval_ms":99.5"#,
-        &["gossip_interval_ms"],
-    ),
-    (
-        r#""type":"configure","gossip_interval_ms":false"#,
-        &["gossip_interval_ms"],
-    ),
-    (
-        r#""type":"configure","gossip_interval_ms":null"#,
-        &["gossip_interval_ms"],
-    ),
-    (
-        r#""type":"configure","gossip_interval_ms":[100]"#,
-        &["gossip_interval_ms"],
-    ),
-    (
-        r#""type":"configure","gossip_interval_ms":{}"#,
-        &["gossip_interval_ms"],
-    ),
-    (
-        r#""type":"configure","fanout":4,"gossip_interval_ms":0"#,
-        &["gossip_interval_ms", "60000"],
-    ),
-    (
-        r#""type":"configure","gossip_interval_ms":60001,"fanout":4"#,
-        &["gossip_interval_ms", "60000"],
-    ),
-    (
-        r#""type":"configure","fanout":0,"gossip_interval_ms":100"#,
-        &["fanout", "255"],
-    ),
-    (
-        r#""type":"configure","gossip_interval_ms":100,"fanout":256"#,
-        &["fanout", "255"],
-    ),
+    (r#""type":"configure","gossip_interval_ms":0"#, &["gossip_interval_ms", "60000"]),
+    (r#""type":"configure","gossip_interval_ms":60001"#, &["gossip_interval_ms", "60000"]),
+    (r#""type":"configure","gossip_interval_ms":-100"#, &["gossip_interval_ms", "60000"]),
+    (r#""type":"configure","gossip_interval_ms":4294967396"#, &["gossip_interval_ms", "60000"]),
+    (r#""type":"configure","gossip_interval_ms":18446744073709551716"#, &["gossip_interval_ms"]),
+    (r#""type":"configure","gossip_interval_ms":"100""#, &["gossip_interval_ms"]),
+    (r#""type":"configure","gossip_interval_ms":99.5"#, &["gossip_interval_ms"]),
+    (r#""type":"configure","gossip_interval_ms":false"#, &["gossip_interval_ms"]),
+    (r#""type":"configure","gossip_interval_ms":null"#, &["gossip_interval_ms"]),
+    (r#""type":"configure","gossip_interval_ms":[100]"#, &["gossip_interval_ms"]),
+    (r#""type":"configure","gossip_interval_ms":{}"#, &["gossip_interval_ms"]),
+    (r#""type":"configure","fanout":4,"gossip_interval_ms":0"#, &["gossip_interval_ms", "60000"]),
+    (r#""type":"configure","gossip_interval_ms":60001,"fanout":4"#, &["gossip_interval_ms", "60000"]),
+    (r#""type":"configure","fanout":0,"gossip_interval_ms":100"#, &["fanout", "255"]),
+    (r#""type":"configure","gossip_interval_ms":100,"fanout":256"#, &["fanout", "255"]),
     // gossip_sync
     (r#""type":"gossip_sync""#, &["messages"]),
     (r#""type":"gossip_sync","messages":null"#, &["messages"]),
@@ -194,54 +119,18 @@ const BAD_FIELDS: &[(&str, &[&str])] = &[
     (r#""type":"gossip_sync","messages":"a""#, &["messages"]),
     (r#""type":"gossip_sync","messages":{"a":1}"#, &["messages"]),
     // digest_sync
-    (
-        r#""type":"digest_sync""#,
-        &["remote_digest|remote_messages"],
-    ),
-    (
-        r#""type":"digest_sync","remote_messages":null"#,
-        &["remote_digest"],
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":null,"remote_messages":null"#,
-        &["remote_digest"],
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":5,"remote_messages":null"#,
-        &["remote_digest"],
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":true,"remote_messages":[]"#,
-        &["remote_digest"],
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":["x"],"remote_messages":null"#,
-        &["remote_digest"],
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":{},"remote_messages":null"#,
-        &["remote_digest"],
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":"x""#,
-        &["remote_messages"],
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":"x","remote_messages":5"#,
-        &["remote_messages"],
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":"x","remote_messages":true"#,
-        &["remote_messages"],
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":"x","remote_messages":"a""#,
-        &["remote_messages"],
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":"x","remote_messages":{"a":1}"#,
-        &["remote_messages"],
-    ),
+    (r#""type":"digest_sync""#, &["remote_digest|remote_messages"]),
+    (r#""type":"digest_sync","remote_messages":null"#, &["remote_digest"]),
+    (r#""type":"digest_sync","remote_digest":null,"remote_messages":null"#, &["remote_digest"]),
+    (r#""type":"digest_sync","remote_digest":5,"remote_messages":null"#, &["remote_digest"]),
+    (r#""type":"digest_sync","remote_digest":true,"remote_messages":[]"#, &["remote_digest"]),
+    (r#""type":"digest_sync","remote_digest":["x"],"remote_messages":null"#, &["remote_digest"]),
+    (r#""type":"digest_sync","remote_digest":{},"remote_messages":null"#, &["remote_digest"]),
+    (r#""type":"digest_sync","remote_digest":"x""#, &["remote_messages"]),
+    (r#""type":"digest_sync","remote_digest":"x","remote_messages":5"#, &["remote_messages"]),
+    (r#""type":"digest_sync","remote_digest":"x","remote_messages":true"#, &["remote_messages"]),
+    (r#""type":"digest_sync","remote_digest":"x","remote_messages":"a""#, &["remote_messages"]),
+    (r#""type":"digest_sync","remote_digest":"x","remote_messages":{"a":1}"#, &["remote_messages"]),
     // add
     (r#""type":"add""#, &["element|delta"]),
     (r#""type":"add","value":1"#, &["element|delta"]),
@@ -255,10 +144,7 @@ const BAD_FIELDS: &[(&str, &[&str])] = &[
     (r#""type":"add","delta":{}"#, &["delta"]),
     (r#""type":"add","delta":9223372036854775808"#, &["delta"]),
     (r#""type":"add","delta":-9223372036854775809"#, &["delta"]),
-    (
-        r#""type":"add","delta":99999999999999999999999999999999999999999"#,
-        &["delta"],
-    ),
+    (r#""type":"add","delta":99999999999999999999999999999999999999999"#, &["delta"]),
     // write, bench_write, kv_read
     (r#""type":"write""#, &["key|value"]),
     (r#""type":"write","value":1"#, &["key"]),
@@ -274,62 +160,23 @@ const BAD_FIELDS: &[(&str, &[&str])] = &[
     (r#""type":"kv_merge","entries":5"#, &["entries"]),
     (r#""type":"kv_merge","entries":"k""#, &["entries"]),
     (r#""type":"kv_merge","entries":[]"#, &["entries"]),
-    (
-        r#""type":"kv_merge","entries":[{"value":1,"ts":1.5}]"#,
-        &["entries"],
-    ),
+    (r#""type":"kv_merge","entries":[{"value":1,"ts":1.5}]"#, &["entries"]),
     (r#""type":"kv_merge","entries":{"k":5}"#, &["entries"]),
     (r#""type":"kv_merge","entries":{"k":null}"#, &["entries"]),
     (r#""type":"kv_merge","entries":{"k":[1,1.5]}"#, &["entries"]),
-    (
-        r#""type":"kv_merge","entries":{"k":{}}"#,
-        &["entries|value|ts"],
-    ),
-    (
-        r#""type":"kv_merge","entries":{"k":{"ts":1.5}}"#,
-        &["entries|value"],
-    ),
-    (
-        r#""type":"kv_merge","entries":{"k":{"value":1}}"#,
-        &["entries|ts"],
-    ),
-    (
-        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":null}}"#,
-        &["entries|ts"],
-    ),
-    (
-        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":"1.5"}}"#,
-        &["entries|ts"],
-    ),
-    (
-        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":true}}"#,
-        &["entries|ts"],
-    ),
-    (
-        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":[1.5]}}"#,
-        &["entries|ts"],
-    ),
-    (
-        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":{}}}"#,
-        &["entries|ts"],
-    ),
-    (
-        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":99999999999999999999999999}}"#,
-        &["entries|ts"],
-    ),
+    (r#""type":"kv_merge","entries":{"k":{}}"#, &["entries|value|ts"]),
+    (r#""type":"kv_merge","entries":{"k":{"ts":1.5}}"#, &["entries|value"]),
+    (r#""type":"kv_merge","entries":{"k":{"value":1}}"#, &["entries|ts"]),
+    (r#""type":"kv_merge","entries":{"k":{"value":1,"ts":null}}"#, &["entries|ts"]),
+    (r#""type":"kv_merge","entries":{"k":{"value":1,"ts":"1.5"}}"#, &["entries|ts"]),
+    (r#""type":"kv_merge","entries":{"k":{"value":1,"ts":true}}"#, &["entries|ts"]),
+    (r#""type":"kv_merge","entries":{"k":{"value":1,"ts":[1.5]}}"#, &["entries|ts"]),
+    (r#""type":"kv_merge","entries":{"k":{"value":1,"ts":{}}}"#, &["entries|ts"]),
+    (r#""type":"kv_merge","entries":{"k":{"value":1,"ts":99999999999999999999999999}}"#, &["entries|ts"]),
     // More than a thousand years ahead of any clock.
-    (
-        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":99999999999.0}}"#,
-        &["entries|ts"],
-    ),
-    (
-        r#""type":"kv_merge","entries":{"LONG":{"value":1,"ts":1.5}}"#,
-        &["entries|key"],
-    ),
-    (
-        r#""type":"kv_merge","entries":{"a":{"value":1,"ts":1.5},"k":{"value":1}}"#,
-        &["entries|ts"],
-    ),
+    (r#""type":"kv_merge","entries":{"k":{"value":1,"ts":99999999999.0}}"#, &["entries|ts"]),
+    (r#""type":"kv_merge","entries":{"LONG":{"value":1,"ts":1.5}}"#, &["entries|key"]),
+    (r#""type":"kv_merge","entries":{"a":{"value":1,"ts":1.5},"k":{"value":1}}"#, &["entries|ts"]),
     // txn
     (r#""type":"txn""#, &["txn"]),
     (r#""type":"txn","txn":null"#, &["txn"]),
@@ -360,76 +207,34 @@ const KNOWN_KEYS_TWICE: &[(&str, &str)] = &[
     (r#""type":"echo","echo":1,"echo":1"#, "echo"),
     (r#""type":"echo","echo":1,"echo":2"#, "echo"),
     (r#""type":"echo","echo":1,"\u0065cho":2"#, "echo"),
-    (
-        r#""type":"echo","echo":1,"q":2,"ech\u006f":{"a":[1]}"#,
-        "echo",
-    ),
-    (
-        r#""type":"topology","topology":{},"topology":{}"#,
-        "topology",
-    ),
+    (r#""type":"echo","echo":1,"q":2,"ech\u006f":{"a":[1]}"#, "echo"),
+    (r#""type":"topology","topology":{},"topology":{}"#, "topology"),
     (r#""type":"broadcast","message":1,"message":2"#, "message"),
-    (
-        r#""type":"broadcast","message":1,"mess\u0061ge":1"#,
-        "message",
-    ),
+    (r#""type":"broadcast","message":1,"mess\u0061ge":1"#, "message"),
     (r#""type":"configure","fanout":3,"fanout":4"#, "fanout"),
-    (
-        r#""type":"configure","gossip_interval_ms":3,"fanout":3,"gossip_interval_ms":4"#,
-        "gossip_interval_ms",
-    ),
-    (
-        r#""type":"gossip_sync","messages":[1],"messages":[2]"#,
-        "messages",
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":"x","remote_digest":"y","remote_messages":[1]"#,
-        "remote_digest",
-    ),
-    (
-        r#""type":"digest_sync","remote_digest":"x","remote_messages":[1],"remote_messages":null"#,
-        "remote_messages",
-    ),
+    (r#""type":"configure","gossip_interval_ms":3,"fanout":3,"gossip_interval_ms":4"#, "gossip_interval_ms"),
+    (r#""type":"gossip_sync","messages":[1],"messages":[2]"#, "messages"),
+    (r#""type":"digest_sync","remote_digest":"x","remote_digest":"y","remote_messages":[1]"#, "remote_digest"),
+    (r#""type":"digest_sync","remote_digest":"x","remote_messages":[1],"remote_messages":null"#, "remote_messages"),
     (r#""type":"add","element":1,"element":2"#, "element"),
     (r#""type":"add","delta":1,"delta":2"#, "delta"),
     (r#""type":"write","key":1,"key":2,"value":3"#, "key"),
     (r#""type":"write","key":1,"value":3,"value":3"#, "value"),
     (r#""type":"bench_write","key":1,"key":1,"value":3"#, "key"),
-    (
-        r#""type":"bench_write","value":1,"key":1,"value":3"#,
-        "value",
-    ),
+    (r#""type":"bench_write","value":1,"key":1,"value":3"#, "value"),
     (r#""type":"kv_read","key":1,"key":2"#, "key"),
     (r#""type":"kv_merge","entries":{},"entries":{}"#, "entries"),
-    (
-        r#""type":"kv_merge","entries":{"k":{"value":1,"value":2,"ts":1.5}}"#,
-        "value",
-    ),
-    (
-        r#""type":"kv_merge","entries":{"k":{"value":1,"ts":2.5,"ts":1.5}}"#,
-        "ts",
-    ),
+    (r#""type":"kv_merge","entries":{"k":{"value":1,"value":2,"ts":1.5}}"#, "value"),
+    (r#""type":"kv_merge","entries":{"k":{"value":1,"ts":2.5,"ts":1.5}}"#, "ts"),
     (r#""type":"txn","txn":[["w",1,2]],"txn":[]"#, "txn"),
 ];
 
 /// A key twice that means nothing to the node, with the reply all the same.
 const UNKNOWN_KEYS_TWICE: &[(&str, &str)] = &[
-    (
-        r#""q":1,"type":"echo","q":2,"echo":1"#,
-        r#""type": "echo_ok", "echo": 1"#,
-    ),
-    (
-        r#""q":1,"type":"echo","\u0071":[2],"echo":1,"q":{}"#,
-        r#""type": "echo_ok", "echo": 1"#,
-    ),
-    (
-        r#""type":"echo","echo":1,"q":{"a":1,"a":2,"type":1,"type":2}"#,
-        r#""type": "echo_ok", "echo": 1"#,
-    ),
-    (
-        r#""type":"gossip_sync","messages":[],"":1,"":2"#,
-        r#""type": "gossip_sync_ok", "new_count": 0"#,
-    ),
+    (r#""q":1,"type":"echo","q":2,"echo":1"#, r#""type": "echo_ok", "echo": 1"#),
+    (r#""q":1,"type":"echo","\u0071":[2],"echo":1,"q":{}"#, r#""type": "echo_ok", "echo": 1"#),
+    (r#""type":"echo","echo":1,"q":{"a":1,"a":2,"type":1,"type":2}"#, r#""type": "echo_ok", "echo": 1"#),
+    (r#""type":"gossip_sync","messages":[],"":1,"":2"#, r#""type": "gossip_sync_ok", "new_count": 0"#),
 ];
 
 /// JSON values that are none. Each stands once where an echo is expected and once in a field nobody reads.
@@ -705,82 +510,28 @@ const BAD_INITS: &[(&str, &str)] = &[
     (r#""type":"init","node_ids":["n1"]"#, "node_id"),
     (r#""type":"init","node_id":"n1""#, "node_ids"),
     (r#""type":"init","node_id":1,"node_ids":["n1"]"#, "node_id"),
-    (
-        r#""type":"init","node_id":null,"node_ids":["n1"]"#,
-        "node_id",
-    ),
-    (
-        r#""type":"init","node_id":true,"node_ids":["n1"]"#,
-        "node_id",
-    ),
-    (
-        r#""type":"init","node_id":["n1"],"node_ids":["n1"]"#,
-        "node_id",
-    ),
+    (r#""type":"init","node_id":null,"node_ids":["n1"]"#, "node_id"),
+    (r#""type":"init","node_id":true,"node_ids":["n1"]"#, "node_id"),
+    (r#""type":"init","node_id":["n1"],"node_ids":["n1"]"#, "node_id"),
     (r#""type":"init","node_id":{},"node_ids":["n1"]"#, "node_id"),
-    (
-        r#""type":"init","node_id":"LONG","node_ids":["LONG"]"#,
-        "node_id",
-    ),
-    (
-        r#""type":"init","node_id":"n1","node_ids":["n1","LONG"]"#,
-        "node_ids",
-    ),
-    (
-        r#""type":"init","node_id":"n1","node_ids":null"#,
-        "node_ids",
-    ),
-    (
-        r#""type":"init","node_id":"n1","node_ids":"n1""#,
-        "node_ids",
-    ),
+    (r#""type":"init","node_id":"LONG","node_ids":["LONG"]"#, "node_id"),
+    (r#""type":"init","node_id":"n1","node_ids":["n1","LONG"]"#, "node_ids"),
+    (r#""type":"init","node_id":"n1","node_ids":null"#, "node_ids"),
+    (r#""type":"init","node_id":"n1","node_ids":"n1""#, "node_ids"),
     (r#""type":"init","node_id":"n1","node_ids":1"#, "node_ids"),
-    (
-        r#""type":"init","node_id":"n1","node_ids":{"n1":1}"#,
-        "node_ids",
-    ),
+    (r#""type":"init","node_id":"n1","node_ids":{"n1":1}"#, "node_ids"),
     (r#""type":"init","node_id":"n1","node_ids":[1]"#, "node_ids"),
-    (
-        r#""type":"init","node_id":"n1","node_ids":["n1",2]"#,
-        "node_ids",
-    ),
-    (
-        r#""type":"init","node_id":"n1","node_ids":["n1",null]"#,
-        "node_ids",
-    ),
-    (
-        r#""type":"init","node_id":"n1","node_ids":[["n1"]]"#,
-        "node_ids",
-    ),
+    (r#""type":"init","node_id":"n1","node_ids":["n1",2]"#, "node_ids"),
+    (r#""type":"init","node_id":"n1","node_ids":["n1",null]"#, "node_ids"),
+    (r#""type":"init","node_id":"n1","node_ids":[["n1"]]"#, "node_ids"),
     (r#""type":"init","node_id":"n1","node_ids":[]"#, "node_id"),
-    (
-        r#""type":"init","node_id":"n1","node_ids":["n2","n3"]"#,
-        "node_id",
-    ),
-    (
-        r#""type":"init","node_id":"n1","node_ids":["N1","n10","n"]"#,
-        "node_id",
-    ),
-    (
-        r#""type":"init","node_id":"n1","node_ids":["n1","n1"]"#,
-        "node_id",
-    ),
-    (
-        r#""type":"init","node_id":"n1","node_ids":["n1","n2","n3","n2"]"#,
-        "node_id",
-    ),
-    (
-        r#""type":"init","node_id":"n1","node_ids":["n1","n2","\u006e2"]"#,
-        "node_id",
-    ),
-    (
-        r#""type":"init","node_id":"n1","node_id":"n1","node_ids":["n1"]"#,
-        "node_id",
-    ),
-    (
-        r#""type":"init","node_id":"n1","node_ids":["n1"],"node_ids":["n1"]"#,
-        "node_ids",
-    ),
+    (r#""type":"init","node_id":"n1","node_ids":["n2","n3"]"#, "node_id"),
+    (r#""type":"init","node_id":"n1","node_ids":["N1","n10","n"]"#, "node_id"),
+    (r#""type":"init","node_id":"n1","node_ids":["n1","n1"]"#, "node_id"),
+    (r#""type":"init","node_id":"n1","node_ids":["n1","n2","n3","n2"]"#, "node_id"),
+    (r#""type":"init","node_id":"n1","node_ids":["n1","n2","\u006e2"]"#, "node_id"),
+    (r#""type":"init","node_id":"n1","node_id":"n1","node_ids":["n1"]"#, "node_id"),
+    (r#""type":"init","node_id":"n1","node_ids":["n1"],"node_ids":["n1"]"#, "node_ids"),
 ];
 
 fn with_long_strings(template: &str) -> String {
@@ -793,10 +544,7 @@ fn assert_malformed(node: &mut Node, fields: &str, needles: &[&str]) {
     let reply = node.expect_error(&with_long_strings(fields), 12, needles);
     if fields.contains(LONG) {
         let text = reply.string("text");
-        assert!(
-            text.contains(|c: char| c.is_ascii_digit()),
-            "the bound is not in {text:?}, to {fields}"
-        );
+        assert!(text.contains(|c: char| c.is_ascii_digit()), "the bound is not in {text:?}, to {fields}");
     }
     node.still_answers();
 }
@@ -817,47 +565,20 @@ fn assert_nothing_was_stored(node: &mut Node) {
         r#""type": "digest_sync_ok", "match": false, "transferred": 0, "local_messages": []"#,
     );
     let report = node.ask(r#""type":"bench_report""#);
-    assert_eq!(
-        (
-            report.integer("total_writes"),
-            report.integer("keys_stored")
-        ),
-        (0, 0),
-        "{}",
-        report.text
-    );
-    assert_eq!(
-        node.ask(r#""type":"gossip_status""#).integer("local_value"),
-        0
-    );
+    assert_eq!((report.integer("total_writes"), report.integer("keys_stored")), (0, 0), "{}", report.text);
+    assert_eq!(node.ask(r#""type":"gossip_status""#).integer("local_value"), 0);
 }
 
 #[test]
 fn an_unknown_type_is_error_10_and_named() {
     let mut node = Node::start(1, &[]);
-    let kinds = [
-        "frobnicate",
-        "Echo",
-        "ECHO",
-        "echoo",
-        "ech",
-        "echo ",
-        " echo",
-        "kv_write",
-        "delete",
-        "brööd",
-        "😀",
-    ];
+    let kinds = ["frobnicate", "Echo", "ECHO", "echoo", "ech", "echo ", " echo", "kv_write", "delete", "brööd", "😀"];
     for kind in kinds {
         node.expect_error(&format!(r#""type":"{kind}","echo":1"#), 10, &[kind]);
         node.still_answers();
     }
-    let escaped = [
-        (r#"frob\u006eicate"#, "frobnicate"),
-        (r#"a\"b"#, r#"a"b"#),
-        (r#"a\\b"#, r#"a\b"#),
-        (r#"\ud83d\ude00"#, "😀"),
-    ];
+    let escaped =
+        [(r#"frob\u006eicate"#, "frobnicate"), (r#"a\"b"#, r#"a"b"#), (r#"a\\b"#, r#"a\b"#), (r#"\ud83d\ude00"#, "😀")];
     for (escaped, kind) in escaped {
         node.expect_error(&format!(r#""type":"{escaped}""#), 10, &[kind]);
         node.still_answers();
@@ -910,10 +631,7 @@ fn a_value_of_an_unsupported_kind_is_error_12_wherever_it_stands_and_nothing_is_
 #[test]
 fn a_configuration_of_which_one_half_is_out_of_range_changes_neither_half() {
     let mut node = Node::start(9, &[]);
-    let contacted = |node: &mut Node| {
-        node.ask(r#""type":"gossip_round""#)
-            .integer("peers_contacted")
-    };
+    let contacted = |node: &mut Node| node.ask(r#""type":"gossip_round""#).integer("peers_contacted");
     let before = contacted(&mut node);
     for fields in [
         r#""type":"configure","fanout":7,"gossip_interval_ms":0"#,
@@ -924,10 +642,7 @@ fn a_configuration_of_which_one_half_is_out_of_range_changes_neither_half() {
         node.expect_error(fields, 12, &[]);
         assert_eq!(contacted(&mut node), before, "after {fields}");
     }
-    node.expect(
-        r#""type":"configure","fanout":7"#,
-        r#""type": "configure_ok""#,
-    );
+    node.expect(r#""type":"configure","fanout":7"#, r#""type": "configure_ok""#);
     assert_eq!(contacted(&mut node), 7);
     node.finish_in_peace();
 }
@@ -951,12 +666,7 @@ fn an_unknown_key_twice_in_the_envelope_is_ignored() {
     let mut node = Node::start(1, &[]);
     node.send(r#"{"id":1,"src":"c1","x":[],"dest":"n1","id":2,"x":{},"body":{"type":"echo","echo":1,"msg_id":77}}"#);
     let reply = node.reply();
-    assert_eq!(
-        (reply.kind(), reply.in_reply_to()),
-        ("echo_ok", Some(77)),
-        "{}",
-        reply.text
-    );
+    assert_eq!((reply.kind(), reply.in_reply_to()), ("echo_ok", Some(77)), "{}", reply.text);
     node.still_answers();
     node.finish_in_peace();
 }
@@ -984,33 +694,18 @@ fn a_full_set_refuses_new_values_with_error_11_and_the_bound_for_good() {
         node.still_answers();
     }
     // What is in the set already needs no room.
-    node.expect(
-        r#""type":"broadcast","message":"a""#,
-        r#""type": "broadcast_ok""#,
-    );
-    node.expect(
-        r#""type":"gossip_sync","messages":[2,1]"#,
-        r#""type": "gossip_sync_ok", "new_count": 0"#,
-    );
+    node.expect(r#""type":"broadcast","message":"a""#, r#""type": "broadcast_ok""#);
+    node.expect(r#""type":"gossip_sync","messages":[2,1]"#, r#""type": "gossip_sync_ok", "new_count": 0"#);
     // From a peer: not merged, and nobody is told.
-    assert_ignored(
-        &mut node,
-        br#"{"src":"n2","dest":"n1","body":{"type":"gossip","value":6}}"#,
-    );
-    node.expect(
-        r#""type":"read""#,
-        r#""type": "read_ok", "messages": [1, "a", 2, "b"]"#,
-    );
+    assert_ignored(&mut node, br#"{"src":"n2","dest":"n1","body":{"type":"gossip","value":6}}"#);
+    node.expect(r#""type":"read""#, r#""type": "read_ok", "messages": [1, "a", 2, "b"]"#);
     node.finish_in_peace();
 }
 
 #[test]
 fn several_values_of_which_only_some_fit_change_nothing() {
     let mut node = Node::start(1, &["--max-values", "4"]);
-    node.expect(
-        r#""type":"broadcast","message":1"#,
-        r#""type": "broadcast_ok""#,
-    );
+    node.expect(r#""type":"broadcast","message":1"#, r#""type": "broadcast_ok""#);
     for fields in [
         r#""type":"gossip_sync","messages":[2,3,4,5]"#,
         r#""type":"digest_sync","remote_digest":"x","remote_messages":[2,3,4,5]"#,
@@ -1018,22 +713,15 @@ fn several_values_of_which_only_some_fit_change_nothing() {
         node.expect_error(fields, 11, &["4"]);
         node.expect(r#""type":"read""#, r#""type": "read_ok", "messages": [1]"#);
     }
-    node.expect(
-        r#""type":"gossip_sync","messages":[2,3,4]"#,
-        r#""type": "gossip_sync_ok", "new_count": 3"#,
-    );
+    node.expect(r#""type":"gossip_sync","messages":[2,3,4]"#, r#""type": "gossip_sync_ok", "new_count": 3"#);
     node.finish_in_peace();
 }
 
 #[test]
 fn a_full_store_refuses_new_keys_with_error_11_and_the_bound() {
     let mut node = Node::start(1, &["--max-keys", "2"]);
-    node.ask(r#""type":"write","key":"a","value":1"#)
-        .string("type");
-    node.expect(
-        r#""type":"kv_merge","entries":{"b":{"value":1,"ts":1.5}}"#,
-        r#""type": "kv_merge_ok", "updated": 1"#,
-    );
+    node.ask(r#""type":"write","key":"a","value":1"#).string("type");
+    node.expect(r#""type":"kv_merge","entries":{"b":{"value":1,"ts":1.5}}"#, r#""type": "kv_merge_ok", "updated": 1"#);
     for fields in [
         r#""type":"write","key":"c","value":1"#,
         r#""type":"bench_write","key":"c","value":1"#,
@@ -1049,25 +737,15 @@ fn a_full_store_refuses_new_keys_with_error_11_and_the_bound() {
         node.expect(r#""type":"kv_read","key":"b""#, b);
     }
     // Keys that are there can still be written.
-    assert_eq!(
-        node.ask(r#""type":"write","key":"a","value":2"#).kind(),
-        "write_ok"
-    );
-    assert_eq!(
-        node.ask(r#""type":"kv_read","key":"a""#).integer("value"),
-        2
-    );
+    assert_eq!(node.ask(r#""type":"write","key":"a","value":2"#).kind(), "write_ok");
+    assert_eq!(node.ask(r#""type":"kv_read","key":"a""#).integer("value"), 2);
     node.finish_in_peace();
 }
 
 #[test]
 fn more_nodes_than_the_table_holds_are_error_11_and_the_bound() {
     let mut node = Node::spawn(&["--max-nodes", "4"]);
-    node.expect_error(
-        r#""type":"init","node_id":"n1","node_ids":["n1","n2","n3","n4","n5","n6"]"#,
-        11,
-        &["4"],
-    );
+    node.expect_error(r#""type":"init","node_id":"n1","node_ids":["n1","n2","n3","n4","n5","n6"]"#, 11, &["4"]);
     node.expect_error(r#""type":"echo","echo":1"#, 11, &["not initialised"]);
     node.init(4);
     node.still_answers();
@@ -1077,41 +755,23 @@ fn more_nodes_than_the_table_holds_are_error_11_and_the_bound() {
 #[test]
 fn an_addition_that_would_overflow_the_counter_is_error_12_and_changes_nothing() {
     let mut up = Node::start(1, &["--workload", "pn-counter"]);
-    up.expect(
-        r#""type":"add","delta":9223372036854775807"#,
-        r#""type": "add_ok""#,
-    );
+    up.expect(r#""type":"add","delta":9223372036854775807"#, r#""type": "add_ok""#);
     for delta in ["1", "2", "9223372036854775807"] {
         assert_malformed(&mut up, &format!(r#""type":"add","delta":{delta}"#), &[]);
-        up.expect(
-            r#""type":"read""#,
-            r#""type": "read_ok", "value": 9223372036854775807"#,
-        );
+        up.expect(r#""type":"read""#, r#""type": "read_ok", "value": 9223372036854775807"#);
     }
     up.expect(r#""type":"add","delta":-7"#, r#""type": "add_ok""#);
-    up.expect(
-        r#""type":"read""#,
-        r#""type": "read_ok", "value": 9223372036854775800"#,
-    );
+    up.expect(r#""type":"read""#, r#""type": "read_ok", "value": 9223372036854775800"#);
     up.finish_in_peace();
 
     let mut down = Node::start(1, &["--workload", "pn-counter"]);
-    down.expect(
-        r#""type":"add","delta":-9223372036854775807"#,
-        r#""type": "add_ok""#,
-    );
+    down.expect(r#""type":"add","delta":-9223372036854775807"#, r#""type": "add_ok""#);
     for delta in ["-2", "-3", "-9223372036854775808"] {
         assert_malformed(&mut down, &format!(r#""type":"add","delta":{delta}"#), &[]);
-        down.expect(
-            r#""type":"read""#,
-            r#""type": "read_ok", "value": -9223372036854775807"#,
-        );
+        down.expect(r#""type":"read""#, r#""type": "read_ok", "value": -9223372036854775807"#);
     }
     down.expect(r#""type":"add","delta":7"#, r#""type": "add_ok""#);
-    down.expect(
-        r#""type":"read""#,
-        r#""type": "read_ok", "value": -9223372036854775800"#,
-    );
+    down.expect(r#""type":"read""#, r#""type": "read_ok", "value": -9223372036854775800"#);
     down.finish_in_peace();
 }
 
@@ -1125,8 +785,7 @@ fn counters_of_peers_that_overflow_together_do_no_harm() {
         r#""p_counters":{"n2":18446744073709551616},"n_counters":{"n2":99999999999999999999999}"#,
         r#""p_counters":{},"n_counters":{"n2":18446744073709551615,"n3":18446744073709551615}"#,
     ] {
-        let line =
-            format!(r#"{{"src":"n2","dest":"n1","body":{{"type":"replicate",{counters}}}}}"#);
+        let line = format!(r#"{{"src":"n2","dest":"n1","body":{{"type":"replicate",{counters}}}}}"#);
         assert_ignored(&mut node, line.as_bytes());
         let read = node.ask(r#""type":"read""#);
         assert!(read.field("value").is_number(), "{}", read.text);
@@ -1143,12 +802,7 @@ fn every_request_before_init_is_error_11_in_the_name_it_was_sent_to() {
     node.may_be_called("n7");
     node.send(r#"{"src":"c1","dest":"n7","body":{"type":"read","msg_id":900}}"#);
     let reply = node.reply();
-    assert_eq!(
-        (&*reply.src, &*reply.dest, reply.integer("code")),
-        ("n7", "c1", 11),
-        "{}",
-        reply.text
-    );
+    assert_eq!((&*reply.src, &*reply.dest, reply.integer("code")), ("n7", "c1", 11), "{}", reply.text);
     // Neither kind of message between nodes is answered or remembered.
     node.send(r#"{"src":"n2","dest":"n1","body":{"type":"gossip","value":1}}"#);
     node.send(r#"{"src":"n2","dest":"n1","body":{"type":"replicate","p_counters":{"n2":1},"n_counters":{}}}"#);
@@ -1187,14 +841,8 @@ fn init_again_is_fine_with_the_same_content_and_error_22_with_another() {
         node.init(3);
     }
     // Nothing changed: n3 is still a peer, n4 is none.
-    assert_ignored(
-        &mut node,
-        br#"{"src":"n4","dest":"n1","body":{"type":"gossip","value":4}}"#,
-    );
-    assert_ignored(
-        &mut node,
-        br#"{"src":"n3","dest":"n1","body":{"type":"gossip","value":3}}"#,
-    );
+    assert_ignored(&mut node, br#"{"src":"n4","dest":"n1","body":{"type":"gossip","value":4}}"#);
+    assert_ignored(&mut node, br#"{"src":"n3","dest":"n1","body":{"type":"gossip","value":3}}"#);
     node.expect(r#""type":"read""#, r#""type": "read_ok", "messages": [3]"#);
     node.finish_in_peace();
 }
@@ -1203,15 +851,10 @@ fn init_again_is_fine_with_the_same_content_and_error_22_with_another() {
 fn a_line_for_another_node_is_not_answered() {
     let mut node = Node::start(3, &[]);
     for dest in ["n2", "n3", "n9", "N1", "n11", "n", "c1"] {
-        let line = format!(
-            r#"{{"src":"c1","dest":"{dest}","body":{{"type":"broadcast","message":1,"msg_id":900}}}}"#
-        );
+        let line = format!(r#"{{"src":"c1","dest":"{dest}","body":{{"type":"broadcast","message":1,"msg_id":900}}}}"#);
         assert_ignored(&mut node, line.as_bytes());
     }
-    assert_ignored(
-        &mut node,
-        br#"{"src":"n2","dest":"n3","body":{"type":"gossip","value":2}}"#,
-    );
+    assert_ignored(&mut node, br#"{"src":"n2","dest":"n3","body":{"type":"gossip","value":2}}"#);
     node.expect(r#""type":"read""#, r#""type": "read_ok", "messages": []"#);
     node.finish_in_peace();
 }
@@ -1259,10 +902,7 @@ fn gossip_that_makes_no_sense_is_neither_merged_nor_answered() {
         r#""type":"replicate","p_counters":{"n2":1},"n_counters":{"n2":[]}"#,
         r#""type":"replicate","p_counters":{"LONG":1},"n_counters":{}"#,
     ] {
-        let line = format!(
-            r#"{{"src":"n2","dest":"n1","body":{{{}}}}}"#,
-            with_long_strings(body)
-        );
+        let line = format!(r#"{{"src":"n2","dest":"n1","body":{{{}}}}}"#, with_long_strings(body));
         assert_ignored(&mut node, line.as_bytes());
     }
     assert_nothing_was_stored(&mut node);
@@ -1306,18 +946,10 @@ fn a_line_that_is_not_json_is_not_answered_wherever_the_fault_is() {
     let mut node = Node::start(1, &[]);
     for bad in NOT_A_VALUE {
         for line in [
-            format!(
-                r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":{bad}}}}}"#
-            ),
-            format!(
-                r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":1,"q":{bad}}}}}"#
-            ),
-            format!(
-                r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"q":[{bad}],"echo":1}}}}"#
-            ),
-            format!(
-                r#"{{"q":{bad},"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":1}}}}"#
-            ),
+            format!(r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":{bad}}}}}"#),
+            format!(r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":1,"q":{bad}}}}}"#),
+            format!(r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"q":[{bad}],"echo":1}}}}"#),
+            format!(r#"{{"q":{bad},"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":1}}}}"#),
         ] {
             // Nothing is a fault where a value has to stand, but not between brackets.
             if !bad.is_empty() || !line.contains("[]") {
@@ -1353,22 +985,10 @@ fn a_line_that_is_not_utf8_is_not_answered_wherever_the_fault_is() {
     let mut node = Node::start(1, &[]);
     for bad in NOT_UTF8 {
         for (before, after) in [
-            (
-                &br#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":900,"echo":""#[..],
-                &br#""}}"#[..],
-            ),
-            (
-                br#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":900,"echo":1,"q":"a"#,
-                br#"b"}}"#,
-            ),
-            (
-                br#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":900,"echo":1,""#,
-                br#"":1}}"#,
-            ),
-            (
-                br#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":900,"echo":1}}"#,
-                b"",
-            ),
+            (&br#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":900,"echo":""#[..], &br#""}}"#[..]),
+            (br#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":900,"echo":1,"q":"a"#, br#"b"}}"#),
+            (br#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":900,"echo":1,""#, br#"":1}}"#),
+            (br#"{"src":"c1","dest":"n1","body":{"type":"echo","msg_id":900,"echo":1}}"#, b""),
             (b"", b""),
         ] {
             assert_ignored(&mut node, &[before, bad, after].concat());
@@ -1380,9 +1000,7 @@ fn a_line_that_is_not_utf8_is_not_answered_wherever_the_fault_is() {
 #[test]
 fn a_line_nested_too_deeply_is_not_answered() {
     let mut node = Node::start(2, &[]);
-    let deep = |open: &str, close: &str, depth: usize| {
-        format!("{}1{}", open.repeat(depth), close.repeat(depth))
-    };
+    let deep = |open: &str, close: &str, depth: usize| format!("{}1{}", open.repeat(depth), close.repeat(depth));
     for depth in [10_000, 100_000] {
         for value in [
             deep("[", "]", depth),
@@ -1392,18 +1010,10 @@ fn a_line_nested_too_deeply_is_not_answered() {
             "[".repeat(depth),
         ] {
             for line in [
-                format!(
-                    r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":{value}}}}}"#
-                ),
-                format!(
-                    r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":1,"q":{value}}}}}"#
-                ),
-                format!(
-                    r#"{{"q":{value},"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":1}}}}"#
-                ),
-                format!(
-                    r#"{{"src":"n2","dest":"n1","body":{{"type":"gossip","q":{value},"value":1}}}}"#
-                ),
+                format!(r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":{value}}}}}"#),
+                format!(r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":1,"q":{value}}}}}"#),
+                format!(r#"{{"q":{value},"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":1}}}}"#),
+                format!(r#"{{"src":"n2","dest":"n1","body":{{"type":"gossip","q":{value},"value":1}}}}"#),
                 value.clone(),
             ] {
                 assert_ignored(&mut node, line.as_bytes());
@@ -1417,9 +1027,7 @@ fn a_line_nested_too_deeply_is_not_answered() {
 #[test]
 fn an_empty_line_is_not_answered() {
     let mut node = Node::start(1, &[]);
-    for line in [
-        "", " ", "    ", "\t", "\r", " \t \r", "\n", "\n\n\n", "\r\n\r\n",
-    ] {
+    for line in ["", " ", "    ", "\t", "\r", " \t \r", "\n", "\n\n\n", "\r\n\r\n"] {
         assert_ignored(&mut node, line.as_bytes());
     }
     node.finish_in_peace();
@@ -1434,10 +1042,7 @@ fn echo_of_length(node: &mut Node, length: usize) -> String {
 
 #[test]
 fn a_line_longer_than_the_bound_is_not_answered_and_a_shorter_one_is() {
-    for (args, bound) in [
-        (&[][..], 4_194_304),
-        (&["--max-line-bytes", "65536"][..], 65_536),
-    ] {
+    for (args, bound) in [(&[][..], 4_194_304), (&["--max-line-bytes", "65536"][..], 65_536)] {
         let mut node = Node::start(1, args);
         for excess in [1, 2, 4_096, bound, 3 * bound] {
             let line = echo_of_length(&mut node, bound + excess);
@@ -1445,12 +1050,7 @@ fn a_line_longer_than_the_bound_is_not_answered_and_a_shorter_one_is() {
             let line = echo_of_length(&mut node, bound - 1);
             node.send(&line);
             let reply = node.reply();
-            assert_eq!(
-                (reply.kind(), reply.string("echo")),
-                ("echo_ok", "padded"),
-                "{}",
-                reply.text
-            );
+            assert_eq!((reply.kind(), reply.string("echo")), ("echo_ok", "padded"), "{}", reply.text);
         }
         node.finish_in_peace();
     }
@@ -1463,10 +1063,7 @@ fn bad_lines_are_mentioned_on_stderr_but_do_not_flood_it() {
     assert_ignored(&mut one, b"this is not JSON");
     let finished = one.finish();
     assert!(finished.status.success() && finished.rest.is_empty());
-    assert!(
-        !finished.stderr.trim().is_empty(),
-        "a bad line is not mentioned"
-    );
+    assert!(!finished.stderr.trim().is_empty(), "a bad line is not mentioned");
 
     let mut many = Node::start(1, &[]);
     many.send_bytes("this is not JSON\n".repeat(LINES).as_bytes());
@@ -1474,10 +1071,7 @@ fn bad_lines_are_mentioned_on_stderr_but_do_not_flood_it() {
     let finished = many.finish();
     assert!(finished.status.success() && finished.rest.is_empty());
     let mentioned = finished.stderr.lines().count();
-    assert!(
-        (1..LINES / 20).contains(&mentioned),
-        "{LINES} bad lines are mentioned {mentioned} times"
-    );
+    assert!((1..LINES / 20).contains(&mentioned), "{LINES} bad lines are mentioned {mentioned} times");
 }
 
 #[test]
@@ -1486,8 +1080,5 @@ fn a_node_alone_with_bad_lines_says_nothing_at_all() {
     node.send_bytes(b"\n{}\nword\n[[[[\n{\"src\":\"c1\"}\n\xff\n\n");
     assert!(node.next_line(Duration::from_millis(300)).is_none());
     let finished = node.finish();
-    assert!(
-        finished.status.success() && finished.stdout.is_empty(),
-        "{finished:?}"
-    );
+    assert!(finished.status.success() && finished.stdout.is_empty(), "{finished:?}");
 }

@@ -34,30 +34,10 @@ struct Workload {
 }
 
 const WORKLOADS: [Workload; 4] = [
-    Workload {
-        name: "broadcast",
-        load: broadcast,
-        check: all_have_all_messages,
-        epilogue: no_more,
-    },
-    Workload {
-        name: "g-set",
-        load: add_elements,
-        check: all_have_all_elements,
-        epilogue: no_more,
-    },
-    Workload {
-        name: "pn-counter",
-        load: increment,
-        check: all_count_to_1000,
-        epilogue: all_know_all_are_in_step,
-    },
-    Workload {
-        name: "kv",
-        load: write,
-        check: all_stores_are_equal,
-        epilogue: no_more,
-    },
+    Workload { name: "broadcast", load: broadcast, check: all_have_all_messages, epilogue: no_more },
+    Workload { name: "g-set", load: add_elements, check: all_have_all_elements, epilogue: no_more },
+    Workload { name: "pn-counter", load: increment, check: all_count_to_1000, epilogue: all_know_all_are_in_step },
+    Workload { name: "kv", load: write, check: all_stores_are_equal, epilogue: no_more },
 ];
 
 const VALUES: usize = 200;
@@ -65,30 +45,20 @@ const INCREMENTS: usize = 1_000;
 const KEYS: usize = 20;
 
 fn value(n: usize) -> Value {
-    if n.is_multiple_of(3) {
-        json!(format!("value {n}"))
-    } else {
-        json!(n)
-    }
+    if n.is_multiple_of(3) { json!(format!("value {n}")) } else { json!(n) }
 }
 
 fn broadcast(cluster: &Cluster) {
     cluster.ask_all(r#""type":"topology","topology":{}"#);
     for n in 0..VALUES {
-        let reply = cluster.ask(
-            n % cluster.len(),
-            &format!(r#""type":"broadcast","message":{}"#, value(n)),
-        );
+        let reply = cluster.ask(n % cluster.len(), &format!(r#""type":"broadcast","message":{}"#, value(n)));
         assert_eq!(reply.kind(), "broadcast_ok", "{}", reply.text);
     }
 }
 
 fn add_elements(cluster: &Cluster) {
     for n in 0..VALUES {
-        let reply = cluster.ask(
-            n % cluster.len(),
-            &format!(r#""type":"add","element":{}"#, value(n)),
-        );
+        let reply = cluster.ask(n % cluster.len(), &format!(r#""type":"add","element":{}"#, value(n)));
         assert_eq!(reply.kind(), "add_ok", "{}", reply.text);
     }
 }
@@ -105,16 +75,10 @@ fn write(cluster: &Cluster) {
     for round in 0..VALUES / cluster.len() {
         let fields = |node: usize| {
             let key = (3 * round + node / 3) % KEYS;
-            let key = if key.is_multiple_of(2) {
-                json!(key)
-            } else {
-                json!(format!("key {key}"))
-            };
+            let key = if key.is_multiple_of(2) { json!(key) } else { json!(format!("key {key}")) };
             format!(r#""type":"bench_write","key":{key},"value":"{round} of {node}""#)
         };
-        let requests: Vec<u64> = (0..cluster.len())
-            .map(|node| cluster.post(node, &fields(node)))
-            .collect();
+        let requests: Vec<u64> = (0..cluster.len()).map(|node| cluster.post(node, &fields(node))).collect();
         for request in requests {
             let reply = cluster.wait(request);
             assert_eq!(reply.kind(), "bench_write_ok", "{}", reply.text);
@@ -133,23 +97,12 @@ fn all_have_all_elements(cluster: &Cluster) -> Result<(), String> {
 fn all_have_all_values(cluster: &Cluster, field: &str) -> Result<(), String> {
     let expected: BTreeSet<String> = (0..VALUES).map(|n| value(n).to_string()).collect();
     for reply in cluster.ask_all(r#""type":"read""#) {
-        let read = reply
-            .field(field)
-            .as_array()
-            .unwrap_or_else(|| panic!("no list in {}", reply.text));
+        let read = reply.field(field).as_array().unwrap_or_else(|| panic!("no list in {}", reply.text));
         let distinct: BTreeSet<String> = read.iter().map(Value::to_string).collect();
         assert_eq!(distinct.len(), read.len(), "a value twice: {}", reply.text);
-        assert!(
-            distinct.is_subset(&expected),
-            "a value nobody added: {}",
-            reply.text
-        );
+        assert!(distinct.is_subset(&expected), "a value nobody added: {}", reply.text);
         if distinct != expected {
-            return Err(format!(
-                "{} has {} of {VALUES} values",
-                reply.src,
-                read.len()
-            ));
+            return Err(format!("{} has {} of {VALUES} values", reply.src, read.len()));
         }
     }
     Ok(())
@@ -168,21 +121,13 @@ fn all_count_to_1000(cluster: &Cluster) -> Result<(), String> {
 
 fn all_stores_are_equal(cluster: &Cluster) -> Result<(), String> {
     for key in 0..KEYS {
-        let key = if key.is_multiple_of(2) {
-            json!(key)
-        } else {
-            json!(format!("key {key}"))
-        };
+        let key = if key.is_multiple_of(2) { json!(key) } else { json!(format!("key {key}")) };
         let replies = cluster.ask_all(&format!(r#""type":"kv_read","key":{key}"#));
         let stored: BTreeSet<String> = replies
             .iter()
             .map(|reply| match reply.kind() {
                 "kv_read_ok" => format!("{} at {}", reply.field("value"), reply.raw("ts")),
-                _ => format!(
-                    "nothing but {} {}",
-                    reply.field("code"),
-                    reply.field("text")
-                ),
+                _ => format!("nothing but {} {}", reply.field("code"), reply.field("text")),
             })
             .collect();
         if stored.len() != 1 || stored.iter().any(|stored| stored.starts_with("nothing")) {
@@ -205,16 +150,8 @@ fn all_know_all_are_in_step(cluster: &Cluster) {
     }
     // The clock has stopped.
     thread::sleep(Duration::from_millis(50));
-    for (before, after) in statuses
-        .iter()
-        .zip(cluster.ask_all(r#""type":"gossip_status""#))
-    {
-        assert_eq!(
-            before.field("convergence_ms"),
-            after.field("convergence_ms"),
-            "{}",
-            after.text
-        );
+    for (before, after) in statuses.iter().zip(cluster.ask_all(r#""type":"gossip_status""#)) {
+        assert_eq!(before.field("convergence_ms"), after.field("convergence_ms"), "{}", after.text);
     }
 }
 
@@ -226,11 +163,7 @@ fn converged(workload: &Workload, nodes: usize, delay: Duration) -> Cluster {
     let acknowledged = Instant::now();
     while let Err(missing) = (workload.check)(&cluster) {
         let waited = acknowledged.elapsed();
-        assert!(
-            waited < CONVERGED_WITHIN,
-            "{} on {nodes} nodes after {waited:?}: {missing}",
-            workload.name
-        );
+        assert!(waited < CONVERGED_WITHIN, "{} on {nodes} nodes after {waited:?}: {missing}", workload.name);
         thread::sleep(Duration::from_millis(5));
     }
     eprintln!(
@@ -244,20 +177,11 @@ fn converged(workload: &Workload, nodes: usize, delay: Duration) -> Cluster {
 fn falls_silent_for_good(workload: &Workload, cluster: Cluster) {
     let name = format!("{} on {} nodes", workload.name, cluster.len());
     let waiting = Instant::now();
-    assert!(
-        cluster.wait_until_silent(QUIET, SILENT_WITHIN),
-        "{name}: still talking after {SILENT_WITHIN:?}"
-    );
+    assert!(cluster.wait_until_silent(QUIET, SILENT_WITHIN), "{name}: still talking after {SILENT_WITHIN:?}");
     let lines = cluster.peer_lines();
-    eprintln!(
-        "{name}: {lines} lines between nodes, silent {:.1?} after all were equal",
-        waiting.elapsed()
-    );
+    eprintln!("{name}: {lines} lines between nodes, silent {:.1?} after all were equal", waiting.elapsed());
     let more = cluster.lines_during(SILENCE);
-    assert_eq!(
-        more, 0,
-        "{name}: {more} lines in the {SILENCE:?} after {QUIET:?} of silence"
-    );
+    assert_eq!(more, 0, "{name}: {more} lines in the {SILENCE:?} after {QUIET:?} of silence");
     (workload.check)(&cluster).unwrap_or_else(|missing| panic!("{name}: {missing}"));
     (workload.epilogue)(&cluster);
     cluster.finish();
@@ -309,10 +233,6 @@ fn a_node_that_has_heard_no_peer_looks_for_one_a_second_after_the_first_message(
     assert!(node.peer_lines.is_empty(), "{:?}", node.peer_lines);
     node.wait_for_peer_lines(1);
     let waited = asked.elapsed();
-    assert!(
-        waited >= Duration::from_millis(900),
-        "after {waited:?}: {}",
-        node.peer_lines[0].text
-    );
+    assert!(waited >= Duration::from_millis(900), "after {waited:?}: {}", node.peer_lines[0].text);
     node.finish_in_peace();
 }

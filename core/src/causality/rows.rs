@@ -144,7 +144,9 @@ impl<S: Storage> Rows<S> {
     #[must_use]
     pub fn vector_hash(&self) -> u64 {
         let (id, before) = self.hashed;
-        let Some(row) = self.rows.get(id.at()) else { return self.vector_hash };
+        let Some(row) = self.rows.get(id.at()) else {
+            return self.vector_hash;
+        };
         self.vector_hash.wrapping_sub(row.term(before)).wrapping_add(row.term(row.frontier))
     }
 

@@ -127,7 +127,8 @@ mod tests {
         a.insert(NodeIndex(16));
         let mut b = Agreement::<Small>::new(30, NodeIndex(0), 1);
         assert!(!b.join((0..a.digits()).map(|at| a.digit(at))));
-        let members = |of: &Agreement<Small>| (0..30).filter(|n| of.contains(NodeIndex(*n))).collect::<std::vec::Vec<_>>();
+        let members =
+            |of: &Agreement<Small>| (0..30).filter(|n| of.contains(NodeIndex(*n))).collect::<std::vec::Vec<_>>();
         assert_eq!(members(&b), [0, 3, 16, 29]);
         assert_eq!(b.count(), 4);
         (0..30).for_each(|node| a.insert(NodeIndex(node)));

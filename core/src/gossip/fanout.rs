@@ -40,7 +40,7 @@ impl<S: Storage> Sampler<S> {
 /// A random number below `bound`, by multiplication (Lemire, 2019, without the correction: the bias is below 2^-12 for
 /// the sizes of clusters).
 pub(super) fn below(rng: &mut impl Rng, bound: u32) -> u32 {
-    (u64::from(rng.next_u32()) * u64::from(bound) >> 32) as u32
+    ((u64::from(rng.next_u32()) * u64::from(bound)) >> 32) as u32
 }
 
 #[cfg(test)]

@@ -300,7 +300,8 @@ impl<S: Storage> Peers<S> {
     #[must_use]
     pub fn next_digest(&self, peer: NodeIndex, sum: u64, longest_ms: u64) -> Instant {
         let Peer { sent_at, sent_sum, unheard, .. } = self.peers[peer.at()];
-        let repeated = sent_at.filter(|_| unheard > 0 && sent_sum == sum).map_or(Instant::ZERO, |at| at.plus_ms(REPEAT_MS));
+        let repeated =
+            sent_at.filter(|_| unheard > 0 && sent_sum == sum).map_or(Instant::ZERO, |at| at.plus_ms(REPEAT_MS));
         repeated.max(self.next_push(peer, longest_ms))
     }
 

@@ -298,7 +298,9 @@ impl<S: Storage> Rumor<S> {
         let mut chosen = 0;
         let mut draw = Draw::default();
         for _ in 0..usize::from(self.fanout) + SPARE_DRAWS {
-            let Some(peer) = self.sampler.draw(&mut draw, &mut self.rng) else { break };
+            let Some(peer) = self.sampler.draw(&mut draw, &mut self.rng) else {
+                break;
+            };
             if self.peers.next_push(peer, longest) <= now && self.lacks_hot(peer) {
                 let want = if self.peers.unheard(peer) >= 2 { Want::Reply } else { Want::Nothing };
                 let why = Pending { lane: Some(Lane::Push), rumors: true, delta: false, want, burst: BURST };
@@ -448,7 +450,9 @@ impl<S: Storage> Rumor<S> {
     #[must_use]
     pub fn everybody_has(&self, own: u64) -> u64 {
         let nodes = (0..self.agreement.nodes() as u32).map(NodeIndex);
-        let acked = |peer| if self.agreement.contains(peer) { own } else { self.peers.own_acked(peer) };
+        let acked = |peer| {
+            if self.agreement.contains(peer) { own } else { self.peers.own_acked(peer) }
+        };
         nodes.filter(|node| *node != self.me).map(acked).min().unwrap_or(own)
     }
 

@@ -58,7 +58,13 @@ pub(super) trait Visitor<S: Storage> {
 }
 
 impl<'e, S: Storage> Entries<'e, S> {
-    pub(super) fn new(replica: &'e Replica<S>, rumor: &'e Rumor<S>, peer: NodeIndex, pending: Pending, now: Now) -> Self {
+    pub(super) fn new(
+        replica: &'e Replica<S>,
+        rumor: &'e Rumor<S>,
+        peer: NodeIndex,
+        pending: Pending,
+        now: Now,
+    ) -> Self {
         let settled = rumor.agreement.contains(peer);
         let vector = rumor.peers.vector(peer);
         let fresh = rumor.peers.is_fresh(peer, now.at, FRESH_MS);
@@ -224,7 +230,9 @@ impl<S: Storage, W: Sink> Visitor<S> for DataWriter<'_, '_, W> {
         let mut cut = false;
         for (seq, entry) in stretch(store, causality, row, from, to).filter(|(seq, _)| *seq > from) {
             // Two entries under one dot can only come from a hostile peer.
-            let Some(gap) = (seq - 1).checked_sub(covered) else { continue };
+            let Some(gap) = (seq - 1).checked_sub(covered) else {
+                continue;
+            };
             let head = if open { 0 } else { head_len(node, incarnation, from) };
             if self.out.written() + head + gap_len(gap) + entry_len(&entry) + 2 > self.limit {
                 cut = true;

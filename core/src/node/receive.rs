@@ -8,13 +8,14 @@ use crate::output::Event;
 use crate::replicated::{Lane, Outcome, Refused, Replica, Sign};
 use crate::storage::Storage;
 use crate::time::Now;
-use crate::wire::{Chunks, Item, Key, Kind, Message, Pairs, Scalar, Scratch, Str, Token};
+use crate::wire::{Chunks, Item, Key, Kind, Message, Pairs, SEQ_MAX, Scalar, Scratch, Str, Token};
 
 impl<S: Storage> Node<S> {
     /// Handles `gossip` or `replicate`. O(length of the line).
     pub(super) fn receive(&mut self, now: Now, kind: Kind, message: &Message<'_>) -> Result<(), Rejected> {
         let mut scratch = Id::new();
-        let src = message.src.and_then(|src| src.unescape(&mut scratch).map(|src| self.replica.causality.members.find(src)));
+        let src =
+            message.src.and_then(|src| src.unescape(&mut scratch).map(|src| self.replica.causality.members.find(src)));
         let member = src.flatten();
         let me = self.replica.causality.members.me();
         let Some(from) = member.filter(|member| *member != me) else {
@@ -67,16 +68,17 @@ impl<S: Storage> Node<S> {
         // Bounded by the length of the line.
         while let Some(chunk) = chunks.chunk() {
             let mut name: heapless::String<{ crate::storage::ID_BYTES_MAX + 20 }> = heapless::String::new();
-            let row = chunk.row.unescape(&mut name).map_or(Err(RowRefused::Stranger), |name| {
-                self.replica.causality.row_named(name)
-            });
+            let row = chunk
+                .row
+                .unescape(&mut name)
+                .map_or(Err(RowRefused::Stranger), |name| self.replica.causality.row_named(name));
             if row.is_err() {
                 self.stats.refused_rows += 1;
             }
             let mut seq = chunk.from;
             while let Some(item) = chunks.item() {
                 let before = seq;
-                seq = seq.saturating_add(if let Item::Skip(count) = item { count } else { 1 }).min(SEQ_LAST);
+                seq = seq.saturating_add(if let Item::Skip(count) = item { count } else { 1 }).min(SEQ_MAX);
                 let Ok(row) = row else { continue };
                 match item {
                     Item::Skip(_) => {
@@ -130,13 +132,17 @@ impl<S: Storage> Node<S> {
     fn learn_digest(&mut self, from: NodeIndex, digest: Pairs<'_>) -> bool {
         let mut lacking = false;
         for (name, frontier) in digest {
-            let Token::Int(frontier) = frontier else { continue };
-            let frontier = u64::try_from(frontier).unwrap_or(0).min(SEQ_LAST);
+            let Token::Int(frontier) = frontier else {
+                continue;
+            };
+            let frontier = u64::try_from(frontier).unwrap_or(0).min(SEQ_MAX);
             let Some(row) = self.row_of(name) else {
                 self.stats.refused_rows += 1;
                 continue;
             };
-            let Some(rumor) = &mut self.rumor else { continue };
+            let Some(rumor) = &mut self.rumor else {
+                continue;
+            };
             if Some(row) == self.replica.own_row() {
                 let own = self.replica.own_seq();
                 self.stats.impostors += u64::from(frontier > own);
@@ -189,7 +195,9 @@ impl<S: Storage> Node<S> {
             rumor.peers.hear(from, now.at);
         }
         if kind == Kind::Gossip {
-            let Some(value) = message.get(Key::Value).and_then(Scalar::of) else { return };
+            let Some(value) = message.get(Key::Value).and_then(Scalar::of) else {
+                return;
+            };
             let mut scratch: heapless::String<{ crate::storage::TEXT_BYTES_MAX }> = heapless::String::new();
             match value.value(&mut scratch) {
                 Some(value) => self.foreign_change(now, from, &Entry::bare(value.into())),
@@ -264,7 +272,9 @@ impl<S: Storage> Node<S> {
 
 /// A vector of a foreign `replicate`, if all of it can be read.
 fn vector<'a>(message: &Message<'a>, key: Key) -> Option<Pairs<'a>> {
-    let Some(Token::Object(vector)) = message.get(key) else { return None };
+    let Some(Token::Object(vector)) = message.get(key) else {
+        return None;
+    };
     let pairs = Pairs::new(vector);
     pairs.clone().all(|(_, number)| unsigned(number).is_some()).then_some(pairs)
 }
@@ -277,12 +287,11 @@ fn unsigned(token: Token<'_>) -> Option<u64> {
     }
 }
 
-/// The last dot a row can have: hostile numbers stop here.
-const SEQ_LAST: u64 = (i64::MAX / 2) as u64;
-
 /// Reads `sum`: 32 hexadecimal digits, the vector's first.
 fn sum(token: Token<'_>) -> Option<Sum> {
-    let Token::Text(text) = token else { return None };
+    let Token::Text(text) = token else {
+        return None;
+    };
     let (vector, state) = text.raw().split_at_checked(16)?;
     let hex = |digits: &[u8]| {
         let digits = core::str::from_utf8(digits).ok().filter(|digits| digits.len() == 16)?;

@@ -50,8 +50,12 @@ const TAIL: usize = 56;
 impl<S: Storage> Node<S> {
     /// Writes the next message to a peer, if one waits.
     pub(super) fn poll_gossip<W: Sink>(&mut self, now: Now, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
-        let Some(rumor) = &mut self.rumor else { return Ok(None) };
-        let Some((to, pending)) = rumor.peers.first() else { return Ok(None) };
+        let Some(rumor) = &mut self.rumor else {
+            return Ok(None);
+        };
+        let Some((to, pending)) = rumor.peers.first() else {
+            return Ok(None);
+        };
         let sum = self.replica.sum().short();
         rumor.refresh(sum);
         let last = self.sending.burst + 1 >= pending.burst.max(1);
@@ -99,7 +103,13 @@ impl<S: Storage> Node<S> {
 
 impl<S: Storage> Header<'_, S> {
     /// Writes the message. Gives where the entries were cut, and where the next digest begins.
-    fn write<W: Sink>(&self, out: &mut Out<'_, W>, entries: &Entries<'_, S>, start: Place, digest_from: u32) -> (Place, u32) {
+    fn write<W: Sink>(
+        &self,
+        out: &mut Out<'_, W>,
+        entries: &Entries<'_, S>,
+        start: Place,
+        digest_from: u32,
+    ) -> (Place, u32) {
         out.raw(self.head);
         out.escaped(self.replica.causality.members.id(self.to));
         out.str("\", \"body\": {\"type\": \"");

@@ -39,7 +39,9 @@ pub(super) struct Ends {
 }
 
 impl Ends {
-    pub(super) const EMPTY: Self = Self { head: NONE, tail: NONE, hint: Cell::new(NONE) };
+    pub(super) const fn empty() -> Self {
+        Self { head: NONE, tail: NONE, hint: Cell::new(NONE) }
+    }
 
     /// The first entry above `after`.
     ///
@@ -151,7 +153,7 @@ mod tests {
             searched in prop::collection::vec(0_u64..64, 1..20),
         ) {
             let row = RowId(0);
-            let mut ends = Ends::EMPTY;
+            let mut ends = Ends::empty();
             let mut items = std::vec::Vec::new();
             let mut model: std::vec::Vec<(u64, u32)> = std::vec::Vec::new();
             for (at, seq) in seqs.iter().enumerate() {

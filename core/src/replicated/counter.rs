@@ -108,7 +108,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     fn new(limits: &Limits) -> Self {
         Self {
             cells: S::PerCell::filled(2 * limits.rows, Cell { number: 0, link: Link::new(RowId(0), 0) }),
-            ends: S::PerRow::filled(limits.rows, Ends::EMPTY),
+            ends: S::PerRow::filled(limits.rows, Ends::empty()),
             totals: [0; 2],
             fingerprint: 0,
         }

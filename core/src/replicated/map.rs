@@ -229,7 +229,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
         Self {
             slots: S::PerKey::with_limit(limits.keys),
             index: S::KeyIndex::with_limit(limits.keys),
-            ends: S::PerRow::filled(limits.rows, Ends::EMPTY),
+            ends: S::PerRow::filled(limits.rows, Ends::empty()),
             fingerprint: 0,
             text_bytes: limits.text_bytes,
             misses: Default::default(),
@@ -244,7 +244,9 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
     }
 
     fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
-        let [key, value, stamp] = entry.args() else { return Err(Refused::Unreadable) };
+        let [key, value, stamp] = entry.args() else {
+            return Err(Refused::Unreadable);
+        };
         let key = key.as_value().ok_or(Refused::Unreadable)?;
         let value = self.keep(value.as_value().ok_or(Refused::Unreadable)?)?;
         let stamp_us = stamp.as_unsigned().ok_or(Refused::Unreadable)?;

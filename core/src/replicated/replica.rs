@@ -68,7 +68,9 @@ impl<S: Storage> Replica<S> {
     /// # Errors
     /// Why the change cannot be made; nothing changed and no dot is used up.
     pub fn update(&mut self, entry: &Entry<'_>) -> Result<Option<Dot>, Refused> {
-        let Some(row) = self.own else { return Err(Refused::Row(RowRefused::Stranger)) };
+        let Some(row) = self.own else {
+            return Err(Refused::Row(RowRefused::Stranger));
+        };
         let dot = Dot { row, seq: self.causality.rows.get(row).frontier + 1 };
         match self.store.merge(&mut self.causality, dot, entry)? {
             Merged::Applied => {

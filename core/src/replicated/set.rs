@@ -100,7 +100,9 @@ impl<S: Storage> BroadcastSet<S> {
         }
         let (word, text_len) = match value {
             Value::Int(int) => (int, INTEGER),
-            Value::Text(text) if json_len(text) > self.text_bytes => return Err(Refused::Unreadable),
+            Value::Text(text) if json_len(text) > self.text_bytes => {
+                return Err(Refused::Unreadable);
+            }
             Value::Text(text) => (self.text.len() as i64, text.len() as u32),
         };
         let hash = value.hash();
@@ -166,7 +168,7 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
                 dense: S::DenseBits::filled(limits.dense_values.div_ceil(64), 0),
                 sparse: S::ValueIndex::with_limit(limits.values),
             },
-            ends: S::PerRow::filled(limits.rows, Ends::EMPTY),
+            ends: S::PerRow::filled(limits.rows, Ends::empty()),
             fingerprint: 0,
             text_bytes: limits.text_bytes,
         }
@@ -177,7 +179,9 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
     }
 
     fn merge(&mut self, _: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
-        let [arg] = entry.args() else { return Err(Refused::Unreadable) };
+        let [arg] = entry.args() else {
+            return Err(Refused::Unreadable);
+        };
         self.insert(dot, arg.as_value().ok_or(Refused::Unreadable)?)
     }
 

@@ -25,7 +25,9 @@ fn fill<S: Storage>(message: &Message<'_>, members: &mut Members<S>, limits: &Li
     let unfit = Why::TooLong { max: limits.id_bytes, unit: "bytes, may not be empty and may not end in @ and digits" };
     let mut scratch = Id::new();
     for token in message.list(Key::NodeIds)? {
-        let Token::Text(id) = token else { return Err(bad(Key::NodeIds, Why::Not("a list of strings"))) };
+        let Token::Text(id) = token else {
+            return Err(bad(Key::NodeIds, Why::Not("a list of strings")));
+        };
         let id = id.unescape(&mut scratch).ok_or(bad(Key::NodeIds, unfit))?;
         members.add(id).map_err(|why| match why {
             NotACluster::TooMany => Problem::Full(Bound::Nodes(limits.nodes)),
@@ -86,7 +88,9 @@ impl<S: Storage> Service<S> {
         // Advisory: the whole cluster is known from `init`, and gossip chooses its peers at random.
         let wrong = BadField { key: Key::Topology, why: Why::Not("an object of lists of strings") };
         for (_, neighbours) in message.object(Key::Topology)? {
-            let Token::Array(neighbours) = neighbours else { return Err(wrong.into()) };
+            let Token::Array(neighbours) = neighbours else {
+                return Err(wrong.into());
+            };
             if !Items::new(neighbours).all(|neighbour| matches!(neighbour, Token::Text(_))) {
                 return Err(wrong.into());
             }

@@ -24,7 +24,11 @@ impl<S: Storage> Service<S> {
 }
 
 #[inline]
-fn insert<S: Storage, G: Spread<S>>(message: &Message<'_>, key: Key, cx: &mut Context<'_, S, G>) -> Result<(), Problem> {
+fn insert<S: Storage, G: Spread<S>>(
+    message: &Message<'_>,
+    key: Key,
+    cx: &mut Context<'_, S, G>,
+) -> Result<(), Problem> {
     let scalar = message.scalar(key)?;
     let mut scratch = Scratch::new();
     let value = value(&scalar, key, cx.limits, &mut scratch)?;

@@ -42,7 +42,8 @@ struct Offer<'a> {
 /// The entries of a `kv_merge`; the first thing wrong with them ends the iteration.
 fn offers<'a>(message: &Message<'a>) -> Result<impl Iterator<Item = Result<Offer<'a>, BadField>>, BadField> {
     let entries = message.object(Key::Entries)?;
-    Ok(entries.map(|(key, entry)| offer(entry).map(|(value, stamp_us)| Offer { key: Scalar::Text(key), value, stamp_us })))
+    Ok(entries
+        .map(|(key, entry)| offer(entry).map(|(value, stamp_us)| Offer { key: Scalar::Text(key), value, stamp_us })))
 }
 
 fn offer(entry: Token<'_>) -> Result<(Scalar<'_>, u64), BadField> {
@@ -100,7 +101,9 @@ fn micros(token: Token<'_>) -> Option<u64> {
             return (us <= HybridClock::STAMP_MAX_US).then_some(us);
         }
         Token::Number(text) => text,
-        Token::Big(_) | Token::Text(_) | Token::Bool(_) | Token::Null | Token::Array(_) | Token::Object(_) => return None,
+        Token::Big(_) | Token::Text(_) | Token::Bool(_) | Token::Null | Token::Array(_) | Token::Object(_) => {
+            return None;
+        }
     };
     let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
     let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
@@ -154,7 +157,9 @@ impl<S: Storage> Service<S> {
     pub(super) fn txn<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
         let ops = ops(message, cx)?;
         let changes = || {
-            let last = |at: usize, op: &Op<'_>| !ops[at + 1..].iter().any(|later| later.write.is_some() && later.key == op.key);
+            let last = |at: usize, op: &Op<'_>| {
+                !ops[at + 1..].iter().any(|later| later.write.is_some() && later.key == op.key)
+            };
             ops.iter().enumerate().filter(move |(at, op)| op.write.is_some() && last(*at, op)).map(|(_, op)| op)
         };
         let mut new_keys = 0;
@@ -218,7 +223,9 @@ fn ops<'a, S: Storage, G: Spread<S>>(message: &Message<'a>, cx: &Context<'_, S, 
     let form = bad(Why::Not("a list of [\"r\", key, null] and [\"w\", key, value]"));
     let mut ops = Ops::new();
     for token in message.list(Key::Txn)? {
-        let Token::Array(array) = token else { return Err(form) };
+        let Token::Array(array) = token else {
+            return Err(form);
+        };
         let mut items = Items::new(array);
         let (Some(Token::Text(function)), Some(key), Some(third), None) =
             (items.next(), items.next(), items.next(), items.next())

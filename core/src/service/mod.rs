@@ -21,9 +21,10 @@ use crate::time::Now;
 use crate::wire::{BadField, Key, Kind, Message, Scalar, Why};
 
 pub use basic::{init, is_same_cluster};
-pub use bench::Bench;
-pub use reply::{Answer, JsonId, Problem, Reply};
+pub use bench::{Bench, WRITES_KEPT};
+pub use kv::TXN_OPS_MAX;
 pub(crate) use reply::Source;
+pub use reply::{Answer, JsonId, Problem, Reply};
 
 /// What requests need of gossip.
 pub trait Spread<S: Storage> {

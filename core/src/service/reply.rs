@@ -222,7 +222,10 @@ impl Reply {
             }
             Answer::GossipStats => {
                 let (received, sent) = (stats.broadcasts_received, stats.gossip_messages_sent);
-                let counts = [("gossip_stats_ok\", \"broadcasts_received\": ", received), (", \"gossip_messages_sent\": ", sent)];
+                let counts = [
+                    ("gossip_stats_ok\", \"broadcasts_received\": ", received),
+                    (", \"gossip_messages_sent\": ", sent),
+                ];
                 fields(out, &counts);
                 out.str(", \"messages_per_op\": ");
                 out.ratio(sent, received);
@@ -230,7 +233,10 @@ impl Reply {
             }
             Answer::GossipRound { peers_contacted, messages_sent } => fields(
                 out,
-                &[("gossip_round_ok\", \"peers_contacted\": ", peers_contacted), (", \"messages_sent\": ", messages_sent)],
+                &[
+                    ("gossip_round_ok\", \"peers_contacted\": ", peers_contacted),
+                    (", \"messages_sent\": ", messages_sent),
+                ],
             ),
             Answer::Merged(count) => fields(out, &[("gossip_sync_ok\", \"new_count\": ", count)]),
             Answer::Digest => {
@@ -261,7 +267,9 @@ impl Reply {
             }
             Answer::KvRead(at) => {
                 // The slot was found by the handler, and keys are never removed.
-                let Some((key, value, stamp_us)) = store.map.slot(at) else { return };
+                let Some((key, value, stamp_us)) = store.map.slot(at) else {
+                    return;
+                };
                 out.str("kv_read_ok\", \"key\": ");
                 out.value(key);
                 out.str(", \"value\": ");
@@ -357,7 +365,9 @@ impl core::fmt::Display for Sentence<'_> {
             Problem::NotInitialised => f.write_str("not initialised"),
             Problem::OtherCluster => f.write_str("already initialised with another node_id or other node_ids"),
             Problem::KeyNotFound => f.write_str("Key not found"),
-            Problem::NoBareRead => f.write_str("read is not supported by this workload; the key-value store has kv_read"),
+            Problem::NoBareRead => {
+                f.write_str("read is not supported by this workload; the key-value store has kv_read")
+            }
             Problem::ElementAndDelta => f.write_str("element and delta: an add has one of them, not both"),
             Problem::ElementOrDelta => f.write_str("element or delta is missing"),
             Problem::FanoutOrInterval => f.write_str("fanout or gossip_interval_ms is missing"),

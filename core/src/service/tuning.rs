@@ -17,8 +17,7 @@ pub(super) fn configure<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mu
     }
     // Both are inside their ranges.
     cx.config.fanout = fanout.and_then(|fanout| u8::try_from(fanout).ok()).unwrap_or(cx.config.fanout);
-    cx.config.gossip_interval_ms =
-        interval_ms.and_then(|ms| u32::try_from(ms).ok()).or(cx.config.gossip_interval_ms);
+    cx.config.gossip_interval_ms = interval_ms.and_then(|ms| u32::try_from(ms).ok()).or(cx.config.gossip_interval_ms);
     cx.spread.configure(cx.config);
     Ok(Answer::Configure)
 }

@@ -88,7 +88,9 @@ impl<'a> Chunks<'a> {
         self.scanner.white();
         let row = self.scanner.string().ok()?;
         self.separator();
-        let Ok(Token::Int(from)) = self.scanner.value(0) else { return None };
+        let Ok(Token::Int(from)) = self.scanner.value(0) else {
+            return None;
+        };
         let from = u64::try_from(from).ok().filter(|from| *from < SEQ_MAX)?;
         Some(Chunk { row, from })
     }
@@ -112,9 +114,7 @@ impl<'a> Chunks<'a> {
     fn tagged(&mut self) -> Option<Item<'a>> {
         self.scanner.white();
         let item = match self.scanner.value(0).ok()? {
-            Token::Int(count) => {
-                Item::Skip(u64::try_from(count).ok().filter(|count| (1..SEQ_MAX).contains(count))?)
-            }
+            Token::Int(count) => Item::Skip(u64::try_from(count).ok().filter(|count| (1..SEQ_MAX).contains(count))?),
             Token::Text(tag) => {
                 let [tag] = *tag.raw() else { return None };
                 let (args, len) = self.args()?;

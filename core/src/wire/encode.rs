@@ -134,11 +134,8 @@ impl<'w, W: Sink> Out<'w, W> {
 
     /// Writes a ratio with at most three decimals and no trailing zeros; `0` when `below` is 0.
     pub fn ratio(&mut self, above: u64, below: u64) {
-        let thousandths = if below == 0 {
-            0
-        } else {
-            (u128::from(above) * 1_000 + u128::from(below) / 2) / u128::from(below)
-        };
+        let thousandths =
+            if below == 0 { 0 } else { (u128::from(above) * 1_000 + u128::from(below) / 2) / u128::from(below) };
         self.wide((thousandths / 1_000) as i128);
         let mut decimals = (thousandths % 1_000) as u64;
         let mut width = 3;

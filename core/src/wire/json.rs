@@ -317,9 +317,7 @@ impl<'a> Scanner<'a> {
 
     fn literal(&mut self) -> Scanned<Token<'a>> {
         let rest = self.bytes.get(self.at..).unwrap_or(&[]);
-        for (word, token) in
-            [("true", Token::Bool(true)), ("false", Token::Bool(false)), ("null", Token::Null)]
-        {
+        for (word, token) in [("true", Token::Bool(true)), ("false", Token::Bool(false)), ("null", Token::Null)] {
             if rest.starts_with(word.as_bytes()) {
                 self.at += word.len();
                 return Ok(token);

@@ -5,24 +5,25 @@ use crate::id::Value;
 
 /// Makes an enum of names, with both directions of the mapping.
 macro_rules! names {
-    ($(#[$doc:meta])* $name:ident { $($variant:ident = $text:literal,)+ }) => {
+    ($(#[$doc:meta])* $vis:vis $name:ident { $($variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum $name { $(#[doc = concat!("`", $text, "`")] $variant,)+ }
+        $vis enum $name { $(#[doc = concat!("`", $text, "`")]
+            $variant,)+ }
 
         impl $name {
             /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+            $vis const ALL: &'static [Self] = &[$(Self::$variant),+];
 
             /// The name on the wire.
             #[must_use]
-            pub const fn name(self) -> &'static str {
+            $vis const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $text,)+ }
             }
 
             /// The one with this name.
             #[must_use]
-            pub fn find(name: Str<'_>) -> Option<Self> {
+            $vis fn find(name: Str<'_>) -> Option<Self> {
                 // Escapes in names are legal and rare.
                 if name.is_escaped() {
                     return Self::ALL.iter().copied().find(|key| name.is(key.name()));
@@ -36,7 +37,7 @@ macro_rules! names {
 
 names! {
     /// The fields of a body that some message knows.
-    Key {
+    pub Key {
         Type = "type",
         MsgId = "msg_id",
         InReplyTo = "in_reply_to",
@@ -76,7 +77,7 @@ names! {
 
 names! {
     /// The types of message that a node takes.
-    Kind {
+    pub Kind {
         Broadcast = "broadcast",
         Read = "read",
         Gossip = "gossip",
@@ -197,12 +198,9 @@ impl<'a> Scalar<'a> {
         match token {
             Token::Int(int) => Some(Self::Int(int)),
             Token::Text(text) => Some(Self::Text(text)),
-            Token::Big(_)
-            | Token::Number(_)
-            | Token::Bool(_)
-            | Token::Null
-            | Token::Array(_)
-            | Token::Object(_) => None,
+            Token::Big(_) | Token::Number(_) | Token::Bool(_) | Token::Null | Token::Array(_) | Token::Object(_) => {
+                None
+            }
         }
     }
 
@@ -438,12 +436,9 @@ impl<'a> Message<'a> {
             Token::Number(text) if text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) && text != "-0" => {
                 Why::OutOfRange { min, max }
             }
-            Token::Number(_)
-            | Token::Text(_)
-            | Token::Bool(_)
-            | Token::Null
-            | Token::Array(_)
-            | Token::Object(_) => Why::Not("an integer"),
+            Token::Number(_) | Token::Text(_) | Token::Bool(_) | Token::Null | Token::Array(_) | Token::Object(_) => {
+                Why::Not("an integer")
+            }
         };
         Err(BadField { key, why })
     }

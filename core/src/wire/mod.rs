@@ -11,7 +11,7 @@ pub mod json;
 mod message;
 mod predict;
 
-pub use chunks::{Chunk, Chunks, Item, Scratch};
+pub use chunks::{Chunk, Chunks, Item, RawEntry, SEQ_MAX, Scratch};
 pub use encode::{Count, Out, length};
 pub use json::{Items, Malformed, Pairs, Str, Token};
 pub use message::{BadField, Key, Kind, Message, Scalar, Why};

@@ -114,7 +114,9 @@ impl Layout {
         let mut at = 0;
         message.clear();
         for (stretch, start) in self.stretches.iter().zip(&mut starts) {
-            let Some((expected, more)) = literal.split_at_checked(usize::from(stretch.len)) else { return false };
+            let Some((expected, more)) = literal.split_at_checked(usize::from(stretch.len)) else {
+                return false;
+            };
             literal = more;
             *start = at;
             if !line.get(at..).is_some_and(|rest| begins_with(rest, expected)) {
@@ -135,7 +137,9 @@ impl Layout {
                     at += len;
                 }
                 hole @ (Hole::Ignored | Hole::Int(_)) => {
-                    let Some((int, len)) = integer(&line[at..]) else { return false };
+                    let Some((int, len)) = integer(&line[at..]) else {
+                        return false;
+                    };
                     if let Hole::Int(key) = hole {
                         message.set(key, Token::Int(int));
                     }
@@ -239,19 +243,26 @@ const fn is_plain(byte: u8) -> bool {
 /// Whether `text` begins with `expected`. In words, the last of which overlap: the stretches are short.
 #[inline]
 fn begins_with(text: &[u8], expected: &[u8]) -> bool {
-    let Some(text) = text.get(..expected.len()) else { return false };
+    let Some(text) = text.get(..expected.len()) else {
+        return false;
+    };
     match expected.len() {
         16.. => {
             let (text_blocks, _) = text.as_chunks::<16>();
             let (expected_blocks, _) = expected.as_chunks::<16>();
-            let blocks = text_blocks.iter().zip(expected_blocks).all(|(a, b)| u128::from_ne_bytes(*a) == u128::from_ne_bytes(*b));
+            let blocks = text_blocks
+                .iter()
+                .zip(expected_blocks)
+                .all(|(a, b)| u128::from_ne_bytes(*a) == u128::from_ne_bytes(*b));
             blocks && text.last_chunk::<16>() == expected.last_chunk::<16>()
         }
         8..16 => {
-            text.first_chunk::<8>() == expected.first_chunk::<8>() && text.last_chunk::<8>() == expected.last_chunk::<8>()
+            text.first_chunk::<8>() == expected.first_chunk::<8>()
+                && text.last_chunk::<8>() == expected.last_chunk::<8>()
         }
         4..8 => {
-            text.first_chunk::<4>() == expected.first_chunk::<4>() && text.last_chunk::<4>() == expected.last_chunk::<4>()
+            text.first_chunk::<4>() == expected.first_chunk::<4>()
+                && text.last_chunk::<4>() == expected.last_chunk::<4>()
         }
         0..4 => text == expected,
     }

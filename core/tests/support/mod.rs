@@ -1,5 +1,5 @@
 //! A network in virtual time for nodes in process: loss, duplication, reordering, cuts, restarts. Deterministic by seed.
-#![allow(dead_code, missing_docs, unreachable_pub)]
+#![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
@@ -177,15 +177,15 @@ impl Sim {
             match self.nodes[at].poll_transmit(now, &mut line).unwrap() {
                 None => return reply,
                 Some(Transmit::Reply) => reply = Some(serde_json::from_slice(&line).unwrap()),
-                Some(Transmit::Gossip(to)) => self.send(at, to, line),
+                Some(Transmit::Gossip(to)) => self.send(at, to, &line),
             }
         }
     }
 
-    fn send(&mut self, from: usize, to: NodeIndex, line: Vec<u8>) {
-        self.history = rumormill_core::id::mix2(self.history, rumormill_core::id::hash_bytes(&line));
+    fn send(&mut self, from: usize, to: NodeIndex, line: &[u8]) {
+        self.history = rumormill_core::id::mix2(self.history, rumormill_core::id::hash_bytes(line));
         let limit = self.configs[from].max_message_bytes;
-        assert!(line.len() <= limit, "{} bytes, limit {limit}: {}", line.len(), String::from_utf8_lossy(&line));
+        assert!(line.len() <= limit, "{} bytes, limit {limit}: {}", line.len(), String::from_utf8_lossy(line));
         self.longest_line = self.longest_line.max(line.len());
         self.sent += 1;
         self.sent_by[from] += 1;
@@ -200,7 +200,7 @@ impl Sim {
             let (least, most) = self.faults.delay_us;
             let at_us = self.now_us + least + self.rng.below((most - least).max(1));
             self.order += 1;
-            self.queue.push(Reverse(Delivery { at_us, order: self.order, to, line: line.clone() }));
+            self.queue.push(Reverse(Delivery { at_us, order: self.order, to, line: line.to_vec() }));
         }
     }
 

@@ -72,22 +72,11 @@ impl Cluster {
         thread::spawn(move || router.run(&from_nodes));
 
         let next_request = AtomicU64::new(1);
-        let cluster = Self {
-            ids,
-            children,
-            stdins,
-            stderrs,
-            shared,
-            next_request,
-            started: Instant::now(),
-        };
+        let cluster = Self { ids, children, stdins, stderrs, shared, next_request, started: Instant::now() };
         let requests: Vec<u64> = (0..count)
             .map(|node| {
                 let (id, ids) = (&cluster.ids[node], &cluster.ids);
-                cluster.post(
-                    node,
-                    &format!(r#""type":"init","node_id":"{id}","node_ids":{ids:?}"#),
-                )
+                cluster.post(node, &format!(r#""type":"init","node_id":"{id}","node_ids":{ids:?}"#))
             })
             .collect();
         for request in requests {
@@ -123,12 +112,7 @@ impl Cluster {
             }
             let left = deadline.saturating_duration_since(Instant::now());
             assert!(!left.is_zero(), "no reply to request {request}");
-            seen = self
-                .shared
-                .changed
-                .wait_timeout(seen, left)
-                .unwrap_or_else(PoisonError::into_inner)
-                .0;
+            seen = self.shared.changed.wait_timeout(seen, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
 
@@ -140,13 +124,8 @@ impl Cluster {
     /// The replies of all nodes to the same request, asked at once.
     #[track_caller]
     pub fn ask_all(&self, fields: &str) -> Vec<Line> {
-        let requests: Vec<u64> = (0..self.len())
-            .map(|node| self.post(node, fields))
-            .collect();
-        requests
-            .into_iter()
-            .map(|request| self.wait(request))
-            .collect()
+        let requests: Vec<u64> = (0..self.len()).map(|node| self.post(node, fields)).collect();
+        requests.into_iter().map(|request| self.wait(request)).collect()
     }
 
     /// Lines from node to node since the start.
@@ -188,8 +167,7 @@ impl Cluster {
             *lock(stdin) = None;
         }
         for (child, id) in self.children.iter_mut().zip(&self.ids) {
-            let status = wait_for_exit(child, PATIENCE)
-                .unwrap_or_else(|| panic!("{id} does not end with its input"));
+            let status = wait_for_exit(child, PATIENCE).unwrap_or_else(|| panic!("{id} does not end with its input"));
             assert!(status.success(), "{id}: {status:?}");
         }
         for (stderr, id) in self.stderrs.drain(..).zip(&self.ids) {
@@ -198,11 +176,7 @@ impl Cluster {
         }
         let seen = self.seen();
         assert!(seen.violations.is_empty(), "{:#?}", seen.violations);
-        assert!(
-            seen.replies.is_empty(),
-            "replies nobody waited for: {:#?}",
-            seen.replies
-        );
+        assert!(seen.replies.is_empty(), "replies nobody waited for: {:#?}", seen.replies);
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
@@ -250,10 +224,8 @@ impl Router {
     fn run(mut self, from_nodes: &Receiver<(usize, Vec<u8>)>) {
         loop {
             self.deliver_what_is_due();
-            let next_due = self
-                .in_flight
-                .peek()
-                .map(|Reverse((due, ..))| due.saturating_duration_since(Instant::now()));
+            let next_due =
+                self.in_flight.peek().map(|Reverse((due, ..))| due.saturating_duration_since(Instant::now()));
             match from_nodes.recv_timeout(next_due.unwrap_or(PATIENCE)) {
                 Ok((node, raw)) => self.route(node, &raw),
                 Err(RecvTimeoutError::Timeout) => {}
@@ -272,22 +244,14 @@ impl Router {
                 (Some(&dest), _) => {
                     seen.peer_lines += 1;
                     seen.last_peer_line = Some(Instant::now());
-                    self.in_flight.push(Reverse((
-                        Instant::now() + self.delay,
-                        seen.lines,
-                        dest,
-                        line.text,
-                    )));
+                    self.in_flight.push(Reverse((Instant::now() + self.delay, seen.lines, dest, line.text)));
                 }
                 (None, Some(request)) => {
                     if let Some(twice) = seen.replies.insert(request, line) {
-                        seen.violations
-                            .push(format!("two replies to one request: {}", twice.text));
+                        seen.violations.push(format!("two replies to one request: {}", twice.text));
                     }
                 }
-                (None, None) => seen
-                    .violations
-                    .push(format!("neither a reply nor for a node: {}", line.text)),
+                (None, None) => seen.violations.push(format!("neither a reply nor for a node: {}", line.text)),
             },
         }
         drop(seen);

@@ -64,34 +64,24 @@ impl Line {
 
     #[track_caller]
     pub fn field(&self, name: &str) -> &Value {
-        self.body
-            .get(name)
-            .unwrap_or_else(|| panic!("no `{name}` in {}", self.text))
+        self.body.get(name).unwrap_or_else(|| panic!("no `{name}` in {}", self.text))
     }
 
     #[track_caller]
     pub fn integer(&self, name: &str) -> i64 {
-        self.field(name)
-            .as_i64()
-            .unwrap_or_else(|| panic!("`{name}` is no integer in {}", self.text))
+        self.field(name).as_i64().unwrap_or_else(|| panic!("`{name}` is no integer in {}", self.text))
     }
 
     #[track_caller]
     pub fn string(&self, name: &str) -> &str {
-        self.field(name)
-            .as_str()
-            .unwrap_or_else(|| panic!("`{name}` is no string in {}", self.text))
+        self.field(name).as_str().unwrap_or_else(|| panic!("`{name}` is no string in {}", self.text))
     }
 
     /// The bytes of a top-level payload field as they were printed, for fields whose text form matters.
     #[track_caller]
     pub fn raw(&self, name: &str) -> &str {
         let start = format!("\"{name}\": ");
-        let from = self
-            .text
-            .find(&start)
-            .unwrap_or_else(|| panic!("no `{name}` in {}", self.text))
-            + start.len();
+        let from = self.text.find(&start).unwrap_or_else(|| panic!("no `{name}` in {}", self.text)) + start.len();
         let rest = &self.text[from..];
         &rest[..rest.find([',', '}']).unwrap_or(rest.len())]
     }
@@ -109,11 +99,7 @@ pub struct Check {
 
 impl Check {
     pub fn new(id: &str) -> Self {
-        Self {
-            sources: BTreeSet::from([id.to_owned()]),
-            known: ["c0", "c1"].map(str::to_owned).into(),
-            next_msg_id: 0,
-        }
+        Self { sources: BTreeSet::from([id.to_owned()]), known: ["c0", "c1"].map(str::to_owned).into(), next_msg_id: 0 }
     }
 
     /// Takes note of whom a request that is about to be sent makes known.
@@ -126,19 +112,13 @@ impl Check {
         }
         if message["body"]["type"] == "init" {
             let ids = message["body"]["node_ids"].as_array();
-            self.known.extend(
-                ids.into_iter()
-                    .flatten()
-                    .filter_map(Value::as_str)
-                    .map(str::to_owned),
-            );
+            self.known.extend(ids.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
         }
     }
 
     /// Checks one line as it came, newline included.
     pub fn line(&mut self, raw: &[u8]) -> Result<Line, String> {
-        let text = std::str::from_utf8(raw)
-            .map_err(|e| format!("{e} in {:?}", String::from_utf8_lossy(raw)))?;
+        let text = std::str::from_utf8(raw).map_err(|e| format!("{e} in {:?}", String::from_utf8_lossy(raw)))?;
         let Some(text) = text.strip_suffix('\n') else {
             return Err(format!("the last line has no newline: {text:?}"));
         };
@@ -146,8 +126,7 @@ impl Check {
     }
 
     fn text(&mut self, text: &str) -> Result<Line, String> {
-        let mut message: Map<String, Value> =
-            serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let mut message: Map<String, Value> = serde_json::from_str(text).map_err(|e| e.to_string())?;
         if !separators_are_canonical(text) {
             return Err("separators are not `, ` and `: `".into());
         }
@@ -157,8 +136,7 @@ impl Check {
         let Some(Value::Object(body)) = message.remove("body") else {
             return Err("`body` is no object".into());
         };
-        let [src, dest] =
-            ["src", "dest"].map(|key| message[key].as_str().unwrap_or_default().to_owned());
+        let [src, dest] = ["src", "dest"].map(|key| message[key].as_str().unwrap_or_default().to_owned());
         if !self.sources.contains(&src) {
             return Err(format!("`src` is not one of {:?}", self.sources));
         }
@@ -171,24 +149,14 @@ impl Check {
         if body.keys().next_back().is_none_or(|key| key != "msg_id") {
             return Err("the body does not end with `msg_id`".into());
         }
-        if body.contains_key("in_reply_to")
-            && body
-                .keys()
-                .nth_back(1)
-                .is_none_or(|key| key != "in_reply_to")
-        {
+        if body.contains_key("in_reply_to") && body.keys().nth_back(1).is_none_or(|key| key != "in_reply_to") {
             return Err("`in_reply_to` is not right before `msg_id`".into());
         }
         if body["msg_id"].as_u64() != Some(self.next_msg_id) {
             return Err(format!("`msg_id` is not {}", self.next_msg_id));
         }
         self.next_msg_id += 1;
-        Ok(Line {
-            text: text.to_owned(),
-            src,
-            dest,
-            body,
-        })
+        Ok(Line { text: text.to_owned(), src, dest, body })
     }
 }
 

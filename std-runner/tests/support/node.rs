@@ -70,10 +70,7 @@ impl Node {
     #[track_caller]
     pub fn init(&mut self, nodes: usize) {
         let ids = super::node_ids(nodes);
-        self.expect(
-            &format!(r#""type":"init","node_id":"n1","node_ids":{ids:?}"#),
-            r#""type": "init_ok""#,
-        );
+        self.expect(&format!(r#""type":"init","node_id":"n1","node_ids":{ids:?}"#), r#""type": "init_ok""#);
     }
 
     pub fn pid(&self) -> u32 {
@@ -100,10 +97,7 @@ impl Node {
         if let Err(why) = stdin.write_all(bytes) {
             self.stdin = None;
             let ended = wait_for_exit(&mut self.child, Duration::from_secs(2));
-            panic!(
-                "the node does not read any more ({why}, {ended:?}): {}",
-                self.take_stderr()
-            );
+            panic!("the node does not read any more ({why}, {ended:?}): {}", self.take_stderr());
         }
     }
 
@@ -124,14 +118,10 @@ impl Node {
     pub fn reply(&mut self) -> Line {
         let deadline = Instant::now() + PATIENCE;
         loop {
-            let Some(line) = self.next_line(deadline.saturating_duration_since(Instant::now()))
-            else {
+            let Some(line) = self.next_line(deadline.saturating_duration_since(Instant::now())) else {
                 let ended = self.child.try_wait();
                 if matches!(ended, Ok(Some(_))) {
-                    panic!(
-                        "no reply, the node has ended: {ended:?}, {}",
-                        self.take_stderr()
-                    );
+                    panic!("no reply, the node has ended: {ended:?}, {}", self.take_stderr());
                 }
                 panic!("no reply");
             };
@@ -148,14 +138,8 @@ impl Node {
         let deadline = Instant::now() + PATIENCE;
         while self.peer_lines.len() < count {
             let line = self.next_line(deadline.saturating_duration_since(Instant::now()));
-            let line = line.unwrap_or_else(|| {
-                panic!("{} of {count} lines to peers came", self.peer_lines.len())
-            });
-            assert!(
-                line.in_reply_to().is_none(),
-                "a reply nobody waited for: {}",
-                line.text
-            );
+            let line = line.unwrap_or_else(|| panic!("{} of {count} lines to peers came", self.peer_lines.len()));
+            assert!(line.in_reply_to().is_none(), "a reply nobody waited for: {}", line.text);
             self.peer_lines.push(line);
         }
     }
@@ -164,10 +148,7 @@ impl Node {
     pub fn request(&mut self, fields: &str) -> (String, u64) {
         let msg_id = self.next_request;
         self.next_request += 1;
-        (
-            format!(r#"{{"src":"c1","dest":"n1","body":{{{fields},"msg_id":{msg_id}}}}}"#),
-            msg_id,
-        )
+        (format!(r#"{{"src":"c1","dest":"n1","body":{{{fields},"msg_id":{msg_id}}}}}"#), msg_id)
     }
 
     /// Asks and returns the reply, which has to be the very next one.
@@ -208,10 +189,7 @@ impl Node {
     /// The node still listens, and has nothing left to say about what came before.
     #[track_caller]
     pub fn still_answers(&mut self) {
-        self.expect(
-            r#""type":"echo","echo":"still here""#,
-            r#""type": "echo_ok", "echo": "still here""#,
-        );
+        self.expect(r#""type":"echo","echo":"still here""#, r#""type": "echo_ok", "echo": "still here""#);
     }
 
     pub fn close_stdin(&mut self) {
@@ -227,44 +205,24 @@ impl Node {
         while let Some(line) = self.next_line(deadline.saturating_duration_since(Instant::now())) {
             rest.push(line);
         }
-        let status = wait_for_exit(
-            &mut self.child,
-            deadline.saturating_duration_since(Instant::now()),
-        );
+        let status = wait_for_exit(&mut self.child, deadline.saturating_duration_since(Instant::now()));
         let status = status.expect("the node ends at the end of its input");
-        Finished {
-            status,
-            rest,
-            stdout: std::mem::take(&mut self.printed),
-            stderr: self.take_stderr(),
-        }
+        Finished { status, rest, stdout: std::mem::take(&mut self.printed), stderr: self.take_stderr() }
     }
 
     /// [`finish`](Self::finish) for a session in which nothing may be left over or go wrong.
     #[track_caller]
     pub fn finish_in_peace(self) {
         let finished = self.finish();
-        assert!(
-            finished.status.success(),
-            "{:?}: {}",
-            finished.status,
-            finished.stderr
-        );
+        assert!(finished.status.success(), "{:?}: {}", finished.status, finished.stderr);
         assert!(!finished.stderr.contains("panicked"), "{}", finished.stderr);
-        if let Some(reply) = finished
-            .rest
-            .iter()
-            .find(|line| line.in_reply_to().is_some())
-        {
+        if let Some(reply) = finished.rest.iter().find(|line| line.in_reply_to().is_some()) {
             panic!("a reply nobody waited for: {}", reply.text);
         }
     }
 
     fn take_stderr(&mut self) -> String {
-        self.stderr
-            .take()
-            .and_then(|thread| thread.join().ok())
-            .unwrap_or_default()
+        self.stderr.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
     }
 }
 
@@ -279,41 +237,21 @@ impl Drop for Node {
 #[track_caller]
 pub fn assert_error(reply: &Line, code: i64, needles: &[&str], request: &str) {
     let request = shorten(request);
-    assert_eq!(
-        reply.keys(),
-        ["type", "code", "text", "in_reply_to", "msg_id"],
-        "to {request}: {}",
-        reply.text
-    );
-    assert_eq!(
-        (reply.kind(), reply.integer("code")),
-        ("error", code),
-        "to {request}: {}",
-        reply.text
-    );
+    assert_eq!(reply.keys(), ["type", "code", "text", "in_reply_to", "msg_id"], "to {request}: {}", reply.text);
+    assert_eq!((reply.kind(), reply.integer("code")), ("error", code), "to {request}: {}", reply.text);
     let text = without_thousands_separators(reply.string("text"));
     for needle in needles {
         let named = needle.split('|').any(|either| text.contains(either));
-        assert!(
-            named,
-            "`{needle}` is not in the error to {request}: {}",
-            reply.text
-        );
+        assert!(named, "`{needle}` is not in the error to {request}: {}", reply.text);
     }
 }
 
 /// `60,000` and `60_000` are as good as `60000`.
 pub fn without_thousands_separators(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
-    let between_digits = |at: usize| {
-        at > 0
-            && chars[at - 1].is_ascii_digit()
-            && chars.get(at + 1).is_some_and(char::is_ascii_digit)
-    };
-    let kept = chars
-        .iter()
-        .enumerate()
-        .filter(|&(at, c)| !(matches!(c, ',' | '_') && between_digits(at)));
+    let between_digits =
+        |at: usize| at > 0 && chars[at - 1].is_ascii_digit() && chars.get(at + 1).is_some_and(char::is_ascii_digit);
+    let kept = chars.iter().enumerate().filter(|&(at, c)| !(matches!(c, ',' | '_') && between_digits(at)));
     kept.map(|(_, c)| c).collect()
 }
 
