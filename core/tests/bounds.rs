@@ -1,0 +1,568 @@
+//! What happens when something is full: one test per row of the table in ARCHITECTURE.md.
+
+use std::collections::BTreeSet;
+use std::fmt::Debug;
+
+use proptest::prelude::*;
+use proptest::test_runner::TestCaseError;
+use rumormill_core::causality::{RowId, Sum};
+use rumormill_core::config::{INCARNATION_MAX, min_message_bytes};
+use rumormill_core::id::{NotACluster, json_len};
+use rumormill_core::replicated::{Bound, Refused};
+use rumormill_core::storage::{Small, Storage, Tiny};
+use rumormill_core::{Change, Config, Event, Instant, Node, Now, Rejected, Sink, SinkFull, Stats, Transmit, Value};
+use serde_json::json;
+
+#[test]
+fn a_local_change_that_finds_no_room_is_an_error_and_takes_no_dot() {
+    let mut node = started::<Tiny>("n1", &["n1"], CONFIG);
+    for value in 0..128 {
+        let reply = ask(&mut node, json!({"type": "broadcast", "message": value}));
+        assert_eq!(reply["type"], "broadcast_ok");
+    }
+    for key in 0..16 {
+        assert_eq!(ask(&mut node, json!({"type": "write", "key": key, "value": 1}))["type"], "write_ok");
+    }
+    let before = (node.digest(), node.replica().own_seq());
+    assert_eq!(before.1, 144);
+    let fresh = json!({"value": 1, "ts": 0.5});
+    for (request, bound) in [
+        (json!({"type": "broadcast", "message": 128}), "128"),
+        (json!({"type": "broadcast", "message": "text"}), "128"),
+        (json!({"type": "add", "element": -1}), "128"),
+        (json!({"type": "gossip_sync", "messages": [0, 1, 500]}), "128"),
+        (json!({"type": "digest_sync", "remote_digest": "other", "remote_messages": [500]}), "128"),
+        (json!({"type": "write", "key": 16, "value": 1}), "16"),
+        (json!({"type": "bench_write", "key": "16", "value": 1}), "16"),
+        (json!({"type": "kv_merge", "entries": {"16": fresh}}), "16"),
+        (json!({"type": "txn", "txn": [["w", 1, 2], ["w", 16, 2]]}), "16"),
+    ] {
+        let reply = ask(&mut node, request.clone());
+        assert_eq!((reply["type"].as_str(), reply["code"].as_i64()), (Some("error"), Some(11)), "{request}: {reply}");
+        assert!(reply["text"].as_str().is_some_and(|text| text.contains(bound)), "{request}: {reply}");
+        assert_eq!(before, (node.digest(), node.replica().own_seq()), "{request}");
+    }
+    let refused = node.update(NOW, Change::Broadcast(Value::Int(128)));
+    assert_eq!(refused, Err(Refused::Full(Bound::Values(128))));
+    let refused = node.update(NOW, Change::Write { key: Value::Int(16), value: Value::Int(1) });
+    assert_eq!(refused, Err(Refused::Full(Bound::Keys(16))));
+    assert_eq!(before, (node.digest(), node.replica().own_seq()));
+    // What needs no room is taken, under the very next dot.
+    let dot = node.update(NOW, Change::Write { key: Value::Int(3), value: Value::Int(2) });
+    assert_eq!(dot.map(|dot| dot.map(|dot| dot.seq)), Ok(Some(145)));
+    assert_eq!(ask(&mut node, json!({"type": "broadcast", "message": 5}))["type"], "broadcast_ok");
+    assert_eq!(ask(&mut node, json!({"type": "add", "delta": 5}))["type"], "add_ok");
+    assert_eq!(node.replica().own_seq(), 146);
+}
+
+#[test]
+fn strings_of_the_set_that_find_no_room_are_an_error_and_take_no_dot() {
+    let mut node = started::<Tiny>("n1", &["n1"], CONFIG);
+    let text = |at: u32| format!("{at:024}");
+    for at in 0..21 {
+        assert_eq!(ask(&mut node, json!({"type": "broadcast", "message": text(at)}))["type"], "broadcast_ok");
+    }
+    let before = (node.digest(), node.replica().own_seq());
+    let reply = ask(&mut node, json!({"type": "broadcast", "message": text(21)}));
+    assert_eq!(reply["code"], 11, "{reply}");
+    assert!(reply["text"].as_str().is_some_and(|text| text.contains("512")), "{reply}");
+    assert_eq!(before, (node.digest(), node.replica().own_seq()));
+    assert_eq!(ask(&mut node, json!({"type": "broadcast", "message": "8 bytes."}))["type"], "broadcast_ok");
+    assert_eq!(node.replica().own_seq(), before.1 + 1);
+}
+
+#[test]
+fn an_entry_of_a_peer_that_finds_no_room_is_not_marked_is_counted_and_is_offered_again() {
+    let ids = ["roomy", "small", "too"];
+    let mut net = Net::new(ids);
+    net.add::<Small>("roomy", CONFIG);
+    net.add::<Tiny>("small", CONFIG);
+    net.add::<Small>("too", CONFIG);
+    for value in 0..140 {
+        net.update("roomy", Change::Broadcast(Value::Int(value))).expect("room for thousands");
+    }
+    net.update("small", Change::Add(7)).expect("a counter has room");
+    net.run_for(5_000);
+    let of_roomy = |net: &Net, at: &str| net.get(at).frontier("roomy@1");
+    assert_eq!((of_roomy(&net, "small"), of_roomy(&net, "too")), (128, 140));
+    assert_eq!((net.get("small").values().len(), net.get("too").values().len()), (128, 140));
+    assert!(net.get("small").values().contains("127"), "what came first is kept");
+    let refused = net.get("small").stats().refused_full;
+    assert!(refused >= 12, "{refused} were counted");
+    // What does not need room goes on to arrive, in both directions.
+    net.update("roomy", Change::Add(5)).expect("a counter has room");
+    net.run_for(5_000);
+    assert!(ids.iter().all(|id| net.get(id).count() == 12));
+    // Offered again and again; and nobody takes the others for equal.
+    net.run_for(60_000);
+    assert!(net.get("small").stats().refused_full > refused);
+    assert_eq!(of_roomy(&net, "small"), 128);
+    assert!(!ids.iter().any(|id| net.get(id).is_settled()));
+}
+
+#[test]
+fn a_rumor_that_finds_no_room_drives_out_the_oldest_and_anti_entropy_delivers_it() {
+    let ids = ["n1", "n2", "n3"];
+    let mut net = Net::new(ids);
+    net.add::<Tiny>("n1", CONFIG);
+    net.add::<Tiny>("n2", Config { gossip_interval_ms: Some(1), ..CONFIG });
+    net.add::<Tiny>("n3", CONFIG);
+    net.cut("n2", "n3");
+    net.cut("n1", "n3");
+    for at in 0..40 {
+        // Turn by turn, so that no two changes of a row are one stretch.
+        net.update("n1", Change::Broadcast(Value::Int(at))).expect("room");
+        net.update("n2", Change::Broadcast(Value::Int(100 + at))).expect("room");
+        net.run_for(2);
+    }
+    let forgotten = net.get("n1").stats().rumors_forgotten;
+    assert!(forgotten >= 80 - 2 * 16, "{forgotten} were forgotten");
+    assert_eq!((net.get("n1").values().len(), net.get("n3").values().len()), (80, 0));
+    net.isolate("n2");
+    net.heal("n1", "n3");
+    net.run_for(10_000);
+    assert_eq!(net.get("n3").values(), net.get("n1").values());
+    net.heal_all();
+    net.run_until_settled();
+}
+
+#[test]
+fn a_line_is_refused_unread_while_the_reply_to_the_one_before_waits() {
+    let mut node = started::<Tiny>("n1", &["n1", "n2"], CONFIG);
+    let mut sent = Bytes::default();
+    while node.poll_transmit(NOW, &mut sent) != Ok(None) {}
+    let line = |id: u32, value: u32| {
+        let body = json!({"type": "broadcast", "message": value, "msg_id": id});
+        json!({"src": "c1", "dest": "n1", "body": body}).to_string()
+    };
+    let gossip = json!({"src": "n2", "dest": "n1", "body": {"type": "gossip", "value": 9}}).to_string();
+    assert_eq!(node.handle_line(NOW, line(1, 1).as_bytes()), Ok(()));
+    let before = (node.digest(), node.stats());
+    assert_eq!(node.handle_line(NOW, line(2, 2).as_bytes()), Err(Rejected::ReplyPending));
+    assert_eq!(node.handle_line(NOW, gossip.as_bytes()), Err(Rejected::ReplyPending));
+    assert_eq!(node.handle_line(NOW, b"no message"), Err(Rejected::ReplyPending));
+    assert_eq!(before, (node.digest(), node.stats()));
+    sent.0.clear();
+    assert_eq!(node.poll_transmit(NOW, &mut sent), Ok(Some(Transmit::Reply)));
+    assert!(String::from_utf8_lossy(&sent.0).contains(r#""in_reply_to": 1, "#));
+    assert_eq!(node.handle_line(NOW, line(2, 2).as_bytes()), Ok(()));
+}
+
+#[test]
+fn a_cluster_larger_than_the_storage_is_an_error_at_init_and_a_smaller_one_may_follow() {
+    let ids = ["n1", "n2", "n3", "n4", "n5", "n6", "n7", "n8", "n9"];
+    let mut node = Node::<Tiny>::new(CONFIG).expect("choices within their bounds");
+    let init = |ids: &[&str]| json!({"type": "init", "node_id": "n1", "node_ids": ids});
+    let reply = ask(&mut node, init(&ids));
+    assert_eq!((reply["type"].as_str(), reply["code"].as_i64()), (Some("error"), Some(11)), "{reply}");
+    assert!(reply["text"].as_str().is_some_and(|text| text.contains('8')), "{reply}");
+    assert_eq!(ask(&mut node, json!({"type": "read"}))["text"], "not initialised");
+    assert_eq!(node.join("n1", ids.into_iter(), NOW), Err(NotACluster::TooMany));
+    assert_eq!(ask(&mut node, init(&ids[..8]))["type"], "init_ok");
+    assert_eq!(ask(&mut node, json!({"type": "broadcast", "message": 1}))["type"], "broadcast_ok");
+}
+
+#[test]
+fn a_fifth_life_is_not_merged_is_counted_and_is_offered_again() {
+    let ids = ["n1", "n2"];
+    let mut net = Net::new(ids);
+    net.add::<Tiny>("n1", CONFIG);
+    for life in 1..=4 {
+        net.add::<Tiny>("n2", Config { incarnation: life, ..CONFIG });
+        net.update("n2", Change::Broadcast(Value::Int(life as i64))).expect("room");
+        net.run_until_settled();
+    }
+    assert_eq!(net.get("n1").stats().refused_rows, 0);
+    net.add::<Tiny>("n2", Config { incarnation: 5, ..CONFIG });
+    net.update("n2", Change::Broadcast(Value::Int(5))).expect("room");
+    net.update("n1", Change::Broadcast(Value::Int(100))).expect("room");
+    net.run_for(5_000);
+    let values = |at: &str| net.get(at).values().into_iter().collect::<Vec<_>>().join(" ");
+    assert_eq!(values("n1"), "1 100 2 3 4");
+    // The fifth life has a row at home, so there the oldest ones that fit stand beside it.
+    assert_eq!(values("n2").split(' ').count(), 5);
+    assert!(!net.get("n1").is_settled() && !net.get("n2").is_settled());
+    let refused = net.get("n1").stats().refused_rows;
+    assert!(refused > 0);
+    net.run_for(60_000);
+    assert!(net.get("n1").stats().refused_rows > refused);
+    assert!(!net.get("n1").values().contains("5"));
+}
+
+#[test]
+fn events_that_nobody_polls_are_dropped_and_the_gap_is_reported() {
+    let mut node = started::<Tiny>("n1", &["n1"], Config { events: true, ..CONFIG });
+    for value in 0..100 {
+        node.update(NOW, Change::Broadcast(Value::Int(value))).expect("room");
+    }
+    let mut applied = 0;
+    let mut missed = 0;
+    while let Some(event) = node.poll_event() {
+        match event {
+            Event::Applied(_) => applied += 1,
+            Event::Lagged { missed: more } => missed += more,
+            Event::Settled => {}
+        }
+    }
+    assert_eq!((applied, applied + missed), (32, 100));
+    let dot = node.update(NOW, Change::Add(1)).expect("room").expect("a change");
+    assert_eq!((node.poll_event(), node.poll_event()), (Some(Event::Applied(dot)), None));
+}
+
+#[test]
+fn a_message_is_cut_at_an_entry_and_the_rest_follows() {
+    // The longest ids and incarnations, the smallest messages, the largest entries.
+    let ids = ["sixteen bytes, a", "sixteen bytes, b", "sixteen bytes, c"];
+    let limit = min_message_bytes(&Tiny::LIMITS);
+    let config = Config { max_message_bytes: limit, incarnation: INCARNATION_MAX, ..CONFIG };
+    assert!(Node::<Tiny>::new(Config { max_message_bytes: limit - 1, ..config }).is_err());
+    let mut net = Net::new(ids);
+    ids.iter().for_each(|id| net.add::<Tiny>(id, config));
+    for at in 0..16 {
+        let (key, value) = (format!("{at:024}"), format!("{:024}", at + 1));
+        let (key, value) = (Value::Text(&key), Value::Text(&value));
+        net.update(ids[0], Change::Write { key, value }).expect("room");
+        net.update(ids[1], Change::Broadcast(Value::Int(i64::MIN + at))).expect("room");
+        net.update(ids[2], Change::Add((at - 7) << 58)).expect("far from overflow");
+    }
+    net.run_until_settled();
+    assert!(net.longest <= limit, "{} bytes, {limit} allowed", net.longest);
+    assert!(net.lines > 16, "{} lines are too few for as many writes", net.lines);
+    for id in ids {
+        let Stats { malformed_lines, refused_unreadable, too_far_ahead, .. } = net.get(id).stats();
+        assert_eq!((malformed_lines, refused_unreadable, too_far_ahead), (0, 0, 0));
+        assert_eq!((net.get(id).values().len(), net.get(id).keys()), (16, 16));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whatever_is_said_in_messages_of_whatever_size_arrives(
+        ids in prop::collection::btree_set(id(), 2..=8),
+        life in prop::sample::select(vec![0, 1, INCARNATION_MAX]),
+        above_least in prop_oneof![Just(0_usize), 0_usize..500],
+        fanout in 1_u8..4,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), change()), 1..60),
+        pause in 0_u64..300,
+    ) {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let max_message_bytes = min_message_bytes(&Tiny::LIMITS) + above_least;
+        let mut net = Net::new(ids.iter().copied());
+        for (seed, id) in (0..).zip(&ids) {
+            net.add::<Tiny>(id, Config { max_message_bytes, incarnation: life, fanout, seed, ..CONFIG });
+        }
+        for (index, change) in &changes {
+            // Where a table is full already, there is one change less.
+            let _ = net.update(ids[index.index(ids.len())], change.get());
+            net.run_for(pause);
+        }
+        net.run_until_settled();
+        prop_assert!(net.longest <= max_message_bytes, "{} bytes, {} allowed", net.longest, max_message_bytes);
+        for id in &ids {
+            let Stats { malformed_lines, refused_unreadable, .. } = net.get(id).stats();
+            prop_assert_eq!((malformed_lines, refused_unreadable), (0, 0));
+            prop_assert_eq!(net.get(id).values(), net.get(ids[0]).values());
+            same("sums", net.get(id).sum(), net.get(ids[0]).sum())?;
+        }
+    }
+}
+
+fn same<T: PartialEq + Debug>(what: &str, one: T, other: T) -> Result<(), TestCaseError> {
+    prop_assert_eq!(one, other, "{}", what);
+    Ok(())
+}
+
+/// An id whose JSON form is at most sixteen bytes long, with escapes and without.
+fn id() -> impl Strategy<Value = String> {
+    let piece = prop::sample::select(vec!["a", "b", "0", "ä", "\"", "\\", "\n", "\u{1}", "😀", " "]);
+    let pieces = prop::collection::vec(piece, 1..14).prop_map(|pieces| pieces.concat());
+    pieces.prop_filter("too long", |id| json_len(id) <= Tiny::LIMITS.id_bytes)
+}
+
+/// A change, owned.
+#[derive(Clone, Debug)]
+enum Wish {
+    Say(String),
+    SayInt(i64),
+    Add(i64),
+    Write(String, i64),
+    WriteText(i64, String),
+}
+
+impl Wish {
+    fn get(&self) -> Change<'_> {
+        match self {
+            Self::Say(text) => Change::Broadcast(Value::Text(text)),
+            Self::SayInt(int) => Change::Broadcast(Value::Int(*int)),
+            Self::Add(delta) => Change::Add(*delta),
+            Self::Write(key, value) => Change::Write { key: Value::Text(key), value: Value::Int(*value) },
+            Self::WriteText(key, value) => Change::Write { key: Value::Int(*key), value: Value::Text(value) },
+        }
+    }
+}
+
+fn change() -> impl Strategy<Value = Wish> {
+    // Few of each, so that no table is full: then all would have to be equal, and could not be.
+    let text = || {
+        prop::sample::select(vec![
+            "",
+            "a",
+            "\u{1}\u{2}\u{3}\u{4}",
+            "\"\"\"\"\"\"\"\"\"\"\"\"",
+            "twenty-four bytes, a lot",
+            "äöü",
+        ])
+    };
+    let int = || prop_oneof![Just(i64::MIN), Just(i64::MAX), -2_i64..3];
+    prop_oneof![
+        text().prop_map(|text| Wish::Say(text.into())),
+        int().prop_map(Wish::SayInt),
+        int().prop_map(Wish::Add),
+        (text(), int()).prop_map(|(key, value)| Wish::Write(key.into(), value)),
+        (int(), text()).prop_map(|(key, value)| Wish::WriteText(key, value.into())),
+    ]
+}
+
+const CONFIG: Config = Config {
+    workload: None,
+    strategy: rumormill_core::Strategy::Rumor,
+    fanout: 2,
+    gossip_interval_ms: None,
+    incarnation: 1,
+    seed: 7,
+    max_message_bytes: 4_096,
+    max_clock_ahead_ms: 60_000,
+    events: false,
+};
+
+const NOW: Now = Now::monotonic_ms(0);
+
+/// A sink that takes everything.
+#[derive(Default)]
+struct Bytes(Vec<u8>);
+
+impl Sink for Bytes {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), SinkFull> {
+        self.0.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+fn started<S: Storage>(me: &str, ids: &[&str], config: Config) -> Node<S> {
+    let mut node = Node::new(config).expect("choices within their bounds");
+    node.join(me, ids.iter().copied(), NOW).expect("a cluster");
+    node
+}
+
+/// The body of the reply to a request of a client.
+fn ask<S: Storage>(node: &mut Node<S>, mut body: serde_json::Value) -> serde_json::Value {
+    body["msg_id"] = json!(1);
+    let line = json!({"src": "c1", "dest": "n1", "body": body}).to_string();
+    node.handle_line(NOW, line.as_bytes()).expect("a request that is answered");
+    let mut reply = Bytes::default();
+    assert_eq!(node.poll_transmit(NOW, &mut reply), Ok(Some(Transmit::Reply)));
+    let mut reply: serde_json::Value = serde_json::from_slice(&reply.0).expect("a reply is JSON");
+    reply["body"].take()
+}
+
+/// A node whatever its storage.
+trait Member {
+    fn handle_line(&mut self, now: Now, line: &[u8]);
+    fn handle_timeout(&mut self, now: Now);
+    fn poll_transmit(&mut self, now: Now, sink: &mut Bytes) -> Option<Transmit>;
+    fn poll_timeout(&self) -> Option<Instant>;
+    fn update(&mut self, now: Now, change: Change<'_>) -> Result<(), Refused>;
+    fn stats(&self) -> Stats;
+    fn sum(&self) -> Sum;
+    fn is_settled(&self) -> bool;
+    fn values(&self) -> BTreeSet<String>;
+    fn keys(&self) -> usize;
+    fn count(&self) -> i128;
+    /// Up to which dot a row is known; 0 when there is no such row.
+    fn frontier(&self, row: &str) -> u64;
+}
+
+impl<S: Storage> Member for Node<S> {
+    fn handle_line(&mut self, now: Now, line: &[u8]) {
+        Self::handle_line(self, now, line).expect("a message of a member");
+    }
+
+    fn handle_timeout(&mut self, now: Now) {
+        Self::handle_timeout(self, now);
+    }
+
+    fn poll_transmit(&mut self, now: Now, sink: &mut Bytes) -> Option<Transmit> {
+        Self::poll_transmit(self, now, sink).expect("a sink that takes everything")
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        Self::poll_timeout(self).map(|wakeup| wakeup.at)
+    }
+
+    fn update(&mut self, now: Now, change: Change<'_>) -> Result<(), Refused> {
+        Self::update(self, now, change).map(drop)
+    }
+
+    fn stats(&self) -> Stats {
+        Self::stats(self)
+    }
+
+    fn sum(&self) -> Sum {
+        self.digest()
+    }
+
+    fn is_settled(&self) -> bool {
+        Self::is_settled(self)
+    }
+
+    fn values(&self) -> BTreeSet<String> {
+        let values = self.store().set.values().map(|value| match value {
+            Value::Int(int) => int.to_string(),
+            Value::Text(text) => format!("{text:?}"),
+        });
+        values.collect()
+    }
+
+    fn keys(&self) -> usize {
+        self.store().map.len()
+    }
+
+    fn count(&self) -> i128 {
+        self.store().counter.value()
+    }
+
+    fn frontier(&self, row: &str) -> u64 {
+        let causality = &self.replica().causality;
+        let named = |id: RowId| {
+            let (node, life) = causality.name(id);
+            format!("{node}@{life}") == row
+        };
+        causality.rows.iter().find(|(id, _)| named(*id)).map_or(0, |(_, row)| row.frontier)
+    }
+}
+
+/// Nodes in one process. A line takes a millisecond, unless its link is cut.
+#[derive(Default)]
+struct Net {
+    ids: Vec<String>,
+    nodes: Vec<Option<Box<dyn Member>>>,
+    cut: BTreeSet<(usize, usize)>,
+    now_ms: u64,
+    in_flight: Vec<(usize, Vec<u8>)>,
+    lines: u64,
+    longest: usize,
+}
+
+impl Net {
+    fn new<'a>(ids: impl IntoIterator<Item = &'a str>) -> Self {
+        // Nodes name each other by rank, so the order of their bytes is kept here as well.
+        let mut ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
+        ids.sort();
+        Self { nodes: ids.iter().map(|_| None).collect(), ids, ..Self::default() }
+    }
+
+    /// Starts a node, in place of the one that had its id before.
+    fn add<S: Storage>(&mut self, id: &str, config: Config) {
+        let mut node = Node::<S>::new(config).expect("choices within their bounds");
+        node.join(id, self.ids.iter().map(String::as_str), self.now()).expect("a cluster");
+        let at = self.at(id);
+        self.nodes[at] = Some(Box::new(node));
+    }
+
+    fn cut(&mut self, one: &str, other: &str) {
+        let (one, other) = (self.at(one), self.at(other));
+        self.cut.extend([(one, other), (other, one)]);
+    }
+
+    fn heal(&mut self, one: &str, other: &str) {
+        let (one, other) = (self.at(one), self.at(other));
+        self.cut.retain(|link| *link != (one, other) && *link != (other, one));
+    }
+
+    fn isolate(&mut self, id: &str) {
+        let ids = self.ids.clone();
+        ids.iter().filter(|other| *other != id).for_each(|other| self.cut(id, other));
+    }
+
+    fn heal_all(&mut self) {
+        self.cut.clear();
+    }
+
+    fn update(&mut self, id: &str, change: Change<'_>) -> Result<(), Refused> {
+        let (at, now) = (self.at(id), self.now());
+        let done = self.member(at).update(now, change);
+        self.collect(at);
+        done
+    }
+
+    fn get(&self, id: &str) -> &dyn Member {
+        self.nodes[self.at(id)].as_deref().expect("a node that was added")
+    }
+
+    fn run_for(&mut self, ms: u64) {
+        let end = self.now_ms + ms;
+        while self.step(end) {}
+        self.now_ms = end;
+    }
+
+    /// Runs until all members know that all hold the same, which has to be soon.
+    #[track_caller]
+    fn run_until_settled(&mut self) {
+        let end = self.now_ms + 120_000;
+        while self.step(end) {}
+        let settled = self.nodes.iter().flatten().all(|node| node.is_settled());
+        assert!(settled, "still not settled");
+        assert!(self.in_flight.is_empty() && self.now_ms < end, "settled, and yet not silent");
+    }
+
+    /// Goes on to the next moment at which something happens, if that is before `end`.
+    fn step(&mut self, end: u64) -> bool {
+        let arrival = (!self.in_flight.is_empty()).then_some(self.now_ms + 1);
+        let timer = self.nodes.iter().flatten().filter_map(|node| node.poll_timeout()).min();
+        let timer = timer.map(|at| at.as_micros().div_ceil(1_000).max(self.now_ms));
+        let Some(next) = arrival.into_iter().chain(timer).min().filter(|next| *next < end) else { return false };
+        self.now_ms = next;
+        let now = self.now();
+        if arrival == Some(next) {
+            for (to, line) in std::mem::take(&mut self.in_flight) {
+                self.member(to).handle_line(now, line.trim_ascii_end());
+                self.collect(to);
+            }
+        }
+        for at in 0..self.nodes.len() {
+            self.member(at).handle_timeout(now);
+            self.collect(at);
+        }
+        true
+    }
+
+    /// Polls all that a node has to send.
+    fn collect(&mut self, from: usize) {
+        let now = self.now();
+        let mut line = Bytes::default();
+        while let Some(transmit) = self.member(from).poll_transmit(now, &mut line) {
+            let Transmit::Gossip(to) = transmit else { panic!("a reply that nobody asked for") };
+            self.lines += 1;
+            self.longest = self.longest.max(line.0.len());
+            let line = std::mem::take(&mut line.0);
+            if !self.cut.contains(&(from, to.at())) {
+                self.in_flight.push((to.at(), line));
+            }
+        }
+    }
+
+    fn member(&mut self, at: usize) -> &mut dyn Member {
+        self.nodes[at].as_deref_mut().expect("a node that was added")
+    }
+
+    fn at(&self, id: &str) -> usize {
+        self.ids.iter().position(|known| known == id).expect("one of the cluster")
+    }
+
+    fn now(&self) -> Now {
+        let at = Instant::from_millis(self.now_ms);
+        Now { at, wall_us: Some(1_700_000_000_000_000 + at.as_micros()) }
+    }
+}

@@ -1,0 +1,102 @@
+//! The golden vectors of `WIRE.md`: what stands there is what a node writes.
+#![allow(missing_docs)]
+
+use rumormill_core::storage::Heap;
+use rumormill_core::{Config, Node, Now};
+
+struct Driven {
+    node: Node<Heap>,
+    now_ms: u64,
+}
+
+impl Driven {
+    fn new(id: &str) -> Self {
+        let mut node = Node::new(Config { incarnation: 7, seed: 1, ..Config::default() }).unwrap();
+        let init = format!(
+            r#"{{"src":"c0","dest":"{id}","body":{{"type":"init","msg_id":1,"node_id":"{id}","node_ids":["n1","n2","n3"]}}}}"#
+        );
+        node.handle_line(Now::monotonic_ms(0), init.as_bytes()).unwrap();
+        let mut driven = Self { node, now_ms: 0 };
+        assert_eq!(driven.drain().len(), 1);
+        driven
+    }
+
+    fn now(&self) -> Now {
+        Now::monotonic_ms(self.now_ms)
+    }
+
+    /// Handles a line; everything that is said then.
+    fn line(&mut self, line: &str) -> Vec<String> {
+        self.node.handle_line(self.now(), line.as_bytes()).unwrap();
+        self.drain()
+    }
+
+    fn ask(&mut self, body: &str) -> Vec<String> {
+        let lines = self.line(&format!(r#"{{"src":"c1","dest":"n1","body":{{{body},"msg_id":9}}}}"#));
+        assert!(lines[0].contains("_ok"));
+        lines[1..].to_vec()
+    }
+
+    fn drain(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            let mut line = Vec::new();
+            if self.node.poll_transmit(self.now(), &mut line).unwrap().is_none() {
+                return lines;
+            }
+            lines.push(String::from_utf8(line).unwrap());
+        }
+    }
+
+    /// Lets time pass until something is said.
+    fn wait(&mut self) -> Vec<String> {
+        loop {
+            self.now_ms = self.node.poll_timeout().unwrap().at.as_micros().div_ceil(1_000);
+            self.node.handle_timeout(self.now());
+            let lines = self.drain();
+            if !lines.is_empty() {
+                return lines;
+            }
+        }
+    }
+}
+
+fn golden(name: &str) -> String {
+    let document = include_str!("../../WIRE.md");
+    let block = document.split(&format!("```golden {name}\n")).nth(1).expect("a block of this name");
+    block.split("```").next().unwrap().to_owned()
+}
+
+fn assert_golden(name: &str, lines: &[String]) {
+    let written = lines.concat();
+    assert!(golden(name) == written, "WIRE.md, golden {name}, should be:\n{written}");
+}
+
+#[test]
+fn a_broadcast_is_pushed_as_the_document_shows() {
+    let mut node = Driven::new("n1");
+    assert_golden("broadcast", &node.ask(r#""type":"broadcast","message":42"#));
+}
+
+#[test]
+fn a_counter_is_replicated_as_the_document_shows() {
+    let mut node = Driven::new("n1");
+    assert!(node.ask(r#""type":"add","delta":5"#).is_empty());
+    assert!(node.ask(r#""type":"add","delta":-2"#).is_empty());
+    assert_golden("counter", &node.wait());
+}
+
+#[test]
+fn a_superseded_write_is_skipped_and_the_answer_says_who_agrees() {
+    let mut node = Driven::new("n1");
+    assert_eq!(node.ask(r#""type":"write","key":"k","value":"old""#).len(), 2);
+    assert_eq!(node.ask(r#""type":"write","key":"k","value":"new""#).len(), 0);
+    assert_eq!(node.wait().len(), 2, "the push of the second write");
+    let asked = node.wait();
+    assert_golden("write", &asked);
+    let receiver = if asked[0].contains(r#""dest": "n2""#) { "n2" } else { "n3" };
+    let mut peer = Driven::new(receiver);
+    let answer = peer.line(&asked[0]);
+    assert_golden("answer", &answer[..1]);
+    assert_eq!(peer.node.digest(), node.node.digest());
+}
