@@ -294,3 +294,21 @@ fn time_that_stands_still_or_jumps_does_no_harm() {
         node.handle_timeout(rumormill_core::Now { at: Instant::ZERO, wall_us: None });
     }
 }
+
+/// The chatter of a cluster that can never agree, because one member is full, dies down all the same.
+#[test]
+fn a_member_that_cannot_take_what_the_others_have_is_offered_it_ever_more_rarely() {
+    let mut sim = Sim::new(5, 17, CALM, Config::default());
+    let full = rumormill_core::storage::Limits { values: 10, ..limits(5) };
+    sim.replace(4, full);
+    (0..30).for_each(|value| drop(sim.ask(value % 4, &format!(r#""type":"broadcast","message":{value}"#))));
+    sim.run_for_ms(600_000);
+    assert_eq!(sim.nodes[4].store().set.len(), 10);
+    assert!(sim.nodes[4].stats().refused_full > 0);
+    let before = sim.sent;
+    sim.run_for_ms(600_000);
+    // Five nodes, each exchanging digests once in 30 s: a question, an answer, what is lacking.
+    let most = 5 * 3 * 600 / 22;
+    assert!(sim.sent - before <= most, "{} messages, {most} allowed", sim.sent - before);
+    assert!(sim.nodes[..4].iter().all(|node| node.store().set.len() == 30));
+}

@@ -557,6 +557,7 @@ impl<S: Storage> World<S> {
             stats.refused_full + stats.refused_rows + stats.refused_clock_ahead > 0
         };
         self.setup.lost = 0;
+        self.room = usize::MAX;
         let alone = self.setup.nodes == 2;
         if self.forged || self.setup.uninitialised {
             return;

@@ -53,6 +53,8 @@ pub struct Heard {
 const BURST: u8 = 8;
 /// Anti-entropy under load runs once in this many intervals.
 const BUSY_INTERVALS: u64 = 5;
+/// An exchange of digests pauses for this part of the time in which nothing has changed.
+const QUIET_SHARE: u64 = 8;
 /// How long after the first message that follows `init` a node waits to be spoken to.
 const FIRST_DIGEST_MS: u64 = 1_000;
 /// The longest time between two messages to a peer that stays silent, once the news has ceased.
@@ -126,6 +128,7 @@ impl<S: Storage> Rumor<S> {
 
     /// The first message after `init` has arrived: peers may be spoken to.
     pub fn start(&mut self, now: Instant) {
+        self.last_change = now;
         if self.has_peers() {
             self.set(Timer::FirstDigest, now.plus_ms(FIRST_DIGEST_MS));
         }
@@ -173,7 +176,9 @@ impl<S: Storage> Rumor<S> {
                     let interval = self.interval(Lane::Push);
                     self.set(Timer::Push, self.last_push.map_or(now, |last| last.plus_ms(interval).max(now)));
                 }
-                self.arm_anti_entropy(BUSY_INTERVALS, now);
+                if self.timers[Timer::AntiEntropy as usize].is_none() {
+                    self.arm_anti_entropy(now);
+                }
             }
             Lane::Tick => self.arm_tick(now),
         }
@@ -208,14 +213,24 @@ impl<S: Storage> Rumor<S> {
         }
     }
 
-    /// Makes sure that digests are exchanged within `intervals`, give or take a quarter.
-    fn arm_anti_entropy(&mut self, intervals: u64, now: Instant) {
+    /// Makes sure that digests are exchanged soon: see [`Rumor::pause_ms`].
+    fn arm_anti_entropy(&mut self, now: Instant) {
+        let pause = self.pause_ms(Lane::Push, now);
+        let at = now.plus_ms(self.jittered(pause));
         let armed = self.timers[Timer::AntiEntropy as usize];
-        if armed.is_some() && intervals > 1 {
-            return;
-        }
-        let at = now.plus_ms(self.jittered(self.interval(Lane::Push) * intervals));
         self.set(Timer::AntiEntropy, armed.map_or(at, |armed| armed.min(at)));
+    }
+
+    /// Time between two exchanges of digests. While there is news, [`BUSY_INTERVALS`]: pushes bring most of it. Then one
+    /// interval, and ever more the longer nothing changes: who still differs then cannot take what is missing, or is not
+    /// there.
+    fn pause_ms(&self, lane: Lane, now: Instant) -> u64 {
+        let interval = self.interval(lane);
+        let quiet = now.ms_since(self.last_change);
+        if lane == Lane::Push && quiet < 2 * interval {
+            return BUSY_INTERVALS * interval;
+        }
+        interval.max((quiet / QUIET_SHARE).min(LONGEST_MS))
     }
 
     /// A message from a peer was merged.
@@ -237,14 +252,15 @@ impl<S: Storage> Rumor<S> {
             self.peers.want_to_send(from, Pending { want, ..answer });
         }
         match lane {
-            Lane::Push => self.arm_anti_entropy(1, now),
+            Lane::Push => self.arm_anti_entropy(now),
             Lane::Tick => self.arm_tick(now),
         }
     }
 
     /// A peer began a new life: whatever it was known to hold is void.
-    pub fn reborn(&mut self, peer: NodeIndex) {
+    pub fn reborn(&mut self, peer: NodeIndex, now: Instant) {
         self.agreement.remove(peer);
+        self.last_change = now;
     }
 
     /// Stops all timers when there is nobody left to tell anything. True when that is so.
@@ -339,7 +355,7 @@ impl<S: Storage> Rumor<S> {
             return;
         }
         self.rounds += 1;
-        let interval = self.interval(Lane::Tick);
+        let pause = self.pause_ms(Lane::Tick, now);
         let mut next = now.plus_ms(LONGEST_MS);
         let longest = self.longest_ms(now);
         let mut chosen = 0;
@@ -363,7 +379,7 @@ impl<S: Storage> Rumor<S> {
             next = next.min(now.plus_ms(REPEAT_TICK_MS));
             chosen += 1;
         }
-        self.set(Timer::Tick, next.max(now.plus_ms(interval)));
+        self.set(Timer::Tick, next.max(now.plus_ms(pause)));
     }
 
     /// One exchange of digests with a peer that is not known to hold this node's state.
@@ -387,10 +403,8 @@ impl<S: Storage> Rumor<S> {
             }
             earliest = earliest.min(at);
         }
-        let interval = self.interval(Lane::Push);
-        let busy = now.ms_since(self.last_change) < 2 * interval;
-        let wait = self.jittered(if busy { BUSY_INTERVALS * interval } else { interval });
-        let next = now.plus_ms(wait);
+        let pause = self.pause_ms(Lane::Push, now);
+        let next = now.plus_ms(self.jittered(pause));
         self.set(Timer::AntiEntropy, if asked { next } else { next.max(earliest) });
     }
 

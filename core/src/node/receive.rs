@@ -44,7 +44,7 @@ impl<S: Storage> Node<S> {
         let Some(rumor) = &mut self.rumor else { return };
         let life = rumor.peers.meet(from, incarnation, now.at);
         if life == Life::New {
-            rumor.reborn(from);
+            rumor.reborn(from, now.at);
         }
         if let Some(Token::Array(data)) = message.get(Key::Data) {
             self.merge_chunks(now, from, data);

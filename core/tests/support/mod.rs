@@ -133,6 +133,12 @@ impl Sim {
         self.join(at);
     }
 
+    /// The node is one with other capacities from the start.
+    pub fn replace(&mut self, at: usize, limits: Limits) {
+        self.nodes[at] = Node::with_limits(self.configs[at], limits).unwrap();
+        self.join(at);
+    }
+
     pub fn now(&self) -> Now {
         Now { at: Instant::from_micros(self.now_us), wall_us: Some(EPOCH_US + self.now_us) }
     }
