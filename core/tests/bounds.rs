@@ -236,8 +236,6 @@ fn a_message_is_cut_at_an_entry_and_the_rest_follows() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-
     #[test]
     fn whatever_is_said_in_messages_of_whatever_size_arrives(
         ids in prop::collection::btree_set(id(), 2..=8),

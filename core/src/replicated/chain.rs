@@ -14,13 +14,15 @@ const NONE: u32 = u32::MAX;
 pub(super) struct Link {
     pub(super) seq: u64,
     pub(super) row: RowId,
+    /// For the data type to use: the link would have four bytes of padding here.
+    pub(super) note: u32,
     prev: u32,
     next: u32,
 }
 
 impl Link {
-    pub(super) const fn new(row: RowId, seq: u64) -> Self {
-        Self { seq, row, prev: NONE, next: NONE }
+    pub(super) const fn new(row: RowId, seq: u64, note: u32) -> Self {
+        Self { seq, row, note, prev: NONE, next: NONE }
     }
 }
 
@@ -157,7 +159,7 @@ mod tests {
             let mut items = std::vec::Vec::new();
             let mut model: std::vec::Vec<(u64, u32)> = std::vec::Vec::new();
             for (at, seq) in seqs.iter().enumerate() {
-                items.push(Item(Link::new(row, *seq)));
+                items.push(Item(Link::new(row, *seq, 0)));
                 ends.insert(&mut items, at as u32);
                 model.push((*seq, at as u32));
             }

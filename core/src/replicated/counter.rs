@@ -107,7 +107,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
 
     fn new(limits: &Limits) -> Self {
         Self {
-            cells: S::PerCell::filled(2 * limits.rows, Cell { number: 0, link: Link::new(RowId(0), 0) }),
+            cells: S::PerCell::filled(2 * limits.rows, Cell { number: 0, link: Link::new(RowId(0), 0, 0) }),
             ends: S::PerRow::filled(limits.rows, Ends::empty()),
             totals: [0; 2],
             fingerprint: 0,
@@ -140,7 +140,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
             let old = self.cells[at].link.row;
             self.ends[old.at()].remove(&mut self.cells, at as u32);
         }
-        self.cells[at] = Cell { number, link: Link::new(dot.row, dot.seq) };
+        self.cells[at] = Cell { number, link: Link::new(dot.row, dot.seq, 0) };
         self.ends[dot.row.at()].insert(&mut self.cells, at as u32);
         self.totals[sign as usize] += u128::from(number - before);
         let key = causality.rows.get(row).hash ^ (sign as u64);

@@ -191,7 +191,7 @@ impl<S: Storage> LwwMap<S> {
         let old = self.slots[at as usize].link.row;
         self.ends[old.at()].remove(&mut self.slots, at);
         let slot = &mut self.slots[at as usize];
-        (slot.value, slot.stamp_us, slot.link) = (value, stamp_us, Link::new(dot.row, dot.seq));
+        (slot.value, slot.stamp_us, slot.link) = (value, stamp_us, Link::new(dot.row, dot.seq, 0));
         self.ends[dot.row.at()].insert(&mut self.slots, at);
     }
 
@@ -202,7 +202,7 @@ impl<S: Storage> LwwMap<S> {
         if slots.room() == 0 || !index.insert(key.get().hash(), at, |at| slots[at as usize].key.get().hash()) {
             return Err(full);
         }
-        let link = Link::new(dot.row, dot.seq);
+        let link = Link::new(dot.row, dot.seq, 0);
         slots.push(Slot { key, value, stamp_us, link, reads: Default::default() }).map_err(|_| full)?;
         self.ends[dot.row.at()].insert(slots, at);
         Ok(())
