@@ -9,7 +9,7 @@ use rand_xorshift::XorShiftRng;
 
 use crate::causality::{Arg, Dot, Entry, Sum};
 use crate::config::{Config, ConfigError};
-use crate::gossip::Rumor;
+use crate::gossip::Gossip;
 use crate::id::{Id, NotACluster, Value, json_len, mix2};
 use crate::output::{Event, Events, Sink, SinkFull, Transmit, Wakeup};
 use crate::replicated::{Lane, LwwMap, Refused, Replica, Store};
@@ -66,7 +66,7 @@ pub struct Node<S: Storage> {
     limits: Limits,
     replica: Replica<S>,
     /// Gossip, once the cluster is known.
-    rumor: Option<Rumor<S>>,
+    gossip: Option<Gossip<S>>,
     service: Service<S>,
     predictor: Predictor,
     /// The reply that waits, if one does: kept in place, since every request writes it.
@@ -102,7 +102,7 @@ impl<S: Storage> Node<S> {
         config.check(&limits)?;
         Ok(Self {
             replica: Replica::new(&limits, config.max_clock_ahead_ms.saturating_mul(1_000)),
-            rumor: None,
+            gossip: None,
             service: Service::new(&limits),
             predictor: Predictor::default(),
             reply: Reply::default(),
@@ -124,7 +124,7 @@ impl<S: Storage> Node<S> {
     /// # Errors
     /// What is wrong with the list; nothing changed.
     pub fn join<'a>(&mut self, me: &str, ids: impl Iterator<Item = &'a str>, now: Now) -> Result<(), NotACluster> {
-        if self.rumor.is_some() {
+        if self.gossip.is_some() {
             return Err(NotACluster::Twice);
         }
         self.replica.causality.members.set(me, ids)?;
@@ -193,8 +193,8 @@ impl<S: Storage> Node<S> {
     /// [`Node::poll_transmit`] afterwards.
     pub fn finish(&mut self, now: Now) {
         let sum = self.replica.sum().short();
-        if let Some(rumor) = &mut self.rumor {
-            rumor.finish(sum, now.at);
+        if let Some(gossip) = &mut self.gossip {
+            gossip.finish(sum, now.at);
         }
     }
 
@@ -224,7 +224,7 @@ impl<S: Storage> Node<S> {
     /// arrives.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Wakeup> {
-        self.rumor.as_ref()?.next_timeout()
+        self.gossip.as_ref()?.next_timeout()
     }
 
     /// The next event, if [`Config::events`] is on.
@@ -246,8 +246,8 @@ impl<S: Storage> Node<S> {
 
     /// Gossip, once the cluster is known.
     #[must_use]
-    pub fn gossip(&self) -> Option<&Rumor<S>> {
-        self.rumor.as_ref()
+    pub fn gossip(&self) -> Option<&Gossip<S>> {
+        self.gossip.as_ref()
     }
 
     /// The digest in short: equal on two nodes that hold the same.
@@ -265,7 +265,7 @@ impl<S: Storage> Node<S> {
     /// What the node has counted.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let rounds = self.rumor.as_ref().map_or((0, 0), |rumor| (rumor.rounds(), rumor.forgotten()));
+        let rounds = self.gossip.as_ref().map_or((0, 0), |gossip| (gossip.rounds(), gossip.forgotten()));
         Stats { gossip_rounds: rounds.0, rumors_forgotten: rounds.1, ..self.stats }
     }
 
@@ -288,7 +288,7 @@ impl<S: Storage> Node<S> {
             return Ok(());
         }
         let answerable = message.src.is_some_and(|src| copy(src, self.limits.id_bytes, &mut self.reply.to));
-        if self.rumor.is_none() {
+        if self.gossip.is_none() {
             return self.before_init(now, message, answerable);
         }
         if message.dest.is_none_or(|dest| !self.is_me(dest)) {
@@ -320,11 +320,11 @@ impl<S: Storage> Node<S> {
             let same = service::is_same_cluster(message, &self.replica.causality.members)?;
             return if same { Ok(Answer::Init) } else { Err(Problem::OtherCluster) };
         }
-        let Self { replica, rumor: Some(rumor), service, stats, config, limits, .. } = self else {
+        let Self { replica, gossip: Some(gossip), service, stats, config, limits, .. } = self else {
             return Err(Problem::NotInitialised);
         };
         let before = replica.own_seq();
-        let spread = RumorSpread { rumor, now: now.at };
+        let spread = GossipSpread { gossip, now: now.at };
         let mut cx = Context { replica, spread, stats, config, limits, now };
         let done = service.handle(kind, message, &mut cx);
         if self.config.events {
@@ -376,20 +376,20 @@ impl<S: Storage> Node<S> {
         // The limits hold one row per node.
         let _ = self.replica.begin(self.config.incarnation);
         let rng = XorShiftRng::seed_from_u64(mix2(self.config.seed ^ salt, self.config.incarnation));
-        let mut rumor = Rumor::new(nodes, me, &self.limits, rng, self.replica.sum().short());
-        rumor.configure(self.config.fanout, self.config.gossip_interval_ms, Instant::ZERO);
+        let mut gossip = Gossip::new(nodes, me, &self.limits, rng, self.replica.sum().short());
+        gossip.configure(self.config.fanout, self.config.gossip_interval_ms, Instant::ZERO);
         self.settled = nodes == 1;
-        self.rumor = Some(rumor);
+        self.gossip = Some(gossip);
     }
 
     /// The first message after `init`.
     #[inline]
     fn start(&mut self, now: Now) {
         if !self.started
-            && let Some(rumor) = &mut self.rumor
+            && let Some(gossip) = &mut self.gossip
         {
             self.started = true;
-            rumor.start(now.at);
+            gossip.start(now.at);
         }
     }
 
@@ -419,8 +419,8 @@ impl<S: Storage> Node<S> {
     }
 
     fn local_news(&mut self, lane: Lane, dot: Dot, now: Instant) {
-        if let Some(rumor) = &mut self.rumor {
-            rumor.news(lane, dot, None, now);
+        if let Some(gossip) = &mut self.gossip {
+            gossip.news(lane, dot, None, now);
         }
         self.changed(dot);
     }
@@ -445,20 +445,19 @@ impl<S: Storage> Node<S> {
 
     #[inline]
     fn run_due(&mut self, now: Now) {
-        let Some(rumor) = &mut self.rumor else { return };
-        if rumor.next_timeout().is_none_or(|wakeup| wakeup.at > now.at) {
+        let Some(gossip) = &mut self.gossip else { return };
+        if gossip.next_timeout().is_none_or(|wakeup| wakeup.at > now.at) {
             return;
         }
-        rumor.timeout(self.replica.sum().short(), now.at);
+        gossip.timeout(self.replica.sum().short(), now.at);
         self.note_settled();
     }
 
     /// Notes whether all members are known to hold this state, and says so once.
     fn note_settled(&mut self) {
         let sum = self.replica.sum().short();
-        let Some(rumor) = &mut self.rumor else { return };
-        rumor.refresh(sum);
-        let settled = rumor.settle();
+        let Some(gossip) = &mut self.gossip else { return };
+        let settled = gossip.settle(sum);
         if settled && !self.settled && self.config.events {
             self.events.push(Event::Settled);
         }
@@ -469,11 +468,11 @@ impl<S: Storage> Node<S> {
     #[inline]
     fn judge_convergence(&mut self, now: Instant) {
         if self.service.bench.is_waiting()
-            && let Some(rumor) = &mut self.rumor
+            && let Some(gossip) = &mut self.gossip
         {
             let own = self.replica.own_seq();
-            rumor.refresh(self.replica.sum().short());
-            self.service.bench.everybody_has(rumor.everybody_has(own), now);
+            gossip.common.refresh(self.replica.sum().short());
+            self.service.bench.everybody_has(gossip.common.everybody_has(own), now);
         }
     }
 }
@@ -523,31 +522,31 @@ fn known_kind(message: &Message<'_>) -> Result<Kind, Problem> {
 }
 
 /// Gossip as requests see it.
-struct RumorSpread<'r, S: Storage> {
-    rumor: &'r mut Rumor<S>,
+struct GossipSpread<'r, S: Storage> {
+    gossip: &'r mut Gossip<S>,
     now: Instant,
 }
 
-impl<S: Storage> Spread<S> for RumorSpread<'_, S> {
+impl<S: Storage> Spread<S> for GossipSpread<'_, S> {
     #[inline]
     fn news(&mut self, lane: Lane, dot: Dot) {
-        self.rumor.news(lane, dot, None, self.now);
+        self.gossip.news(lane, dot, None, self.now);
     }
 
     fn configure(&mut self, config: &Config) {
-        self.rumor.configure(config.fanout, config.gossip_interval_ms, self.now);
+        self.gossip.configure(config.fanout, config.gossip_interval_ms, self.now);
     }
 
     fn round_now(&mut self, replica: &Replica<S>) -> (u64, u64) {
-        self.rumor.round_now(replica.sum().short(), &replica.causality.rows, self.now)
+        self.gossip.round_now(replica.sum().short(), &replica.causality.rows, self.now)
     }
 
     fn rounds(&self) -> u64 {
-        self.rumor.rounds()
+        self.gossip.rounds()
     }
 
     fn peers_synced(&mut self, replica: &Replica<S>) -> u64 {
-        self.rumor.refresh(replica.sum().short());
-        self.rumor.agreement.count() as u64 - 1
+        self.gossip.common.refresh(replica.sum().short());
+        self.gossip.common.agreement.count() as u64 - 1
     }
 }

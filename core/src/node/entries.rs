@@ -1,7 +1,7 @@
 //! Which entries a peer is sent, in which order, and how they are written until a message is full.
 
 use crate::causality::{Arg, Causality, Entry, RowId, Tag};
-use crate::gossip::{Hot, Pending, Rumor, is_news_to};
+use crate::gossip::{Gossip, Hot, Pending, is_news_to};
 use crate::id::{NodeIndex, Value};
 use crate::output::Sink;
 use crate::replicated::{Replica, Store};
@@ -60,22 +60,23 @@ pub(super) trait Visitor<S: Storage> {
 impl<'e, S: Storage> Entries<'e, S> {
     pub(super) fn new(
         replica: &'e Replica<S>,
-        rumor: &'e Rumor<S>,
+        gossip: &'e Gossip<S>,
         peer: NodeIndex,
         pending: Pending,
         now: Now,
     ) -> Self {
-        let settled = rumor.agreement.contains(peer);
-        let vector = rumor.peers.vector(peer);
-        let fresh = rumor.peers.is_fresh(peer, now.at, FRESH_MS);
-        let resume = rumor.peers.resume(peer);
+        let settled = gossip.common.agreement.contains(peer);
+        let vector = gossip.common.peers.vector(peer);
+        let fresh = gossip.common.peers.is_fresh(peer, now.at, FRESH_MS);
+        let resume = gossip.common.peers.resume(peer);
         Self {
             replica,
             peer,
             vector: vector.unwrap_or(&[]),
-            hot: if settled || !pending.rumors { &[] } else { rumor.hot() },
-            rows: !settled && (pending.delta || (fresh && (vector.is_some() || !rumor.peers.was_heard(peer)))),
-            repair_from: (!settled && pending.delta && rumor.peers.is_diverged(peer)).then_some(resume.repaired_to),
+            hot: if settled || !pending.rumors { &[] } else { gossip.hot() },
+            rows: !settled && (pending.delta || (fresh && (vector.is_some() || !gossip.common.peers.was_heard(peer)))),
+            repair_from: (!settled && pending.delta && gossip.common.peers.is_diverged(peer))
+                .then_some(resume.repaired_to),
             first_row: resume.row,
         }
     }
@@ -138,7 +139,7 @@ impl<'e, S: Storage> Entries<'e, S> {
             let id = self.row(here);
             let row = self.replica.causality.rows.get(id);
             let known = self.known(id).max(here.seq);
-            // What is told as a rumor is not told again.
+            // What is told as a gossip is not told again.
             let told = self.hot.iter().filter(|hot| hot.row == id && hot.from >= known).map(|hot| hot.from).min();
             let end = told.unwrap_or(u64::MAX);
             let cut = |seq| Place { seq, ..here };

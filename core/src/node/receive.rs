@@ -41,10 +41,10 @@ impl<S: Storage> Node<S> {
 
     /// A message of this implementation: it has a header.
     fn receive_own_kind(&mut self, now: Now, from: NodeIndex, lane: Lane, incarnation: u64, message: &Message<'_>) {
-        let Some(rumor) = &mut self.rumor else { return };
-        let life = rumor.peers.meet(from, incarnation, now.at);
+        let Some(gossip) = &mut self.gossip else { return };
+        let life = gossip.common.peers.meet(from, incarnation, now.at);
         if life == Life::New {
-            rumor.reborn(from, now.at);
+            gossip.reborn(from, now.at);
         }
         if let Some(Token::Array(data)) = message.get(Key::Data) {
             self.merge_chunks(now, from, data);
@@ -53,8 +53,8 @@ impl<S: Storage> Node<S> {
             self.stats.old_lives += 1;
             return;
         }
-        if let Some(rumor) = &mut self.rumor {
-            rumor.peers.remember(from);
+        if let Some(gossip) = &mut self.gossip {
+            gossip.common.peers.remember(from);
         }
         let lacking = match message.get(Key::Digest) {
             Some(Token::Object(digest)) => self.learn_digest(from, Pairs::new(digest)),
@@ -103,8 +103,8 @@ impl<S: Storage> Node<S> {
         self.count(outcome);
         if outcome == Outcome::News {
             let lane = Replica::<S>::lane(entry).unwrap_or(Lane::Push);
-            if let Some(rumor) = &mut self.rumor {
-                rumor.news(lane, dot, Some(from), now.at);
+            if let Some(gossip) = &mut self.gossip {
+                gossip.news(lane, dot, Some(from), now.at);
             }
             self.service.data_from_peer(lane);
             if self.config.events {
@@ -140,17 +140,17 @@ impl<S: Storage> Node<S> {
                 self.stats.refused_rows += 1;
                 continue;
             };
-            let Some(rumor) = &mut self.rumor else {
+            let Some(gossip) = &mut self.gossip else {
                 continue;
             };
             if Some(row) == self.replica.own_row() {
                 let own = self.replica.own_seq();
                 self.stats.impostors += u64::from(frontier > own);
-                rumor.peers.learn_own(from, frontier.min(own));
-                rumor.peers.learn(from, row, frontier.min(own));
+                gossip.common.peers.learn_own(from, frontier.min(own));
+                gossip.common.peers.learn(from, row, frontier.min(own));
             } else {
                 lacking |= frontier > self.replica.causality.rows.get(row).frontier;
-                rumor.peers.learn(from, row, frontier);
+                gossip.common.peers.learn(from, row, frontier);
             }
         }
         lacking
@@ -166,33 +166,33 @@ impl<S: Storage> Node<S> {
     fn compare(&mut self, now: Now, from: NodeIndex, lane: Lane, lacking: bool, message: &Message<'_>) {
         let mine = self.replica.sum();
         let theirs = message.get(Key::Sum).and_then(sum);
-        let Some(rumor) = &mut self.rumor else { return };
-        rumor.refresh(mine.short());
+        let Some(gossip) = &mut self.gossip else { return };
+        gossip.common.refresh(mine.short());
         let equal = theirs == Some(mine);
         let mut peer_settled = false;
         if equal {
-            rumor.peers.learn_own(from, self.replica.own_seq());
+            gossip.common.peers.learn_own(from, self.replica.own_seq());
             if let Some(Token::Text(agree)) = message.get(Key::Agree)
                 && let Some(digits) = agreement(agree, self.replica.causality.members.fingerprint())
             {
-                peer_settled = rumor.agreement.join(digits);
+                peer_settled = gossip.common.agreement.join(digits);
             }
         }
         let same_vector = theirs.is_some_and(|theirs| theirs.vector == mine.vector) && !equal;
-        self.stats.repairs += u64::from(rumor.peers.note_divergence(from, same_vector, mine.short()));
+        self.stats.repairs += u64::from(gossip.common.peers.note_divergence(from, same_vector, mine.short()));
         let want = match message.get(Key::Want) {
             Some(Token::Int(1)) => Want::Reply,
             Some(Token::Int(2)) => Want::Gap,
             _ => Want::Nothing,
         };
-        rumor.heard(Heard { from, lane, equal, peer_settled, lacking, want }, mine.short(), now.at);
+        gossip.heard(Heard { from, lane, equal, peer_settled, lacking, want }, mine.short(), now.at);
     }
 
     /// A message of another implementation: a bare value, or vectors by node name. What changes the state is a local
     /// change, with this node's next dot.
     fn receive_foreign(&mut self, now: Now, from: NodeIndex, kind: Kind, message: &Message<'_>) {
-        if let Some(rumor) = &mut self.rumor {
-            rumor.peers.hear(from, now.at);
+        if let Some(gossip) = &mut self.gossip {
+            gossip.common.peers.hear(from, now.at);
         }
         if kind == Kind::Gossip {
             let Some(value) = message.get(Key::Value).and_then(Scalar::of) else {
@@ -219,11 +219,11 @@ impl<S: Storage> Node<S> {
         self.service.data_from_peer(Lane::Tick);
         let sum = self.replica.sum().short();
         let mine = self.replica.store.counter.cells();
-        if let Some(rumor) = &mut self.rumor {
-            rumor.refresh(sum);
+        if let Some(gossip) = &mut self.gossip {
+            gossip.common.refresh(sum);
             // It showed every number that this node has, and none that is larger is left.
             if cells == mine {
-                rumor.agreement.insert(from);
+                gossip.common.agreement.insert(from);
             }
         }
     }
@@ -260,8 +260,8 @@ impl<S: Storage> Node<S> {
                 self.stats.entries_applied += 1;
                 self.service.data_from_peer(lane);
                 self.changed(dot);
-                if let Some(rumor) = &mut self.rumor {
-                    rumor.news(lane, dot, Some(from), now.at);
+                if let Some(gossip) = &mut self.gossip {
+                    gossip.news(lane, dot, Some(from), now.at);
                 }
             }
             Ok(None) => self.stats.entries_known += 1,

@@ -4,7 +4,7 @@ use super::Node;
 use super::entries::{DataWriter, Entries, Phase, Place};
 use crate::causality::RowId;
 use crate::config::{digest_row_bytes, entry_bytes};
-use crate::gossip::{Resume, Rumor, Want};
+use crate::gossip::{Gossip, Resume, Want};
 use crate::id::NodeIndex;
 use crate::output::{Sink, SinkFull, Transmit};
 use crate::replicated::{Lane, Replica};
@@ -30,7 +30,7 @@ struct Header<'h, S: Storage> {
     /// Whether this is the last message to the peer for now.
     last: bool,
     replica: &'h Replica<S>,
-    rumor: &'h Rumor<S>,
+    gossip: &'h Gossip<S>,
     head: &'h [u8],
     incarnation: u64,
     msg_id: u64,
@@ -50,14 +50,14 @@ const TAIL: usize = 56;
 impl<S: Storage> Node<S> {
     /// Writes the next message to a peer, if one waits.
     pub(super) fn poll_gossip<W: Sink>(&mut self, now: Now, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
-        let Some(rumor) = &mut self.rumor else {
+        let Some(gossip) = &mut self.gossip else {
             return Ok(None);
         };
-        let Some((to, pending)) = rumor.peers.first() else {
+        let Some((to, pending)) = gossip.common.peers.first() else {
             return Ok(None);
         };
         let sum = self.replica.sum().short();
-        rumor.refresh(sum);
+        gossip.common.refresh(sum);
         let last = self.sending.burst + 1 >= pending.burst.max(1);
         let header = Header {
             to,
@@ -65,7 +65,7 @@ impl<S: Storage> Node<S> {
             want: pending.want,
             last,
             replica: &self.replica,
-            rumor,
+            gossip,
             head: &self.head,
             incarnation: self.config.incarnation,
             msg_id: self.next_msg_id,
@@ -73,7 +73,7 @@ impl<S: Storage> Node<S> {
             must: REST + digest_row_bytes(&self.limits) + entry_bytes(&self.limits),
             digest_row: digest_row_bytes(&self.limits),
         };
-        let entries = Entries::new(&self.replica, rumor, to, pending, now);
+        let entries = Entries::new(&self.replica, gossip, to, pending, now);
         let start = self.sending.place.take().unwrap_or(entries.start());
         let mut out = Out::new(sink);
         let (end, digest_from) = header.write(&mut out, &entries, start, self.sending.digest_from);
@@ -82,17 +82,15 @@ impl<S: Storage> Node<S> {
         self.next_msg_id += 1;
         self.stats.gossip_messages_sent += 1;
         self.sending.digest_from = digest_from;
-        rumor.peers.sent(to, sum, now.at);
+        gossip.common.peers.sent(to, sum, now.at);
         if last || end.phase == Phase::Done {
             self.sending.burst = 0;
             match end.phase {
-                Phase::Repair => rumor.peers.set_resume(to, Resume { row, repaired_to: end.seq }),
-                Phase::Rows | Phase::Done => rumor.peers.set_resume(to, Resume { row, repaired_to: 0 }),
+                Phase::Repair => gossip.common.peers.set_resume(to, Resume { row, repaired_to: end.seq }),
+                Phase::Rows | Phase::Done => gossip.common.peers.set_resume(to, Resume { row, repaired_to: 0 }),
                 Phase::Rumors => {}
             }
-            if rumor.peers.done() {
-                rumor.drop_sealed();
-            }
+            gossip.sent_to_first();
         } else {
             self.sending.burst += 1;
             self.sending.place = Some(end);
@@ -185,7 +183,7 @@ impl<S: Storage> Header<'_, S> {
 
     /// Who is known to hold this state, if it fits.
     fn agree<W: Sink>(&self, out: &mut Out<'_, W>) {
-        let agreement = &self.rumor.agreement;
+        let agreement = &self.gossip.common.agreement;
         if agreement.count() <= 1 || agreement.digits() + 24 > self.spare(out) {
             return;
         }

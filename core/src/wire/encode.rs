@@ -281,11 +281,11 @@ const ASCII: u64 = 0x3030_3030_3030_3030;
 /// all lanes of a word at once, by multiplication.
 #[inline]
 const fn eight_digits(int: u64) -> u64 {
-    let fours = int / 10_000 | (int % 10_000) << 32;
+    let fours = (int / 10_000) | ((int % 10_000) << 32);
     let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
-    let pairs = hundreds | (fours - 100 * hundreds) << 16;
+    let pairs = hundreds | ((fours - 100 * hundreds) << 16);
     let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
-    tens | (pairs - 10 * tens) << 8
+    tens | ((pairs - 10 * tens) << 8)
 }
 
 #[cfg(test)]

@@ -1,0 +1,170 @@
+//! What every scheduler works with, and the interface behind which a scheduler stands.
+
+use rand_xorshift::XorShiftRng;
+
+use super::agreement::Agreement;
+use super::fanout::{Draw, Sampler, below};
+use super::peers::{Peers, Want};
+use crate::causality::{Dot, RowId, Rows};
+use crate::id::NodeIndex;
+use crate::output::Wakeup;
+use crate::replicated::Lane;
+use crate::storage::{Limits, Storage};
+use crate::time::Instant;
+
+/// A stretch of new dots that waits for its push.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hot {
+    /// The row.
+    pub row: RowId,
+    /// The stretch begins after this dot.
+    pub from: u64,
+    /// And ends with this one.
+    pub to: u64,
+    /// The peer it came from, `None` for a local change.
+    pub source: Option<NodeIndex>,
+}
+
+/// What a message from a peer showed, after its entries were merged.
+#[derive(Clone, Copy, Debug)]
+pub struct Heard {
+    /// The peer.
+    pub from: NodeIndex,
+    /// The lane whose message it was.
+    pub lane: Lane,
+    /// Whether both hold the same state now.
+    pub equal: bool,
+    /// Whether the peer knows that all members hold its state.
+    pub peer_settled: bool,
+    /// Whether the peer has dots that this node lacks.
+    pub lacking: bool,
+    /// What the peer asks for.
+    pub want: Want,
+}
+
+/// Whether a rumor is news to a peer: it did not come from there, and the peer is not known to hold it.
+#[must_use]
+pub fn is_news_to(hot: &Hot, peer: NodeIndex, vector: &[u64]) -> bool {
+    hot.source != Some(peer) && vector.get(hot.row.at()).is_none_or(|known| *known < hot.to)
+}
+
+/// Knowledge, randomness and choices that do not depend on the strategy.
+pub struct Common<S: Storage> {
+    /// What is known about each peer, and why to write to it next.
+    pub peers: Peers<S>,
+    /// Who is known to hold this node's state.
+    pub agreement: Agreement<S>,
+    /// Peers that a round of gossip goes to.
+    pub fanout: u8,
+    interval_ms: Option<u32>,
+    me: NodeIndex,
+    sampler: Sampler<S>,
+    rng: XorShiftRng,
+}
+
+impl<S: Storage> Common<S> {
+    /// For a cluster of `nodes` of which nothing is known; this node's digest, in short, is `sum`.
+    #[must_use]
+    pub fn new(nodes: usize, me: NodeIndex, limits: &Limits, rng: XorShiftRng, sum: u64) -> Self {
+        Self {
+            peers: Peers::new(nodes, limits),
+            agreement: Agreement::new(nodes, me, sum),
+            fanout: 2,
+            interval_ms: None,
+            me,
+            sampler: Sampler::new(nodes, me),
+            rng,
+        }
+    }
+
+    /// Changes fanout and interval.
+    pub fn configure(&mut self, fanout: u8, interval_ms: Option<u32>) {
+        (self.fanout, self.interval_ms) = (fanout, interval_ms);
+    }
+
+    /// Takes note of this node's digest: when it has changed, nobody else is known to hold it.
+    pub fn refresh(&mut self, sum: u64) {
+        self.agreement.refresh(self.me, sum);
+    }
+
+    /// Whether all members are known to hold this node's state.
+    #[must_use]
+    pub fn is_settled(&self) -> bool {
+        self.agreement.is_complete()
+    }
+
+    /// Whether there is anybody to talk to.
+    #[must_use]
+    pub fn has_peers(&self) -> bool {
+        self.agreement.nodes() > 1
+    }
+
+    /// The next random peer of a drawing.
+    pub fn draw(&mut self, drawn: &mut Draw) -> Option<NodeIndex> {
+        self.sampler.draw(drawn, &mut self.rng)
+    }
+
+    /// Milliseconds between two rounds of a lane.
+    #[must_use]
+    pub fn interval(&self, lane: Lane) -> u64 {
+        u64::from(self.interval_ms.unwrap_or(lane.default_interval_ms()))
+    }
+
+    /// `ms` give or take a quarter.
+    pub fn jittered(&mut self, ms: u64) -> u64 {
+        let spread = u32::try_from(ms / 2).unwrap_or(u32::MAX - 1);
+        (ms - ms / 4 + u64::from(below(&mut self.rng, spread + 1))).max(1)
+    }
+
+    /// Whether a peer is not known to hold everything this node holds.
+    #[must_use]
+    pub fn lacks(&self, peer: NodeIndex, rows: &Rows<S>) -> bool {
+        let vector = self.peers.vector(peer).unwrap_or(&[]);
+        let known = |row: RowId| vector.get(row.at()).copied().unwrap_or(0);
+        !self.agreement.contains(peer) && rows.iter().any(|(id, row)| row.highest() > known(id))
+    }
+
+    /// This node's own changes, of `own` so far, that every member is known to hold. O(peers).
+    #[must_use]
+    pub fn everybody_has(&self, own: u64) -> u64 {
+        let nodes = (0..self.agreement.nodes() as u32).map(NodeIndex);
+        let acked = |peer| {
+            if self.agreement.contains(peer) { own } else { self.peers.own_acked(peer) }
+        };
+        nodes.filter(|node| *node != self.me).map(acked).min().unwrap_or(own)
+    }
+}
+
+/// A strategy: told what happened, it marks peers in [`Common::peers`] with reasons to write to them. It sees no entry and
+/// writes no byte.
+pub trait Scheduler<S: Storage> {
+    /// The first message after `init` has arrived: peers may be spoken to.
+    fn start(&mut self, common: &Common<S>, now: Instant);
+    /// Fanout or interval changed: timers that run are shortened at once.
+    fn reconfigured(&mut self, common: &Common<S>, now: Instant);
+    /// An entry was applied here: a local change, or news from `source`. O(1).
+    fn news(&mut self, common: &mut Common<S>, lane: Lane, dot: Dot, source: Option<NodeIndex>, now: Instant);
+    /// A message from a peer was merged. O(1).
+    fn heard(&mut self, common: &mut Common<S>, heard: Heard, now: Instant);
+    /// A peer began a new life.
+    fn reborn(&mut self, now: Instant);
+    /// When the next timer is due.
+    fn next_timeout(&self) -> Option<Wakeup>;
+    /// Runs the timers that are due, each once. `sum` is this node's digest in short. O(peers).
+    fn timeout(&mut self, common: &mut Common<S>, sum: u64, now: Instant);
+    /// Stops all timers when there is nobody left to tell anything. True when that is so.
+    fn settle(&mut self, common: &Common<S>) -> bool;
+    /// What the next round would do, at once: `fanout` random peers are chosen, and each gets what it lacks. Gives the
+    /// number of peers chosen and of messages that will leave.
+    fn round_now(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) -> (u64, u64);
+    /// The end of input: everything that waits leaves now, once, and no timer runs any more.
+    fn finish(&mut self, common: &mut Common<S>, sum: u64, now: Instant);
+    /// The rumors of the push under way.
+    fn hot(&self) -> &[Hot];
+    /// All peers that were marked have been written to.
+    fn all_sent(&mut self);
+    /// Rounds run so far.
+    fn rounds(&self) -> u64;
+    /// Rumors that were forgotten because too many waited.
+    fn forgotten(&self) -> u64;
+}
