@@ -200,8 +200,14 @@ impl<S: Storage> Rows<S> {
     /// Marks a dot as applied. To be called after the entry was applied, never before.
     ///
     /// A dot beyond the window is not marked: see [`Rows::has_room_for`].
+    #[inline]
     pub fn mark(&mut self, dot: super::Dot) -> Mark {
         let row = &mut self.rows[dot.row.at()];
+        if dot.seq == row.frontier + 1 && row.window == 0 && self.hashed.0 == dot.row {
+            // The next one, as almost always.
+            row.frontier = dot.seq;
+            return Mark::New;
+        }
         if row.contains(dot.seq) || dot.seq > row.frontier + 1 + WINDOW {
             return Mark::Known;
         }

@@ -101,6 +101,9 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         self.last_change = now;
         match lane {
             Lane::Push => {
+                if self.extends_hot(dot, source) {
+                    return;
+                }
                 self.add_hot(dot, source);
                 if self.timers[Timer::Push as usize].is_none() {
                     let interval = common.interval(Lane::Push);
@@ -216,18 +219,24 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
 }
 
 impl<S: Storage> Rumor<S> {
+    /// Whether a dot follows the newest rumor, which waits already and takes it in.
+    #[inline]
+    fn extends_hot(&mut self, dot: Dot, source: Option<NodeIndex>) -> bool {
+        let waiting = self.hot.len() > self.sealed;
+        if waiting
+            && let Some(last) = self.hot.last_mut()
+            && last.row == dot.row
+            && last.to + 1 == dot.seq
+            && last.source == source
+        {
+            last.to = dot.seq;
+            return true;
+        }
+        false
+    }
+
     fn add_hot(&mut self, dot: Dot, source: Option<NodeIndex>) {
         let Dot { row, seq } = dot;
-        let waiting = self.hot.len() - self.sealed;
-        if waiting > 0
-            && let Some(last) = self.hot.last_mut()
-            && last.row == row
-            && last.source == source
-            && last.to + 1 == seq
-        {
-            last.to = seq;
-            return;
-        }
         if self.hot.room() == 0 {
             // The oldest is forgotten; anti-entropy repairs.
             self.hot.rotate_left(1);

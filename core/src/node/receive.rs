@@ -1,14 +1,14 @@
 //! A message from a peer: its entries are merged, then what its header says is learned.
 
 use super::{Node, Rejected};
-use crate::causality::{Arg, Dot, Entry, RowId, RowRefused, Sum};
+use crate::causality::{Arg, Dot, Entry, RowId, Sum};
 use crate::gossip::{Heard, Life, Want};
 use crate::id::{Id, NodeIndex};
 use crate::output::Event;
 use crate::replicated::{Lane, Outcome, Refused, Replica, Sign};
 use crate::storage::Storage;
 use crate::time::Now;
-use crate::wire::{Chunks, Item, Key, Kind, Message, Pairs, SEQ_MAX, Scalar, Scratch, Str, Token};
+use crate::wire::{Chunks, Item, Key, Kind, Message, Pairs, RawEntry, SEQ_MAX, Scalar, Scratch, Str, Token};
 
 impl<S: Storage> Node<S> {
     /// Handles `gossip` or `replicate`. O(length of the line).
@@ -47,7 +47,7 @@ impl<S: Storage> Node<S> {
             gossip.reborn(from, now.at);
         }
         if let Some(Token::Array(data)) = message.get(Key::Data) {
-            self.merge_chunks(now, from, data);
+            self.merge_chunks(now, from, (life != Life::Old).then_some(incarnation), data);
         }
         if life == Life::Old {
             self.stats.old_lives += 1;
@@ -63,37 +63,45 @@ impl<S: Storage> Node<S> {
         self.compare(now, from, lane, lacking, message);
     }
 
-    fn merge_chunks(&mut self, now: Now, from: NodeIndex, data: &str) {
+    fn merge_chunks(&mut self, now: Now, from: NodeIndex, present: Option<u64>, data: &str) {
         let mut chunks = Chunks::new(data);
         // Bounded by the length of the line.
         while let Some(chunk) = chunks.chunk() {
-            let mut name: heapless::String<{ crate::storage::ID_BYTES_MAX + 20 }> = heapless::String::new();
-            let row = chunk
-                .row
-                .unescape(&mut name)
-                .map_or(Err(RowRefused::Stranger), |name| self.replica.causality.row_named(name));
-            if row.is_err() {
-                self.stats.refused_rows += 1;
-            }
+            let row = self.row_of(chunk.row);
+            self.stats.refused_rows += u64::from(row.is_none());
             let mut seq = chunk.from;
             while let Some(item) = chunks.item() {
                 let before = seq;
-                seq = seq.saturating_add(if let Item::Skip(count) = item { count } else { 1 }).min(SEQ_MAX);
-                let Ok(row) = row else { continue };
+                seq = (seq + if let Item::Skip(count) = item { count } else { 1 }).min(SEQ_MAX);
+                let Some(row) = row else { continue };
+                let dot = Dot { row, seq };
                 match item {
+                    Item::Int(int) => self.merge(now, from, dot, &Entry::bare(Arg::Int(int))),
+                    Item::Entry(raw) => self.merge_raw(now, from, dot, &raw),
                     Item::Skip(_) => {
                         let outcome = self.replica.skip(row, before, seq);
                         self.count(outcome);
                     }
-                    Item::Entry(raw) => {
-                        let mut scratch = Scratch::default();
-                        match raw.resolve(&mut scratch) {
-                            Some(entry) => self.merge(now, from, Dot { row, seq }, &entry),
-                            None => self.stats.refused_unreadable += 1,
-                        }
-                    }
                 }
             }
+            self.learn_from_chunk(from, present, row, seq);
+        }
+    }
+
+    fn merge_raw(&mut self, now: Now, from: NodeIndex, dot: Dot, raw: &RawEntry<'_>) {
+        let mut scratch = Scratch::default();
+        match raw.resolve(&mut scratch) {
+            Some(entry) => self.merge(now, from, dot, &entry),
+            None => self.stats.refused_unreadable += 1,
+        }
+    }
+
+    /// Whoever sends changes of its own, of its `present` life, has made all those before them.
+    fn learn_from_chunk(&mut self, from: NodeIndex, present: Option<u64>, row: Option<RowId>, to: u64) {
+        let (Some(id), Some(gossip)) = (row, &mut self.gossip) else { return };
+        let row = self.replica.causality.rows.get(id);
+        if row.node == from && Some(row.incarnation) == present {
+            gossip.common.peers.learn(from, id, to);
         }
     }
 

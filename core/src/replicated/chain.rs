@@ -62,8 +62,23 @@ impl Ends {
     }
 
     /// Links the entry at `at` where its number belongs. Same bound as [`Ends::seek`].
+    #[inline]
     pub(super) fn insert<T: Linked>(&mut self, items: &mut [T], at: u32) {
         let Link { seq, row, .. } = *items[at as usize].link();
+        // Behind the tail, as almost always.
+        let tail = self.tail;
+        if let Some(last) = items.get_mut(tail as usize)
+            && last.link().seq <= seq
+        {
+            last.link_mut().next = at;
+            items[at as usize].link_mut().prev = tail;
+            self.tail = at;
+            return;
+        }
+        self.insert_before_tail(items, at, row, seq);
+    }
+
+    fn insert_before_tail<T: Linked>(&mut self, items: &mut [T], at: u32, row: RowId, seq: u64) {
         let prev = self.last_up_to(items, row, seq).unwrap_or(NONE);
         let next = if prev == NONE { self.head } else { items[prev as usize].link().next };
         let link = items[at as usize].link_mut();

@@ -89,7 +89,31 @@ impl<S: Storage> BroadcastSet<S> {
         read(&self.log[at as usize], &self.text)
     }
 
+    #[inline]
     fn insert(&mut self, dot: Dot, value: Value<'_>) -> Result<Merged, Refused> {
+        match (value, self.seen.dense_bit(value)) {
+            (Value::Int(int), Some(bit)) => self.insert_dense(dot, int, bit),
+            _ => self.insert_sparse(dot, value),
+        }
+    }
+
+    /// An integer that the bitmap holds: most are.
+    #[inline]
+    fn insert_dense(&mut self, dot: Dot, int: i64, bit: usize) -> Result<Merged, Refused> {
+        let full = Refused::Full(Bound::Values(self.log.limit()));
+        let (word, mask) = (&mut self.seen.dense[bit / 64], 1 << (bit % 64));
+        if *word & mask != 0 {
+            return Ok(Merged::Superseded);
+        }
+        let at = self.log.len() as u32;
+        self.log.push(Said { link: Link::new(dot.row, dot.seq, INTEGER), word: int }).map_err(|_| full)?;
+        *word |= mask;
+        self.ends[dot.row.at()].insert(&mut self.log, at);
+        self.fingerprint = self.fingerprint.wrapping_add(Value::Int(int).hash());
+        Ok(Merged::Applied)
+    }
+
+    fn insert_sparse(&mut self, dot: Dot, value: Value<'_>) -> Result<Merged, Refused> {
         if self.contains(value) {
             return Ok(Merged::Superseded);
         }
@@ -99,16 +123,11 @@ impl<S: Storage> BroadcastSet<S> {
         }
         let (word, text_len) = match value {
             Value::Int(int) => (int, INTEGER),
-            Value::Text(text) if json_len(text) > self.text_bytes => {
-                return Err(Refused::Unreadable);
-            }
+            Value::Text(text) if json_len(text) > self.text_bytes => return Err(Refused::Unreadable),
             Value::Text(text) => (self.text.len() as i64, text.len() as u32),
         };
         let hash = value.hash();
-        match self.seen.dense_bit(value) {
-            Some(bit) => self.seen.dense[bit / 64] |= 1 << (bit % 64),
-            None => self.insert_sparse(at, value, hash)?,
-        }
+        self.index(at, value, hash)?;
         // Room was checked above.
         let _ = self.log.push(Said { link: Link::new(dot.row, dot.seq, text_len), word });
         self.ends[dot.row.at()].insert(&mut self.log, at);
@@ -116,7 +135,8 @@ impl<S: Storage> BroadcastSet<S> {
         Ok(Merged::Applied)
     }
 
-    fn insert_sparse(&mut self, at: u32, value: Value<'_>, hash: u64) -> Result<(), Refused> {
+    /// Adds a value to the index, and its string to the text.
+    fn index(&mut self, at: u32, value: Value<'_>, hash: u64) -> Result<(), Refused> {
         let Self { log, text, seen, .. } = self;
         if let Value::Text(string) = value
             && string.len() > text.room()

@@ -31,6 +31,8 @@ pub struct Chunk<'a> {
 /// One item of a chunk.
 #[derive(Clone, Copy, Debug)]
 pub enum Item<'a> {
+    /// The entry of the next dot is an integer and nothing else: most are.
+    Int(i64),
     /// The entry of the next dot.
     Entry(RawEntry<'a>),
     /// The next dots were superseded.
@@ -99,6 +101,9 @@ impl<'a> Chunks<'a> {
     #[inline]
     pub fn item(&mut self) -> Option<Item<'a>> {
         self.separator();
+        if let Some(int) = self.scanner.short_integer() {
+            return Some(Item::Int(int));
+        }
         if self.scanner.eat(b']') {
             return None;
         }

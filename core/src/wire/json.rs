@@ -328,6 +328,26 @@ impl<'a> Scanner<'a> {
 
     #[inline]
     fn number(&mut self) -> Scanned<Token<'a>> {
+        match self.short_integer() {
+            Some(int) => Ok(Token::Int(int)),
+            None => self.any_number(),
+        }
+    }
+
+    /// Reads an integer of one to seven digits without a sign, as most are; `None`, and nothing read, for all others.
+    #[inline]
+    pub(super) fn short_integer(&mut self) -> Option<i64> {
+        let eight = self.bytes.get(self.at..)?.first_chunk::<8>()?;
+        let (number, count) = up_to_eight(u64::from_le_bytes(*eight));
+        let canonical = (count == 1 || eight[0] != b'0') && (1..8).contains(&count);
+        if !canonical || matches!(eight[count], b'.' | b'e' | b'E') {
+            return None;
+        }
+        self.at += count;
+        Some(number.cast_signed())
+    }
+
+    fn any_number(&mut self) -> Scanned<Token<'a>> {
         let start = self.at;
         let negative = self.eat(b'-');
         let digits = self.at;
@@ -387,7 +407,7 @@ impl<'a> Scanner<'a> {
     /// Steps over an array or object, checking all of it. `depth` counts the arrays and objects around it.
     fn container(&mut self, depth: u32) -> Scanned<()> {
         let mut open = Open::default();
-        loop {
+        'value: loop {
             // A value begins here.
             match self.peek() {
                 b'{' => {
@@ -412,6 +432,13 @@ impl<'a> Scanner<'a> {
                 }
                 b'-' | b'0'..=b'9' => {
                     self.number()?;
+                    // Long lists of integers are what gossip is made of.
+                    while open.is_array() && self.eat(b',') {
+                        self.white();
+                        if self.short_integer().is_none() {
+                            continue 'value;
+                        }
+                    }
                 }
                 _ => {
                     self.literal()?;
@@ -502,6 +529,29 @@ static STRING: [Byte; 256] = {
     table[b'\\' as usize] = Byte::Escape;
     table
 };
+
+/// Powers of ten.
+pub(super) const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
+
+/// The number that the leading digits of eight characters make, the first one lowest, and how many there are: all at once
+/// in one word (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019).
+#[inline]
+pub(super) fn up_to_eight(chars: u64) -> (u64, usize) {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    let digits = chars ^ (0x30 * ONES);
+    // The high bit of each byte that is above 9, and of some after the first such one.
+    let others = ((digits & (0x7f * ONES)).wrapping_add(0x76 * ONES) | digits) & (0x80 * ONES);
+    let count = (others.trailing_zeros() / 8) as usize;
+    if count == 0 {
+        return (0, 0);
+    }
+    // Digits to the end, zeros before them.
+    let digits = digits << (64 - 8 * count);
+    let pairs = (digits.wrapping_mul(10).wrapping_add(digits >> 8)) & 0x00ff_00ff_00ff_00ff;
+    let fours = (pairs.wrapping_mul(100).wrapping_add(pairs >> 16)) & 0x0000_ffff_0000_ffff;
+    let eight = (fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xffff_ffff;
+    (eight, count)
+}
 
 /// The items of an array that was checked to be JSON.
 #[derive(Clone, Debug)]
