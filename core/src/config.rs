@@ -150,7 +150,7 @@ pub const fn entry_bytes(limits: &Limits) -> usize {
 #[must_use]
 pub const fn min_message_bytes(limits: &Limits) -> usize {
     // Fixed text and numbers of the header (see WIRE.md), the two ids, and what must follow.
-    272 + 2 * limits.id_bytes + digest_row_bytes(limits) + entry_bytes(limits)
+    304 + 2 * limits.id_bytes + digest_row_bytes(limits) + entry_bytes(limits)
 }
 
 impl Config {

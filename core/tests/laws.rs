@@ -4,9 +4,10 @@
 //! A further data type is an implementation of [`Subject`] and one line in `laws!`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::UNIX_EPOCH;
 
 use proptest::prelude::*;
-use proptest::test_runner::TestCaseError;
+use proptest::test_runner::{RngSeed, TestCaseError};
 use rumormill_core::Value;
 use rumormill_core::causality::{Arg, Dot, Entry, RowId, Sum, Tag, WINDOW};
 use rumormill_core::id::NodeIndex;
@@ -20,6 +21,8 @@ macro_rules! laws {
             use super::*;
 
             proptest! {
+                #![proptest_config(seeded())]
+
                 #[test]
                 fn order_and_repetition_do_not_matter(
                     (history, order) in history_and_order::<$subject>(),
@@ -44,6 +47,18 @@ macro_rules! laws {
                 ) {
                     super::fingerprints_are_equal_exactly_when_states_are::<$subject, $storage>(&one, &other)?;
                     super::fingerprints_are_equal_exactly_when_states_are::<$subject, $storage>(&one, &another)?;
+                }
+
+                #[test]
+                fn no_two_entries_that_differ_in_anything_have_equal_fingerprints(
+                    entries in prop::collection::vec(authored::<$subject>(), 2..40),
+                ) {
+                    for (at, one) in entries.iter().enumerate() {
+                        for other in &entries[..at] {
+                            let (one, other) = ([dotted(1, one)], [dotted(1, other)]);
+                            super::fingerprints_are_equal_exactly_when_states_are::<$subject, $storage>(&one, &other)?;
+                        }
+                    }
                 }
 
                 #[test]
@@ -228,7 +243,8 @@ const WRITE: Tag = Tag(b'w');
 
 impl Subject for LwwMap {
     fn change() -> BoxedStrategy<Change> {
-        let key = prop::sample::select(vec![Field::Number(1), Field::Text("1".into()), Field::Text("k".into())]);
+        let keys = [Field::Number(1), Field::Number(5), Field::Text("5".into()), Field::Text("k".into())];
+        let key = prop::sample::select(keys.to_vec());
         let stamp = prop_oneof![4 => 0_u64..5, 1 => Just(i64::MAX as u64 - 1)];
         (key, value(), stamp)
             .prop_map(|(key, value, stamp)| Change { tag: WRITE, fields: vec![key, value, Field::Number(stamp)] })
@@ -594,6 +610,8 @@ fn only_this_life_of_this_node_makes_its_own_dots() {
 }
 
 proptest! {
+    #![proptest_config(seeded())]
+
     #[test]
     fn a_life_that_reuses_the_dots_of_the_one_before_loses_data(first in 1_u64..40, second in 1_u64..40) {
         let Lives { survivor, reborn, said } = two_lives(7, 7, first, second);
@@ -643,6 +661,17 @@ proptest! {
             prop_assert_eq!(survivor.store.counter.value(), expected);
         }
     }
+}
+
+/// A seed that is printed when a test fails; the environment variable with its name repeats the run.
+fn seeded() -> ProptestConfig {
+    let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
+    if config.rng_seed == RngSeed::Random {
+        let now = UNIX_EPOCH.elapsed().unwrap_or_default();
+        config.rng_seed = RngSeed::Fixed(now.as_nanos() as u64);
+    }
+    println!("PROPTEST_RNG_SEED={}", config.rng_seed);
+    config
 }
 
 /// A node that died, came back, and spoke to one that had heard it before.
@@ -711,17 +740,25 @@ fn write_line(key: Value<'_>, value: Value<'_>, stamp: u64, node: &str, life: u6
     format!("{key:?} = {value:?} at {stamp} by {node}@{life}")
 }
 
+/// A change, and the row that makes it.
+fn authored<T: Subject>() -> impl Strategy<Value = (usize, u64, Change)> {
+    (prop::sample::select(AUTHORS.to_vec()), life(), T::change())
+}
+
+fn dotted(seq: u64, (node, life, change): &(usize, u64, Change)) -> Dotted {
+    Dotted { node: *node, life: *life, seq, change: change.clone() }
+}
+
 /// The changes of a few rows, each under the next dot of its row.
 fn history<T: Subject>() -> impl Strategy<Value = Vec<Dotted>> {
-    let authored = (prop::sample::select(AUTHORS.to_vec()), life(), T::change());
-    prop::collection::vec(authored, 0..40).prop_map(|changes| {
+    prop::collection::vec(authored::<T>(), 0..40).prop_map(|changes| {
         let mut history: Vec<Dotted> = Vec::new();
-        for (node, life, change) in changes {
-            let of_row = |dotted: &&Dotted| (dotted.node, dotted.life) == (node, life);
+        for authored in &changes {
+            let (node, life, change) = authored;
+            let of_row = |dotted: &&Dotted| (dotted.node, dotted.life) == (*node, *life);
             let seq = 1 + history.iter().filter(of_row).count() as u64;
-            let clash = |dotted: &Dotted| T::excludes(&dotted.change, &change);
-            if !history.iter().filter(of_row).any(clash) {
-                history.push(Dotted { node, life, seq, change });
+            if !history.iter().filter(of_row).any(|dotted| T::excludes(&dotted.change, change)) {
+                history.push(dotted(seq, authored));
             }
         }
         history

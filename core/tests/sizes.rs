@@ -3,7 +3,7 @@
 #![cfg(target_pointer_width = "64")]
 
 use rumormill_core::causality::{Causality, Dot, Entry, Row};
-use rumormill_core::gossip::{Hot, Rumor};
+use rumormill_core::gossip::{Gossip, Hot};
 use rumormill_core::replicated::{Replica, Store};
 use rumormill_core::service::{Reply, Service};
 use rumormill_core::storage::{Small, Tiny};
@@ -37,12 +37,12 @@ fn the_parts_of_a_node_take_this_much_of_it() {
         Replica<Tiny>: 0,
         Store<Tiny>: 0,
         Causality<Tiny>: 0,
-        Rumor<Tiny>: 0,
+        Gossip<Tiny>: 0,
         Service<Tiny>: 0,
         Replica<Small>: 0,
         Store<Small>: 0,
         Causality<Small>: 0,
-        Rumor<Small>: 0,
+        Gossip<Small>: 0,
         Service<Small>: 0,
         Predictor: 0,
         Config: 0,

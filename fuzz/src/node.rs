@@ -26,6 +26,14 @@ const DELIVERIES_MAX: usize = 32;
 const BURST: usize = 8;
 /// Timers that may run until two nodes agree: with eight members, six of which are silent, it takes a few dozen.
 const WAKEUPS_MAX: usize = 2_000;
+/// Messages that two nodes may exchange while time stands still.
+const AT_ONCE_MAX: usize = 2_048;
+/// After so long without news, nodes that cannot agree talk little,
+const UNREST_MS: u64 = 60_000;
+/// as far as this time shows it.
+const REST_MS: u64 = 30_000;
+/// Then they exchange so many messages per second at most: a burst now and then.
+const PER_SECOND_MAX: u64 = 8;
 /// Wall time when a script starts, in microseconds.
 const START_US: u64 = 1_700_000_000_000_000;
 /// Monotonic time when a script starts, in milliseconds.
@@ -207,7 +215,7 @@ impl<S: Storage> Pair<S> {
             let (mut sink, mut other) = (Bounded { bytes: Vec::new(), room }, Bounded { bytes: Vec::new(), room });
             let polled = self.one.poll_transmit(now, &mut sink);
             assert_eq!(polled, self.other.poll_transmit(now, &mut other));
-            assert_eq!(sink.bytes.escape_ascii().to_string(), other.bytes.escape_ascii().to_string());
+            assert!(sink.bytes == other.bytes, "{}\n{}", sink.bytes.escape_ascii(), other.bytes.escape_ascii());
             match polled {
                 Ok(None) => break,
                 Err(SinkFull) => {
@@ -250,7 +258,7 @@ impl<S: Storage> Pair<S> {
 
     /// A message is one line of JSON with the keys of an envelope, the next `msg_id`, and no more than its bound.
     fn check_message(&mut self, transmit: Transmit, bytes: &[u8]) -> Json {
-        let shown = bytes.escape_ascii().to_string();
+        let shown = bytes.escape_ascii();
         let Some((b'\n', line)) = bytes.split_last() else { panic!("no newline at the end: {shown}") };
         assert!(!line.contains(&b'\n'), "{shown}");
         let json: Json = serde_json::from_slice(line).unwrap_or_else(|error| panic!("{error}: {shown}"));
@@ -285,9 +293,11 @@ impl<S: Storage> Pair<S> {
         let body = &reply["body"];
         assert_eq!(body["in_reply_to"].as_i64(), Some(asked.msg_id), "{reply}");
         let name = body["type"].as_str().unwrap_or_default();
-        let keys: HashSet<&str> = body.as_object().into_iter().flat_map(|body| body.keys().map(String::as_str)).collect();
+        let keys: HashSet<&str> =
+            body.as_object().into_iter().flat_map(|body| body.keys().map(String::as_str)).collect();
         let fields = ANSWERS.iter().filter(|(answer, _)| *answer == name);
-        let expected = |fields: &[&'static str]| fields.iter().copied().chain(["type", "in_reply_to", "msg_id"]).collect();
+        let expected =
+            |fields: &[&'static str]| fields.iter().copied().chain(["type", "in_reply_to", "msg_id"]).collect();
         assert!(fields.into_iter().any(|(_, fields)| keys == expected(fields)), "{reply}");
         match name {
             "echo_ok" => assert_eq!(Some(&body["echo"]), asked.echo.as_ref(), "{reply}"),
@@ -367,6 +377,8 @@ fn trace(now: Now, to: Side, line: &[u8]) {
 /// Two nodes, and what is on its way between them.
 struct World<S: Storage> {
     setup: Setup,
+    /// Ids of the members, and one that is none of them.
+    ids: Vec<String>,
     config: Config,
     limits: Limits,
     first: Pair<S>,
@@ -392,12 +404,14 @@ impl<S: Storage> World<S> {
             events: setup.events,
             ..Config::default()
         };
+        let ids = setup.ids(limits.id_bytes);
         let mut world = Self {
             setup,
             config,
             limits,
-            first: Pair::new(config, limits, "n1"),
-            second: Pair::new(config, limits, "n2"),
+            first: Pair::new(config, limits, &ids[0]),
+            second: Pair::new(config, limits, &ids[1]),
+            ids,
             in_flight: VecDeque::new(),
             sent: 0,
             now_us: START_MS * 1_000,
@@ -405,7 +419,7 @@ impl<S: Storage> World<S> {
             forged: false,
             restarts: 0,
         };
-        let (ids, now) = (world.ids(), world.now());
+        let (ids, now) = (world.members(), world.now());
         world.second.join(&ids, now);
         if !setup.uninitialised {
             world.first.join(&ids, now);
@@ -413,8 +427,8 @@ impl<S: Storage> World<S> {
         world
     }
 
-    fn ids(&self) -> Vec<String> {
-        (1..=self.setup.nodes).map(|id| format!("n{id}")).collect()
+    fn members(&self) -> Vec<String> {
+        self.ids[..self.setup.nodes].to_vec()
     }
 
     fn now(&self) -> Now {
@@ -482,12 +496,12 @@ impl<S: Storage> World<S> {
     }
 
     fn facts(&mut self, side: Side) -> Facts {
-        let Setup { nodes, incarnation, .. } = self.setup;
+        let (ids, incarnation) = (self.ids.clone(), self.setup.incarnation);
         let node = &self.pair(side).one;
         let sum = node.digest();
         Facts {
-            to: if side == Side::First { 1 } else { 2 },
-            nodes,
+            to: side as usize,
+            ids,
             incarnation,
             sum: (sum.vector, sum.state),
             cluster: node.replica().causality.members.fingerprint(),
@@ -513,8 +527,8 @@ impl<S: Storage> World<S> {
     fn restart(&mut self) {
         self.restarts += 1;
         let incarnation = (self.setup.incarnation + self.restarts).min(config::INCARNATION_MAX);
-        self.second = Pair::new(Config { incarnation, ..self.config }, self.limits, "n2");
-        let (ids, now) = (self.ids(), self.now());
+        self.second = Pair::new(Config { incarnation, ..self.config }, self.limits, &self.ids[1]);
+        let (ids, now) = (self.members(), self.now());
         self.second.join(&ids, now);
     }
 
@@ -529,7 +543,7 @@ impl<S: Storage> World<S> {
             let mut message = Message::new();
             let (sent, line) = (message.decode(&line[..line.len() - 1]).map(|()| message.dest), &line);
             let Some(dest) = sent.ok().flatten() else { continue };
-            let side = match (dest.is("n1"), dest.is("n2")) {
+            let side = match (dest.is(&self.first.me), dest.is(&self.second.me)) {
                 (true, _) => Side::First,
                 (_, true) => Side::Second,
                 (false, false) => continue,
@@ -549,38 +563,75 @@ impl<S: Storage> World<S> {
         }
     }
 
+    /// Delivers what is on its way, and what that causes, while time stands still.
+    fn settle(&mut self) {
+        for _ in 0..AT_ONCE_MAX / DELIVERIES_MAX {
+            self.deliver();
+            if self.in_flight.is_empty() {
+                return;
+            }
+        }
+        panic!("after {AT_ONCE_MAX} messages the two still have something to say, and no time has passed");
+    }
+
+    /// Lets the next timer run, and delivers what it causes. Says whether there was one.
+    fn wake(&mut self) -> bool {
+        let Some(at) = self.next_wakeup() else { return false };
+        self.now_us = self.now_us.max(at.as_micros());
+        self.timeout();
+        self.settle();
+        true
+    }
+
     /// When no line was forged and nothing was full, the two nodes hold the same after a while; and when there are no
-    /// others, they know it and fall silent.
+    /// others, they know it and fall silent. In any case they come to rest.
     fn converge(mut self) {
-        let refused = |node: &Node<S>| {
-            let stats = node.stats();
-            stats.refused_full + stats.refused_rows + stats.refused_clock_ahead > 0
-        };
         self.setup.lost = 0;
         self.room = usize::MAX;
-        let alone = self.setup.nodes == 2;
-        if self.forged || self.setup.uninitialised {
+        self.settle();
+        if self.setup.uninitialised {
             return;
         }
         for _ in 0..WAKEUPS_MAX {
-            self.deliver();
-            if refused(&self.first.one) || refused(&self.second.one) {
-                return;
+            if self.forged || self.is_refusing() {
+                return self.check_rest();
             }
             let equal = self.first.one.digest() == self.second.one.digest();
-            match self.next_wakeup() {
-                _ if equal && !alone => return self.compare(),
-                Some(at) => self.now_us = self.now_us.max(at.as_micros()),
-                None if self.in_flight.is_empty() => {
-                    assert!(equal, "both nodes are silent and do not hold the same");
-                    assert!(self.first.one.is_settled() && self.second.one.is_settled());
-                    return self.compare();
-                }
-                None => continue,
+            if equal && self.setup.nodes > 2 {
+                return self.compare();
             }
-            self.timeout();
+            if !self.wake() {
+                assert!(equal, "both nodes are silent and do not hold the same");
+                assert!(self.first.one.is_settled() && self.second.one.is_settled());
+                return self.compare();
+            }
         }
         panic!("{:?}\n{:?}\nno end", self.first.one.stats(), self.second.one.stats());
+    }
+
+    /// Whether something from a peer did not fit, or was not taken yet.
+    fn is_refusing(&self) -> bool {
+        [self.first.one.stats(), self.second.one.stats()]
+            .iter()
+            .any(|stats| stats.refused_full + stats.refused_rows + stats.refused_clock_ahead > 0)
+    }
+
+    /// Two nodes that cannot agree for good do not talk all the time.
+    fn check_rest(mut self) {
+        let started_us = self.now_us;
+        while self.now_us < started_us + UNREST_MS * 1_000 {
+            if !self.wake() {
+                return;
+            }
+        }
+        let (sent, rested_us) = (self.sent, self.now_us);
+        while self.now_us < rested_us + REST_MS * 1_000 {
+            if !self.wake() {
+                return;
+            }
+        }
+        let (messages, seconds) = (self.sent - sent, (self.now_us - rested_us) / 1_000_000);
+        assert!(messages <= PER_SECOND_MAX * seconds, "{messages} messages in {seconds} s");
     }
 
     /// Both nodes hold the same, not only by their digests.
@@ -591,7 +642,11 @@ impl<S: Storage> World<S> {
             values
         };
         let pairs = |node: &Node<S>| -> HashMap<String, String> {
-            node.store().map.iter().map(|(key, value, stamp)| (format!("{key:?}"), format!("{value:?} {stamp}"))).collect()
+            node.store()
+                .map
+                .iter()
+                .map(|(key, value, stamp)| (format!("{key:?}"), format!("{value:?} {stamp}")))
+                .collect()
         };
         let (a, b) = (&self.first.one, &self.second.one);
         assert_eq!(values(a), values(b));

@@ -16,6 +16,7 @@ use std::fmt::Write;
 
 use arbitrary::{Arbitrary, Unstructured};
 use rumormill_core::Workload;
+use rumormill_core::id::json_len;
 
 /// Which of the two nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,8 +100,10 @@ pub struct Setup {
     pub events: bool,
     /// `d1`: messages between the nodes arrive only when time passes.
     pub delayed: bool,
-    /// `r`: seed.
+    /// `rN`: seed.
     pub seed: u64,
+    /// `x1`: ids as long as they may be, with escapes in them. Lines as they are do not know them.
+    pub long_ids: bool,
 }
 
 const WORKLOADS: [Workload; 8] = [
@@ -131,6 +134,7 @@ impl Setup {
             events: false,
             delayed: false,
             seed: 0,
+            long_ids: false,
         };
         let [b'!', options @ ..] = script.split(|byte| *byte == b'\n').next().unwrap_or_default() else { return setup };
         for (at, letter) in options.iter().enumerate() {
@@ -150,10 +154,26 @@ impl Setup {
                 b'e' => setup.events = number == 1,
                 b'd' => setup.delayed = number == 1,
                 b'r' => setup.seed = number,
+                b'x' => setup.long_ids = number == 1,
                 _ => {}
             }
         }
         setup
+    }
+
+    /// The ids of the cluster's members, and one that is none of them. `id_bytes` is the longest that an id may be.
+    pub fn ids(&self, id_bytes: usize) -> Vec<String> {
+        let id = |node: usize| {
+            let mut id = format!("n{node}");
+            while self.long_ids && id_bytes - json_len(&id) >= 2 {
+                id.push('"');
+            }
+            while self.long_ids && json_len(&id) < id_bytes {
+                id.push('x');
+            }
+            id
+        };
+        (1..=self.nodes + 1).map(id).collect()
     }
 }
 
@@ -379,12 +399,12 @@ pub enum Foreign<'a> {
 }
 
 /// What the text of a message depends on, besides its bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Facts {
-    /// Number of the receiver, 1 or 2.
+    /// The receiver: 0 or 1, counted from the first member.
     pub to: usize,
-    /// Members of the cluster.
-    pub nodes: usize,
+    /// Ids of the members, and one that is none of them.
+    pub ids: Vec<String>,
     /// Incarnation with which the nodes began.
     pub incarnation: u64,
     /// The receiver's digest: vector and state.
@@ -401,13 +421,13 @@ impl Op<'_> {
         let mut line = String::new();
         match self {
             Op::Request { src, msg_id, id, spaced, request } => {
-                let src = if *src < 200 { format!("c{}", src % 4) } else { node(*src, facts) };
+                let src = if *src < 200 { format!("\"c{}\"", src % 4) } else { node(usize::from(*src), facts) };
                 let id = if *id { format!("\"id\":{msg_id},") } else { String::new() };
                 let body = request.body(facts);
                 let _ = write!(
                     line,
-                    "{{{id}\"src\":\"{src}\",\"dest\":\"n{}\",\"body\":{{{body},\"msg_id\":{msg_id}}}}}",
-                    facts.to
+                    "{{{id}\"src\":{src},\"dest\":{},\"body\":{{{body},\"msg_id\":{msg_id}}}}}",
+                    node(facts.to, facts)
                 );
                 if *spaced {
                     line = line.replace("\":", "\": ").replace(",\"", ", \"");
@@ -417,18 +437,18 @@ impl Op<'_> {
                 let body = gossip.body(facts);
                 let _ = write!(
                     line,
-                    "{{\"src\":\"{}\",\"dest\":\"n{}\",\"body\":{{{body}}}}}",
-                    node(*from, facts),
-                    facts.to
+                    "{{\"src\":{},\"dest\":{},\"body\":{{{body}}}}}",
+                    node(usize::from(*from), facts),
+                    node(facts.to, facts)
                 );
             }
             Op::Foreign { from, foreign } => {
                 let body = foreign.body(facts);
                 let _ = write!(
                     line,
-                    "{{\"src\":\"{}\",\"dest\":\"n{}\",\"body\":{{{body}}}}}",
-                    node(*from, facts),
-                    facts.to
+                    "{{\"src\":{},\"dest\":{},\"body\":{{{body}}}}}",
+                    node(usize::from(*from), facts),
+                    node(facts.to, facts)
                 );
             }
             Op::Update(_) => {}
@@ -437,8 +457,9 @@ impl Op<'_> {
     }
 }
 
-fn node(number: u8, facts: &Facts) -> String {
-    format!("n{}", usize::from(number) % (facts.nodes + 1) + 1)
+/// The id of a member, or of one that is none, in quotes.
+fn node(number: usize, facts: &Facts) -> String {
+    quoted(&facts.ids[number % facts.ids.len()])
 }
 
 fn quoted(text: &str) -> String {
@@ -534,12 +555,11 @@ impl Request<'_> {
                 named("digest_sync", &[("remote_digest", quoted(digest)), ("remote_messages", values)])
             }
             Self::Init(me, ids) => {
-                let ids = match &ids[..] {
-                    [] => list(&(1..=facts.nodes).collect::<Vec<_>>(), |id| format!("\"n{id}\"")),
-                    ids => list(ids, |id| format!("\"n{id}\"")),
-                };
-                let me = if *me < 128 { facts.to } else { usize::from(me - 128) };
-                named("init", &[("node_id", format!("\"n{me}\"")), ("node_ids", format!("[{ids}]"))])
+                let all: Vec<u8> = (0..facts.ids.len() as u8 - 1).collect();
+                let ids = if ids.is_empty() { &all } else { ids };
+                let ids = list(ids, |id| node(usize::from(*id), facts));
+                let me = if *me < 128 { facts.to } else { usize::from(*me) };
+                named("init", &[("node_id", node(me, facts)), ("node_ids", format!("[{ids}]"))])
             }
             Self::Topology(nodes) => {
                 let nodes = list(nodes, |(node, neighbours)| format!("{}:{}", quoted(node), scalars(neighbours)));
@@ -552,14 +572,14 @@ impl Request<'_> {
 
 impl Row {
     fn name(self, facts: &Facts) -> String {
-        let node = node(self.node, facts);
+        let node = node(usize::from(self.node), facts);
         let life = match self.life {
             Life::Present => facts.incarnation,
             Life::Zero => 0,
             Life::Other(life) => life.into(),
             Life::Any(life) => life,
         };
-        if life == 0 { format!("\"{node}\"") } else { format!("\"{node}@{life}\"") }
+        if life == 0 { node } else { format!("{}@{life}\"", &node[..node.len() - 1]) }
     }
 }
 
@@ -602,7 +622,7 @@ impl Gossip<'_> {
             let _ = write!(body, ",\"sum\":\"{vector:016x}{state:016x}\"");
         }
         if let Some(agree) = self.agree {
-            let digits = facts.nodes.div_ceil(4);
+            let digits = (facts.ids.len() - 1).div_ceil(4);
             let _ = write!(body, ",\"agree\":\"{:08x}:{agree:0digits$x}\"", facts.cluster);
         }
         if let Some(digest) = &self.digest {

@@ -62,6 +62,12 @@ impl<S: Storage> Agreement<S> {
         self.bits.get(node.at() / 64).is_some_and(|word| word >> (node.at() % 64) & 1 == 1)
     }
 
+    /// The digest, in short, that they are known to hold.
+    #[must_use]
+    pub fn sum(&self) -> u64 {
+        self.sum
+    }
+
     /// How many members are known to hold the state, own node included.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -86,6 +92,11 @@ impl<S: Storage> Agreement<S> {
         &self.bits
     }
 
+    /// A peer with the same digest says that all members hold it.
+    pub fn join_all(&mut self) {
+        (0..self.nodes as u32).for_each(|node| self.insert(NodeIndex(node)));
+    }
+
     /// Hexadecimal digits that the members take in a message.
     #[must_use]
     pub fn digits(&self) -> usize {
@@ -98,20 +109,16 @@ impl<S: Storage> Agreement<S> {
         self.bits.get(at / 16).map_or(0, |word| (word >> (4 * (at % 16)) & 15) as u8)
     }
 
-    /// Joins a set that a peer with the same digest sent, as its hexadecimal digits. Says whether the peer's set was
-    /// complete. Digits beyond the cluster are ignored.
-    pub fn join(&mut self, digits: impl Iterator<Item = u8>) -> bool {
-        let mut count = 0;
+    /// Joins a set that a peer with the same digest sent, as its hexadecimal digits. Digits beyond the cluster are ignored.
+    pub fn join(&mut self, digits: impl Iterator<Item = u8>) {
         for (at, digit) in digits.take(self.digits()).enumerate() {
             for bit in (0..4).filter(|bit| digit >> bit & 1 == 1) {
                 let node = NodeIndex((4 * at + bit) as u32);
                 if node.at() < self.nodes {
                     self.insert(node);
-                    count += 1;
                 }
             }
         }
-        count == self.nodes
     }
 }
 
@@ -126,13 +133,14 @@ mod tests {
         a.insert(NodeIndex(29));
         a.insert(NodeIndex(16));
         let mut b = Agreement::<Small>::new(30, NodeIndex(0), 1);
-        assert!(!b.join((0..a.digits()).map(|at| a.digit(at))));
+        b.join((0..a.digits()).map(|at| a.digit(at)));
         let members =
             |of: &Agreement<Small>| (0..30).filter(|n| of.contains(NodeIndex(*n))).collect::<std::vec::Vec<_>>();
         assert_eq!(members(&b), [0, 3, 16, 29]);
         assert_eq!(b.count(), 4);
-        (0..30).for_each(|node| a.insert(NodeIndex(node)));
-        assert!(b.join((0..a.digits()).map(|at| a.digit(at))) && b.is_complete());
+        assert!(!b.is_complete());
+        b.join_all();
+        assert!(b.is_complete());
         assert!(b.refresh(NodeIndex(0), 2) && b.count() == 1);
     }
 }

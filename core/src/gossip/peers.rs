@@ -204,6 +204,13 @@ impl<S: Storage> Peers<S> {
         record.unheard = record.unheard.saturating_add(1);
     }
 
+    /// Whether a peer was sent the digest `sum` within the last `ms`.
+    #[must_use]
+    pub fn was_sent(&self, peer: NodeIndex, sum: u64, now: Instant, ms: u64) -> bool {
+        let Peer { sent_at, sent_sum, .. } = self.peers[peer.at()];
+        sent_sum == sum && sent_at.is_some_and(|at| now.ms_since(at) < ms)
+    }
+
     /// Learns that a peer holds all dots of a row up to `frontier`.
     pub fn learn(&mut self, peer: NodeIndex, row: RowId, frontier: u64) {
         let slot = self.slot_of(peer);

@@ -122,7 +122,10 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         let answer = Pending { lane: Some(lane), rumors: false, delta: true, want: Want::Nothing, burst: BURST };
         if equal {
             common.agreement.insert(from);
-            let peer_may_settle = common.is_settled() && !peer_settled;
+            // Not again and again, should the peer not believe it.
+            let peer_may_settle = common.is_settled()
+                && !peer_settled
+                && !common.peers.was_sent(from, common.agreement.sum(), now, REPEAT_TICK_MS);
             if want != Want::Nothing || peer_may_settle {
                 common.peers.want_to_send(from, answer);
             }

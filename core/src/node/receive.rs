@@ -181,9 +181,15 @@ impl<S: Storage> Node<S> {
         if equal {
             gossip.common.peers.learn_own(from, self.replica.own_seq());
             if let Some(Token::Text(agree)) = message.get(Key::Agree)
-                && let Some(digits) = agreement(agree, self.replica.causality.members.fingerprint())
+                && let Some(members) = agreement(agree, self.replica.causality.members.fingerprint())
             {
-                peer_settled = gossip.common.agreement.join(digits);
+                peer_settled = members == "all";
+                if peer_settled {
+                    gossip.common.agreement.join_all();
+                } else {
+                    let digits = members.chars().map(|digit| digit.to_digit(16).unwrap_or(0) as u8);
+                    gossip.common.agreement.join(digits);
+                }
             }
         }
         let same_vector = theirs.is_some_and(|theirs| theirs.vector == mine.vector) && !equal;
@@ -308,13 +314,9 @@ fn sum(token: Token<'_>) -> Option<Sum> {
     Some(Sum { vector: hex(vector)?, state: hex(state)? })
 }
 
-/// Reads `agree`: eight hexadecimal digits that name the cluster, a colon, one digit for four members each. `None` when
-/// it speaks of another cluster.
-fn agreement(agree: Str<'_>, cluster: u32) -> Option<impl Iterator<Item = u8>> {
-    let text = core::str::from_utf8(agree.raw()).ok()?;
-    let (name, members) = text.split_once(':')?;
-    if u32::from_str_radix(name, 16) != Ok(cluster) {
-        return None;
-    }
-    Some(members.chars().map(|digit| digit.to_digit(16).unwrap_or(0) as u8))
+/// Reads `agree`: eight hexadecimal digits that name the cluster, a colon, and the members. `None` when it speaks of
+/// another cluster.
+fn agreement(agree: Str<'_>, cluster: u32) -> Option<&str> {
+    let (name, members) = core::str::from_utf8(agree.raw()).ok()?.split_once(':')?;
+    (u32::from_str_radix(name, 16) == Ok(cluster)).then_some(members)
 }

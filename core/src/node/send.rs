@@ -42,8 +42,8 @@ struct Header<'h, S: Storage> {
     digest_row: usize,
 }
 
-/// Fixed text and numbers that follow the vectors, at most: `inc`, `sum`, `digest`, `data`, and the end.
-const REST: usize = 176;
+/// Fixed text and numbers that follow the vectors, at most: `inc`, `sum`, `agree` when all do, `digest`, `data`, the end.
+const REST: usize = 208;
 /// Bytes after the entries, at most: a bracket, `want`, `msg_id`, two braces, newline.
 const TAIL: usize = 56;
 
@@ -181,15 +181,21 @@ impl<S: Storage> Header<'_, S> {
         });
     }
 
-    /// Who is known to hold this state, if it fits.
+    /// Who is known to hold this state, if it fits. There is always room to say that all do: a node that could not would
+    /// never be believed to be silent.
     fn agree<W: Sink>(&self, out: &mut Out<'_, W>) {
         let agreement = &self.gossip.common.agreement;
-        if agreement.count() <= 1 || agreement.digits() + 24 > self.spare(out) {
+        let all = agreement.is_complete();
+        if !all && (agreement.count() <= 1 || agreement.digits() + 24 > self.spare(out)) {
             return;
         }
         let cluster = self.replica.causality.members.fingerprint();
         out.str(", \"agree\": \"");
         (0..8).rev().for_each(|at| out.hex_digit((cluster >> (4 * at)) as u8));
+        if all {
+            out.str(":all\"");
+            return;
+        }
         out.raw(b":");
         (0..agreement.digits()).for_each(|at| out.hex_digit(agreement.digit(at)));
         out.raw(b"\"");
