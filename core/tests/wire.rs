@@ -1,5 +1,5 @@
 //! The golden vectors of `WIRE.md`: what stands there is what a node writes.
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
 use rumormill_core::storage::Heap;
 use rumormill_core::{Config, Node, Now};

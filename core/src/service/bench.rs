@@ -1,11 +1,11 @@
 //! Measurements on the node itself: `bench_report`, `bench_stats`, and how long changes took to reach everybody.
 
 use super::{Answer, Answered, Context, Service, Spread, kv};
-use crate::storage::Storage;
+use crate::storage::{Buf, Limits, Storage};
 use crate::time::Instant;
 use crate::wire::Message;
 
-/// Writes whose convergence is kept.
+/// Writes whose convergence is kept, at most; as many as there may be rumors, if that is less.
 pub const WRITES_KEPT: usize = 256;
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -17,20 +17,24 @@ struct Watched {
 }
 
 /// How long this node's changes took until every peer was known to hold them.
-#[derive(Clone, Debug)]
-pub struct Bench {
-    writes: [Watched; WRITES_KEPT],
+pub struct Bench<S: Storage> {
+    writes: S::PerRumor<Watched>,
     written: u64,
     waiting: u32,
     counter: Watched,
 }
 
-impl Bench {
+impl<S: Storage> Bench<S> {
     /// Nothing was changed yet.
     #[must_use]
-    pub const fn new() -> Self {
-        let none = Watched { seq: 0, at: Instant::ZERO, took_ms: None };
-        Self { writes: [none; WRITES_KEPT], written: 0, waiting: 0, counter: none }
+    pub fn new(limits: &Limits) -> Self {
+        let none = Watched::default();
+        Self {
+            writes: S::PerRumor::filled(limits.rumors.min(WRITES_KEPT), none),
+            written: 0,
+            waiting: 0,
+            counter: none,
+        }
     }
 
     /// Whether a change waits to be known by all.
@@ -56,9 +60,11 @@ impl Bench {
 
     /// A `bench_write` was made here; its number.
     fn written(&mut self, seq: u64, now: Instant) -> u64 {
-        let place = &mut self.writes[(self.written % WRITES_KEPT as u64) as usize];
-        self.waiting += u32::from(place.seq == 0 || place.took_ms.is_some());
-        *place = Watched { seq, at: now, took_ms: None };
+        let kept = self.writes.len().max(1) as u64;
+        if let Some(place) = self.writes.get_mut((self.written % kept) as usize) {
+            self.waiting += u32::from(place.seq == 0 || place.took_ms.is_some());
+            *place = Watched { seq, at: now, took_ms: None };
+        }
         self.written += 1;
         self.written
     }
@@ -78,19 +84,13 @@ impl Bench {
     fn convergence_ms(&self) -> (u64, u64) {
         let mut took = [0; WRITES_KEPT];
         let mut count = 0;
-        for ms in self.writes.iter().filter_map(|write| write.took_ms) {
+        for ms in self.writes.iter().filter_map(|write| write.took_ms).take(WRITES_KEPT) {
             took[count] = ms;
             count += 1;
         }
         let took = &mut took[..count];
         took.sort_unstable();
         (took.get(count / 2).copied().unwrap_or(0), took.last().copied().unwrap_or(0))
-    }
-}
-
-impl Default for Bench {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

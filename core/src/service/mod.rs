@@ -58,7 +58,7 @@ pub struct Service<S: Storage> {
     /// Payload of the reply under way.
     pub payload: S::Payload,
     /// Measurements of writes and of the counter.
-    pub bench: Bench,
+    pub bench: Bench<S>,
     shape: Option<Shape>,
     generated: u64,
 }
@@ -87,7 +87,12 @@ impl<S: Storage> Service<S> {
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         use crate::storage::Buf;
-        Self { payload: S::Payload::with_limit(limits.payload_bytes), bench: Bench::new(), shape: None, generated: 0 }
+        Self {
+            payload: S::Payload::with_limit(limits.payload_bytes),
+            bench: Bench::new(limits),
+            shape: None,
+            generated: 0,
+        }
     }
 
     /// Handles a request of a client, or of a node that asks like one. O(length of the request), but for replies that
