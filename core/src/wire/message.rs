@@ -279,19 +279,25 @@ impl<'a> Message<'a> {
             return Err(Malformed::NotAMessage);
         }
         let mut has_body = false;
+        // What stands there twice counts as it stood there first; of bodies, the first that can be one.
+        let mut seen: heapless::Vec<Envelope, 3> = heapless::Vec::new();
         scanner.white();
         if !scanner.eat(b'}') {
             loop {
                 let key = scanner.key()?;
                 match Envelope::find(key) {
-                    Some(part @ (Envelope::Src | Envelope::Dest)) => self.set_end(part, scanner.value(1)?),
-                    Some(Envelope::Body) if !has_body && scanner.eat(b'{') => {
-                        has_body = true;
-                        self.body(&mut scanner)?;
+                    Some(part) if seen.contains(&part) => {
+                        self.envelope_twice = self.envelope_twice.or(Some(part.name()));
+                        if part == Envelope::Body && !has_body {
+                            has_body = self.part(part, &mut scanner)?;
+                        } else {
+                            scanner.value(1)?;
+                        }
                     }
-                    Some(Envelope::Body) => {
-                        scanner.value(1)?;
-                        self.envelope_twice = self.envelope_twice.or(has_body.then_some("body"));
+                    Some(part) => {
+                        // As many places as there are parts.
+                        let _ = seen.push(part);
+                        has_body |= self.part(part, &mut scanner)?;
                     }
                     None => {
                         scanner.value(1)?;
@@ -321,14 +327,20 @@ impl<'a> Message<'a> {
         self.fields.clear();
     }
 
-    fn set_end(&mut self, part: Envelope, token: Token<'a>) {
-        let text = if let Token::Text(text) = token { Some(text) } else { None };
-        let place = if part == Envelope::Src { &mut self.src } else { &mut self.dest };
-        if place.is_some() {
-            self.envelope_twice = Some(part.name());
-        } else {
-            *place = text;
+    /// Reads a part of the envelope. True when it was a body that is an object.
+    fn part(&mut self, part: Envelope, scanner: &mut Scanner<'a>) -> Result<bool, Malformed> {
+        if part == Envelope::Body && scanner.eat(b'{') {
+            self.body(scanner)?;
+            return Ok(true);
         }
+        let token = scanner.value(1)?;
+        let text = if let Token::Text(text) = token { Some(text) } else { None };
+        match part {
+            Envelope::Src => self.src = text,
+            Envelope::Dest => self.dest = text,
+            Envelope::Body => {}
+        }
+        Ok(false)
     }
 
     /// Reads the body, whose opening brace was read.
@@ -354,12 +366,12 @@ impl<'a> Message<'a> {
     #[inline]
     pub(super) fn set(&mut self, key: Key, token: Token<'a>) {
         match (key, token) {
-            (Key::Type, Token::Text(name)) if self.type_name.is_none() => {
+            (Key::Type, Token::Text(name)) if self.type_name.is_none() && self.get(Key::Type).is_none() => {
                 self.type_name = Some(name);
                 self.kind = Kind::find(name);
                 return;
             }
-            (Key::MsgId, Token::Int(id)) if self.msg_id.is_none() => {
+            (Key::MsgId, Token::Int(id)) if self.msg_id.is_none() && self.get(Key::MsgId).is_none() => {
                 self.msg_id = Some(id);
                 return;
             }
@@ -367,13 +379,14 @@ impl<'a> Message<'a> {
                 self.is_reply = true;
                 return;
             }
-            (Key::Type, Token::Text(_)) | (Key::MsgId, Token::Int(_)) => {
-                self.twice = self.twice.or(Some(key));
-                return;
-            }
             _ => {}
         }
-        if self.get(key).is_some() {
+        let known = match key {
+            Key::Type => self.type_name.is_some(),
+            Key::MsgId => self.msg_id.is_some(),
+            _ => false,
+        };
+        if known || self.get(key).is_some() {
             self.twice = self.twice.or(Some(key));
         } else {
             // As many places as there are keys.
