@@ -172,7 +172,7 @@ impl<S: Storage> Node<S> {
         let entry = match change {
             Change::Broadcast(value) => Entry::bare(value.into()),
             Change::Add(delta) => {
-                let (sign, number) = self.replica.store.counter.after(own, delta).ok_or(Refused::Unreadable)?;
+                let (sign, number) = self.replica.store.counter.after(own, delta).ok_or(Refused::Overflow)?;
                 Entry::new(sign.tag(), &[Arg::unsigned(number)]).ok_or(Refused::Unreadable)?
             }
             Change::Write { key, value } => {

@@ -86,7 +86,7 @@ pub enum Event {
     },
 }
 
-/// Events that wait to be polled, the newest [`Events::LIMIT`] at most.
+/// Events that wait to be polled: the first [`Events::LIMIT`], then how many were missed, then those that come after.
 #[derive(Debug, Default)]
 pub(crate) struct Events {
     queue: heapless::Deque<Event, { Events::LIMIT }>,
@@ -97,7 +97,8 @@ impl Events {
     pub(crate) const LIMIT: usize = 32;
 
     pub(crate) fn push(&mut self, event: Event) {
-        if self.queue.push_back(event).is_err() {
+        // Once one was missed, the next that counts is the one after the gap was reported.
+        if self.missed > 0 || self.queue.push_back(event).is_err() {
             self.missed += 1;
         }
     }

@@ -607,3 +607,84 @@ impl Net {
         Now { at, wall_us: Some(EPOCH_US + at.as_micros()) }
     }
 }
+
+#[test]
+fn a_change_right_after_everybody_agreed_is_told() {
+    let mut node = started::<Tiny>("n1", &["n1", "n2"], CONFIG);
+    let drain = |node: &mut Node<Tiny>| while node.poll_transmit(NOW, &mut Bytes::default()) != Ok(None) {};
+    node.update(NOW, Change::Broadcast(Value::Int(1))).unwrap();
+    drain(&mut node); // the push
+    node.update(NOW, Change::Broadcast(Value::Int(2))).unwrap(); // waits for the next push
+    let Sum { vector, state } = node.digest();
+    let body = json!({"type": "gossip", "inc": 1, "sum": format!("{vector:016x}{state:016x}"), "want": 1});
+    node.handle_line(NOW, json!({"src": "n2", "dest": "n1", "body": body}).to_string().as_bytes()).unwrap();
+    drain(&mut node); // the answer
+    assert!(node.is_settled());
+    node.update(NOW, Change::Broadcast(Value::Int(3))).unwrap();
+    assert!(
+        node.poll_timeout().is_some_and(|wakeup| wakeup.at <= Instant::from_millis(200)),
+        "{:?}",
+        node.poll_timeout()
+    );
+}
+
+#[test]
+fn a_foreign_vector_says_nothing_about_the_set() {
+    let mut node = started::<Tiny>("n1", &["n1", "n2"], CONFIG);
+    node.update(NOW, Change::Broadcast(Value::Int(1))).unwrap();
+    while node.poll_transmit(NOW, &mut Bytes::default()) != Ok(None) {} // lost on the way
+    let body = json!({"type": "replicate", "p_counters": {}, "n_counters": {}});
+    node.handle_line(NOW, json!({"src": "n2", "dest": "n1", "body": body}).to_string().as_bytes()).unwrap();
+    assert!(!node.is_settled());
+}
+
+#[test]
+fn a_full_set_does_not_hold_the_counter_back() {
+    let mut net = Net::new(["roomy", "small"]);
+    net.add::<Small>("roomy", CONFIG);
+    net.add::<Tiny>("small", CONFIG);
+    for value in 0..300 {
+        net.update("roomy", Change::Broadcast(Value::Int(value))).unwrap();
+    }
+    net.update("roomy", Change::Add(5)).unwrap();
+    net.run_for(60_000);
+    assert_eq!(net.get("small").count(), 5);
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_makes_no_row() {
+    let mut node = started::<Tiny>("n1", &["n1", "n2"], CONFIG);
+    let data = json!([["n2@1", 0, ["p", "n2@9", "x"]]]);
+    let body = json!({"type": "gossip", "inc": 1, "data": data});
+    node.handle_line(NOW, json!({"src": "n2", "dest": "n1", "body": body}).to_string().as_bytes()).unwrap();
+    assert_eq!(node.replica().causality.rows.len(), 2);
+}
+
+#[test]
+fn events_come_in_order_and_a_gap_is_reported_where_it_is() {
+    let mut node = started::<Tiny>("n1", &["n1"], Config { events: true, ..CONFIG });
+    for value in 0..40 {
+        node.update(NOW, Change::Broadcast(Value::Int(value))).unwrap();
+    }
+    node.poll_event();
+    node.update(NOW, Change::Broadcast(Value::Int(40))).unwrap();
+    let mut seqs = Vec::new();
+    while let Some(event) = node.poll_event() {
+        match event {
+            Event::Applied(dot) => seqs.push(dot.seq),
+            Event::Lagged { missed } => assert_eq!(missed, 9),
+            Event::Settled => panic!("nobody else is there"),
+        }
+    }
+    assert_eq!(seqs, (2..=32).collect::<Vec<_>>());
+    node.update(NOW, Change::Broadcast(Value::Int(41))).unwrap();
+    assert!(matches!(node.poll_event(), Some(Event::Applied(dot)) if dot.seq == 42));
+}
+
+#[test]
+fn a_list_of_strings_needs_no_more_room_than_its_strings_one_by_one() {
+    let mut node = started::<Tiny>("n1", &["n1"], CONFIG);
+    let list: Vec<String> = (0..26).map(|at| format!("{:02}{}", at, "\"".repeat(10))).collect();
+    let reply = ask(&mut node, json!({"type": "gossip_sync", "messages": list}));
+    assert_eq!((&reply["type"], &reply["new_count"]), (&json!("gossip_sync_ok"), &json!(26)));
+}

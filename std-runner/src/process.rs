@@ -14,7 +14,7 @@ use crate::report::RateLimit;
 /// Bytes of output after which it is written even though the batch goes on.
 const FLUSH: usize = 256 << 10;
 /// Output memory that is kept between batches.
-const KEEP: usize = 1 << 20;
+const KEEP: usize = 4 << 20;
 
 /// Drives a node on stdin and stdout until stdin ends or stdout is closed.
 ///

@@ -91,7 +91,7 @@ const STRANGER: Peer = Peer {
 
 /// The version vector of a peer, as far as it is known.
 struct Known<S: Storage> {
-    peer: NodeIndex,
+    peer: Option<NodeIndex>,
     used: u64,
     frontiers: S::PerRow<u64>,
 }
@@ -117,7 +117,11 @@ impl<S: Storage> Peers<S> {
     /// A cluster of `nodes`, of which nothing is known.
     #[must_use]
     pub fn new(nodes: usize, limits: &Limits) -> Self {
-        let known = S::PerKnown::with_limit(limits.known_peers.min(nodes));
+        let mut known = S::PerKnown::with_limit(limits.known_peers.min(nodes));
+        for _ in 0..limits.known_peers.min(nodes) {
+            // As many places as there are slots. All memory is taken here, none when peers are heard.
+            let _ = known.push(Known { peer: None, used: 0, frontiers: S::PerRow::with_limit(limits.rows) });
+        }
         let peers = S::PerNode::filled(nodes, STRANGER);
         Self { peers, known, queue: S::PerNode::with_limit(nodes), head: 0, rows: limits.rows, clock: 0 }
     }
@@ -204,11 +208,11 @@ impl<S: Storage> Peers<S> {
         record.unheard = record.unheard.saturating_add(1);
     }
 
-    /// Whether a peer was sent the digest `sum` within the last `ms`.
+    /// Whether the digest `sum` is what a peer was sent last.
     #[must_use]
-    pub fn was_sent(&self, peer: NodeIndex, sum: u64, now: Instant, ms: u64) -> bool {
+    pub fn was_sent(&self, peer: NodeIndex, sum: u64) -> bool {
         let Peer { sent_at, sent_sum, .. } = self.peers[peer.at()];
-        sent_sum == sum && sent_at.is_some_and(|at| now.ms_since(at) < ms)
+        sent_at.is_some() && sent_sum == sum
     }
 
     /// Learns that a peer holds all dots of a row up to `frontier`.
@@ -256,18 +260,14 @@ impl<S: Storage> Peers<S> {
             self.known[slot as usize].used = used;
             return slot as usize;
         }
-        let fresh = Known { peer, used, frontiers: S::PerRow::with_limit(self.rows) };
-        let slot = if self.known.push(fresh).is_ok() {
-            self.known.len() - 1
-        } else {
-            // There is at least one.
-            let oldest = (0..self.known.len()).min_by_key(|slot| self.known[*slot].used).unwrap_or(0);
-            let known = &mut self.known[oldest];
-            self.peers[known.peer.at()].known = None;
-            (known.peer, known.used) = (peer, used);
-            known.frontiers.clear();
-            oldest
-        };
+        // There is at least one; those that no peer has are the oldest.
+        let slot = (0..self.known.len()).min_by_key(|slot| self.known[*slot].used).unwrap_or(0);
+        let known = &mut self.known[slot];
+        if let Some(before) = known.peer.replace(peer) {
+            self.peers[before.at()].known = None;
+        }
+        known.used = used;
+        known.frontiers.clear();
         self.peers[peer.at()].known = Some(slot as u32);
         slot
     }

@@ -101,10 +101,9 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         self.last_change = now;
         match lane {
             Lane::Push => {
-                if self.extends_hot(dot, source) {
-                    return;
+                if !self.extends_hot(dot, source) {
+                    self.add_hot(dot, source);
                 }
-                self.add_hot(dot, source);
                 if self.timers[Timer::Push as usize].is_none() {
                     let interval = common.interval(Lane::Push);
                     self.set(Timer::Push, self.last_push.map_or(now, |last| last.plus_ms(interval).max(now)));
@@ -122,10 +121,9 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         let answer = Pending { lane: Some(lane), rumors: false, delta: true, want: Want::Nothing, burst: BURST };
         if equal {
             common.agreement.insert(from);
-            // Not again and again, should the peer not believe it.
-            let peer_may_settle = common.is_settled()
-                && !peer_settled
-                && !common.peers.was_sent(from, common.agreement.sum(), now, REPEAT_TICK_MS);
+            // Once: a peer that still does not know will ask.
+            let peer_may_settle =
+                common.is_settled() && !peer_settled && !common.peers.was_sent(from, common.agreement.sum());
             if want != Want::Nothing || peer_may_settle {
                 common.peers.want_to_send(from, answer);
             }

@@ -109,6 +109,9 @@ impl<S: Storage> Node<S> {
     fn merge(&mut self, now: Now, from: NodeIndex, dot: Dot, entry: &Entry<'_>) {
         let outcome = self.replica.merge(dot, entry);
         self.count(outcome);
+        if outcome == (Outcome::TooFarAhead { news: true }) {
+            self.service.data_from_peer(Replica::<S>::lane(entry).unwrap_or(Lane::Push));
+        }
         if outcome == Outcome::News {
             let lane = Replica::<S>::lane(entry).unwrap_or(Lane::Push);
             if let Some(gossip) = &mut self.gossip {
@@ -129,9 +132,9 @@ impl<S: Storage> Node<S> {
             Outcome::Covered | Outcome::Known => &mut stats.entries_known,
             Outcome::Refused(Refused::Full(_)) => &mut stats.refused_full,
             Outcome::Refused(Refused::ClockAhead) => &mut stats.refused_clock_ahead,
-            Outcome::Refused(Refused::Unreadable) => &mut stats.refused_unreadable,
+            Outcome::Refused(Refused::Unreadable | Refused::Overflow) => &mut stats.refused_unreadable,
             Outcome::Refused(Refused::Row(_)) => &mut stats.refused_rows,
-            Outcome::TooFarAhead => &mut stats.too_far_ahead,
+            Outcome::TooFarAhead { .. } => &mut stats.too_far_ahead,
             Outcome::Impostor => &mut stats.impostors,
         } += 1;
     }
@@ -144,6 +147,9 @@ impl<S: Storage> Node<S> {
                 continue;
             };
             let frontier = u64::try_from(frontier).unwrap_or(0).min(SEQ_MAX);
+            if frontier == 0 {
+                continue;
+            }
             let Some(row) = self.row_of(name) else {
                 self.stats.refused_rows += 1;
                 continue;
@@ -236,7 +242,8 @@ impl<S: Storage> Node<S> {
         if let Some(gossip) = &mut self.gossip {
             gossip.common.refresh(sum);
             // It showed every number that this node has, and none that is larger is left.
-            if cells == mine {
+            let only_a_counter = self.replica.store.set.is_empty() && self.replica.store.map.is_empty();
+            if cells == mine && cells > 0 && only_a_counter {
                 gossip.common.agreement.insert(from);
             }
         }

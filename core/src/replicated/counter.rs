@@ -120,17 +120,17 @@ impl<S: Storage> Replicated<S> for Counter<S> {
 
     fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
         let sign = Sign::of(entry.tag).ok_or(Refused::Unreadable)?;
-        let (row, number) = match entry.args() {
-            [number] => (dot.row, number),
-            [Arg::Text(name), number] => (causality.row_named(name).map_err(Refused::Row)?, number),
-            [Arg::Row { node, incarnation }, number] => {
+        let (number, named) = entry.args().split_last().ok_or(Refused::Unreadable)?;
+        let number = number.as_unsigned().ok_or(Refused::Unreadable)?;
+        let row = match named {
+            [] => dot.row,
+            [Arg::Text(name)] => causality.row_named(name).map_err(Refused::Row)?,
+            [Arg::Row { node, incarnation }] => {
                 let member = causality.members.find(node).ok_or(Refused::Unreadable)?;
-                let row = causality.rows.find_or_add(member, *incarnation, node).map_err(Refused::Row)?;
-                (row, number)
+                causality.rows.find_or_add(member, *incarnation, node).map_err(Refused::Row)?
             }
             _ => return Err(Refused::Unreadable),
         };
-        let number = number.as_unsigned().ok_or(Refused::Unreadable)?;
         let at = place(row, sign);
         let before = self.cells[at].number;
         if number <= before {

@@ -81,6 +81,8 @@ pub enum Refused {
     Full(Bound),
     /// Weather or a bug elsewhere: the stamp is too far ahead of the local wall clock. It will fit later.
     ClockAhead,
+    /// The counter, or one of its cells, would leave the range of its integers.
+    Overflow,
     /// Hostile, a bug, or a newer version: no data type reads this entry.
     Unreadable,
     /// Weather or misconfiguration: the row it names cannot be had.

@@ -15,8 +15,12 @@ pub enum Outcome {
     Known,
     /// Not merged and not marked; the peer will offer it again.
     Refused(Refused),
-    /// Not merged and not marked: too far beyond the frontier of its row.
-    TooFarAhead,
+    /// Not marked: too far beyond the frontier of its row. It was merged all the same, which does no harm and lets a data
+    /// type go on while entries of another one in the same row are refused.
+    TooFarAhead {
+        /// Whether the state changed.
+        news: bool,
+    },
     /// Not merged: it claims to be a change of this very life of this node, which only this node can make.
     Impostor,
 }
@@ -88,7 +92,8 @@ impl<S: Storage> Replica<S> {
             return if dot.seq <= own { Outcome::Known } else { Outcome::Impostor };
         }
         if !self.causality.rows.has_room_for(dot) {
-            return Outcome::TooFarAhead;
+            let news = self.store.merge(&mut self.causality, dot, entry) == Ok(Merged::Applied);
+            return Outcome::TooFarAhead { news };
         }
         match self.store.merge(&mut self.causality, dot, entry) {
             Ok(Merged::Applied) => {

@@ -2,7 +2,7 @@
 
 use super::{Answer, Answered, Context, Problem, Scratch, Service, Shape, Spread, value};
 use crate::causality::Entry;
-use crate::id::{Value, json_len};
+use crate::id::Value;
 use crate::replicated::Bound;
 use crate::storage::Storage;
 use crate::wire::{BadField, Items, Key, Message, Scalar, Token, Why};
@@ -74,7 +74,7 @@ fn merge<S: Storage, G: Spread<S>>(list: Items<'_>, key: Key, cx: &mut Context<'
         let value = value(&scalar, key, cx.limits, &mut scratch)?;
         if !cx.replica.store.set.contains(value) {
             new += 1;
-            new_bytes += if let Value::Text(text) = value { json_len(text) } else { 0 };
+            new_bytes += if let Value::Text(text) = value { text.len() } else { 0 };
         }
     }
     if new > cx.replica.store.set.room() {

@@ -186,6 +186,7 @@ impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
                 let max_ms = self.config.max_clock_ahead_ms;
                 Err(Problem::Field(BadField { key, why: Why::ClockAhead { max_ms } }))
             }
+            Err(Refused::Overflow) => Err(Problem::Field(BadField { key, why: Why::Overflow })),
             Err(Refused::Unreadable) => Err(Problem::Field(BadField { key, why: too_long(self.limits) })),
             Err(Refused::Row(_)) => Err(Problem::Full(Bound::Lives(self.limits.lives_per_node))),
         }

@@ -232,8 +232,8 @@ pub struct Message<'a> {
     pub msg_id: Option<i64>,
     /// Whether it is an answer.
     pub is_reply: bool,
-    /// A field of the envelope or the body that stands there twice.
-    twice: Option<Key>,
+    /// The fields of the body that stand there twice, one bit each.
+    twice: u64,
     envelope_twice: Option<&'static str>,
     fields: heapless::Vec<(Key, Token<'a>), { Key::ALL.len() }>,
 }
@@ -258,7 +258,7 @@ impl<'a> Message<'a> {
             kind: None,
             msg_id: None,
             is_reply: false,
-            twice: None,
+            twice: 0,
             envelope_twice: None,
             fields: heapless::Vec::new(),
         }
@@ -322,7 +322,7 @@ impl<'a> Message<'a> {
         self.kind = None;
         self.msg_id = None;
         self.is_reply = false;
-        self.twice = None;
+        self.twice = 0;
         self.envelope_twice = None;
         self.fields.clear();
     }
@@ -387,7 +387,7 @@ impl<'a> Message<'a> {
             _ => false,
         };
         if known || self.get(key).is_some() {
-            self.twice = self.twice.or(Some(key));
+            self.twice |= 1 << key as u64;
         } else {
             // As many places as there are keys.
             let _ = self.fields.push((key, token));
@@ -415,9 +415,12 @@ impl<'a> Message<'a> {
     /// A field that stands there twice and means something to this message.
     #[must_use]
     pub fn known_field_twice(&self) -> Option<Key> {
-        let key = self.twice?;
-        let known = matches!(key, Key::Type | Key::MsgId) || self.kind.is_some_and(|kind| kind.fields().contains(&key));
-        known.then_some(key)
+        if self.twice == 0 {
+            return None;
+        }
+        let known = self.kind.map_or(&[][..], Kind::fields);
+        let meant = [Key::Type, Key::MsgId].iter().chain(known);
+        meant.copied().find(|key| self.twice >> *key as u64 & 1 == 1)
     }
 
     /// A field that has to be there.
