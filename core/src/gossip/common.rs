@@ -36,7 +36,7 @@ pub struct Heard {
     pub equal: bool,
     /// Whether the peer knows that all members hold its state.
     pub peer_settled: bool,
-    /// Whether the peer has dots that this node lacks.
+    /// Whether the peer has dots that this node lacks and may get by asking.
     pub lacking: bool,
     /// What the peer asks for.
     pub want: Want,

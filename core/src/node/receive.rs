@@ -46,7 +46,9 @@ impl<S: Storage> Node<S> {
         if life == Life::New {
             gossip.reborn(from, now.at);
         }
-        if let Some(Token::Array(data)) = message.get(Key::Data) {
+        let before = self.replica.sum();
+        let data = message.get(Key::Data);
+        if let Some(Token::Array(data)) = data {
             self.merge_chunks(now, from, (life != Life::Old).then_some(incarnation), data);
         }
         if life == Life::Old {
@@ -60,7 +62,9 @@ impl<S: Storage> Node<S> {
             Some(Token::Object(digest)) => self.learn_digest(from, Pairs::new(digest)),
             _ => false,
         };
-        self.compare(now, from, lane, lacking, message);
+        // A peer whose entries could not be taken is not asked for them again at once: that would never end.
+        let in_vain = data.is_some() && self.replica.sum() == before;
+        self.compare(now, from, lane, lacking && !in_vain, message);
     }
 
     fn merge_chunks(&mut self, now: Now, from: NodeIndex, present: Option<u64>, data: &str) {
