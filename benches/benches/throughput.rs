@@ -50,7 +50,6 @@ fn decode(c: &mut Criterion) {
     for kind in Kind::ALL {
         let lines = kind.lines(LINES);
         for line in &lines {
-            assert_eq!(line.len(), lines[0].len());
             let expected = ours(&mut |line, message| message.decode(line).is_ok(), line);
             let mut predictor = Predictor::default();
             for _ in 0..2 {
@@ -128,11 +127,14 @@ fn ours<'a>(decode: &mut impl FnMut(&'a [u8], &mut Message<'a>) -> bool, line: &
             gist.string(chunk.row.raw().len());
             gist.number(chunk.from.cast_signed());
             while let Some(item) = chunks.item() {
-                if let Item::Entry(raw) = item
-                    && let Some(entry) = raw.resolve(&mut scratch)
-                    && let [Arg::Int(int)] = entry.args()
-                {
-                    gist.number(*int);
+                match item {
+                    Item::Int(int) => gist.number(int),
+                    Item::Entry(raw) => {
+                        if let Some([Arg::Int(int)]) = raw.resolve(&mut scratch).as_ref().map(|entry| entry.args()) {
+                            gist.number(*int);
+                        }
+                    }
+                    Item::Skip(_) => {}
                 }
             }
         }

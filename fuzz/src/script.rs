@@ -307,7 +307,7 @@ pub struct Gossip<'a> {
     data: Vec<Chunk<'a>>,
     digest: Option<Vec<(Row, Number)>>,
     sum: Option<Sum>,
-    /// Hexadecimal digits of `agree`, after the name of the cluster.
+    /// `agree`, after the name of the cluster: hexadecimal digits, or `all` for 0.
     agree: Option<u32>,
     want: u8,
 }
@@ -623,7 +623,8 @@ impl Gossip<'_> {
         }
         if let Some(agree) = self.agree {
             let digits = (facts.ids.len() - 1).div_ceil(4);
-            let _ = write!(body, ",\"agree\":\"{:08x}:{agree:0digits$x}\"", facts.cluster);
+            let members = if agree == 0 { "all".to_owned() } else { format!("{agree:0digits$x}") };
+            let _ = write!(body, ",\"agree\":\"{:08x}:{members}\"", facts.cluster);
         }
         if let Some(digest) = &self.digest {
             let _ = write!(body, ",\"digest\":{}", vector(digest, facts));

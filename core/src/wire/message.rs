@@ -401,9 +401,9 @@ impl<'a> Message<'a> {
         self.fields.iter().find(|field| field.0 == key).map(|field| field.1)
     }
 
-    /// How many fields the body has besides `type`, `msg_id` and `in_reply_to`.
-    pub(super) fn field_count(&self) -> usize {
-        self.fields.len()
+    /// Whether the body has one integer at most besides `type` and `msg_id`, so that its layout can be learned.
+    pub(super) fn is_predictable(&self) -> bool {
+        !self.is_reply && self.fields.len() <= 1 && self.fields.iter().all(|field| matches!(field.1, Token::Int(_)))
     }
 
     /// A part of the envelope that stands there twice.

@@ -34,7 +34,7 @@ impl Predictor {
             return Ok(());
         }
         message.decode(line)?;
-        if message.field_count() <= 1
+        if message.is_predictable()
             && let Some(layout) = Layout::learn(line, message)
         {
             self.layouts[other] = layout;
