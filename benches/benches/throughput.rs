@@ -130,7 +130,7 @@ fn ours<'a>(decode: &mut impl FnMut(&'a [u8], &mut Message<'a>) -> bool, line: &
                 match item {
                     Item::Int(int) => gist.number(int),
                     Item::Entry(raw) => {
-                        if let Some([Arg::Int(int)]) = raw.resolve(&mut scratch).as_ref().map(|entry| entry.args()) {
+                        if let Some([Arg::Int(int)]) = raw.resolve(&mut scratch).as_ref().map(Entry::args) {
                             gist.number(*int);
                         }
                     }
