@@ -79,8 +79,7 @@ pub const FANOUT: (u32, u32) = (1, 255);
 pub const INTERVAL_MS: (u32, u32) = (1, 60_000);
 /// Largest `max_message_bytes`.
 pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
-/// Largest incarnation: the names of rows stay short enough to reserve room for them.
-pub const INCARNATION_MAX: u64 = 999_999_999_999_999;
+pub use crate::storage::INCARNATION_MAX;
 
 /// Why a configuration is refused. Each says what is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 //!
 //! Owns the table of the cluster's members. Must never know what members say to each other.
 
-use crate::storage::{Buf, ID_BYTES_MAX, Storage};
+use crate::storage::{Buf, ID_BYTES_MAX, INCARNATION_MAX, Storage};
 
 /// A node or client id, held in place.
 pub type Id = heapless::String<ID_BYTES_MAX>;
@@ -248,7 +248,8 @@ impl<S: Storage> Members<S> {
 fn split_row(name: &str) -> Option<(&str, u64)> {
     let (id, incarnation) = name.rsplit_once('@')?;
     let canonical = incarnation.bytes().all(|byte| byte.is_ascii_digit()) && !incarnation.starts_with('0');
-    if canonical { Some((id, incarnation.parse().ok()?)) } else { None }
+    let incarnation = incarnation.parse().ok().filter(|incarnation| canonical && *incarnation <= INCARNATION_MAX)?;
+    Some((id, incarnation))
 }
 
 fn ends_like_a_row(id: &str) -> bool {

@@ -6,7 +6,7 @@ use crate::gossip::{Heard, Life, Want};
 use crate::id::{Id, NodeIndex};
 use crate::output::Event;
 use crate::replicated::{Lane, Outcome, Refused, Replica, Sign};
-use crate::storage::Storage;
+use crate::storage::{INCARNATION_MAX, Storage};
 use crate::time::Now;
 use crate::wire::{Chunks, Item, Key, Kind, Message, Pairs, RawEntry, SEQ_MAX, Scalar, Scratch, Str, Token};
 
@@ -29,10 +29,11 @@ impl<S: Storage> Node<S> {
         }
         let lane = if kind == Kind::Replicate { Lane::Tick } else { Lane::Push };
         match message.get(Key::Incarnation) {
-            Some(Token::Int(incarnation)) if incarnation >= 0 => {
+            Some(Token::Int(incarnation)) if (0..=INCARNATION_MAX.cast_signed()).contains(&incarnation) => {
                 self.receive_own_kind(now, from, lane, incarnation.cast_unsigned(), message);
             }
-            _ => self.receive_foreign(now, from, kind, message),
+            Some(_) => self.stats.refused_unreadable += 1,
+            None => self.receive_foreign(now, from, kind, message),
         }
         self.note_settled();
         self.judge_convergence(now.at);

@@ -17,6 +17,9 @@ pub use heap::{Heap, HeapBuf, HeapIndex};
 /// Longest node or client id, in bytes of its JSON form without quotes, that any storage accepts.
 pub const ID_BYTES_MAX: usize = 64;
 
+/// Largest incarnation: the names of rows stay short enough to reserve room for them.
+pub const INCARNATION_MAX: u64 = 999_999_999_999_999;
+
 /// Longest string value or key, in bytes of its JSON form without quotes, that any storage accepts.
 pub const TEXT_BYTES_MAX: usize = 256;
 

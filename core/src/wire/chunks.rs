@@ -4,7 +4,6 @@
 //! values, two dots that newer ones superseded, one write, one counter cell. See `WIRE.md`.
 
 use super::json::{Scanner, Str, Token};
-use super::message::Scalar;
 use crate::causality::{Arg, Entry, Tag};
 use crate::storage::TEXT_BYTES_MAX;
 
@@ -80,10 +79,21 @@ impl<'a> Chunks<'a> {
         Self { scanner }
     }
 
-    /// The next chunk. All items of the one before must have been read. `None` at the end, and at the first thing that
-    /// is no chunk.
+    /// The next chunk. All items of the one before must have been read. What is no chunk is stepped over.
     pub fn chunk(&mut self) -> Option<Chunk<'a>> {
-        self.separator();
+        // Bounded by the length of the line: each turn reads a value or ends.
+        loop {
+            self.separator();
+            let before = self.scanner.clone();
+            if let Some(chunk) = self.head() {
+                return Some(chunk);
+            }
+            self.scanner = before;
+            self.scanner.value(0).ok()?;
+        }
+    }
+
+    fn head(&mut self) -> Option<Chunk<'a>> {
         if !self.scanner.eat(b'[') {
             return None;
         }
@@ -97,7 +107,8 @@ impl<'a> Chunks<'a> {
         Some(Chunk { row, from })
     }
 
-    /// The next item of the present chunk; `None` at its end, and at the first thing that is no item.
+    /// The next item of the present chunk; `None` at its end. What is no item this version knows is an entry that cannot
+    /// be resolved, and stands for one dot.
     #[inline]
     pub fn item(&mut self) -> Option<Item<'a>> {
         self.separator();
@@ -107,11 +118,14 @@ impl<'a> Chunks<'a> {
         if self.scanner.eat(b']') {
             return None;
         }
+        let before = self.scanner.clone();
         if self.scanner.eat(b'[') {
-            return self.tagged();
+            if let Some(item) = self.tagged() {
+                return Some(item);
+            }
+            self.scanner = before;
         }
         let token = self.scanner.value(0).ok()?;
-        Scalar::of(token)?;
         Some(Item::Entry(RawEntry { tag: Tag::BARE, args: [token, Token::Null, Token::Null], len: 1 }))
     }
 
@@ -151,5 +165,42 @@ impl<'a> Chunks<'a> {
         if self.scanner.eat(b',') {
             self.scanner.white();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Rows, starts, and per item `Some(dots)` or `None` for one that cannot be read.
+    fn read(data: &str) -> std::vec::Vec<(std::string::String, u64, std::vec::Vec<Option<u64>>)> {
+        let mut chunks = Chunks::new(data);
+        let mut all = std::vec::Vec::new();
+        while let Some(chunk) = chunks.chunk() {
+            let mut items = std::vec::Vec::new();
+            while let Some(item) = chunks.item() {
+                items.push(match item {
+                    Item::Int(_) => Some(1),
+                    Item::Skip(dots) => Some(dots),
+                    Item::Entry(raw) => raw.resolve(&mut Scratch::default()).map(|_| 1),
+                });
+            }
+            all.push((chunk.row.chars().collect(), chunk.from, items));
+        }
+        all
+    }
+
+    #[test]
+    fn what_cannot_be_read_costs_one_dot_and_nothing_that_follows() {
+        let (a, b) = ("a".into(), "b".into());
+        for item in
+            ["1.5", "null", r#"{"a": 1}"#, r#"["long", 1]"#, r#"["w", 1, 2, 3, 4]"#, "[[1]]", "[]", r#"["a", 3, 4]"#]
+        {
+            let data = std::format!(r#"[["a", 0, 5, {item}, 6, [2]], ["b", 3, "x"]]"#);
+            let (_, _, items) = &read(&data)[0];
+            assert_eq!((items.len(), items[0], items[2], items[3]), (4, Some(1), Some(1), Some(2)), "{data}");
+            assert_eq!(read(&data)[1], (std::clone::Clone::clone(&b), 3, std::vec![Some(1)]), "{data}");
+        }
+        assert_eq!(read(r#"[7, ["c"], [1, 2], ["a", -1, 5], ["a", 2, 5]]"#), [(a, 2, std::vec![Some(1)])]);
     }
 }
