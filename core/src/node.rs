@@ -289,7 +289,7 @@ impl<S: Storage> Node<S> {
         }
         let answerable = message.src.is_some_and(|src| copy(src, self.limits.id_bytes, &mut self.reply.to));
         if self.gossip.is_none() {
-            return self.before_init(now, message, answerable);
+            return self.before_init(message, answerable);
         }
         if message.dest.is_none_or(|dest| !self.is_me(dest)) {
             self.stats.misdelivered += 1;
@@ -334,7 +334,7 @@ impl<S: Storage> Node<S> {
         done
     }
 
-    fn before_init(&mut self, now: Now, message: &Message<'_>, answerable: bool) -> Result<(), Rejected> {
+    fn before_init(&mut self, message: &Message<'_>, answerable: bool) -> Result<(), Rejected> {
         if message.kind.is_some_and(Kind::is_unanswered) {
             self.stats.strangers += 1;
             return Err(Rejected::Stranger);
@@ -343,8 +343,7 @@ impl<S: Storage> Node<S> {
         let Some(in_reply_to) = message.msg_id.filter(|_| answerable && named) else {
             return self.unanswerable();
         };
-        let done =
-            if message.kind == Some(Kind::Init) { self.init(message, now) } else { Err(Problem::NotInitialised) };
+        let done = if message.kind == Some(Kind::Init) { self.init(message) } else { Err(Problem::NotInitialised) };
         match done {
             Ok(answer) => self.reply.answer = answer,
             Err(problem) => self.refuse(problem, message),
@@ -354,7 +353,7 @@ impl<S: Storage> Node<S> {
         Ok(())
     }
 
-    fn init(&mut self, message: &Message<'_>, _: Now) -> Result<Answer, Problem> {
+    fn init(&mut self, message: &Message<'_>) -> Result<Answer, Problem> {
         check_twice(message)?;
         service::init(message, &mut self.replica.causality.members, &self.limits)?;
         self.begin();

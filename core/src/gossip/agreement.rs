@@ -86,12 +86,6 @@ impl<S: Storage> Agreement<S> {
         self.agreed == self.nodes
     }
 
-    /// The members as words of 64 bits.
-    #[must_use]
-    pub fn words(&self) -> &[u64] {
-        &self.bits
-    }
-
     /// A peer with the same digest says that all members hold it.
     pub fn join_all(&mut self) {
         (0..self.nodes as u32).for_each(|node| self.insert(NodeIndex(node)));
