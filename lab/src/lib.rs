@@ -1,0 +1,29 @@
+//! A test bench for gossip nodes that speak the Maelstrom protocol on stdin and stdout: does it converge, how fast, at
+//! what cost, and what happens when the network breaks?
+//!
+//! ```text
+//!   settings --> bench: clients, nemesis, network  <--lines-->  nodes: processes (real time)
+//!                  |  a state machine without I/O                      or in process (virtual time)
+//!                  v
+//!         history + trace --> check --> judgement --> report: screen, JSON, plots, HTML
+//! ```
+//!
+//! One `bench::Bench` for both: it is told the time and what nodes print, and says what to deliver to whom, whom to
+//! kill, and when to come back. `process` drives it with real processes, `sim` with nodes in virtual time.
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`settings`] | what a run is |
+//! | [`fault`] | when which fault happens |
+//! | [`history`], [`trace`] | what was seen |
+//! | [`check`] | whether that is right, and the figures |
+//! | [`judgement`] | the result |
+//! | [`report`] | what a person sees |
+
+pub mod check;
+pub mod fault;
+pub mod history;
+pub mod judgement;
+pub mod report;
+pub mod settings;
+pub mod trace;

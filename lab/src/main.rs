@@ -1,0 +1,3 @@
+//! `rumormill-lab`.
+
+fn main() {}

@@ -1,0 +1,294 @@
+//! What a run is: the choices a person makes, without any of the machinery.
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+/// Microseconds since the start of the run, on virtual or on real time.
+pub type Micros = u64;
+
+/// One second.
+pub const SECOND: Micros = 1_000_000;
+
+/// What clients ask of the nodes. The names and the messages are Maelstrom's, and `kv` is our own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Workload {
+    /// `broadcast` and `read`, half and half; checked as a set.
+    Broadcast,
+    /// `add` of an element and `read`, half and half; checked as a set.
+    GSet,
+    /// `add` of 0 to 4, and `read`.
+    GCounter,
+    /// `add` of -5 to 4, and `read`.
+    PnCounter,
+    /// `generate`: all ids differ.
+    UniqueIds,
+    /// `echo`: the same value comes back.
+    Echo,
+    /// Transactions of reads and writes.
+    TxnRwRegister,
+    /// `write` and `kv_read`, last writer wins.
+    Kv,
+}
+
+impl Workload {
+    /// The name as on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Broadcast => "broadcast",
+            Self::GSet => "g-set",
+            Self::GCounter => "g-counter",
+            Self::PnCounter => "pn-counter",
+            Self::UniqueIds => "unique-ids",
+            Self::Echo => "echo",
+            Self::TxnRwRegister => "txn-rw-register",
+            Self::Kv => "kv",
+        }
+    }
+
+    /// Whether nodes replicate anything for it, so that there is a state to compare in the end.
+    #[must_use]
+    pub const fn is_replicated(self) -> bool {
+        !matches!(self, Self::UniqueIds | Self::Echo)
+    }
+}
+
+/// How long a message between two nodes takes. Messages of clients take no time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum LatencyDist {
+    /// Always the mean.
+    #[default]
+    Constant,
+    /// Uniform between 0 and twice the mean.
+    Uniform,
+    /// Exponential with this mean.
+    Exponential,
+}
+
+/// How the network delivers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum NetworkMode {
+    /// As Maelstrom: a receiver has one message in delivery and what comes meanwhile waits, client requests too; a
+    /// partition is checked when the receiver takes the message from its queue.
+    #[default]
+    Compat,
+    /// Each message on its own: it arrives when it is due, unless its link is cut when it leaves or when it arrives.
+    Precise,
+}
+
+/// Who is whose neighbour, as told by `topology`. Advice only: nodes may talk to anyone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Topology {
+    /// A square grid.
+    #[default]
+    Grid,
+    /// One after the other.
+    Line,
+    /// Everyone is everyone's neighbour.
+    Total,
+    /// A tree in which each node has up to 2 children.
+    Tree2,
+    /// A tree in which each node has up to 3 children.
+    Tree3,
+    /// A tree in which each node has up to 4 children.
+    Tree4,
+}
+
+/// What goes wrong on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum FaultKind {
+    /// Links are cut for a while.
+    Partition,
+    /// A process is killed, and started again with an empty memory.
+    Kill,
+    /// A process is stopped for a while, as by SIGSTOP.
+    Pause,
+    /// Messages between nodes are lost.
+    Loss,
+    /// Messages between nodes arrive twice.
+    Duplicate,
+}
+
+/// Jepsen's four kinds of partition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum PartitionKind {
+    /// One node is cut off.
+    One,
+    /// A majority and the rest.
+    Majority,
+    /// A third of the nodes, rounded down but at least one, is cut off.
+    MinorityThird,
+    /// Every node sees a majority and no two the same one, so "sees" is not transitive.
+    MajoritiesRing,
+}
+
+impl PartitionKind {
+    /// All kinds.
+    pub const ALL: [Self; 4] = [Self::One, Self::Majority, Self::MinorityThird, Self::MajoritiesRing];
+}
+
+/// Faults of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct FaultPlan {
+    /// Kinds that happen by chance; each follows a clock of its own.
+    pub kinds: Vec<FaultKind>,
+    /// Mean time between start and stop, and stop and start: gaps are uniform in [0, 2 · interval).
+    pub interval_us: Micros,
+    /// This kind of partition only; otherwise each is equally likely.
+    pub partition_kind: Option<PartitionKind>,
+    /// Partitions cut one direction only: nothing comes out of the smaller side, everything gets in.
+    pub one_way: bool,
+    /// The node that is cut off, killed or paused; otherwise one by chance. Index into the node ids.
+    pub victim: Option<usize>,
+    /// Share of messages between nodes that is lost while `loss` is on, 0 to 1.
+    pub loss_rate: f64,
+    /// Share of messages between nodes that arrives twice while `duplicate` is on, 0 to 1.
+    pub duplicate_rate: f64,
+    /// Times instead of chance: in order of time. Used instead of `kinds` when not empty.
+    pub schedule: Vec<Scheduled>,
+}
+
+/// A line of a schedule file.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Scheduled {
+    /// After the first operation could be invoked.
+    pub at_us: Micros,
+    /// What happens.
+    pub what: Planned,
+}
+
+/// A fault as a schedule file names it. Nodes are indices into the node ids.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Planned {
+    /// A partition of a kind; a victim is cut off where the kind cuts off one side.
+    Partition(PartitionKind, Option<usize>),
+    /// These nodes are cut off from the others.
+    Isolate(Vec<usize>),
+    /// Nothing passes from the first to the second; the other direction is untouched.
+    Cut(usize, usize),
+    /// All links work again.
+    Heal,
+    /// A process is killed.
+    Kill(usize),
+    /// A killed process is started again, with an empty memory.
+    Restart(usize),
+    /// A process is stopped.
+    Pause(usize),
+    /// A stopped process goes on.
+    Resume(usize),
+    /// Share of messages lost from now on.
+    Loss(f64),
+    /// Share of messages duplicated from now on.
+    Duplicate(f64),
+}
+
+/// What a store of transactions has to keep.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Consistency {
+    /// No G0 (dirty write).
+    ReadUncommitted,
+    /// Also no G1a (aborted read), G1b (intermediate read) and G1c (circular information flow).
+    #[default]
+    ReadCommitted,
+}
+
+/// Everything that decides what happens in a run, but for the program under test.
+#[derive(Clone, Debug, Serialize)]
+pub struct Settings {
+    /// What clients ask.
+    pub workload: Workload,
+    /// Number of nodes; they are called `n0`, `n1`, …
+    pub nodes: usize,
+    /// Operations per second, all clients together.
+    pub rate: f64,
+    /// How long clients invoke operations.
+    pub time_limit_us: Micros,
+    /// Mean delay between two nodes.
+    pub latency_us: Micros,
+    /// Its distribution.
+    pub latency_dist: LatencyDist,
+    /// How messages are delivered.
+    pub network: NetworkMode,
+    /// Clients; each has one operation in flight, and client i talks to node i modulo the number of nodes.
+    pub concurrency: usize,
+    /// Told to the nodes in `broadcast`.
+    pub topology: Topology,
+    /// Model that transactions are held against.
+    pub consistency: Consistency,
+    /// Share of operations that must succeed, 0 to 1; 1 is "total".
+    pub availability: Option<f64>,
+    /// Quiet time between the heal and the final reads.
+    pub recovery_us: Micros,
+    /// A request without a reply for this long has an unknown outcome.
+    pub timeout_us: Micros,
+    /// Share of operations that write, 0 to 1.
+    pub write_share: f64,
+    /// Only the first so many nodes get writes; 0 for all.
+    pub writers: usize,
+    /// Keys in `kv` and `txn-rw-register`.
+    pub keys: u64,
+    /// What goes wrong.
+    pub faults: FaultPlan,
+    /// Decides every random choice of the lab.
+    pub seed: u64,
+    /// Checkers whose complaints do not make a run invalid.
+    pub ignore: Vec<String>,
+}
+
+impl Settings {
+    /// The id of a node.
+    #[must_use]
+    pub fn id(&self, node: usize) -> String {
+        format!("n{node}")
+    }
+}
+
+impl Default for FaultPlan {
+    fn default() -> Self {
+        Self {
+            kinds: Vec::new(),
+            interval_us: 10 * SECOND,
+            partition_kind: None,
+            one_way: false,
+            victim: None,
+            loss_rate: 0.1,
+            duplicate_rate: 0.1,
+            schedule: Vec::new(),
+        }
+    }
+}
+
+impl Default for Settings {
+    /// Broadcast on five nodes at 10 operations per second for 10 s, without delay and faults.
+    fn default() -> Self {
+        Self {
+            workload: Workload::Broadcast,
+            nodes: 5,
+            rate: 10.0,
+            time_limit_us: 10 * SECOND,
+            latency_us: 0,
+            latency_dist: LatencyDist::Constant,
+            network: NetworkMode::Compat,
+            concurrency: 5,
+            topology: Topology::Grid,
+            consistency: Consistency::ReadCommitted,
+            availability: None,
+            recovery_us: 10 * SECOND,
+            timeout_us: 5 * SECOND,
+            write_share: 0.5,
+            writers: 0,
+            keys: 10,
+            faults: FaultPlan::default(),
+            seed: 0,
+            ignore: Vec::new(),
+        }
+    }
+}
