@@ -8,22 +8,27 @@
 //!         history + trace --> check --> judgement --> report: screen, JSON, plots, HTML
 //! ```
 //!
-//! One `bench::Bench` for both: it is told the time and what nodes print, and says what to deliver to whom, whom to
+//! One [`bench::Bench`] for both: it is told the time and what nodes print, and says what to deliver to whom, whom to
 //! kill, and when to come back. `process` drives it with real processes, `sim` with nodes in virtual time.
 //!
 //! | module | owns |
 //! |---|---|
 //! | [`settings`] | what a run is |
+//! | [`bench`] | phases of a run, clients, what they ask and how replies are read |
+//! | [`net`] | the network emulator: delay, loss, duplication, cuts |
 //! | [`fault`] | when which fault happens |
 //! | [`history`], [`trace`] | what was seen |
 //! | [`check`] | whether that is right, and the figures |
 //! | [`judgement`] | the result |
 //! | [`report`] | what a person sees |
 
+pub mod bench;
 pub mod check;
 pub mod fault;
 pub mod history;
 pub mod judgement;
+pub mod net;
 pub mod report;
 pub mod settings;
+pub mod sim;
 pub mod trace;

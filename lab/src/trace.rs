@@ -37,6 +37,8 @@ pub enum Misdeed {
     Exit,
     /// No `init_ok` within ten seconds.
     NoInit,
+    /// In simulation: the state of a node broke a rule that holds at every step.
+    Unsafe,
 }
 
 /// One misdeed.

@@ -210,7 +210,9 @@ impl Options {
             .init();
     }
 
-    fn config(&self) -> Config {
+    /// The choices of the node. Seed and incarnation come from the clock where they were not given.
+    #[must_use]
+    pub fn config(&self) -> Config {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let now_ms = u64::try_from(since_1970.as_millis()).unwrap_or(0).min(INCARNATION_MAX);
         let from_clock = since_1970.as_nanos() as u64 ^ u64::from(std::process::id()) << 32;
@@ -227,7 +229,9 @@ impl Options {
         }
     }
 
-    fn limits(&self) -> Limits {
+    /// The capacities of the node.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
         let base = match self.capacity_profile {
             ProfileName::Tiny => Tiny::LIMITS,
             ProfileName::Small => Small::LIMITS,

@@ -51,6 +51,15 @@ pub struct RawEntry<'a> {
 pub struct Scratch([heapless::String<TEXT_BYTES_MAX>; ARGS_MAX]);
 
 impl<'a> RawEntry<'a> {
+    /// The value, when this is an integer of the set.
+    #[must_use]
+    pub fn bare_int(&self) -> Option<i64> {
+        match (self.tag == Tag::BARE && self.len == 1, self.args[0]) {
+            (true, Token::Int(int)) => Some(int),
+            _ => None,
+        }
+    }
+
     /// The entry, escapes resolved; `None` when an argument is of the wrong kind or too long.
     #[must_use]
     pub fn resolve<'s>(&self, scratch: &'s mut Scratch) -> Option<Entry<'s>>

@@ -1,5 +1,9 @@
 //! When which fault happens: by chance from a seed, or by a schedule.
 
+mod cuts;
+
+pub use cuts::Cuts;
+
 use crate::settings::{FaultPlan, Micros, Scheduled};
 
 /// A fault, ready to be carried out.
@@ -7,15 +11,15 @@ use crate::settings::{FaultPlan, Micros, Scheduled};
 pub enum Fault {
     /// These directed links carry nothing from now on, and all others work again.
     Partition {
-        /// (from, to).
-        cuts: Vec<(usize, usize)>,
+        /// Which.
+        cuts: Cuts,
         /// For a person.
         label: String,
     },
     /// These directed links carry nothing from now on, beside those that are cut already.
     Cut {
-        /// (from, to).
-        cuts: Vec<(usize, usize)>,
+        /// Which.
+        cuts: Cuts,
         /// For a person.
         label: String,
     },

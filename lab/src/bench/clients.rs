@@ -1,0 +1,383 @@
+//! Clients: what they ask and when, and which reply belongs to which request.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fmt::Write as _;
+
+use rand::RngExt as _;
+use rand::SeedableRng as _;
+use rand_xorshift::XorShiftRng;
+
+use crate::history::{Call, History, Micro, Op, Outcome, Phase};
+use crate::settings::{Micros, SECOND, Settings, Workload};
+
+use super::{INIT_TIMEOUT_US, topology};
+
+/// The lab itself as a client: it introduces nodes, and looks at them in the end.
+pub(super) const LAB: usize = usize::MAX;
+/// Writes to one key of `txn-rw-register` before another key takes its place, as under Maelstrom.
+const WRITES_PER_KEY: u64 = 16;
+/// Reads and writes of a transaction, at most.
+const TXN_LENGTH: usize = 4;
+/// Keys that one transaction of the inspection reads.
+const INSPECTED_AT_ONCE: usize = 64;
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum What {
+    Init,
+    Topology,
+    /// An operation: its place in the history.
+    Op(usize),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum State {
+    Waiting,
+    Answered,
+    GivenUp,
+}
+
+/// One request. Its `msg_id` is its place in the list, counted from 1.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Request {
+    /// Number of the client id: `c<number>`.
+    pub client: usize,
+    pub node: usize,
+    pub what: What,
+    pub state: State,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Worker {
+    node: usize,
+    /// Number of its present client id.
+    id: usize,
+    is_busy: bool,
+}
+
+/// All clients.
+#[derive(Debug)]
+pub(super) struct Clients {
+    pub history: History,
+    pub acknowledged: usize,
+    /// When the next operation is to be invoked, in the load stage.
+    pub next_op_us: Micros,
+    workers: Vec<Worker>,
+    free: usize,
+    turn: usize,
+    next_id: usize,
+    requests: Vec<Request>,
+    deadlines: BinaryHeap<Reverse<(Micros, usize)>>,
+    waiting: usize,
+    timeout_us: Micros,
+    workload: Workload,
+    rng: XorShiftRng,
+    next_value: i64,
+    /// Keys of transactions in use, and how often each was written.
+    pool: Vec<(u64, u64)>,
+    next_key: u64,
+}
+
+impl Clients {
+    pub(super) fn new(settings: &Settings) -> Self {
+        let worker = |at| Worker { node: at % settings.nodes, id: at + 1, is_busy: false };
+        Self {
+            history: History::default(),
+            acknowledged: 0,
+            next_op_us: 0,
+            workers: (0..settings.concurrency).map(worker).collect(),
+            free: settings.concurrency,
+            turn: 0,
+            next_id: settings.concurrency + 1,
+            requests: Vec::new(),
+            deadlines: BinaryHeap::new(),
+            waiting: 0,
+            timeout_us: settings.timeout_us,
+            workload: settings.workload,
+            rng: XorShiftRng::seed_from_u64(settings.seed ^ 0x0063_6c69_656e_7473),
+            next_value: 0,
+            pool: (0..settings.keys).map(|key| (key, 0)).collect(),
+            next_key: settings.keys,
+        }
+    }
+
+    /// Whether `c<number>` is, or was, a client.
+    pub(super) fn is_client(&self, number: usize) -> bool {
+        number < self.next_id
+    }
+
+    /// The request with this `msg_id`.
+    pub(super) fn request(&self, msg_id: i64) -> Option<(usize, &Request)> {
+        let at = usize::try_from(msg_id.checked_sub(1)?).ok()?;
+        Some((at, self.requests.get(at)?))
+    }
+
+    pub(super) fn in_flight(&self) -> usize {
+        self.waiting
+    }
+
+    pub(super) fn has_free_worker(&self) -> bool {
+        self.free > 0
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Micros> {
+        self.deadlines.peek().map(|Reverse((at, _))| *at)
+    }
+
+    pub(super) fn init(&mut self, now: Micros, node: usize, settings: &Settings) -> Vec<u8> {
+        let msg_id = self.ask(now, 0, node, What::Init, INIT_TIMEOUT_US);
+        let id = settings.id(node);
+        let mut body = format!(r#"{{"type":"init","node_id":"{id}","node_ids":["#);
+        for other in 0..settings.nodes {
+            let comma = if other == 0 { "" } else { "," };
+            // Writing to a string cannot fail.
+            let _ = write!(body, "{comma}\"n{other}\"");
+        }
+        let _ = write!(body, r#"],"msg_id":{msg_id}}}"#);
+        line(msg_id, 0, &id, &body)
+    }
+
+    pub(super) fn topology(&mut self, now: Micros, node: usize, settings: &Settings) -> Vec<u8> {
+        let msg_id = self.ask(now, 0, node, What::Topology, INIT_TIMEOUT_US);
+        let neighbours = topology::json(settings, node);
+        let body = format!(r#"{{"type":"topology","topology":{neighbours},"msg_id":{msg_id}}}"#);
+        line(msg_id, 0, &settings.id(node), &body)
+    }
+
+    /// The next operation, if one is due and a client is free.
+    pub(super) fn generate(&mut self, now: Micros, settings: &Settings) -> Option<(usize, usize, Call)> {
+        if self.free == 0 || now < self.next_op_us {
+            return None;
+        }
+        let is_write = self.rng.random::<f64>() < settings.write_share;
+        let writers = if settings.writers == 0 { settings.nodes } else { settings.writers };
+        let count = self.workers.len();
+        let may = |worker: &Worker| !worker.is_busy && (!is_write || worker.node < writers);
+        let client = (0..count).map(|step| (self.turn + step) % count).find(|at| may(&self.workers[*at]))?;
+        self.turn = (client + 1) % count;
+        // Uniform in [0, 2 / rate) after this one.
+        let gap = 2.0 * SECOND as f64 / settings.rate * self.rng.random::<f64>();
+        self.next_op_us = now.max(self.next_op_us) + gap as Micros;
+        let call = self.call(is_write, settings);
+        Some((client, self.workers[client].node, call))
+    }
+
+    fn call(&mut self, is_write: bool, settings: &Settings) -> Call {
+        let value = self.next_value;
+        match settings.workload {
+            Workload::Echo => {
+                self.next_value += 1;
+                Call::Echo(format!("Please echo {value} \"\u{e9}\u{1f600}\""))
+            }
+            Workload::UniqueIds => Call::Generate,
+            Workload::TxnRwRegister => self.txn(),
+            Workload::Kv => {
+                let key = self.rng.random_range(0..settings.keys);
+                if is_write {
+                    self.next_value += 1;
+                    Call::Write { key, value }
+                } else {
+                    Call::KvRead(key)
+                }
+            }
+            Workload::Broadcast | Workload::GSet | Workload::GCounter | Workload::PnCounter if !is_write => Call::Read,
+            Workload::Broadcast | Workload::GSet => {
+                self.next_value += 1;
+                Call::Add(value)
+            }
+            Workload::GCounter => Call::Increment(self.rng.random_range(0..5)),
+            Workload::PnCounter => Call::Increment(self.rng.random_range(-5..5)),
+        }
+    }
+
+    fn txn(&mut self) -> Call {
+        let length = self.rng.random_range(1..=TXN_LENGTH);
+        let micros = (0..length).map(|_| {
+            let place = self.rng.random_range(0..self.pool.len());
+            let (key, written) = self.pool[place];
+            if self.rng.random::<bool>() {
+                return Micro::Read(key, None);
+            }
+            if written + 1 >= WRITES_PER_KEY {
+                self.pool[place] = (self.next_key, 0);
+                self.next_key += 1;
+            } else {
+                self.pool[place].1 += 1;
+            }
+            Micro::Write(key, written as i64 + 1)
+        });
+        Call::Txn(micros.collect())
+    }
+
+    /// Invokes an operation. `None` when the node is known to be down: it failed then, and nothing is sent.
+    #[allow(clippy::too_many_arguments, reason = "an operation has that many parts")]
+    pub(super) fn invoke(
+        &mut self,
+        now: Micros,
+        client: usize,
+        node: usize,
+        phase: Phase,
+        call: Call,
+        is_up: bool,
+        settings: &Settings,
+    ) -> Option<Vec<u8>> {
+        let index = self.history.ops.len();
+        let outcome = if is_up {
+            Outcome::Info { why: "still in flight when the run ended".to_owned() }
+        } else {
+            Outcome::Fail { code: -1, text: format!("{} is down", settings.id(node)) }
+        };
+        let body = body(&call, self.workload);
+        self.history.ops.push(Op { index, client, node, phase, call, invoked_us: now, completed_us: now, outcome });
+        if !is_up {
+            return None;
+        }
+        let id = self.workers.get(client).map_or(0, |worker| worker.id);
+        let msg_id = self.ask(now, id, node, What::Op(index), self.timeout_us);
+        if let Some(worker) = self.workers.get_mut(client) {
+            self.free -= usize::from(!worker.is_busy);
+            worker.is_busy = true;
+        }
+        Some(line(msg_id, id, &settings.id(node), &format!("{{{body},\"msg_id\":{msg_id}}}")))
+    }
+
+    fn ask(&mut self, now: Micros, client: usize, node: usize, what: What, timeout_us: Micros) -> usize {
+        let at = self.requests.len();
+        self.requests.push(Request { client, node, what, state: State::Waiting });
+        self.deadlines.push(Reverse((now + timeout_us, at)));
+        self.waiting += 1;
+        at + 1
+    }
+
+    /// A request got its reply.
+    pub(super) fn answered(&mut self, at: usize) {
+        self.end(at, State::Answered);
+    }
+
+    /// An operation ended, by a reply that was read or by one that could not be.
+    pub(super) fn complete(&mut self, now: Micros, op: usize, outcome: Outcome) {
+        self.acknowledged += usize::from(matches!(outcome, Outcome::Ok { .. }));
+        let op = &mut self.history.ops[op];
+        op.outcome = outcome;
+        op.completed_us = now;
+    }
+
+    /// The next request without a reply in time, if any: its node, and what it was for.
+    pub(super) fn give_up(&mut self, now: Micros) -> Option<(usize, What)> {
+        loop {
+            let Reverse((deadline, at)) = *self.deadlines.peek()?;
+            let request = self.requests[at];
+            if request.state != State::Waiting {
+                self.deadlines.pop();
+                continue;
+            }
+            if deadline > now {
+                return None;
+            }
+            self.deadlines.pop();
+            self.lose(now, at, "no reply in time");
+            return Some((request.node, request.what));
+        }
+    }
+
+    /// A node is gone: its requests will not be answered any more.
+    pub(super) fn lose_node(&mut self, now: Micros, node: usize, why: &str) {
+        // Deadlines lie in the order of the requests but for `init`, and old ones are gone: few are left to look at.
+        let lost: Vec<usize> = self
+            .deadlines
+            .iter()
+            .map(|Reverse((_, at))| *at)
+            .filter(|at| self.requests[*at].node == node && self.requests[*at].state == State::Waiting)
+            .collect();
+        lost.into_iter().for_each(|at| self.lose(now, at, why));
+    }
+
+    fn lose(&mut self, now: Micros, at: usize, why: &str) {
+        let request = self.requests[at];
+        if let What::Op(op) = request.what {
+            self.complete(now, op, Outcome::Info { why: why.to_owned() });
+        }
+        // The client goes on under another id, so that a late reply is known for what it is.
+        if let Some(worker) = self.workers.iter_mut().find(|worker| worker.id == request.client) {
+            worker.id = self.next_id;
+            self.next_id += 1;
+            self.free += usize::from(worker.is_busy);
+            worker.is_busy = false;
+        }
+        self.end_state(at, State::GivenUp);
+    }
+
+    fn end(&mut self, at: usize, state: State) {
+        let client = self.requests[at].client;
+        if let Some(worker) = self.workers.iter_mut().find(|worker| worker.id == client) {
+            self.free += usize::from(worker.is_busy);
+            worker.is_busy = false;
+        }
+        self.end_state(at, state);
+    }
+
+    fn end_state(&mut self, at: usize, state: State) {
+        self.requests[at].state = state;
+        self.waiting -= 1;
+        // What is over needs no deadline: those in front go at once, so that no wake-up is asked for in vain.
+        while self.deadlines.peek().is_some_and(|Reverse((_, at))| self.requests[*at].state != State::Waiting) {
+            self.deadlines.pop();
+        }
+    }
+
+    /// What the lab asks a node in the end.
+    pub(super) fn inspection(&self, node: usize, settings: &Settings) -> Vec<Call> {
+        match settings.workload {
+            Workload::Broadcast | Workload::GSet | Workload::GCounter | Workload::PnCounter => {
+                // A client that talks to this node has read it.
+                if node < settings.concurrency { Vec::new() } else { vec![Call::Read] }
+            }
+            Workload::Kv => (0..settings.keys).map(Call::KvRead).collect(),
+            Workload::TxnRwRegister => {
+                let keys: Vec<u64> = (0..self.next_key).collect();
+                let read = |keys: &[u64]| Call::Txn(keys.iter().map(|key| Micro::Read(*key, None)).collect());
+                keys.chunks(INSPECTED_AT_ONCE).map(read).collect()
+            }
+            Workload::Echo | Workload::UniqueIds => Vec::new(),
+        }
+    }
+
+    /// The run is over.
+    pub(super) fn close(&mut self, now: Micros) {
+        for at in 0..self.requests.len() {
+            if let (State::Waiting, What::Op(op)) = (self.requests[at].state, self.requests[at].what) {
+                self.history.ops[op].completed_us = now;
+            }
+        }
+    }
+}
+
+/// A line as Maelstrom writes it.
+fn line(id: usize, client: usize, node: &str, body: &str) -> Vec<u8> {
+    format!(r#"{{"id":{id},"src":"c{client}","dest":"{node}","body":{body}}}"#).into_bytes()
+}
+
+/// The body of a request, without braces and `msg_id`.
+fn body(call: &Call, workload: Workload) -> String {
+    match call {
+        Call::Echo(text) => format!(r#""type":"echo","echo":{}"#, serde_json::Value::from(text.as_str())),
+        Call::Generate => r#""type":"generate""#.to_owned(),
+        Call::Add(value) if workload == Workload::Broadcast => format!(r#""type":"broadcast","message":{value}"#),
+        Call::Add(value) => format!(r#""type":"add","element":{value}"#),
+        Call::Increment(delta) => format!(r#""type":"add","delta":{delta}"#),
+        Call::Read => r#""type":"read""#.to_owned(),
+        Call::Write { key, value } => format!(r#""type":"write","key":"k{key}","value":{value}"#),
+        Call::KvRead(key) => format!(r#""type":"kv_read","key":"k{key}""#),
+        Call::Txn(txn) => {
+            let micros: Vec<String> = txn
+                .iter()
+                .map(|micro| match micro {
+                    Micro::Read(key, _) => format!(r#"["r",{key},null]"#),
+                    Micro::Write(key, value) => format!(r#"["w",{key},{value}]"#),
+                })
+                .collect();
+            format!(r#""type":"txn","txn":[{}]"#, micros.join(","))
+        }
+    }
+}

@@ -1,0 +1,136 @@
+//! What nodes print.
+
+use std::sync::Arc;
+
+use crate::history::{Answer, Call, Outcome};
+use crate::settings::Micros;
+use crate::trace::{Misdeed, PeerMessage};
+
+use super::clients::{State, What};
+use super::{Bench, Payload, SHOWN, observe, reply};
+
+impl Bench {
+    /// A node printed a line; without its newline. A carriage return before that is white space.
+    pub fn handle_line(&mut self, now: Micros, node: usize, line: &[u8]) {
+        self.now = self.now.max(now);
+        if self.is_done() || self.cluster.is_down(node) {
+            return;
+        }
+        let envelope = match reply::envelope(line) {
+            Ok(envelope) => envelope,
+            Err((what, why)) => return self.complain(node, what, format!("{why}: {}", shown(line))),
+        };
+        if number(&envelope.src, 'n') != Some(node) {
+            let why = format!("\"src\" is \"{}\": {}", envelope.src, shown(line));
+            self.complain(node, Misdeed::WrongSource, why);
+        }
+        if let Some(to) = number(&envelope.dest, 'n').filter(|to| *to < self.settings.nodes) {
+            self.forward(node, to, line);
+        } else if let Some(client) = number(&envelope.dest, 'c').filter(|client| self.clients.is_client(*client)) {
+            self.network.count_client();
+            self.handle_reply(node, client, envelope.body.get(), line);
+        } else {
+            let why = format!("\"dest\" is \"{}\": {}", envelope.dest, shown(line));
+            self.complain(node, Misdeed::UnknownDestination, why);
+        }
+        self.advance();
+    }
+
+    /// A message between nodes.
+    fn forward(&mut self, from: usize, to: usize, line: &[u8]) {
+        if !self.cluster.may_talk(from) {
+            self.complain(from, Misdeed::TooEarly, shown(line));
+        }
+        let bytes = line.len() + 1;
+        self.trace.messages.push(PeerMessage {
+            sent_us: self.now,
+            from: from as u32,
+            to: to as u32,
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+        });
+        let seen = observe::look(line, &self.settings.id(from), self.cluster.is_set());
+        let carried = self.cluster.sends(from, seen.values, seen.has_own);
+        let payload = Payload { line: line.to_vec(), carried: Some(Arc::new(carried)) };
+        self.network.send(self.now, from, to, bytes, payload);
+    }
+
+    fn handle_reply(&mut self, node: usize, client: usize, body: &str, line: &[u8]) {
+        let Ok(fields) = serde_json::from_str::<reply::Fields<'_>>(body) else {
+            return self.complain(node, Misdeed::BadReply, format!("the body is no object: {}", shown(line)));
+        };
+        let found = fields.int("in_reply_to").and_then(|msg_id| self.clients.request(msg_id));
+        let Some((at, request)) = found.filter(|(_, request)| request.client == client && request.node == node) else {
+            return self.complain(node, Misdeed::UnknownRequest, shown(line));
+        };
+        let what = request.what;
+        match request.state {
+            State::Waiting => {}
+            State::Answered => return self.complain(node, Misdeed::SecondReply, shown(line)),
+            State::GivenUp => return self.complain(node, Misdeed::LateReply, shown(line)),
+        }
+        self.clients.answered(at);
+        match what {
+            What::Init => self.init_answered(node, &fields, line),
+            What::Topology => {
+                if !reply::is_kind(&fields, "topology_ok") {
+                    self.complain(node, Misdeed::BadReply, format!("topology_ok is due: {}", shown(line)));
+                }
+                self.node_is_up(node);
+            }
+            What::Op(op) => self.op_answered(node, op, &fields, line),
+        }
+    }
+
+    fn init_answered(&mut self, node: usize, fields: &reply::Fields<'_>, line: &[u8]) {
+        if !reply::is_kind(fields, "init_ok") {
+            self.complain(node, Misdeed::NoInit, format!("init_ok is due: {}", shown(line)));
+            let name = self.settings.id(node);
+            self.abort.get_or_insert_with(|| format!("{name} did not take init"));
+            return;
+        }
+        if self.settings.workload == crate::settings::Workload::Broadcast {
+            let line = self.clients.topology(self.now, node, &self.settings);
+            self.send_request(node, line);
+        } else {
+            self.node_is_up(node);
+        }
+    }
+
+    fn node_is_up(&mut self, node: usize) {
+        self.cluster.set_up(node);
+        self.start_nodes();
+    }
+
+    fn op_answered(&mut self, node: usize, op: usize, fields: &reply::Fields<'_>, line: &[u8]) {
+        let call = self.clients.history.ops[op].call.clone();
+        let read = if reply::is_kind(fields, "error") {
+            reply::error(fields).map(|outcome| match (&outcome, &call) {
+                (Outcome::Fail { code: 20, .. }, Call::KvRead(_)) => Outcome::Ok { answer: Answer::Missing },
+                _ => outcome,
+            })
+        } else {
+            reply::answer(&call, self.settings.workload, fields).map(|answer| Outcome::Ok { answer })
+        };
+        let outcome = read.unwrap_or_else(|(what, why)| {
+            self.complain(node, what, format!("{why}: {}", shown(line)));
+            Outcome::Info { why }
+        });
+        self.clients.complete(self.now, op, outcome);
+        self.learn(op);
+    }
+}
+
+/// The number of a node or client id: `n12` is 12. No other spelling.
+fn number(id: &str, prefix: char) -> Option<usize> {
+    let digits = id.strip_prefix(prefix)?;
+    let canonical = digits == "0" || !digits.starts_with('0');
+    (canonical && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
+}
+
+/// A line as a complaint shows it: cut, and without control characters.
+fn shown(line: &[u8]) -> String {
+    let cut = &line[..line.len().min(SHOWN)];
+    let text: String =
+        String::from_utf8_lossy(cut).chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect();
+    if line.len() > SHOWN { format!("{text}… ({} bytes)", line.len()) } else { text }
+}

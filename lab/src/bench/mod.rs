@@ -1,0 +1,505 @@
+//! A run as a state machine without I/O: told the time and what nodes print, it says what to deliver to whom, whom to kill,
+//! and when to come back. Virtual or real time is the driver's matter.
+//!
+//! # Contract
+//!
+//! After each input ([`Bench::handle_line`], [`Bench::handle_exit`], [`Bench::handle_timeout`]) the driver carries out
+//! [`Bench::poll_action`] until `None`, and calls [`Bench::handle_timeout`] at [`Bench::poll_timeout`]. When
+//! [`Bench::is_done`], [`Bench::finish`] gives history and trace. The same inputs give the same actions, byte for byte.
+//!
+//! # Phases of a run
+//!
+//! start (`init`, `topology`) → load and faults → what is in flight ends → all faults are taken back, what was killed comes
+//! back → quiet time → final reads → the lab's own look at every node.
+
+mod clients;
+mod cluster;
+mod lines;
+mod observe;
+mod reply;
+mod topology;
+
+use std::collections::VecDeque;
+
+use crate::fault::{Fault, Nemesis};
+use crate::history::{Call, History, Outcome, Phase};
+use crate::net::{Arrival, Network};
+use crate::settings::{Micros, SECOND, Settings, Workload};
+use crate::trace::{Complaint, FaultChange, FaultEvent, Misdeed, Trace};
+
+use clients::{Clients, What};
+use cluster::{Carried, Cluster};
+
+/// A node has this long to answer `init`, as under Maelstrom.
+pub const INIT_TIMEOUT_US: Micros = 10 * SECOND;
+/// `init` requests under way at once: a cluster of 10,000 is not introduced to itself in one go.
+const INITS_AT_ONCE: usize = 64;
+/// Complaints kept of each kind and node; the others are counted.
+const COMPLAINTS_KEPT: usize = 100;
+/// Bytes of a line that a complaint shows.
+const SHOWN: usize = 300;
+
+/// What the driver is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Start the process of a node, with an empty memory.
+    Start(usize),
+    /// Kill it. Lines that it printed before and that were not handed over yet are to be dropped.
+    Kill(usize),
+    /// Stop it until [`Action::Resume`].
+    Pause(usize),
+    /// Let it go on.
+    Resume(usize),
+    /// Hand a node a line, without newline.
+    Deliver(usize, Vec<u8>),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stage {
+    Starting,
+    Load,
+    Draining,
+    Healing,
+    Quiet,
+    FinalReads,
+    Inspection,
+    Done,
+}
+
+/// What a message from a client or node carries through the network.
+#[derive(Clone, Debug)]
+struct Payload {
+    line: Vec<u8>,
+    carried: Option<std::sync::Arc<Carried>>,
+}
+
+/// Live figures, for a progress bar.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Progress {
+    /// Share of the run that is over, 0 to 1.
+    pub share: f64,
+    /// What is going on.
+    pub stage: &'static str,
+    /// Operations invoked.
+    pub invoked: usize,
+    /// Operations acknowledged.
+    pub acknowledged: usize,
+    /// Messages between nodes.
+    pub messages: u64,
+    /// Things that nodes did wrong.
+    pub complaints: u64,
+}
+
+/// A run.
+#[derive(Debug)]
+pub struct Bench {
+    settings: Settings,
+    now: Micros,
+    stage: Stage,
+    stage_until: Micros,
+    network: Network<Payload>,
+    clients: Clients,
+    cluster: Cluster,
+    nemesis: Option<Nemesis>,
+    actions: VecDeque<Action>,
+    trace: Trace,
+    next_init: usize,
+    /// Why the run ends before its time.
+    abort: Option<String>,
+}
+
+impl Bench {
+    /// A run that has not begun: [`Bench::handle_timeout`] at time 0 begins it.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            now: 0,
+            stage: Stage::Starting,
+            stage_until: 0,
+            network: Network::new(&settings),
+            clients: Clients::new(&settings),
+            cluster: Cluster::new(&settings),
+            nemesis: None,
+            actions: VecDeque::new(),
+            trace: Trace::default(),
+            next_init: 0,
+            abort: None,
+            settings,
+        }
+    }
+
+    /// What the run is.
+    #[must_use]
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Whether the run is over.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        self.stage == Stage::Done
+    }
+
+    /// Why the run ended before its time, if it did.
+    #[must_use]
+    pub fn aborted(&self) -> Option<&str> {
+        self.abort.as_deref()
+    }
+
+    /// Whether clients have stopped and all faults are taken back, so that the nodes have to converge.
+    #[must_use]
+    pub fn is_healed(&self) -> bool {
+        matches!(self.stage, Stage::Quiet | Stage::FinalReads | Stage::Inspection | Stage::Done)
+    }
+
+    /// Whether a node is up and has been through `init`.
+    #[must_use]
+    pub fn is_up(&self, node: usize) -> bool {
+        self.cluster.is_up(node)
+    }
+
+    /// Live figures.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        let whole = self.trace.main_from_us + self.settings.time_limit_us + self.settings.recovery_us;
+        let (share, stage) = match self.stage {
+            Stage::Starting => (0.0, "starting"),
+            Stage::Load => (self.now as f64 / whole as f64, "load"),
+            Stage::Draining => (self.now as f64 / whole as f64, "waiting for replies"),
+            Stage::Healing => (self.now as f64 / whole as f64, "healing"),
+            Stage::Quiet => (self.now as f64 / whole as f64, "quiet time"),
+            Stage::FinalReads => (1.0, "final reads"),
+            Stage::Inspection => (1.0, "inspection"),
+            Stage::Done => (1.0, "done"),
+        };
+        Progress {
+            share: share.min(1.0),
+            stage,
+            invoked: self.clients.history.ops.len(),
+            acknowledged: self.clients.acknowledged,
+            messages: self.network.counts().peer_sent,
+            complaints: self.trace.complaints_total,
+        }
+    }
+
+    /// The operations so far.
+    #[must_use]
+    pub fn history(&self) -> &History {
+        &self.clients.history
+    }
+
+    /// The next thing to do.
+    pub fn poll_action(&mut self) -> Option<Action> {
+        self.actions.pop_front()
+    }
+
+    /// When [`Bench::handle_timeout`] is to be called at the latest; `None` when the run is over.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Micros> {
+        if self.is_done() {
+            return None;
+        }
+        let by_stage = match self.stage {
+            Stage::Starting => (self.next_init == 0).then_some(0),
+            Stage::Load => {
+                let nemesis = self.nemesis.as_ref().and_then(Nemesis::poll_timeout);
+                let next_op = self.clients.has_free_worker().then_some(self.clients.next_op_us);
+                [Some(self.stage_until), nemesis, next_op].into_iter().flatten().min()
+            }
+            Stage::Quiet => Some(self.stage_until),
+            Stage::Draining | Stage::Healing | Stage::FinalReads | Stage::Inspection | Stage::Done => None,
+        };
+        [by_stage, self.network.poll_timeout(), self.clients.next_deadline()].into_iter().flatten().min()
+    }
+
+    /// The time has come for something, or may have. Early does nothing.
+    pub fn handle_timeout(&mut self, now: Micros) {
+        self.now = self.now.max(now);
+        self.start_nodes();
+        self.give_up_requests();
+        self.run_nemesis();
+        self.run_clients();
+        self.advance();
+        self.deliver();
+    }
+
+    /// A process ended by itself.
+    pub fn handle_exit(&mut self, now: Micros, node: usize, how: &str) {
+        self.now = self.now.max(now);
+        if self.is_done() || self.cluster.is_down(node) {
+            return;
+        }
+        self.complain(node, Misdeed::Exit, how.to_owned());
+        self.node_is_gone(node, "the process ended");
+        self.abort.get_or_insert_with(|| format!("{} {how}", self.settings.id(node)));
+        self.advance();
+    }
+
+    /// The end: what was seen. Whatever is still in flight stays unknown.
+    #[must_use]
+    pub fn finish(mut self) -> (Settings, History, Trace) {
+        self.trace.end_us = self.now;
+        self.trace.net = *self.network.counts();
+        self.trace.arrivals = self.cluster.take_arrivals();
+        self.clients.close(self.now);
+        (self.settings, self.clients.history, self.trace)
+    }
+
+    /// Introduces the nodes that have not been introduced yet, a bounded number at once.
+    fn start_nodes(&mut self) {
+        while self.stage == Stage::Starting
+            && self.abort.is_none()
+            && self.next_init < self.settings.nodes
+            && self.next_init - self.cluster.up_count() < INITS_AT_ONCE
+        {
+            self.start_node(self.next_init);
+            self.next_init += 1;
+        }
+    }
+
+    fn start_node(&mut self, node: usize) {
+        self.cluster.start(node);
+        self.actions.push_back(Action::Start(node));
+        let line = self.clients.init(self.now, node, &self.settings);
+        self.send_request(node, line);
+    }
+
+    fn send_request(&mut self, node: usize, line: Vec<u8>) {
+        self.network.send_from_client(self.now, node, Payload { line, carried: None });
+    }
+
+    fn give_up_requests(&mut self) {
+        while let Some((node, what)) = self.clients.give_up(self.now) {
+            match what {
+                What::Init => {
+                    let name = self.settings.id(node);
+                    self.complain(node, Misdeed::NoInit, "no init_ok within 10 s".to_owned());
+                    self.abort.get_or_insert_with(|| format!("{name} did not answer init within 10 s"));
+                }
+                What::Topology => {
+                    self.complain(node, Misdeed::BadReply, "no topology_ok within 10 s".to_owned());
+                    self.cluster.set_up(node);
+                }
+                What::Op(_) => {}
+            }
+        }
+    }
+
+    fn run_nemesis(&mut self) {
+        while self.stage == Stage::Load
+            && let Some(fault) = self.nemesis.as_mut().and_then(|nemesis| nemesis.poll(self.now))
+        {
+            self.apply(fault);
+        }
+    }
+
+    fn run_clients(&mut self) {
+        while self.stage == Stage::Load && self.now < self.stage_until {
+            let Some((client, node, call)) = self.clients.generate(self.now, &self.settings) else { return };
+            self.invoke(client, node, Phase::Main, call);
+        }
+    }
+
+    fn invoke(&mut self, client: usize, node: usize, phase: Phase, call: Call) {
+        let is_up = self.cluster.is_up(node);
+        if let Call::Add(value) = call {
+            self.cluster.watch(value);
+        }
+        if let Some(line) = self.clients.invoke(self.now, client, node, phase, call, is_up, &self.settings) {
+            self.send_request(node, line);
+        }
+    }
+
+    /// Goes on to the next stage when this one is over.
+    fn advance(&mut self) {
+        // Each turn enters a later stage, or ends.
+        loop {
+            let before = self.stage;
+            match self.stage {
+                Stage::Starting if self.abort.is_some() => self.stage = Stage::Done,
+                Stage::Starting if self.cluster.up_count() == self.settings.nodes => self.enter_load(),
+                Stage::Load if self.now >= self.stage_until || self.abort.is_some() => {
+                    self.trace.main_until_us = self.now;
+                    self.stage = Stage::Draining;
+                }
+                Stage::Draining if self.clients.in_flight() == 0 => {
+                    self.take_back_faults();
+                    self.stage = Stage::Healing;
+                }
+                Stage::Healing if self.clients.in_flight() == 0 => {
+                    self.trace.healed_us = self.now;
+                    let quiet = if self.settings.workload.is_replicated() && self.abort.is_none() {
+                        self.settings.recovery_us
+                    } else {
+                        0
+                    };
+                    self.stage_until = self.now + quiet;
+                    self.stage = Stage::Quiet;
+                }
+                Stage::Quiet if self.now >= self.stage_until => {
+                    self.trace.final_us = self.now;
+                    self.stage = Stage::FinalReads;
+                    self.final_reads();
+                }
+                Stage::FinalReads if self.clients.in_flight() == 0 => {
+                    self.stage = Stage::Inspection;
+                    self.inspect();
+                }
+                Stage::Inspection if self.clients.in_flight() == 0 => self.stage = Stage::Done,
+                Stage::Starting
+                | Stage::Load
+                | Stage::Draining
+                | Stage::Healing
+                | Stage::Quiet
+                | Stage::FinalReads
+                | Stage::Inspection
+                | Stage::Done => {}
+            }
+            if self.stage == before {
+                return;
+            }
+        }
+    }
+
+    fn enter_load(&mut self) {
+        self.trace.main_from_us = self.now;
+        self.stage = Stage::Load;
+        self.stage_until = self.now + self.settings.time_limit_us;
+        self.clients.next_op_us = self.now;
+        let faults = &self.settings.faults;
+        self.nemesis = Some(Nemesis::new(faults, self.settings.nodes, self.settings.seed, self.now));
+        self.run_nemesis();
+        self.run_clients();
+    }
+
+    fn take_back_faults(&mut self) {
+        let faults = self.nemesis.as_mut().map(Nemesis::take_back).unwrap_or_default();
+        faults.into_iter().for_each(|fault| self.apply(fault));
+    }
+
+    /// Each client reads once, as under Maelstrom. That counts.
+    fn final_reads(&mut self) {
+        let read = match self.settings.workload {
+            Workload::Broadcast | Workload::GSet | Workload::GCounter | Workload::PnCounter => Call::Read,
+            Workload::Kv | Workload::TxnRwRegister | Workload::Echo | Workload::UniqueIds => return,
+        };
+        for client in 0..self.settings.concurrency {
+            self.invoke(client, client % self.settings.nodes, Phase::Final, read.clone());
+        }
+    }
+
+    /// The lab looks at everything that no client has read. That does not count.
+    fn inspect(&mut self) {
+        for node in 0..self.settings.nodes {
+            for call in self.clients.inspection(node, &self.settings) {
+                if self.cluster.is_up(node) {
+                    self.invoke(clients::LAB, node, Phase::Inspection, call);
+                }
+            }
+        }
+    }
+
+    fn deliver(&mut self) {
+        while let Some(Arrival { from, to, payload }) = self.network.poll(self.now) {
+            if !self.cluster.deliver(to, from, payload.carried.as_deref(), self.now) {
+                self.network.count_to_dead();
+                continue;
+            }
+            self.actions.push_back(Action::Deliver(to, payload.line));
+        }
+    }
+
+    fn complain(&mut self, node: usize, what: Misdeed, detail: String) {
+        self.trace.complaints_total += 1;
+        let kept = self.trace.complaints.iter().filter(|other| other.node == node && other.what == what).count();
+        if kept < COMPLAINTS_KEPT {
+            self.trace.complaints.push(Complaint { at_us: self.now, node, what, detail });
+        }
+    }
+
+    fn apply(&mut self, fault: Fault) {
+        let (what, label) = match fault {
+            Fault::Partition { cuts, label } => {
+                *self.network.cuts() = cuts;
+                (FaultChange::Partition { cuts: self.network.cuts().count() }, label)
+            }
+            Fault::Cut { cuts, label } => {
+                self.network.cuts().merge(&cuts);
+                (FaultChange::Partition { cuts: self.network.cuts().count() }, label)
+            }
+            Fault::Heal => {
+                self.network.cuts().clear();
+                (FaultChange::Heal, "all links work".to_owned())
+            }
+            Fault::Kill(node) if self.cluster.is_down(node) => return,
+            Fault::Kill(node) => {
+                self.actions.push_back(Action::Kill(node));
+                self.node_is_gone(node, "the process was killed");
+                (FaultChange::Kill { node }, format!("{} killed", self.settings.id(node)))
+            }
+            Fault::Restart(node) if self.abort.is_some() || !self.cluster.is_down(node) => return,
+            Fault::Restart(node) => {
+                self.start_node(node);
+                (FaultChange::Restart { node }, format!("{} started again", self.settings.id(node)))
+            }
+            Fault::Pause(node) => {
+                self.actions.push_back(Action::Pause(node));
+                (FaultChange::Pause { node }, format!("{} paused", self.settings.id(node)))
+            }
+            Fault::Resume(node) => {
+                self.actions.push_back(Action::Resume(node));
+                (FaultChange::Resume { node }, format!("{} goes on", self.settings.id(node)))
+            }
+            Fault::Loss(rate) => {
+                self.network.set_loss(rate);
+                (FaultChange::Loss { rate }, format!("{:.1} % of messages lost", rate * 100.0))
+            }
+            Fault::Duplicate(rate) => {
+                self.network.set_duplicate(rate);
+                (FaultChange::Duplicate { rate }, format!("{:.1} % of messages arrive twice", rate * 100.0))
+            }
+        };
+        self.trace.faults.push(FaultEvent { at_us: self.now, what, label });
+    }
+
+    /// A process is gone, and its memory with it.
+    fn node_is_gone(&mut self, node: usize, why: &str) {
+        let death = self.cluster.kill(node, self.now, &self.clients.history);
+        if !death.unsent.is_empty() || !death.undelivered.is_empty() {
+            self.trace.deaths.push(death);
+        }
+        self.clients.lose_node(self.now, node, why);
+    }
+
+    /// An operation was acknowledged: what that tells about who holds what.
+    fn learn(&mut self, op: usize) {
+        let record = &self.clients.history.ops[op];
+        let Outcome::Ok { answer } = &record.outcome else { return };
+        self.cluster.acknowledged(record, answer, self.now);
+        if let crate::history::Answer::Total(total) = answer {
+            self.trace.totals.push((self.now, record.node, *total));
+        }
+    }
+
+    /// A driver that can look inside saw a node break a rule.
+    pub fn note_unsafe(&mut self, node: usize, detail: String) {
+        self.complain(node, Misdeed::Unsafe, detail);
+    }
+
+    /// Whether some client has added a value.
+    #[must_use]
+    pub fn was_added(&self, value: i64) -> bool {
+        self.cluster.is_watched(value)
+    }
+
+    /// A sample of a replica's counter, for drivers that can look inside.
+    pub fn note_total(&mut self, node: usize, total: i64) {
+        self.trace.totals.push((self.now, node, total));
+    }
+
+    /// What a driver that can look inside has to say about convergence.
+    pub fn note_convergence(&mut self, converged_us: Option<Micros>, diverged: Vec<String>) {
+        self.trace.converged_us = converged_us;
+        self.trace.diverged = diverged;
+    }
+}

@@ -1,0 +1,410 @@
+//! Nodes in process, in virtual time: the same run as with processes, thousands of times faster, and the same for the same
+//! seed, byte for byte.
+//!
+//! Two phases, as TigerBeetle's simulator has them. *Safety* at every step: a node's set only grows and holds nothing that
+//! nobody added, its counter stays between the sums that are possible, its messages keep to their limit, and nodes with
+//! equal digests hold equal state. Then *liveness*: once all faults are taken back, all nodes have to come to hold the same
+//! within the quiet time.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+
+use rumormill_core::causality::{RowId, Sum};
+use rumormill_core::config::ConfigError;
+use rumormill_core::replicated::Sign;
+use rumormill_core::storage::{Heap, Limits, Storage as _};
+use rumormill_core::{Config, Instant, Node, Now, Transmit, Value};
+
+use crate::bench::{Action, Bench};
+use crate::history::{Call, History};
+use crate::settings::{Micros, Settings};
+use crate::trace::Trace;
+
+/// Wall time at the start of every simulation, in microseconds since 1970.
+const EPOCH_US: u64 = 1_700_000_000_000_000;
+/// Steps between two comparisons of all states.
+const COMPARE_EVERY: u64 = 4_096;
+/// Above this many nodes states are compared in the end only.
+const COMPARE_NODES_MAX: usize = 100;
+/// Nodes that are named when states differ.
+const NAMED_MAX: usize = 20;
+
+/// The node that is simulated.
+#[derive(Clone, Copy, Debug)]
+pub struct Program {
+    /// Its choices. Seed and incarnation are set for each node and life.
+    pub config: Config,
+    /// Its capacities; `None` for as much as the run needs.
+    pub limits: Option<Limits>,
+}
+
+/// What a simulation was.
+#[derive(Debug)]
+pub struct Simulated {
+    /// What it was to be.
+    pub settings: Settings,
+    /// What clients did and saw.
+    pub history: History,
+    /// What else was seen.
+    pub trace: Trace,
+    /// Lines handled and timers run by all nodes.
+    pub steps: u64,
+}
+
+struct Life {
+    node: Node<Heap>,
+    paused: bool,
+    /// Lines that came while it was paused.
+    inbox: Vec<Vec<u8>>,
+    /// When its timer is set to.
+    timer: Option<Micros>,
+    sum: Sum,
+    set_len: usize,
+    total: i128,
+}
+
+/// A simulation.
+struct Sim {
+    bench: Bench,
+    program: Program,
+    limits: Limits,
+    lives: Vec<Option<Life>>,
+    incarnations: Vec<u64>,
+    timers: BinaryHeap<Reverse<(Micros, usize)>>,
+    /// How many live nodes hold which state.
+    sums: HashMap<Sum, usize>,
+    converged_us: Option<Micros>,
+    now: Micros,
+    steps: u64,
+    line: Vec<u8>,
+    /// Sum of all decrements and of all increments that were invoked.
+    possible: (i128, i128),
+    summed: usize,
+}
+
+/// Capacities for a run: enough for all it adds.
+#[must_use]
+pub fn limits_for(settings: &Settings) -> Limits {
+    let ops = (settings.rate * settings.time_limit_us as f64 / 1e6) as usize;
+    let values = (2 * ops + 1_024).next_power_of_two();
+    Limits {
+        nodes: settings.nodes,
+        // A life for each kill, with room to spare.
+        lives_per_node: 16,
+        rows: settings.nodes.saturating_mul(if settings.nodes > 1_000 { 1 } else { 16 }),
+        known_peers: settings.nodes.min(256),
+        values,
+        set_text_bytes: 1_024,
+        dense_values: 2 * values,
+        keys: (settings.keys as usize + 2 * ops).next_power_of_two().min(1 << 16),
+        text_bytes: 32,
+        id_bytes: 16,
+        payload_bytes: 16 << 10,
+        ..Heap::LIMITS
+    }
+}
+
+/// Runs a simulation to its end.
+///
+/// # Errors
+/// The node cannot be made with these choices.
+pub fn run(settings: Settings, program: &Program) -> Result<Simulated, ConfigError> {
+    let limits = program.limits.unwrap_or_else(|| limits_for(&settings));
+    program.config.check(&limits)?;
+    let nodes = settings.nodes;
+    let mut sim = Sim {
+        bench: Bench::new(settings),
+        program: *program,
+        limits,
+        lives: (0..nodes).map(|_| None).collect(),
+        incarnations: vec![0; nodes],
+        timers: BinaryHeap::new(),
+        sums: HashMap::new(),
+        converged_us: None,
+        now: 0,
+        steps: 0,
+        line: Vec::new(),
+        possible: (0, 0),
+        summed: 0,
+    };
+    sim.run();
+    let diverged = sim.diverged();
+    sim.bench.note_convergence(sim.converged_us, diverged);
+    let (settings, history, trace) = sim.bench.finish();
+    Ok(Simulated { settings, history, trace, steps: sim.steps })
+}
+
+impl Sim {
+    fn run(&mut self) {
+        self.bench.handle_timeout(0);
+        self.act();
+        while let Some(bench_us) = self.bench.poll_timeout() {
+            match self.next_timer() {
+                Some((at, node)) if at < bench_us => {
+                    self.now = self.now.max(at);
+                    self.time_out(node);
+                }
+                _ => {
+                    self.now = self.now.max(bench_us);
+                    self.bench.handle_timeout(self.now);
+                }
+            }
+            self.act();
+        }
+    }
+
+    /// The earliest timer of any node; those that were set to another time since are dropped.
+    fn next_timer(&mut self) -> Option<(Micros, usize)> {
+        while let Some(Reverse((at, node))) = self.timers.peek().copied() {
+            let is_set = self.lives[node].as_ref().is_some_and(|life| !life.paused && life.timer == Some(at));
+            if is_set {
+                return Some((at, node));
+            }
+            self.timers.pop();
+        }
+        None
+    }
+
+    fn act(&mut self) {
+        while let Some(action) = self.bench.poll_action() {
+            match action {
+                Action::Start(node) => self.start(node),
+                Action::Kill(node) => self.kill(node),
+                Action::Pause(node) => {
+                    if let Some(life) = &mut self.lives[node] {
+                        life.paused = true;
+                    }
+                }
+                Action::Resume(node) => self.resume(node),
+                Action::Deliver(node, line) => self.deliver(node, line),
+            }
+        }
+    }
+
+    fn start(&mut self, at: usize) {
+        // A fresh incarnation for every life: wall time in milliseconds, as the process takes it.
+        self.incarnations[at] = (self.incarnations[at] + 1).max((EPOCH_US + self.now) / 1_000);
+        let config = Config {
+            seed: self.bench.settings().seed,
+            incarnation: self.incarnations[at],
+            events: false,
+            ..self.program.config
+        };
+        let Ok(node) = Node::with_limits(config, self.limits) else { return };
+        let sum = node.digest();
+        let life = Life { node, paused: false, inbox: Vec::new(), timer: None, sum, set_len: 0, total: 0 };
+        *self.sums.entry(sum).or_default() += 1;
+        self.lives[at] = Some(life);
+        self.note_convergence();
+    }
+
+    fn kill(&mut self, at: usize) {
+        if let Some(life) = self.lives[at].take() {
+            self.forget_sum(life.sum);
+            self.note_convergence();
+        }
+    }
+
+    fn resume(&mut self, at: usize) {
+        let Some(life) = &mut self.lives[at] else { return };
+        life.paused = false;
+        let inbox = std::mem::take(&mut life.inbox);
+        inbox.into_iter().for_each(|line| self.deliver(at, line));
+        self.time_out(at);
+    }
+
+    fn deliver(&mut self, at: usize, line: Vec<u8>) {
+        let now = self.clock();
+        let Some(life) = &mut self.lives[at] else { return };
+        if life.paused {
+            life.inbox.push(line);
+            return;
+        }
+        // A line that is refused is counted by the node; what the lab sends is never refused, and what peers send is
+        // checked where they send it.
+        let refused = life.node.handle_line(now, &line).err();
+        if let Some(why) = refused {
+            let shown = String::from_utf8_lossy(&line[..line.len().min(200)]).into_owned();
+            self.bench.note_unsafe(at, format!("refused a line ({why:?}): {shown}"));
+        }
+        self.after_step(at);
+    }
+
+    fn time_out(&mut self, at: usize) {
+        let now = self.clock();
+        let Some(life) = &mut self.lives[at] else { return };
+        life.node.handle_timeout(now);
+        self.after_step(at);
+    }
+
+    /// Hands over what the node has to say, sets its timer, and holds its state against the rules.
+    fn after_step(&mut self, at: usize) {
+        self.steps += 1;
+        let now = self.clock();
+        let max = self.program.config.max_message_bytes;
+        loop {
+            let Some(life) = &mut self.lives[at] else { return };
+            self.line.clear();
+            // A `Vec` takes everything.
+            let Ok(Some(sent)) = life.node.poll_transmit(now, &mut self.line) else { break };
+            if matches!(sent, Transmit::Gossip(_)) && self.line.len() > max {
+                self.bench.note_unsafe(at, format!("a message of {} bytes, the limit is {max}", self.line.len()));
+            }
+            let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
+            self.bench.handle_line(self.now, at, line);
+        }
+        self.set_timer(at);
+        self.check(at);
+        if self.steps.is_multiple_of(COMPARE_EVERY) && self.lives.len() <= COMPARE_NODES_MAX {
+            self.compare_equal_digests();
+        }
+    }
+
+    fn set_timer(&mut self, at: usize) {
+        let Some(life) = &mut self.lives[at] else { return };
+        // A timer that was due is not due again at this moment, or time would stand still.
+        let timer = life.node.poll_timeout().map(|wakeup| wakeup.at.as_micros().max(self.now + 1));
+        if timer != life.timer {
+            life.timer = timer;
+            if let Some(due) = timer {
+                self.timers.push(Reverse((due, at)));
+            }
+        }
+    }
+
+    /// Safety, as far as one node shows it.
+    fn check(&mut self, at: usize) {
+        let Some(life) = &mut self.lives[at] else { return };
+        let sum = life.node.digest();
+        if sum == life.sum {
+            return;
+        }
+        let before = std::mem::replace(&mut life.sum, sum);
+        let store = life.node.store();
+        let mut broken = Vec::new();
+        if store.set.len() < life.set_len {
+            broken.push(format!("the set shrank from {} to {} values", life.set_len, store.set.len()));
+        }
+        for value in store.set.values().skip(life.set_len) {
+            if !matches!(value, Value::Int(int) if self.bench.was_added(int)) {
+                broken.push(format!("the set holds {value:?}, which nobody added"));
+            }
+        }
+        life.set_len = store.set.len();
+        let total = store.counter.value();
+        if total != life.total {
+            life.total = total;
+            for op in &self.bench.history().ops[self.summed..] {
+                match op.call {
+                    Call::Increment(delta) if delta < 0 => self.possible.0 += i128::from(delta),
+                    Call::Increment(delta) => self.possible.1 += i128::from(delta),
+                    _ => {}
+                }
+            }
+            self.summed = self.bench.history().ops.len();
+            if total < self.possible.0 || total > self.possible.1 {
+                broken.push(format!("the counter is {total}, possible are {:?}", self.possible));
+            }
+            self.bench.note_total(at, i64::try_from(total).unwrap_or(i64::MAX));
+        }
+        broken.into_iter().for_each(|detail| self.bench.note_unsafe(at, detail));
+        *self.sums.entry(sum).or_default() += 1;
+        self.forget_sum(before);
+        self.note_convergence();
+    }
+
+    fn forget_sum(&mut self, sum: Sum) {
+        if let Some(count) = self.sums.get_mut(&sum) {
+            *count -= 1;
+            if *count == 0 {
+                self.sums.remove(&sum);
+            }
+        }
+    }
+
+    fn note_convergence(&mut self) {
+        match (self.sums.len() <= 1, self.converged_us) {
+            (true, None) => self.converged_us = Some(self.now),
+            (false, Some(_)) => self.converged_us = None,
+            (true, Some(_)) | (false, None) => {}
+        }
+    }
+
+    /// Nodes with equal digests have to hold equal state: else anti-entropy would never notice.
+    fn compare_equal_digests(&mut self) {
+        let mut first: HashMap<Sum, (usize, State)> = HashMap::new();
+        let mut broken = Vec::new();
+        for (at, life) in self.lives.iter().enumerate() {
+            let Some(life) = life else { continue };
+            let state = State::of(&life.node);
+            match first.entry(life.sum) {
+                std::collections::hash_map::Entry::Vacant(entry) => drop(entry.insert((at, state))),
+                std::collections::hash_map::Entry::Occupied(entry) if entry.get().1 != state => {
+                    broken.push((at, format!("same digest as n{} and other state", entry.get().0)));
+                }
+                std::collections::hash_map::Entry::Occupied(_) => {}
+            }
+        }
+        broken.into_iter().for_each(|(at, detail)| self.bench.note_unsafe(at, detail));
+    }
+
+    /// Who does not hold what the first live node holds.
+    fn diverged(&mut self) -> Vec<String> {
+        if !self.bench.settings().workload.is_replicated() || self.bench.aborted().is_some() {
+            return Vec::new();
+        }
+        if self.lives.len() <= COMPARE_NODES_MAX {
+            self.compare_equal_digests();
+        }
+        let mut lives = self.lives.iter().enumerate().filter_map(|(at, life)| Some((at, life.as_ref()?)));
+        let Some((first, reference)) = lives.next() else { return Vec::new() };
+        let state = State::of(&reference.node);
+        lives
+            .filter(|(_, life)| life.sum != reference.sum || State::of(&life.node) != state)
+            .take(NAMED_MAX)
+            .map(|(at, life)| format!("n{at} against n{first}: {}", State::of(&life.node).against(&state)))
+            .collect()
+    }
+
+    fn clock(&self) -> Now {
+        Now { at: Instant::from_micros(self.now), wall_us: Some(EPOCH_US + self.now) }
+    }
+}
+
+/// All that a node holds, in an order that does not depend on how it came about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct State {
+    set: BTreeSet<String>,
+    cells: BTreeMap<(String, u64, bool), u64>,
+    map: BTreeMap<String, (String, u64)>,
+}
+
+impl State {
+    fn of(node: &Node<Heap>) -> Self {
+        let store = node.store();
+        let causality = &node.replica().causality;
+        let mut state = Self { set: store.set.values().map(|value| format!("{value:?}")).collect(), ..Self::default() };
+        for row in (0..causality.rows.len() as u32).map(RowId) {
+            let (id, incarnation) = causality.name(row);
+            for sign in Sign::ALL {
+                let number = store.counter.cell(row, sign);
+                if number > 0 {
+                    state.cells.insert((id.to_owned(), incarnation, sign == Sign::P), number);
+                }
+            }
+        }
+        for (key, value, stamp_us) in store.map.iter() {
+            state.map.insert(format!("{key:?}"), (format!("{value:?}"), stamp_us));
+        }
+        state
+    }
+
+    /// The difference in a few words.
+    fn against(&self, other: &Self) -> String {
+        let lacks = other.set.difference(&self.set).count();
+        let more = self.set.difference(&other.set).count();
+        let cells = other.cells.iter().filter(|(cell, number)| self.cells.get(*cell) != Some(number)).count();
+        let keys = other.map.iter().filter(|(key, write)| self.map.get(*key) != Some(write)).count();
+        format!("{lacks} values missing, {more} more; {cells} counter cells and {keys} keys differ")
+    }
+}
