@@ -157,11 +157,15 @@ mod tests {
     #[test]
     fn another_kind_in_the_plan_does_not_move_the_clock_of_a_kind() {
         for seed in 0..50 {
-            let times = |kinds: &[FaultKind]| -> Vec<_> {
-                let faults = faults(&plan(kinds), 7, seed, 100 * SECOND).into_iter();
-                faults.filter(|(_, fault)| is_link_fault(fault)).map(|(at_us, _)| at_us).collect()
+            let times = |kinds: &[FaultKind], of: fn(&Fault) -> bool| -> Vec<_> {
+                let faults = faults(&plan(kinds), 2, seed, 100 * SECOND).into_iter();
+                faults.filter(|(_, fault)| of(fault)).map(|(at_us, _)| at_us).collect()
             };
-            assert_eq!(times(&[FaultKind::Partition]), times(&ALL_KINDS), "seed {seed}");
+            let of_links = |fault: &Fault| matches!(fault, Fault::Partition { .. } | Fault::Heal);
+            assert_eq!(times(&[FaultKind::Partition], of_links), times(&ALL_KINDS, of_links), "seed {seed}");
+            // Of two nodes one is always left to be killed.
+            let of_life = |fault: &Fault| matches!(fault, Fault::Kill(_) | Fault::Restart(_));
+            assert_eq!(times(&[FaultKind::Kill], of_life), times(&ALL_KINDS, of_life), "seed {seed}");
         }
     }
 
@@ -284,6 +288,21 @@ mod tests {
     }
 
     #[test]
+    fn what_a_schedule_has_left_does_not_happen_once_all_is_taken_back() {
+        let schedule = vec![Scheduled { at_us: SECOND, what: Planned::Kill(0) }];
+        let mut nemesis = Nemesis::new(&FaultPlan { schedule, ..FaultPlan::default() }, 5, 1, START);
+        assert_eq!((nemesis.poll_timeout(), nemesis.take_back()), (Some(START + SECOND), vec![]));
+        assert_eq!((nemesis.poll_timeout(), nemesis.poll(Micros::MAX)), (None, None));
+    }
+
+    #[test]
+    fn at_one_moment_the_weather_comes_before_the_partition() {
+        let first: Vec<_> = faults(&plan(&ALL_KINDS), 2, 1, 0).into_iter().map(|(_, fault)| fault).collect();
+        assert_eq!(first[..2], [Fault::Loss(0.1), Fault::Duplicate(0.1)]);
+        assert!(matches!(first[2..], [Fault::Partition { .. }]), "{first:?}");
+    }
+
+    #[test]
     fn a_schedule_is_used_instead_of_chance_and_counts_from_the_start() {
         let event = |at_us, what| Scheduled { at_us, what };
         let schedule = vec![
@@ -292,6 +311,7 @@ mod tests {
             event(2 * SECOND, Planned::Kill(2)),
             event(2 * SECOND, Planned::Kill(2)),
             event(2 * SECOND, Planned::Isolate(vec![1, 3])),
+            event(SECOND / 2, Planned::Heal),
         ];
         let plan = FaultPlan { schedule, victim: Some(4), ..plan(&ALL_KINDS) };
         let said: Vec<_> = faults(&plan, 5, 1, 100 * SECOND)
@@ -300,6 +320,7 @@ mod tests {
             .collect();
         let expected = [
             (0, "one: n4 cut off from the rest"),
+            (0, "all links work"),
             (1, "cut: nothing from n0 to n1"),
             (2, "n2 killed"),
             (2, "isolate: n1 n3 cut off from the rest"),
@@ -335,10 +356,6 @@ mod tests {
             faults.extend(nemesis.poll(due_us).map(|fault| (due_us, fault)));
         }
         faults
-    }
-
-    fn is_link_fault(fault: &Fault) -> bool {
-        matches!(fault, Fault::Partition { .. } | Fault::Heal)
     }
 
     /// What a careful observer sees.

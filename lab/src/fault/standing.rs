@@ -171,6 +171,15 @@ mod tests {
     }
 
     #[test]
+    fn what_is_healed_is_not_healed_again() {
+        let mut standing = Standing::new(5);
+        for what in [Planned::Cut(0, 4), Planned::Heal] {
+            assert_eq!(standing.apply(&what), Ok(()));
+        }
+        assert_eq!(standing.take_back(), []);
+    }
+
+    #[test]
     fn what_makes_no_sense_is_refused_and_changes_nothing() {
         let mut standing = Standing::new(3);
         for what in [Planned::Kill(0), Planned::Pause(1)] {
