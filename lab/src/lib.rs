@@ -9,7 +9,7 @@
 //! ```
 //!
 //! One [`bench::Bench`] for both: it is told the time and what nodes print, and says what to deliver to whom, whom to
-//! kill, and when to come back. `process` drives it with real processes, `sim` with nodes in virtual time.
+//! kill, and when to come back. [`process`] drives it with real processes, [`sim`] with nodes in virtual time.
 //!
 //! | module | owns |
 //! |---|---|
@@ -24,10 +24,12 @@
 
 pub mod bench;
 pub mod check;
+pub mod cli;
 pub mod fault;
 pub mod history;
 pub mod judgement;
 pub mod net;
+pub mod process;
 pub mod report;
 pub mod settings;
 pub mod sim;

@@ -1,3 +1,5 @@
 //! `rumormill-lab`.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    rumormill_lab::cli::main()
+}

@@ -298,7 +298,7 @@ mod tests {
         network.send(0, 1, 0, 10, 1);
         network.send(0, 1, 0, 10, 2);
         // The first was taken before the cut; the second is taken after it.
-        network.cuts().add_link(1, 0);
+        network.cuts().add(1, 0);
         assert_eq!(drain(&mut network, 150 * MS), [(100 * MS, 0, 1)]);
         assert_eq!(network.counts().cut, 1);
         // Sent while the receiver sleeps over another message, and taken after the heal: it arrives.
@@ -312,7 +312,7 @@ mod tests {
     fn precise_drops_what_leaves_or_arrives_while_the_link_is_cut() {
         let mut network = network(NetworkMode::Precise, LatencyDist::Constant);
         network.send(0, 1, 0, 10, 1);
-        network.cuts().add_link(1, 0);
+        network.cuts().add(1, 0);
         network.send(50 * MS, 1, 0, 10, 2);
         network.send(50 * MS, 0, 1, 10, 3);
         assert_eq!(drain(&mut network, 120 * MS), []);

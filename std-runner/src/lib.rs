@@ -7,3 +7,26 @@ pub mod input;
 pub mod options;
 pub mod process;
 pub mod report;
+
+use std::process::ExitCode;
+
+/// Runs a node with these options until stdin ends or stdout is closed: the whole program.
+#[must_use]
+pub fn main(options: &options::Options) -> ExitCode {
+    let node = match options.node() {
+        Ok(node) => node,
+        Err(error) => {
+            // Standard error may be closed, and there is nothing else to say it to.
+            let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("error: {error}\n").as_bytes());
+            return ExitCode::from(2);
+        }
+    };
+    options.start_log();
+    match process::run(node, options.max_line_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -418,45 +418,46 @@ impl Bench {
     }
 
     fn apply(&mut self, fault: Fault) {
-        let (what, label) = match fault {
-            Fault::Partition { cuts, label } => {
+        let label = fault.label();
+        let what = match fault {
+            Fault::Partition { cuts, .. } => {
                 *self.network.cuts() = cuts;
-                (FaultChange::Partition { cuts: self.network.cuts().count() }, label)
+                FaultChange::Partition { cuts: self.network.cuts().count() }
             }
-            Fault::Cut { cuts, label } => {
-                self.network.cuts().merge(&cuts);
-                (FaultChange::Partition { cuts: self.network.cuts().count() }, label)
+            Fault::Cut { links, .. } => {
+                links.into_iter().for_each(|(from, to)| self.network.cuts().add(from, to));
+                FaultChange::Partition { cuts: self.network.cuts().count() }
             }
             Fault::Heal => {
                 self.network.cuts().clear();
-                (FaultChange::Heal, "all links work".to_owned())
+                FaultChange::Heal
             }
             Fault::Kill(node) if self.cluster.is_down(node) => return,
             Fault::Kill(node) => {
                 self.actions.push_back(Action::Kill(node));
                 self.node_is_gone(node, "the process was killed");
-                (FaultChange::Kill { node }, format!("{} killed", self.settings.id(node)))
+                FaultChange::Kill { node }
             }
             Fault::Restart(node) if self.abort.is_some() || !self.cluster.is_down(node) => return,
             Fault::Restart(node) => {
                 self.start_node(node);
-                (FaultChange::Restart { node }, format!("{} started again", self.settings.id(node)))
+                FaultChange::Restart { node }
             }
             Fault::Pause(node) => {
                 self.actions.push_back(Action::Pause(node));
-                (FaultChange::Pause { node }, format!("{} paused", self.settings.id(node)))
+                FaultChange::Pause { node }
             }
             Fault::Resume(node) => {
                 self.actions.push_back(Action::Resume(node));
-                (FaultChange::Resume { node }, format!("{} goes on", self.settings.id(node)))
+                FaultChange::Resume { node }
             }
             Fault::Loss(rate) => {
                 self.network.set_loss(rate);
-                (FaultChange::Loss { rate }, format!("{:.1} % of messages lost", rate * 100.0))
+                FaultChange::Loss { rate }
             }
             Fault::Duplicate(rate) => {
                 self.network.set_duplicate(rate);
-                (FaultChange::Duplicate { rate }, format!("{:.1} % of messages arrive twice", rate * 100.0))
+                FaultChange::Duplicate { rate }
             }
         };
         self.trace.faults.push(FaultEvent { at_us: self.now, what, label });

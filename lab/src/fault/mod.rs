@@ -1,10 +1,25 @@
 //! When which fault happens: by chance from a seed, or by a schedule.
+//!
+//! Owns the choice of faults and what is in force. Knows neither messages nor processes: the bench carries faults out.
+//!
+//! ```text
+//!   clocks, one per kind --.                        .--> Cuts: which links carry nothing
+//!                           >-- Planned -- Fault --<
+//!   schedule --------------'       |                `--> kill, pause, loss, duplicate
+//!                                  v
+//!                   standing: what is in force, what would make no sense
+//! ```
 
+mod clock;
 mod cuts;
+mod nemesis;
+mod partition;
+mod schedule;
+mod standing;
 
 pub use cuts::Cuts;
-
-use crate::settings::{FaultPlan, Micros, Scheduled};
+pub use nemesis::Nemesis;
+pub use schedule::parse_schedule;
 
 /// A fault, ready to be carried out.
 #[derive(Clone, Debug, PartialEq)]
@@ -18,8 +33,8 @@ pub enum Fault {
     },
     /// These directed links carry nothing from now on, beside those that are cut already.
     Cut {
-        /// Which.
-        cuts: Cuts,
+        /// (from, to); for [`Cuts::add`].
+        links: Vec<(usize, usize)>,
         /// For a person.
         label: String,
     },
@@ -39,38 +54,70 @@ pub enum Fault {
     Duplicate(f64),
 }
 
-/// The one who breaks things. A state machine: told the time, it says what happens now and when it wants to be asked again.
-#[derive(Debug)]
-pub struct Nemesis {}
-
-impl Nemesis {
-    /// For a cluster of `nodes`, from the moment `start_us`.
+impl Fault {
+    /// What happens, for a person: "n3 killed".
     #[must_use]
-    pub fn new(_plan: &FaultPlan, _nodes: usize, _seed: u64, _start_us: Micros) -> Self {
-        Self {}
-    }
-
-    /// The next fault that is due. To be called until `None`.
-    pub fn poll(&mut self, _now_us: Micros) -> Option<Fault> {
-        None
-    }
-
-    /// When the next one is due.
-    #[must_use]
-    pub fn poll_timeout(&self) -> Option<Micros> {
-        None
-    }
-
-    /// Ends all faults: what takes back everything that is in force, each thing once.
-    pub fn take_back(&mut self) -> Vec<Fault> {
-        Vec::new()
+    pub fn label(&self) -> String {
+        match self {
+            Self::Partition { label, .. } | Self::Cut { label, .. } => label.clone(),
+            Self::Heal => "all links work".to_owned(),
+            Self::Kill(node) => format!("n{node} killed"),
+            Self::Restart(node) => format!("n{node} started again, with an empty memory"),
+            Self::Pause(node) => format!("n{node} paused"),
+            Self::Resume(node) => format!("n{node} goes on"),
+            Self::Loss(rate) => format!("{} of messages lost", percent(*rate)),
+            Self::Duplicate(rate) => format!("{} of messages arrive twice", percent(*rate)),
+        }
     }
 }
 
-/// Reads a schedule file.
-///
-/// # Errors
-/// Line number, what is wrong and what is allowed.
-pub fn parse_schedule(_text: &str, _nodes: usize) -> Result<Vec<Scheduled>, String> {
-    Ok(Vec::new())
+/// A share as a person writes it: 0.125 is "12.5%".
+fn percent(share: f64) -> String {
+    format!("{}%", (share * 1e6).round() / 1e4)
+}
+
+/// Nodes by name, and how many more when they are too many to read.
+fn names(nodes: &[usize]) -> String {
+    const MOST: usize = 8;
+    let shown = if nodes.len() > MOST + 1 { MOST } else { nodes.len() };
+    let mut text = nodes[..shown].iter().map(|node| format!("n{node}")).collect::<Vec<_>>().join(" ");
+    if shown < nodes.len() {
+        text += &format!(" and {} more", nodes.len() - shown);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_fault_says_what_happens() {
+        let said: Vec<_> = [
+            Fault::Partition { cuts: Cuts::default(), label: "one: n3 cut off from the rest".to_owned() },
+            Fault::Heal,
+            Fault::Kill(1),
+            Fault::Loss(0.125),
+            Fault::Duplicate(0.0),
+        ]
+        .iter()
+        .map(Fault::label)
+        .collect();
+        let expected = [
+            "one: n3 cut off from the rest",
+            "all links work",
+            "n1 killed",
+            "12.5% of messages lost",
+            "0% of messages arrive twice",
+        ];
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn a_long_list_of_nodes_is_cut_and_a_list_one_longer_than_the_bound_is_not() {
+        assert_eq!(names(&[]), "");
+        assert_eq!(names(&[3, 7]), "n3 n7");
+        assert_eq!(names(&(0..9).collect::<Vec<_>>()), "n0 n1 n2 n3 n4 n5 n6 n7 n8");
+        assert_eq!(names(&(0..5_000).collect::<Vec<_>>()), "n0 n1 n2 n3 n4 n5 n6 n7 and 4992 more");
+    }
 }
