@@ -185,7 +185,7 @@ impl Limits {
         for (name, value, min, max) in [
             ("nodes", self.nodes, 1, million),
             ("lives_per_node", self.lives_per_node, 1, 1_024),
-            ("rows", self.rows, self.nodes, 16 * million),
+            ("rows", self.rows, 1, 16 * million),
             ("known_peers", self.known_peers, 1, million),
             ("values", self.values, 1, 1_024 * million),
             ("set_text_bytes", self.set_text_bytes, 0, 2_048 * million),

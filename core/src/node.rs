@@ -372,7 +372,7 @@ impl<S: Storage> Node<S> {
         // An id is at most half as long as the room for the head.
         let _ = out.finish();
         let salt = crate::id::hash_bytes(members.id(me).as_bytes());
-        // The limits hold one row per node.
+        // An empty table has room for a row.
         let _ = self.replica.begin(self.config.incarnation);
         let rng = XorShiftRng::seed_from_u64(mix2(self.config.seed ^ salt, self.config.incarnation));
         let mut gossip = Gossip::new(nodes, me, &self.limits, rng, self.replica.sum().short());

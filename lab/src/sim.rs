@@ -87,12 +87,13 @@ struct Sim {
 pub fn limits_for(settings: &Settings) -> Limits {
     let ops = (settings.rate * settings.time_limit_us as f64 / 1e6) as usize;
     let values = (2 * ops + 1_024).next_power_of_two();
+    let writers = if settings.writers == 0 { settings.nodes } else { settings.writers };
     Limits {
         nodes: settings.nodes,
-        // A life for each kill, with room to spare.
+        // A life for each kill, with room to spare; in a large cluster few nodes write.
         lives_per_node: 16,
-        rows: settings.nodes.saturating_mul(if settings.nodes > 1_000 { 1 } else { 16 }),
-        known_peers: settings.nodes.min(256),
+        rows: if settings.nodes > COMPARE_NODES_MAX { writers + 256 } else { settings.nodes * 16 },
+        known_peers: settings.nodes.min(COMPARE_NODES_MAX),
         values,
         set_text_bytes: 1_024,
         dense_values: 2 * values,

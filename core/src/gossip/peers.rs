@@ -89,6 +89,44 @@ const STRANGER: Peer = Peer {
     diverged: (0, 0),
 };
 
+/// A record for each peer that was ever written to or heard; the others are strangers. So a member of a large cluster pays
+/// for the peers that it meets.
+struct Records<S: Storage> {
+    places: S::PerNode<u32>,
+    met: S::PerNode<Peer>,
+}
+
+/// No record.
+const NOWHERE: u32 = u32::MAX;
+
+impl<S: Storage> Records<S> {
+    fn new(nodes: usize) -> Self {
+        Self { places: S::PerNode::filled(nodes, NOWHERE), met: S::PerNode::with_limit(nodes) }
+    }
+
+    fn get(&self, peer: NodeIndex) -> &Peer {
+        self.met.get(self.places[peer.at()] as usize).unwrap_or(&STRANGER)
+    }
+
+    fn get_mut(&mut self, peer: NodeIndex) -> &mut Peer {
+        let place = &mut self.places[peer.at()];
+        if *place == NOWHERE {
+            *place = self.met.len() as u32;
+            // There is room for every node.
+            let _ = self.met.push(STRANGER);
+        }
+        &mut self.met[*place as usize]
+    }
+
+    fn met(&self) -> impl Iterator<Item = &Peer> {
+        self.met.iter()
+    }
+
+    fn met_mut(&mut self) -> impl Iterator<Item = &mut Peer> {
+        self.met.iter_mut()
+    }
+}
+
 /// The version vector of a peer, as far as it is known.
 struct Known<S: Storage> {
     peer: Option<NodeIndex>,
@@ -98,7 +136,7 @@ struct Known<S: Storage> {
 
 /// All peers.
 pub struct Peers<S: Storage> {
-    peers: S::PerNode<Peer>,
+    peers: Records<S>,
     known: S::PerKnown<Known<S>>,
     queue: S::PerNode<u32>,
     head: usize,
@@ -122,31 +160,37 @@ impl<S: Storage> Peers<S> {
             // As many places as there are slots. All memory is taken here, none when peers are heard.
             let _ = known.push(Known { peer: None, used: 0, frontiers: S::PerRow::with_limit(limits.rows) });
         }
-        let peers = S::PerNode::filled(nodes, STRANGER);
-        Self { peers, known, queue: S::PerNode::with_limit(nodes), head: 0, rows: limits.rows, clock: 0 }
+        Self {
+            peers: Records::new(nodes),
+            known,
+            queue: S::PerNode::with_limit(nodes),
+            head: 0,
+            rows: limits.rows,
+            clock: 0,
+        }
     }
 
     /// A peer.
     #[must_use]
     pub fn get(&self, peer: NodeIndex) -> &Peer {
-        &self.peers[peer.at()]
+        self.peers.get(peer)
     }
 
     /// Where the next message to a peer begins.
     #[must_use]
     pub fn resume(&self, peer: NodeIndex) -> Resume {
-        self.peers[peer.at()].resume
+        self.peers.get(peer).resume
     }
 
     /// Notes where the next message to a peer begins.
     pub fn set_resume(&mut self, peer: NodeIndex, resume: Resume) {
-        self.peers[peer.at()].resume = resume;
+        self.peers.get_mut(peer).resume = resume;
     }
 
     /// Notes whether a peer showed the same version vector as this node's `sum`, but another state. Once may be a message
     /// that crossed another; twice with nothing changed here calls for repair. True when it begins to.
     pub fn note_divergence(&mut self, peer: NodeIndex, diverged: bool, sum: u64) -> bool {
-        let record = &mut self.peers[peer.at()].diverged;
+        let record = &mut self.peers.get_mut(peer).diverged;
         *record = match *record {
             _ if !diverged => (0, 0),
             (before, times) if before == sum => (sum, times.saturating_add(1)),
@@ -158,18 +202,18 @@ impl<S: Storage> Peers<S> {
     /// Whether a peer is to be sent everything.
     #[must_use]
     pub fn is_diverged(&self, peer: NodeIndex) -> bool {
-        self.peers[peer.at()].diverged.1 >= REPAIR_AFTER
+        self.peers.get(peer).diverged.1 >= REPAIR_AFTER
     }
 
     /// Whether a peer was heard in its present life.
     #[must_use]
     pub fn was_heard(&self, peer: NodeIndex) -> bool {
-        self.peers[peer.at()].heard_at.is_some()
+        self.peers.get(peer).heard_at.is_some()
     }
 
     /// Notes a message of a peer's life.
     pub fn meet(&mut self, peer: NodeIndex, incarnation: u64, now: Instant) -> Life {
-        let record = &mut self.peers[peer.at()];
+        let record = self.peers.get_mut(peer);
         let life = match record.incarnation {
             Some(known) if incarnation < known => return Life::Old,
             Some(known) if incarnation == known => Life::Present,
@@ -189,12 +233,12 @@ impl<S: Storage> Peers<S> {
     /// Notes that a peer was heard. When it had been silent, the others that are get another chance at once: whatever
     /// kept it away may be over for them too.
     pub fn hear(&mut self, peer: NodeIndex, now: Instant) {
-        let record = &mut self.peers[peer.at()];
+        let record = self.peers.get_mut(peer);
         let was_silent = record.unheard >= SILENT_AFTER;
         record.heard_at = Some(now);
         record.unheard = 0;
         if was_silent {
-            for other in self.peers.iter_mut().filter(|other| other.unheard > SILENT_AFTER) {
+            for other in self.peers.met_mut().filter(|other| other.unheard > SILENT_AFTER) {
                 other.unheard = SILENT_AFTER - 1;
             }
         }
@@ -202,7 +246,7 @@ impl<S: Storage> Peers<S> {
 
     /// Notes that a message was sent.
     pub fn sent(&mut self, peer: NodeIndex, sum: u64, now: Instant) {
-        let record = &mut self.peers[peer.at()];
+        let record = self.peers.get_mut(peer);
         record.sent_at = Some(now);
         record.sent_sum = sum;
         record.unheard = record.unheard.saturating_add(1);
@@ -211,7 +255,7 @@ impl<S: Storage> Peers<S> {
     /// Whether the digest `sum` is what a peer was sent last.
     #[must_use]
     pub fn was_sent(&self, peer: NodeIndex, sum: u64) -> bool {
-        let Peer { sent_at, sent_sum, .. } = self.peers[peer.at()];
+        let Peer { sent_at, sent_sum, .. } = *self.peers.get(peer);
         sent_at.is_some() && sent_sum == sum
     }
 
@@ -230,21 +274,21 @@ impl<S: Storage> Peers<S> {
 
     /// Learns that a peer holds this node's own changes up to `seq`.
     pub fn learn_own(&mut self, peer: NodeIndex, seq: u64) {
-        let record = &mut self.peers[peer.at()];
+        let record = self.peers.get_mut(peer);
         record.own_acked = record.own_acked.max(seq);
     }
 
     /// This node's own changes that the peer is known to hold.
     #[must_use]
     pub fn own_acked(&self, peer: NodeIndex) -> u64 {
-        self.peers[peer.at()].own_acked
+        self.peers.get(peer).own_acked
     }
 
     /// The vector of a peer: per row what it is known to hold. Rows beyond the slice count as 0. `None` when nothing is
     /// remembered in detail.
     #[must_use]
     pub fn vector(&self, peer: NodeIndex) -> Option<&[u64]> {
-        let slot = self.peers[peer.at()].known?;
+        let slot = self.peers.get(peer).known?;
         Some(&self.known[slot as usize].frontiers)
     }
 
@@ -256,7 +300,7 @@ impl<S: Storage> Peers<S> {
     fn slot_of(&mut self, peer: NodeIndex) -> usize {
         self.clock += 1;
         let used = self.clock;
-        if let Some(slot) = self.peers[peer.at()].known {
+        if let Some(slot) = self.peers.get(peer).known {
             self.known[slot as usize].used = used;
             return slot as usize;
         }
@@ -264,38 +308,38 @@ impl<S: Storage> Peers<S> {
         let slot = (0..self.known.len()).min_by_key(|slot| self.known[*slot].used).unwrap_or(0);
         let known = &mut self.known[slot];
         if let Some(before) = known.peer.replace(peer) {
-            self.peers[before.at()].known = None;
+            self.peers.get_mut(before).known = None;
         }
         known.used = used;
         known.frontiers.clear();
-        self.peers[peer.at()].known = Some(slot as u32);
+        self.peers.get_mut(peer).known = Some(slot as u32);
         slot
     }
 
     /// Whether a peer was heard within the last `ms`, or has not been given the time to answer yet.
     #[must_use]
     pub fn is_fresh(&self, peer: NodeIndex, now: Instant, ms: u64) -> bool {
-        let Peer { heard_at, unheard, .. } = self.peers[peer.at()];
+        let Peer { heard_at, unheard, .. } = *self.peers.get(peer);
         heard_at.map_or(unheard < SILENT_AFTER, |heard_at| now.ms_since(heard_at) <= ms)
     }
 
     /// Whether any peer was heard in this life.
     #[must_use]
     pub fn any_heard(&self) -> bool {
-        self.peers.iter().any(|peer| peer.heard_at.is_some())
+        self.peers.met().any(|peer| peer.heard_at.is_some())
     }
 
     /// How many messages went to the peer since it was heard.
     #[must_use]
     pub fn unheard(&self, peer: NodeIndex) -> u8 {
-        self.peers[peer.at()].unheard
+        self.peers.get(peer).unheard
     }
 
     /// When news may go to a peer: at once, unless it has been silent. Then the time between messages doubles, from
     /// half a second up to `longest_ms`.
     #[must_use]
     pub fn next_push(&self, peer: NodeIndex, longest_ms: u64) -> Instant {
-        let Peer { sent_at, unheard, .. } = self.peers[peer.at()];
+        let Peer { sent_at, unheard, .. } = *self.peers.get(peer);
         match sent_at {
             Some(sent_at) if unheard >= SILENT_AFTER => sent_at.plus_ms(backoff_ms(unheard, longest_ms)),
             Some(_) | None => Instant::ZERO,
@@ -306,7 +350,7 @@ impl<S: Storage> Peers<S> {
     /// peer was heard in between.
     #[must_use]
     pub fn next_digest(&self, peer: NodeIndex, sum: u64, longest_ms: u64) -> Instant {
-        let Peer { sent_at, sent_sum, unheard, .. } = self.peers[peer.at()];
+        let Peer { sent_at, sent_sum, unheard, .. } = *self.peers.get(peer);
         let repeated =
             sent_at.filter(|_| unheard > 0 && sent_sum == sum).map_or(Instant::ZERO, |at| at.plus_ms(REPEAT_MS));
         repeated.max(self.next_push(peer, longest_ms))
@@ -314,7 +358,7 @@ impl<S: Storage> Peers<S> {
 
     /// Adds a reason to write to a peer.
     pub fn want_to_send(&mut self, peer: NodeIndex, why: Pending) {
-        let record = &mut self.peers[peer.at()];
+        let record = self.peers.get_mut(peer);
         match &mut record.pending {
             Some(pending) => {
                 pending.lane = pending.lane.or(why.lane);
@@ -337,13 +381,13 @@ impl<S: Storage> Peers<S> {
     #[must_use]
     pub fn first(&self) -> Option<(NodeIndex, Pending)> {
         let peer = NodeIndex(*self.queue.get(self.head)?);
-        Some((peer, self.peers[peer.at()].pending.unwrap_or_default()))
+        Some((peer, self.peers.get(peer).pending.unwrap_or_default()))
     }
 
     /// Takes the first peer out of the queue. True when it was the last.
     pub fn done(&mut self) -> bool {
         if let Some(peer) = self.queue.get(self.head) {
-            self.peers[*peer as usize].pending = None;
+            self.peers.get_mut(NodeIndex(*peer)).pending = None;
             self.head += 1;
         }
         let empty = self.head >= self.queue.len();

@@ -45,7 +45,7 @@ impl<S: Storage> Replica<S> {
     /// Begins this life. Called once, when the members are set.
     ///
     /// # Errors
-    /// No room for a row, which limits that hold one row per node exclude.
+    /// No room for a row, which an empty table has.
     pub fn begin(&mut self, incarnation: u64) -> Result<(), RowRefused> {
         let Causality { members, rows, .. } = &mut self.causality;
         let me = members.me();

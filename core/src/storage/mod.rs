@@ -30,7 +30,8 @@ pub struct Limits {
     pub nodes: usize,
     /// Lives of one node that are told apart at the same time.
     pub lives_per_node: usize,
-    /// Rows (a node in one of its lives) over all nodes.
+    /// Rows (a node in one of its lives) over all nodes. Only a node that changes something takes one, and each has one of
+    /// its own: a cluster in which few write can do with fewer rows than nodes.
     pub rows: usize,
     /// Peers whose whole version vector is remembered; of the others only the last fingerprint.
     pub known_peers: usize,
