@@ -173,3 +173,141 @@ fn distinct(view: &View<'_>, found: &mut Found) {
         found.invalid(format!("{n} given to more than one write of a process: {}.", examples(twice)));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::check::testing::Run;
+    use crate::history::{Answer, Call};
+    use crate::judgement::Validity;
+    use crate::settings::Workload;
+
+    fn write(run: &mut Run, node: usize, at: u64, value: i64, stamp: u64) -> usize {
+        run.ok(node, at, at + 1, Call::Write { key: 1, value }, Answer::Stamp(stamp))
+    }
+
+    fn read(run: &mut Run, node: usize, at: u64, value: i64, stamp: u64) {
+        run.ok(node, at, at + 1, Call::KvRead(1), Answer::Value(value, stamp));
+    }
+
+    /// n0 writes 5 with stamp 10, n1 writes 6 with stamp 12; both show this in the end.
+    fn ends_with(value: i64, stamp: u64) -> Run {
+        let mut run = Run::new(Workload::Kv, 2);
+        write(&mut run, 0, 100, 5, 10);
+        write(&mut run, 1, 200, 6, 12);
+        for node in 0..2 {
+            read(&mut run, node, 20_600, value, stamp);
+        }
+        run
+    }
+
+    #[test]
+    fn the_latest_write_everywhere_passes() {
+        ends_with(6, 12).passes();
+    }
+
+    #[test]
+    fn an_older_winner_is_invalid() {
+        let parts = &["n0 shows 5 with stamp 10 for k1", "n1 acknowledged 6 with stamp 12 at 0.20 s"];
+        ends_with(5, 10).finds("lww", Validity::Invalid, parts);
+    }
+
+    #[test]
+    fn a_key_without_a_value_in_the_end_is_invalid() {
+        let mut run = Run::new(Workload::Kv, 1);
+        write(&mut run, 0, 100, 5, 10);
+        run.ok(0, 20_600, 20_601, Call::KvRead(1), Answer::Missing);
+        run.finds("lww", Validity::Invalid, &["n0 shows no value for k1"]);
+    }
+
+    #[test]
+    fn different_winners_are_invalid_even_with_one_stamp() {
+        let mut run = Run::new(Workload::Kv, 2);
+        write(&mut run, 0, 100, 5, 10);
+        write(&mut run, 1, 100, 6, 10);
+        read(&mut run, 0, 20_600, 5, 10);
+        read(&mut run, 1, 20_600, 6, 10);
+        run.finds("lww", Validity::Invalid, &["k1 is 5 with stamp 10 at n0; 6 with stamp 10 at n1"]);
+    }
+
+    #[test]
+    fn of_two_writes_with_one_stamp_either_may_win() {
+        let mut run = Run::new(Workload::Kv, 2);
+        write(&mut run, 0, 100, 5, 10);
+        write(&mut run, 1, 100, 6, 10);
+        read(&mut run, 0, 20_600, 5, 10);
+        read(&mut run, 1, 20_600, 5, 10);
+        run.is_silent("lww");
+    }
+
+    #[test]
+    fn a_write_of_unknown_outcome_may_win_with_one_stamp() {
+        let mut run = Run::new(Workload::Kv, 2);
+        write(&mut run, 0, 100, 5, 10);
+        run.info(1, 200, Call::Write { key: 1, value: 6 });
+        read(&mut run, 0, 20_600, 6, 15);
+        read(&mut run, 1, 20_600, 6, 15);
+        run.is_silent("lww");
+        read(&mut run, 1, 20_700, 6, 16);
+        let findings = run.findings("lww");
+        assert!(
+            findings.iter().any(|f| f.message.contains("6 with stamp 16") && f.message.contains("it has stamp 15"))
+        );
+    }
+
+    #[test]
+    fn a_value_with_another_stamp_than_it_was_written_with_is_invalid() {
+        ends_with(6, 13).finds("lww", Validity::Invalid, &["6 with stamp 13", "elsewhere it has stamp 12"]);
+    }
+
+    #[test]
+    fn a_write_that_died_with_its_process_need_not_win() {
+        let mut run = ends_with(5, 10);
+        run.kill(1, 300, &[1], &[]);
+        run.is_silent("lww");
+    }
+
+    #[test]
+    fn a_node_whose_stamps_do_not_increase_is_invalid() {
+        for stamp in [10, 9] {
+            let mut run = Run::new(Workload::Kv, 1);
+            write(&mut run, 0, 100, 5, 10);
+            write(&mut run, 0, 200, 6, stamp);
+            run.finds("lww", Validity::Invalid, &["n0 wrote k1=6", "at 0.20 s after stamp 10"]);
+        }
+    }
+
+    #[test]
+    fn a_write_after_a_later_stamp_was_shown_must_be_later_still() {
+        let mut run = Run::new(Workload::Kv, 2);
+        write(&mut run, 0, 100, 5, 10);
+        read(&mut run, 1, 200, 5, 10);
+        write(&mut run, 1, 300, 6, 8);
+        run.finds("lww", Validity::Invalid, &["n1 wrote k1=6 with stamp 8 at 0.30 s after stamp 10"]);
+    }
+
+    #[test]
+    fn stamps_may_go_back_with_a_new_process() {
+        let mut run = Run::new(Workload::Kv, 1);
+        write(&mut run, 0, 100, 5, 10);
+        run.kill(0, 200, &[], &[]);
+        write(&mut run, 0, 1300, 6, 8);
+        run.is_silent("lww");
+    }
+
+    #[test]
+    fn writes_at_the_same_time_must_not_share_a_stamp_of_one_process() {
+        let mut run = Run::new(Workload::Kv, 1);
+        run.ok(0, 100, 150, Call::Write { key: 1, value: 5 }, Answer::Stamp(10));
+        run.ok(0, 110, 140, Call::Write { key: 2, value: 6 }, Answer::Stamp(9));
+        run.is_silent("lww");
+        run.ok(0, 120, 130, Call::Write { key: 3, value: 7 }, Answer::Stamp(10));
+        run.finds("lww", Validity::Invalid, &["10 by n0 to 2 writes"]);
+    }
+
+    #[test]
+    fn without_an_acknowledged_write_the_run_is_unknown() {
+        let mut run = Run::new(Workload::Kv, 1);
+        run.ok(0, 100, 101, Call::KvRead(1), Answer::Missing);
+        run.finds("lww", Validity::Unknown, &["No write was acknowledged"]);
+    }
+}

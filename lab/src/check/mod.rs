@@ -24,9 +24,13 @@ mod unique_ids;
 mod view;
 
 #[cfg(test)]
+mod set_full_tests;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod timing;
 
 use crate::history::History;
 use crate::judgement::{Finding, Judgement, Quantiles, SetFigures, Slow, Validity};

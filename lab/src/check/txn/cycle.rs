@@ -42,7 +42,7 @@ pub(super) fn cycles(nodes: usize, edges: &[Edge], needed: impl Fn(&Edge) -> boo
             best[circle] = Some(cycle);
         }
     }
-    best.into_iter().flatten().collect()
+    best.into_iter().flatten().map(from_the_first).collect()
 }
 
 /// `T12 -wr k3=7-> T40 -ww k3: 7 before 9-> T12`
@@ -55,6 +55,13 @@ pub(super) fn show(cycle: &[Edge]) -> String {
         };
     }
     text
+}
+
+/// The same cycle, told from its earliest transaction.
+fn from_the_first(mut cycle: Vec<Edge>) -> Vec<Edge> {
+    let first = (0..cycle.len()).min_by_key(|&place| cycle[place].from);
+    cycle.rotate_left(first.unwrap_or(0));
+    cycle
 }
 
 /// Edges by the transaction that comes first.

@@ -14,6 +14,8 @@
 //! A transaction of unknown outcome took place if somebody read from it.
 
 mod cycle;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
