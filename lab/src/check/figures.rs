@@ -1,31 +1,11 @@
-//! The plain figures: operations, latencies, messages. And the one demand that they be about something.
+//! The plain figures: operations, latencies, messages. They demand nothing.
 
 use std::collections::BTreeMap;
 
-use super::Found;
 use super::view::{View, millis};
-use crate::history::{Call, Op, Outcome, Phase};
+use crate::history::{Call, Op, Outcome};
 use crate::judgement::{Judgement, OpCount, Quantiles, Validity};
 use crate::settings::{Micros, SECOND, Workload};
-
-/// A run in which nothing was acknowledged is not judged.
-pub(super) fn check(view: &View<'_>) -> Found {
-    let mut found = Found::default();
-    let mut main = view.history.ops.iter().filter(|op| op.phase == Phase::Main).peekable();
-    if main.peek().is_none() {
-        found.unknown(
-            "No operation was invoked. Did the nodes come up? Otherwise a longer time limit or a higher rate helps."
-                .to_owned(),
-        );
-    } else if main.all(|op| op.answer().is_none()) {
-        found.unknown(
-            "No operation was acknowledged. Does the node answer requests of this workload, and does it flush after \
-             each line?"
-                .to_owned(),
-        );
-    }
-    found
-}
 
 /// A judgement with the figures that need no checker.
 pub(super) fn plain(view: &View<'_>) -> Judgement {
@@ -151,7 +131,6 @@ mod tests {
     use super::{most_in_a_second, quantiles};
     use crate::check::testing::Run;
     use crate::history::{Answer, Call};
-    use crate::judgement::Validity;
     use crate::settings::Workload;
 
     #[test]
@@ -198,13 +177,6 @@ mod tests {
         assert_eq!(most_in_a_second(&[0, 1_000_000]), 1);
         assert_eq!(most_in_a_second(&[0, 999_999, 1_000_000]), 2);
         assert_eq!(most_in_a_second(&[]), 0);
-    }
-
-    #[test]
-    fn a_run_without_an_acknowledgement_is_unknown() {
-        let mut run = Run::new(Workload::Echo, 1);
-        run.info(0, 100, Call::Echo("a".into()));
-        run.finds("figures", Validity::Unknown, &["No operation was acknowledged"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! One checker per file, each a pure function of what was asked, answered and seen. They know settings, history and
 //! trace, and neither the bench nor the nodes. [`CHECKERS`] lists them.
 
+mod acknowledged;
 mod availability;
 mod convergence;
 mod counter;
@@ -59,6 +60,12 @@ impl Checker {
 
 /// All checkers, in the order in which their findings are listed.
 pub const CHECKERS: [Checker; 16] = [
+    checker(
+        "acknowledged",
+        "something was acknowledged, so there is something to judge",
+        |_| true,
+        acknowledged::check,
+    ),
     checker("protocol", "every line, reply and process is as the protocol demands", |_| true, protocol::check),
     checker("set-full", "Maelstrom's set-full: no element that was known is missing later", is_set, set_full::check),
     checker("final-state", "in the end all nodes show the same", Workload::is_replicated, final_state::check),
@@ -79,7 +86,6 @@ pub const CHECKERS: [Checker; 16] = [
         has_reads,
         staleness::check,
     ),
-    checker("figures", "something was acknowledged, so there is something to judge", |_| true, figures::check),
 ];
 
 /// Judges a run.

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::Found;
+use super::sets::{for_each_bit, prefix};
 use super::view::{View, count, examples};
 use crate::history::{Answer, Call, Micro, Op};
 use crate::settings::Micros;
@@ -41,14 +42,16 @@ fn sets(view: &View<'_>, never: &mut Vec<String>, failed: &mut Vec<String>, earl
     never.extend(sets.strangers.iter().map(|&(read, value)| says(value, read)));
     let suspects: Vec<usize> = (0..sets.elements.len()).filter(|&element| !sets.elements[element].possible).collect();
     for read in 0..sets.reads.len() {
-        let first_early = sets.asked_before_end_of(&sets.reads[read]);
         let shown = suspects.iter().filter(|&&element| sets.shows(read, element));
         failed.extend(shown.map(|&element| says(sets.elements[element].value, read)));
-        for element in first_early..sets.elements.len() {
-            let element_is_early = sets.elements[element].invoked_us > sets.reads[read].completed_us;
-            if element_is_early && sets.shows(read, element) {
-                early.push(says(sets.elements[element].value, read));
-            }
+        let asked = sets.asked_before_end_of(&sets.reads[read]);
+        for (place, word) in sets.row(read).iter().enumerate() {
+            for_each_bit(place, word & !prefix(place, asked), |element| {
+                // At the very same time the order is not known.
+                if sets.elements[element].invoked_us > sets.reads[read].completed_us {
+                    early.push(says(sets.elements[element].value, read));
+                }
+            });
         }
     }
 }
