@@ -1,0 +1,238 @@
+//! Reads of a set as bit sets: every checker of sets compares words instead of numbers.
+//!
+//! An element's number is its place in the order of the first invocations of its add, so the elements that had been
+//! invoked at some time are a prefix of every row.
+
+use crate::history::{Answer, Call, History, Outcome, Phase};
+use crate::settings::Micros;
+
+/// A value that was added, or asked to be.
+#[derive(Clone, Debug)]
+pub(super) struct Element {
+    pub(super) value: i64,
+    /// Index of the add that was acknowledged first; without one, of the first.
+    pub(super) op: usize,
+    /// The node that it was asked.
+    pub(super) node: usize,
+    /// First invocation.
+    pub(super) invoked_us: Micros,
+    /// Index of the first invocation.
+    pub(super) first: usize,
+    /// Completion of the first acknowledged add.
+    pub(super) acknowledged_us: Option<Micros>,
+    /// Whether it may have been added: not every add of it failed.
+    pub(super) possible: bool,
+}
+
+/// An acknowledged read.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct SetRead {
+    pub(super) op: usize,
+    pub(super) node: usize,
+    pub(super) phase: Phase,
+    pub(super) invoked_us: Micros,
+    pub(super) completed_us: Micros,
+}
+
+/// All elements and all acknowledged reads of a run.
+#[derive(Default)]
+pub(super) struct Sets {
+    pub(super) elements: Vec<Element>,
+    /// In order of invocation, the lab's own look in the end included.
+    pub(super) reads: Vec<SetRead>,
+    /// Read and value, where nobody ever asked to add the value.
+    pub(super) strangers: Vec<(usize, i64)>,
+    /// Read and value, where the reply listed the value more than once.
+    pub(super) repeated: Vec<(usize, i64)>,
+    words: usize,
+    bits: Vec<u64>,
+    /// Elements in any read after the main phase.
+    end: Vec<u64>,
+}
+
+impl Sets {
+    pub(super) fn new(history: &History) -> Self {
+        let elements = elements(history);
+        let lookup = Lookup::new(&elements);
+        let words = elements.len().div_ceil(64);
+        let mut sets = Self { words, end: vec![0; words], elements, ..Self::default() };
+        let mut strangers = Vec::new();
+        for op in &history.ops {
+            let (Call::Read, Some(Answer::Elements(values))) = (&op.call, op.answer()) else { continue };
+            let read = sets.reads.len();
+            let start = sets.bits.len();
+            sets.bits.resize(start + words, 0);
+            let row = &mut sets.bits[start..];
+            for &value in values {
+                let Some(number) = lookup.number(value) else {
+                    strangers.push(value);
+                    continue;
+                };
+                let bit = 1 << (number % 64);
+                if row[number / 64] & bit != 0 {
+                    sets.repeated.push((read, value));
+                }
+                row[number / 64] |= bit;
+            }
+            if op.phase != Phase::Main {
+                sets.end.iter_mut().zip(row).for_each(|(all, word)| *all |= *word);
+            }
+            sets.keep_strangers(read, &mut strangers);
+            sets.reads.push(SetRead {
+                op: op.index,
+                node: op.node,
+                phase: op.phase,
+                invoked_us: op.invoked_us,
+                completed_us: op.completed_us,
+            });
+        }
+        sets
+    }
+
+    /// The elements of a read; bits beyond the last element are 0.
+    pub(super) fn row(&self, read: usize) -> &[u64] {
+        &self.bits[read * self.words..(read + 1) * self.words]
+    }
+
+    /// Words of a row.
+    pub(super) fn words(&self) -> usize {
+        self.words
+    }
+
+    /// Whether a read shows an element.
+    pub(super) fn shows(&self, read: usize, element: usize) -> bool {
+        has(self.row(read), element)
+    }
+
+    /// Whether any read after the main phase shows an element.
+    pub(super) fn shown_at_end(&self, element: usize) -> bool {
+        has(&self.end, element)
+    }
+
+    /// How many elements, from the first, had been asked to be added when a read completed.
+    pub(super) fn asked_before_end_of(&self, read: &SetRead) -> usize {
+        self.elements.partition_point(|element| {
+            element.invoked_us < read.completed_us
+                || (element.invoked_us == read.completed_us && element.first < read.op)
+        })
+    }
+
+    fn keep_strangers(&mut self, read: usize, strangers: &mut Vec<i64>) {
+        strangers.sort_unstable();
+        let repeated = strangers.windows(2).filter(|pair| pair[0] == pair[1]);
+        self.repeated.extend(repeated.map(|pair| (read, pair[0])));
+        strangers.dedup();
+        self.strangers.extend(strangers.drain(..).map(|value| (read, value)));
+    }
+}
+
+/// Whether a bit is set.
+pub(super) fn has(row: &[u64], bit: usize) -> bool {
+    row[bit / 64] >> (bit % 64) & 1 == 1
+}
+
+/// Calls `each` with every bit of a word, counted from the beginning of its row.
+pub(super) fn for_each_bit(word_number: usize, mut word: u64, mut each: impl FnMut(usize)) {
+    while word != 0 {
+        each(word_number * 64 + word.trailing_zeros() as usize);
+        word &= word - 1;
+    }
+}
+
+/// The bits of one word that lie below `len`, counted from the beginning of the row.
+pub(super) fn prefix(word_number: usize, len: usize) -> u64 {
+    match len.saturating_sub(word_number * 64) {
+        0 => 0,
+        n @ 1..=63 => (1 << n) - 1,
+        _ => u64::MAX,
+    }
+}
+
+/// All elements, in the order of their first invocation.
+fn elements(history: &History) -> Vec<Element> {
+    let adds = history.ops.iter().filter_map(|op| match op.call {
+        Call::Add(value) => Some((value, op)),
+        Call::Echo(_)
+        | Call::Generate
+        | Call::Increment(_)
+        | Call::Read
+        | Call::Write { .. }
+        | Call::KvRead(_)
+        | Call::Txn(_) => None,
+    });
+    let mut adds: Vec<_> = adds.collect();
+    adds.sort_by_key(|&(value, op)| (value, op.index));
+    let mut elements: Vec<Element> = Vec::with_capacity(adds.len());
+    for (value, op) in adds {
+        if elements.last().is_none_or(|last| last.value != value) {
+            elements.push(Element {
+                value,
+                op: op.index,
+                node: op.node,
+                invoked_us: op.invoked_us,
+                first: op.index,
+                acknowledged_us: None,
+                possible: false,
+            });
+        }
+        let Some(element) = elements.last_mut() else { continue };
+        match op.outcome {
+            Outcome::Ok { .. } => {
+                element.possible = true;
+                if element.acknowledged_us.is_none_or(|at| op.completed_us < at) {
+                    element.acknowledged_us = Some(op.completed_us);
+                    (element.op, element.node) = (op.index, op.node);
+                }
+            }
+            Outcome::Info { .. } => element.possible = true,
+            Outcome::Fail { .. } => {}
+        }
+    }
+    elements.sort_by_key(|element| element.first);
+    elements
+}
+
+/// From a value to the number of its element.
+enum Lookup {
+    /// The smallest value, and a table from there: for the small dense integers that the lab writes.
+    Table(i64, Vec<u32>),
+    /// Sorted by value: for any others.
+    Sorted(Vec<(i64, usize)>),
+}
+
+impl Lookup {
+    const NONE: u32 = u32::MAX;
+
+    fn new(elements: &[Element]) -> Self {
+        let mut sorted: Vec<_> = elements.iter().enumerate().map(|(number, element)| (element.value, number)).collect();
+        sorted.sort_unstable();
+        let (Some(&(least, _)), Some(&(most, _))) = (sorted.first(), sorted.last()) else {
+            return Self::Sorted(sorted);
+        };
+        // A table of at most eight places per element costs less than the rows that are filled through it.
+        let width = i128::from(most) - i128::from(least) + 1;
+        let Some(width) = usize::try_from(width).ok().filter(|&width| width <= 8 * elements.len() + 1024) else {
+            return Self::Sorted(sorted);
+        };
+        let mut table = vec![Self::NONE; width];
+        for (value, number) in sorted {
+            if let (Ok(place), Ok(number)) = (usize::try_from(value - least), u32::try_from(number)) {
+                table[place] = number;
+            }
+        }
+        Self::Table(least, table)
+    }
+
+    fn number(&self, value: i64) -> Option<usize> {
+        match self {
+            Self::Table(least, table) => {
+                let place = usize::try_from(value.checked_sub(*least)?).ok()?;
+                table.get(place).filter(|&&number| number != Self::NONE).map(|&number| number as usize)
+            }
+            Self::Sorted(sorted) => {
+                let place = sorted.binary_search_by_key(&value, |&(value, _)| value).ok()?;
+                Some(sorted[place].1)
+            }
+        }
+    }
+}

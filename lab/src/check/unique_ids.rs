@@ -1,0 +1,89 @@
+//! All ids differ, and are of one kind.
+
+use super::Found;
+use super::view::{View, count, examples};
+use crate::history::{Answer, Op, Scalar};
+
+pub(super) fn check(view: &View<'_>) -> Found {
+    let mut found = Found::default();
+    let mut ids: Vec<(&Scalar, &Op)> = Vec::new();
+    for op in &view.history.ops {
+        if let Some(Answer::Id(id)) = op.answer() {
+            ids.push((id, op));
+        }
+    }
+    ids.sort_by_key(|&(id, op)| (id, op.index));
+    let same: Vec<String> = ids
+        .windows(2)
+        .filter(|pair| pair[0].0 == pair[1].0)
+        .map(|pair| {
+            let [(id, first), (_, second)] = [pair[0], pair[1]];
+            let (a, b) = (view.node(first.node), view.node(second.node));
+            format!(
+                "{} (by {a} at {} and by {b} at {})",
+                show(id),
+                view.time(first.completed_us),
+                view.time(second.completed_us)
+            )
+        })
+        .collect();
+    if !same.is_empty() {
+        found.invalid(format!("{} given again: {}.", count(same.len(), "id"), examples(same)));
+    }
+    let number = ids.iter().find(|(id, _)| matches!(id, Scalar::Int(_)));
+    let text = ids.iter().find(|(id, _)| matches!(id, Scalar::Text(_)));
+    if let (Some((a, first)), Some((b, second))) = (number, text) {
+        found.invalid(format!(
+            "Ids are of two kinds, integers and strings: {} by {} and {} by {}.",
+            show(a),
+            view.node(first.node),
+            show(b),
+            view.node(second.node)
+        ));
+    }
+    found
+}
+
+fn show(id: &Scalar) -> String {
+    match id {
+        Scalar::Int(id) => id.to_string(),
+        Scalar::Text(id) => format!("{id:?}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::testing::Run;
+    use crate::history::{Answer, Call, Scalar};
+    use crate::judgement::Validity;
+    use crate::settings::Workload;
+
+    fn run(ids: &[Scalar]) -> Run {
+        let mut run = Run::new(Workload::UniqueIds, ids.len());
+        for (node, id) in ids.iter().enumerate() {
+            run.ok(node, 100, 101, Call::Generate, Answer::Id(id.clone()));
+        }
+        run
+    }
+
+    fn text(id: &str) -> Scalar {
+        Scalar::Text(id.to_owned())
+    }
+
+    #[test]
+    fn different_ids_pass() {
+        run(&[text("a"), text("b")]).passes();
+        run(&[Scalar::Int(1), Scalar::Int(2)]).passes();
+    }
+
+    #[test]
+    fn an_id_given_twice_is_invalid_and_both_givers_are_named() {
+        let run = run(&[text("a"), text("b"), text("a")]);
+        run.finds("unique-ids", Validity::Invalid, &["1 id given again", "\"a\"", "n0", "n2"]);
+    }
+
+    #[test]
+    fn ids_of_two_kinds_are_invalid_even_when_they_look_different() {
+        run(&[text("1"), Scalar::Int(1)]).finds("unique-ids", Validity::Invalid, &["two kinds", "\"1\" by n0"]);
+    }
+}

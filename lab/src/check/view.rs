@@ -1,0 +1,132 @@
+//! A run as the checkers look at it: what was given, and the indexes that several of them share. Knows no checker.
+
+use std::collections::BTreeMap;
+
+use super::lives::Lives;
+use super::sets::Sets;
+use crate::history::{History, Op, Phase};
+use crate::settings::{Micros, Settings, Workload};
+use crate::trace::Trace;
+
+/// What a process that was killed had done with an acknowledged operation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// No message had carried it away.
+    Unsent,
+    /// Messages had, and none had arrived.
+    Undelivered,
+}
+
+/// A run, and what several checkers need to know about it.
+pub(super) struct View<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) history: &'a History,
+    pub(super) trace: &'a Trace,
+    /// Reads as bit sets; empty in workloads without sets.
+    pub(super) sets: Sets,
+    /// When processes came and went.
+    pub(super) lives: Lives,
+    /// Acknowledged operations that may be gone, by index.
+    died: BTreeMap<usize, Fate>,
+}
+
+impl<'a> View<'a> {
+    pub(super) fn new(settings: &'a Settings, history: &'a History, trace: &'a Trace) -> Self {
+        let sets = match settings.workload {
+            Workload::Broadcast | Workload::GSet => Sets::new(history),
+            Workload::GCounter
+            | Workload::PnCounter
+            | Workload::UniqueIds
+            | Workload::Echo
+            | Workload::TxnRwRegister
+            | Workload::Kv => Sets::default(),
+        };
+        let mut died = BTreeMap::new();
+        for death in &trace.deaths {
+            died.extend(death.undelivered.iter().map(|&op| (op, Fate::Undelivered)));
+        }
+        for death in &trace.deaths {
+            died.extend(death.unsent.iter().map(|&op| (op, Fate::Unsent)));
+        }
+        Self { settings, history, trace, sets, lives: Lives::new(trace), died }
+    }
+
+    /// Whether an acknowledged operation may be gone with a process that was killed.
+    pub(super) fn died(&self, op: &Op) -> Option<Fate> {
+        self.died.get(&op.index).copied()
+    }
+
+    /// Whether an acknowledged element of the set is rightly gone: a killed process was the only one to have it when it
+    /// died, no read in the end shows it, and whoever got it later was killed as well.
+    pub(super) fn excused(&self, element: usize) -> Option<Fate> {
+        if self.died.is_empty() {
+            return None;
+        }
+        let fate = *self.died.get(&self.sets.elements[element].op)?;
+        if self.sets.shown_at_end(element) {
+            return None;
+        }
+        let arrivals = self.trace.arrivals.get(&self.sets.elements[element].value);
+        let alive = |(node, &at): (usize, &Micros)| at != Micros::MAX && !self.lives.killed_since(node, at);
+        let holder = arrivals.is_some_and(|times| times.iter().enumerate().any(alive));
+        (!holder).then_some(fate)
+    }
+
+    /// Operations after the main phase: the final reads, and the lab's own.
+    pub(super) fn closing(&self) -> impl Iterator<Item = &'a Op> {
+        self.history.ops.iter().filter(|op| op.phase != Phase::Main)
+    }
+
+    /// When the last operation of the main phase had ended and all faults had been taken back.
+    pub(super) fn calm_from_us(&self) -> Micros {
+        let main = self.history.ops.iter().filter(|op| op.phase == Phase::Main);
+        let last = main.map(|op| op.completed_us).max();
+        last.unwrap_or(self.trace.main_from_us).max(self.trace.healed_us)
+    }
+
+    /// `n3`
+    pub(super) fn node(&self, node: usize) -> String {
+        self.settings.id(node)
+    }
+
+    /// `4.21 s`, from the moment when clients began.
+    pub(super) fn time(&self, at: Micros) -> String {
+        if at >= self.trace.main_from_us {
+            format!("{:.2} s", seconds(at - self.trace.main_from_us))
+        } else {
+            format!("-{:.2} s", seconds(self.trace.main_from_us - at))
+        }
+    }
+
+    /// Ends a sentence about the final state where it could not be expected to be whole.
+    pub(super) fn quiet_hint(&self) -> &'static str {
+        if self.settings.recovery_us == 0 { " (there was no quiet time before the final reads)" } else { "" }
+    }
+}
+
+/// Microseconds as seconds.
+#[allow(clippy::cast_precision_loss)]
+pub(super) fn seconds(us: Micros) -> f64 {
+    us as f64 / 1e6
+}
+
+/// Microseconds as milliseconds.
+#[allow(clippy::cast_precision_loss)]
+pub(super) fn millis(us: Micros) -> f64 {
+    us as f64 / 1e3
+}
+
+/// `1 value`, `3 values`
+pub(super) fn count(n: usize, what: &str) -> String {
+    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// The first few of a list: `a, b, c and 4 more`.
+pub(super) fn examples(items: impl IntoIterator<Item = String>) -> String {
+    const SHOWN: usize = 3;
+    let mut items = items.into_iter();
+    let shown: Vec<String> = items.by_ref().take(SHOWN).collect();
+    let rest = items.count();
+    let list = shown.join(", ");
+    if rest == 0 { list } else { format!("{list} and {rest} more") }
+}
