@@ -1,7 +1,33 @@
 //! What a person sees: one screen, a folder of results, plots, one HTML page.
+//!
+//! | module | owns |
+//! |---|---|
+//! | `screen`, `compare` | the end of a run in a terminal |
+//! | `facts` | sentences that screen and page share |
+//! | `folder` | the files of a run |
+//! | `html` | the page |
+//! | [`plot`] | plots, and the parts to build others from |
+//! | `limits` | what others ask of such a run |
+//! | `timeline` | faults as intervals |
+//! | `text` | how numbers and foreign text are written |
 
-use std::io;
-use std::path::Path;
+mod compare;
+mod facts;
+mod folder;
+mod html;
+mod limits;
+pub mod plot;
+mod screen;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
+mod text;
+mod timeline;
+
+pub use compare::compare;
+pub use folder::{write_folder, write_messages};
+pub use screen::screen;
 
 use crate::history::History;
 use crate::judgement::Judgement;
@@ -23,24 +49,4 @@ pub struct Run<'a> {
     pub trace: &'a Trace,
     /// The result.
     pub judgement: &'a Judgement,
-}
-
-/// The screen at the end of a run, at most `width` characters wide; with colours when `colour`.
-#[must_use]
-pub fn screen(_run: &Run<'_>, _width: u16, _colour: bool) -> String {
-    String::new()
-}
-
-/// Two or more runs side by side.
-#[must_use]
-pub fn compare(_runs: &[Run<'_>], _width: u16, _colour: bool) -> String {
-    String::new()
-}
-
-/// Writes `results.json`, `history.jsonl`, the plots and `report.html` into a folder that exists.
-///
-/// # Errors
-/// A file cannot be written; those before it stay.
-pub fn write_folder(_folder: &Path, _run: &Run<'_>) -> io::Result<()> {
-    Ok(())
 }

@@ -1,0 +1,153 @@
+//! How soon nodes agree: for sets, how long each value took to get everywhere; for counters, the value at every replica.
+
+use super::{
+    Axis, Colour, Layer, MOST_MARKS, Mark, Moment, Panel, Sheet, at_share, fault_lanes, in_seconds, phases, thinned,
+    time_axis,
+};
+use crate::history::{Call, Outcome};
+use crate::report::Run;
+use crate::report::text::count;
+use crate::trace::NEVER;
+
+/// Values on either side that a running median looks at.
+const WINDOW: usize = 15;
+
+/// Replicas whose value is drawn one by one.
+const MOST_REPLICAS: usize = 25;
+
+/// Points of one replica.
+const MOST_STEPS: usize = 400;
+
+/// Nothing for workloads that have neither a set nor a counter.
+pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
+    let sheet = if run.trace.totals.is_empty() { set(run)? } else { counter(run) };
+    let mut moments = phases(run.trace);
+    if let Some(at_us) = run.trace.converged_us {
+        moments.push(Moment { at: in_seconds(at_us), label: "all equal".to_owned() });
+    }
+    Some(sheet.lanes(fault_lanes(run.trace)).moments(moments))
+}
+
+/// For each acknowledged value that was followed: when, and milliseconds until the last node had it, if it ever did.
+fn followed(run: &Run<'_>) -> Vec<(f64, Option<f64>)> {
+    let mut values = Vec::new();
+    for op in run.history.counted() {
+        let (Call::Add(value), Outcome::Ok { .. }) = (&op.call, &op.outcome) else { continue };
+        let Some(last) = run.trace.arrivals.get(value).and_then(|arrivals| arrivals.iter().max()) else { continue };
+        let latency = (*last != NEVER).then(|| last.saturating_sub(op.completed_us) as f64 / 1000.0);
+        values.push((in_seconds(op.completed_us), latency));
+    }
+    values.sort_by(|a, b| a.0.total_cmp(&b.0));
+    values
+}
+
+fn set(run: &Run<'_>) -> Option<Sheet> {
+    let values = followed(run);
+    if values.is_empty() {
+        return None;
+    }
+    let arrived: Vec<(f64, f64)> = values.iter().filter_map(|(at, latency)| Some((*at, (*latency)?))).collect();
+    let latencies: Vec<f64> = arrived.iter().map(|(_, latency)| *latency).collect();
+    let axis = Axis::fitting("until the last node has it, ms", &latencies, 1.0);
+    let missing: Vec<_> =
+        values.iter().filter(|(_, latency)| latency.is_none()).map(|(at, _)| (*at, axis.to())).collect();
+    let mut caption =
+        "One mark per value, at the moment it was acknowledged: the higher, the later the last node had it. \
+                       The line is the median of 31 values in a row."
+            .to_owned();
+    if !missing.is_empty() {
+        caption.push_str(" Crosses at the top were not seen to reach every node.");
+    }
+    let drawn = thinned(&arrived, MOST_MARKS);
+    if drawn.len() < arrived.len() {
+        caption.push_str(&format!(" {} of {} marks are shown.", count(drawn.len()), count(arrived.len())));
+    }
+    let panel = Panel::new(axis)
+        .layer(Layer::marks(drawn, Colour::Blue).opacity(0.55).named("a value, until the last node has it"))
+        .layer(Layer::line(running_median(&arrived), Colour::Orange).large().named("running median"))
+        .layer(Layer::marks(missing, Colour::Red).shaped(Mark::Cross).large().named("not seen at every node"));
+    Some(
+        Sheet::new("convergence", "How long values take to get everywhere", time_axis(run))
+            .caption(&caption)
+            .panel(panel),
+    )
+}
+
+fn running_median(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let median = |i: usize| {
+        let window = &points[i.saturating_sub(WINDOW)..points.len().min(i + WINDOW + 1)];
+        let mut values: Vec<f64> = window.iter().map(|(_, value)| *value).collect();
+        values.sort_by(f64::total_cmp);
+        (points[i].0, at_share(&values, 0.5))
+    };
+    thinned(&(0..points.len()).collect::<Vec<_>>(), 4 * MOST_STEPS).into_iter().map(median).collect()
+}
+
+fn counter(run: &Run<'_>) -> Sheet {
+    let replicas = replicas(run);
+    let acknowledged = acknowledged(run);
+    let all = replicas.iter().flatten().chain(&acknowledged).map(|(_, value)| *value);
+    let (low, high) = all.fold((0.0f64, 0.0f64), |(low, high), value| (low.min(value), high.max(value)));
+    let margin = (high - low).max(1.0) * 0.06;
+    let from = if low < 0.0 { low - margin } else { 0.0 };
+    let mut panel = Panel::new(Axis::linear("value of the counter", from, high + margin));
+    let drawn = thinned(&replicas.iter().collect::<Vec<_>>(), MOST_REPLICAS);
+    let mut caption =
+        "Each thin line is the value at one replica, the dashed one the sum of what was acknowledged by then. \
+                       Lines apart are replicas that know different things; in the end they should be one."
+            .to_owned();
+    if drawn.len() < replicas.len() {
+        caption.push_str(&format!(" {} of {} replicas are shown.", drawn.len(), count(replicas.len())));
+    }
+    for points in drawn {
+        panel = panel.layer(Layer::steps(&spaced(points), Colour::Blue).small().opacity(0.6).named("a replica"));
+    }
+    panel = panel.layer(Layer::line(spaced(&acknowledged), Colour::Orange).dashed().named("acknowledged in all"));
+    Sheet::new("convergence", "Value of the counter at every replica", time_axis(run)).caption(&caption).panel(panel)
+}
+
+/// The value at each node that was ever seen, over time, up to the end of the run.
+fn replicas(run: &Run<'_>) -> Vec<Vec<(f64, f64)>> {
+    let nodes = run.trace.totals.iter().map(|(_, node, _)| node + 1).max().unwrap_or(0);
+    let mut replicas = vec![Vec::new(); nodes];
+    for (at_us, node, value) in &run.trace.totals {
+        replicas[*node].push((in_seconds(*at_us), *value as f64));
+    }
+    replicas.retain(|points| !points.is_empty());
+    for points in &mut replicas {
+        if let Some((at, value)) = points.last().copied() {
+            points.push((at.max(in_seconds(run.trace.end_us)), value));
+        }
+    }
+    replicas
+}
+
+/// Sum of acknowledged increments over time.
+fn acknowledged(run: &Run<'_>) -> Vec<(f64, f64)> {
+    let mut steps = Vec::new();
+    for op in run.history.counted() {
+        if let (Call::Increment(delta), Outcome::Ok { .. }) = (&op.call, &op.outcome) {
+            steps.push((op.completed_us, *delta));
+        }
+    }
+    steps.sort_unstable();
+    let mut sum = 0i64;
+    let mut points: Vec<_> = steps
+        .into_iter()
+        .map(|(at_us, delta)| {
+            sum = sum.saturating_add(delta);
+            (in_seconds(at_us), sum as f64)
+        })
+        .collect();
+    if !points.is_empty() {
+        points.push((in_seconds(run.trace.end_us), sum as f64));
+    }
+    points
+}
+
+/// Thinned out, with the last point kept: it is where everything should meet.
+fn spaced(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut kept = thinned(points, MOST_STEPS);
+    kept.extend(points.last().filter(|last| kept.last() != Some(last)));
+    kept
+}

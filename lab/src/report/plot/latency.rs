@@ -1,0 +1,95 @@
+//! Latency of every operation over time.
+
+use super::{Axis, Colour, Layer, MOST_MARKS, Mark, Panel, Sheet, fault_lanes, in_seconds, phases, thinned, time_axis};
+use crate::history::{Call, Op, Outcome};
+use crate::report::Run;
+use crate::report::text::count;
+use crate::settings::Workload;
+
+/// Below this, milliseconds are drawn at the edge of a logarithmic axis.
+const LEAST_MS: f64 = 0.1;
+
+/// Nothing without operations.
+pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
+    let ops: Vec<&Op> = run.history.counted().collect();
+    if ops.is_empty() {
+        return None;
+    }
+    let drawn = chosen(&ops);
+    let latencies: Vec<f64> = ops.iter().map(|op| latency_ms(op)).collect();
+    let mut panel = Panel::new(Axis::fitting("latency, ms", &latencies, LEAST_MS));
+    for (kind, colour) in kinds(&ops, run.settings.workload).into_iter().zip(Colour::SERIES) {
+        let series = |wanted: fn(&Outcome) -> bool| -> Vec<(f64, f64)> {
+            let mine = drawn.iter().filter(|op| kind_of(op, run.settings.workload) == kind && wanted(&op.outcome));
+            mine.map(|op| (in_seconds(op.invoked_us), latency_ms(op))).collect()
+        };
+        let ok = Layer::marks(series(|outcome| matches!(outcome, Outcome::Ok { .. })), colour).opacity(0.6);
+        panel = panel
+            .layer(ok.named(kind))
+            .layer(odd(series(|o| matches!(o, Outcome::Fail { .. })), colour, Mark::Cross, kind, "failed"))
+            .layer(odd(series(|o| matches!(o, Outcome::Info { .. })), colour, Mark::Triangle, kind, "unknown"));
+    }
+    let mut caption =
+        "One mark per operation, at the moment it was invoked: the higher, the longer its client waited. \
+                       Crosses failed, triangles have an unknown outcome."
+            .to_owned();
+    if drawn.len() < ops.len() {
+        let shown = count(drawn.len());
+        caption.push_str(&format!(
+            " {shown} of {} are shown: the odd and the slowest, the rest thinned out.",
+            count(ops.len())
+        ));
+    }
+    let sheet = Sheet::new("latency", "Latency of every operation", time_axis(run)).caption(&caption);
+    Some(sheet.lanes(fault_lanes(run.trace)).moments(phases(run.trace)).panel(panel))
+}
+
+fn odd(points: Vec<(f64, f64)>, colour: Colour, mark: Mark, kind: &str, what: &str) -> Layer {
+    Layer::marks(points, colour).shaped(mark).large().named(&format!("{kind}, {what}"))
+}
+
+fn latency_ms(op: &Op) -> f64 {
+    op.completed_us.saturating_sub(op.invoked_us) as f64 / 1000.0
+}
+
+/// All operations, or where there are too many: those that did not succeed, the slowest, and the others thinned out.
+fn chosen<'a>(ops: &[&'a Op]) -> Vec<&'a Op> {
+    if ops.len() <= MOST_MARKS {
+        return ops.to_vec();
+    }
+    let (usual, unusual): (Vec<&Op>, Vec<&Op>) = ops.iter().partition(|op| op.answer().is_some());
+    let mut kept = thinned(&unusual, MOST_MARKS / 4);
+    let mut slowest = usual.clone();
+    slowest.sort_by(|a, b| latency_ms(b).total_cmp(&latency_ms(a)).then(a.index.cmp(&b.index)));
+    kept.extend(slowest.iter().take(MOST_MARKS / 10));
+    kept.extend(thinned(&usual, MOST_MARKS - kept.len()));
+    kept.sort_by_key(|op| op.index);
+    kept.dedup_by_key(|op| op.index);
+    kept
+}
+
+/// Kinds of operations in the order of their first appearance.
+fn kinds(ops: &[&Op], workload: Workload) -> Vec<&'static str> {
+    let mut kinds = Vec::new();
+    for op in ops {
+        let kind = kind_of(op, workload);
+        if !kinds.contains(&kind) {
+            kinds.push(kind);
+        }
+    }
+    kinds
+}
+
+/// The name of an operation on the wire.
+fn kind_of(op: &Op, workload: Workload) -> &'static str {
+    match &op.call {
+        Call::Echo(_) => "echo",
+        Call::Generate => "generate",
+        Call::Add(_) if workload == Workload::Broadcast => "broadcast",
+        Call::Add(_) | Call::Increment(_) => "add",
+        Call::Read => "read",
+        Call::Write { .. } => "write",
+        Call::KvRead(_) => "kv_read",
+        Call::Txn(_) => "txn",
+    }
+}

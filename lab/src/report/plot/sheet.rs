@@ -1,0 +1,317 @@
+//! What a plot consists of, as plain data: panels one above the other over a common horizontal axis, layers in them,
+//! lanes with intervals above them. How it becomes SVG is in `render`.
+
+use std::io;
+
+use super::axis::Axis;
+use super::theme::{FINE, NARROW, WIDE};
+
+pub use super::theme::Colour;
+
+/// A plot. Drawn at two widths from the same data.
+///
+/// ```
+/// use rumormill_lab::report::plot::{Axis, Colour, Layer, Panel, Sheet};
+///
+/// let measured = vec![(597.0, 0.94), (1816.0, 0.35)];
+/// let floor = (4..40).map(|i| (i as f64 * 50.0, 25.0 / (100.0 * (i as f64 * 0.05 - 0.1 + 1.0 / 48.0)))).collect();
+/// let sheet = Sheet::new("floors", "Messages per operation against latency", Axis::linear("max latency, ms", 0.0, 2000.0))
+///     .caption("Nearer to the line is better.")
+///     .panel(
+///         Panel::new(Axis::up_to("messages per operation", 2.0))
+///             .layer(Layer::line(floor, Colour::Muted).dashed().named("floor of any design"))
+///             .layer(Layer::marks(measured, Colour::Blue).large().named("measured"))
+///             .note(597.0, 0.94, "T = 460"),
+///     );
+/// std::fs::write(std::env::temp_dir().join("floors.svg"), sheet.standalone()?)?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Sheet {
+    /// Name of its file, without the ending.
+    pub name: String,
+    /// Heading.
+    pub title: String,
+    /// How to read it, in one sentence or two.
+    pub caption: String,
+    pub(super) x: Axis,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) moments: Vec<Moment>,
+    pub(super) panels: Vec<Panel>,
+}
+
+/// A row of intervals above the panels; each shades the panels below it.
+#[derive(Clone, Debug)]
+pub struct Lane {
+    /// Stands left of it.
+    pub name: String,
+    /// Of bars and shades.
+    pub colour: Colour,
+    /// The intervals.
+    pub bars: Vec<Bar>,
+}
+
+/// An interval on the horizontal axis.
+#[derive(Clone, Debug)]
+pub struct Bar {
+    /// Where it begins.
+    pub from: f64,
+    /// Where it ends.
+    pub to: f64,
+    /// Shown where it fits.
+    pub label: String,
+}
+
+/// A place on the horizontal axis, shown as a line through all panels.
+#[derive(Clone, Debug)]
+pub struct Moment {
+    /// Where.
+    pub at: f64,
+    /// Stands above it; labels too close to each other are joined.
+    pub label: String,
+}
+
+/// A vertical axis and what is drawn over it.
+#[derive(Clone, Debug)]
+pub struct Panel {
+    pub(super) y: Axis,
+    pub(super) height: i32,
+    pub(super) layers: Vec<Layer>,
+    pub(super) thresholds: Vec<(f64, String)>,
+    pub(super) notes: Vec<(f64, f64, String)>,
+}
+
+/// Points that are drawn alike.
+#[derive(Clone, Debug)]
+pub struct Layer {
+    pub(super) shape: Shape,
+    pub(super) colour: Colour,
+    pub(super) opacity: f64,
+    pub(super) key: Option<String>,
+    pub(super) points: Vec<(f64, f64)>,
+    /// Upper edge of a band, point by point.
+    pub(super) upper: Vec<f64>,
+}
+
+/// How points are drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Shape {
+    Line { width: i32, dashed: bool },
+    Band,
+    Marks { mark: Mark, size: i32 },
+}
+
+/// Shape of a mark.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mark {
+    /// A filled circle.
+    Dot,
+    /// An open circle.
+    Ring,
+    /// A filled square.
+    Square,
+    /// A triangle.
+    Triangle,
+    /// Two crossing lines.
+    Cross,
+}
+
+impl Mark {
+    /// For series in turn, as [`Colour::SERIES`].
+    pub const SERIES: [Self; 4] = [Self::Dot, Self::Square, Self::Triangle, Self::Ring];
+}
+
+/// A value holds until the next point.
+pub(super) fn stairs(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
+    let mut path = Vec::with_capacity(2 * points.len());
+    for pair in points.windows(2) {
+        path.extend([pair[0], (pair[1].0, pair[0].1)]);
+    }
+    path.extend(points.last());
+    path
+}
+
+impl Layer {
+    fn new(shape: Shape, points: Vec<(f64, f64)>, colour: Colour) -> Self {
+        Self { shape, colour, opacity: 1.0, key: None, points, upper: Vec::new() }
+    }
+
+    /// Points joined by straight lines.
+    #[must_use]
+    pub fn line(points: Vec<(f64, f64)>, colour: Colour) -> Self {
+        Self::new(Shape::Line { width: 2 * FINE, dashed: false }, points, colour)
+    }
+
+    /// Points joined by steps: a value holds until the next point.
+    #[must_use]
+    pub fn steps(points: &[(f64, f64)], colour: Colour) -> Self {
+        Self::line(stairs(points), colour)
+    }
+
+    /// The area between two curves, given as (x, lower, upper).
+    #[must_use]
+    pub fn band(points: &[(f64, f64, f64)], colour: Colour) -> Self {
+        let lower = points.iter().map(|(x, low, _)| (*x, *low)).collect();
+        let upper = points.iter().map(|(.., high)| *high).collect();
+        Self { upper, opacity: 0.22, ..Self::new(Shape::Band, lower, colour) }
+    }
+
+    /// A mark at each point: dots, unless [`Layer::shaped`] says otherwise.
+    #[must_use]
+    pub fn marks(points: Vec<(f64, f64)>, colour: Colour) -> Self {
+        Self::new(Shape::Marks { mark: Mark::Dot, size: 2 * FINE }, points, colour)
+    }
+
+    /// With another mark.
+    #[must_use]
+    pub fn shaped(mut self, wanted: Mark) -> Self {
+        if let Shape::Marks { mark, .. } = &mut self.shape {
+            *mark = wanted;
+        }
+        self
+    }
+
+    /// A line of dashes.
+    #[must_use]
+    pub fn dashed(mut self) -> Self {
+        if let Shape::Line { dashed, .. } = &mut self.shape {
+            *dashed = true;
+        }
+        self
+    }
+
+    /// Thin lines and small marks, for many of them.
+    #[must_use]
+    pub fn small(mut self) -> Self {
+        match &mut self.shape {
+            Shape::Line { width, .. } => *width = FINE,
+            Shape::Marks { size, .. } => *size = FINE + 1,
+            Shape::Band => {}
+        }
+        self
+    }
+
+    /// Thick lines and large marks, for a few that matter.
+    #[must_use]
+    pub fn large(mut self) -> Self {
+        match &mut self.shape {
+            Shape::Line { width, .. } => *width = 3 * FINE,
+            Shape::Marks { size, .. } => *size = 4 * FINE,
+            Shape::Band => {}
+        }
+        self
+    }
+
+    /// How much it covers what is below, 0 to 1.
+    #[must_use]
+    pub fn opacity(mut self, opacity: f64) -> Self {
+        self.opacity = opacity;
+        self
+    }
+
+    /// With a line in the legend. A layer without one is drawn and not explained.
+    #[must_use]
+    pub fn named(mut self, key: &str) -> Self {
+        self.key = Some(key.to_owned());
+        self
+    }
+}
+
+impl Panel {
+    /// An empty panel over a vertical axis.
+    #[must_use]
+    pub fn new(y: Axis) -> Self {
+        Self { y, height: 300 * FINE, layers: Vec::new(), thresholds: Vec::new(), notes: Vec::new() }
+    }
+
+    /// Its height in pixels; 300 otherwise.
+    #[must_use]
+    pub fn height(mut self, pixels: i32) -> Self {
+        self.height = pixels * FINE;
+        self
+    }
+
+    /// With a layer above those before it. Layers without points leave no trace, in the legend neither.
+    #[must_use]
+    pub fn layer(mut self, layer: Layer) -> Self {
+        if !layer.points.is_empty() {
+            self.layers.push(layer);
+        }
+        self
+    }
+
+    /// With a dashed horizontal line and its meaning.
+    #[must_use]
+    pub fn threshold(mut self, value: f64, label: &str) -> Self {
+        self.thresholds.push((value, label.to_owned()));
+        self
+    }
+
+    /// With a text beside a point.
+    #[must_use]
+    pub fn note(mut self, x: f64, y: f64, text: &str) -> Self {
+        self.notes.push((x, y, text.to_owned()));
+        self
+    }
+}
+
+impl Sheet {
+    /// An empty sheet over a horizontal axis.
+    #[must_use]
+    pub fn new(name: &str, title: &str, x: Axis) -> Self {
+        Self {
+            name: name.to_owned(),
+            title: title.to_owned(),
+            caption: String::new(),
+            x,
+            lanes: Vec::new(),
+            moments: Vec::new(),
+            panels: Vec::new(),
+        }
+    }
+
+    /// With a sentence that says how to read it.
+    #[must_use]
+    pub fn caption(mut self, caption: &str) -> Self {
+        caption.clone_into(&mut self.caption);
+        self
+    }
+
+    /// With lanes above the panels, whose intervals shade them.
+    #[must_use]
+    pub fn lanes(mut self, lanes: Vec<Lane>) -> Self {
+        self.lanes.extend(lanes.into_iter().filter(|lane| !lane.bars.is_empty()));
+        self
+    }
+
+    /// With lines through all panels.
+    #[must_use]
+    pub fn moments(mut self, moments: Vec<Moment>) -> Self {
+        self.moments.extend(moments);
+        self
+    }
+
+    /// With a panel below those before it.
+    #[must_use]
+    pub fn panel(mut self, panel: Panel) -> Self {
+        self.panels.push(panel);
+        self
+    }
+
+    /// As a file of its own: with title and background, and in other colours where a dark scheme is preferred.
+    ///
+    /// # Errors
+    /// The drawing library refused; there is no input for which it is known to.
+    pub fn standalone(&self) -> io::Result<String> {
+        super::render::standalone(self)
+    }
+
+    /// For the inside of a page, which colours it (`theme::dark_rules`) and gives it a heading: at desktop width, and
+    /// at phone width, with classes `wide` and `narrow`.
+    ///
+    /// # Errors
+    /// As [`Sheet::standalone`].
+    pub fn inline(&self) -> io::Result<[String; 2]> {
+        Ok([super::render::inline(self, WIDE, "wide")?, super::render::inline(self, NARROW, "narrow")?])
+    }
+}
