@@ -84,6 +84,9 @@ fn words(what: Misdeed) -> (&'static str, &'static str) {
             "Does the program start a node when it is run by hand, print `init_ok` as one line on stdout, and flush \
              after each line? Its stderr may say more.",
         ),
+        Misdeed::Unsafe => {
+            ("broke a rule that its state has to keep at every step", "Only a simulation can look inside and see it.")
+        }
     }
 }
 
@@ -95,7 +98,7 @@ mod tests {
     use crate::settings::Workload;
     use crate::trace::Misdeed;
 
-    const ALL: [Misdeed; 12] = [
+    const ALL: [Misdeed; 13] = [
         Misdeed::MalformedLine,
         Misdeed::EnvelopeKey,
         Misdeed::WrongSource,
@@ -108,6 +111,7 @@ mod tests {
         Misdeed::SecondReply,
         Misdeed::Exit,
         Misdeed::NoInit,
+        Misdeed::Unsafe,
     ];
 
     #[test]
