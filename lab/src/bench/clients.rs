@@ -46,6 +46,7 @@ pub(super) struct Request {
     pub node: usize,
     pub what: What,
     pub state: State,
+    pub sent_us: Micros,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -244,7 +245,7 @@ impl Clients {
 
     fn ask(&mut self, now: Micros, client: usize, node: usize, what: What, timeout_us: Micros) -> usize {
         let at = self.requests.len();
-        self.requests.push(Request { client, node, what, state: State::Waiting });
+        self.requests.push(Request { client, node, what, state: State::Waiting, sent_us: now });
         self.deadlines.push(Reverse((now + timeout_us, at)));
         self.waiting += 1;
         at + 1

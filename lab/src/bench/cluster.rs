@@ -30,6 +30,8 @@ struct Member {
     life: u32,
     /// Lines handed to this life.
     lines: u64,
+    /// When it was last stopped, or went on after that: `None` if it never was.
+    stopped_us: Option<Micros>,
     /// Operations that this life has acknowledged and that changed something, in order.
     acknowledged: Vec<usize>,
     /// How many of them a message has carried away, and how many of them arrived somewhere.
@@ -55,7 +57,7 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn new(settings: &Settings) -> Self {
-        let member = Member { state: State::Down, life: 0, lines: 0, acknowledged: Vec::new(), sent: 0, safe: 0 };
+        let member = Member { state: State::Down, life: 0, lines: 0, stopped_us: None, acknowledged: Vec::new(), sent: 0, safe: 0 };
         Self {
             members: vec![member; settings.nodes],
             up: 0,
@@ -70,6 +72,11 @@ impl Cluster {
 
     pub(super) fn is_down(&self, node: usize) -> bool {
         self.members[node].state == State::Down
+    }
+
+    /// The number of a node's present process life.
+    pub(super) fn life(&self, node: usize) -> u32 {
+        self.members[node].life
     }
 
     pub(super) fn up_count(&self) -> usize {
@@ -97,6 +104,16 @@ impl Cluster {
             self.members[node].state = State::Up;
             self.up += 1;
         }
+    }
+
+    /// The node is stopped, or goes on.
+    pub(super) fn stop_or_go(&mut self, node: usize, now: Micros) {
+        self.members[node].stopped_us = Some(now);
+    }
+
+    /// Whether the node was stopped at some time since `since`, so that it cannot be blamed for being late.
+    pub(super) fn was_stopped_since(&self, node: usize, since: Micros) -> bool {
+        self.members[node].stopped_us.is_some_and(|at| at >= since)
     }
 
     /// Whether a node has been handed anything after `init` in this life.

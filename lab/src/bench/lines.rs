@@ -50,7 +50,7 @@ impl Bench {
         });
         let seen = observe::look(line, &self.settings.id(from), self.cluster.is_set());
         let carried = self.cluster.sends(from, seen.values, seen.has_own);
-        let payload = Payload { line: line.to_vec(), carried: Some(Arc::new(carried)) };
+        let payload = Payload { line: line.to_vec(), carried: Some(Arc::new(carried)), life: None };
         self.network.send(self.now, from, to, bytes, payload);
     }
 
@@ -66,6 +66,7 @@ impl Bench {
         match request.state {
             State::Waiting => {}
             State::Answered => return self.complain(node, Misdeed::SecondReply, shown(line)),
+            State::GivenUp if self.cluster.was_stopped_since(node, request.sent_us) => return,
             State::GivenUp => return self.complain(node, Misdeed::LateReply, shown(line)),
         }
         self.clients.answered(at);

@@ -71,6 +71,8 @@ enum Stage {
 struct Payload {
     line: Vec<u8>,
     carried: Option<std::sync::Arc<Carried>>,
+    /// The life of the process that a client talks to: with it the connection ends.
+    life: Option<u32>,
 }
 
 /// Live figures, for a progress bar.
@@ -265,7 +267,7 @@ impl Bench {
     }
 
     fn send_request(&mut self, node: usize, line: Vec<u8>) {
-        self.network.send_from_client(self.now, node, Payload { line, carried: None });
+        self.network.send_from_client(self.now, node, Payload { line, carried: None, life: Some(self.cluster.life(node)) });
     }
 
     fn give_up_requests(&mut self) {
@@ -401,7 +403,8 @@ impl Bench {
 
     fn deliver(&mut self) {
         while let Some(Arrival { from, to, payload }) = self.network.poll(self.now) {
-            if !self.cluster.deliver(to, from, payload.carried.as_deref(), self.now) {
+            let is_over = payload.life.is_some_and(|life| life != self.cluster.life(to));
+            if is_over || !self.cluster.deliver(to, from, payload.carried.as_deref(), self.now) {
                 self.network.count_to_dead();
                 continue;
             }
@@ -445,10 +448,12 @@ impl Bench {
             }
             Fault::Pause(node) => {
                 self.actions.push_back(Action::Pause(node));
+                self.cluster.stop_or_go(node, self.now);
                 FaultChange::Pause { node }
             }
             Fault::Resume(node) => {
                 self.actions.push_back(Action::Resume(node));
+                self.cluster.stop_or_go(node, self.now);
                 FaultChange::Resume { node }
             }
             Fault::Loss(rate) => {
