@@ -62,10 +62,10 @@ pub(super) fn settings(run: &Run<'_>) -> String {
 }
 
 /// Faults with their counts and durations, or that there were none.
-pub(super) fn faults(run: &Run<'_>) -> String {
+pub(super) fn faults(run: &Run<'_>) -> Vec<String> {
     let totals = totals(&intervals(run.trace));
     if totals.is_empty() {
-        return "none".to_owned();
+        return vec!["none".to_owned()];
     }
     let part = |total: &super::timeline::Total| {
         let name = kind_name(total.kind);
@@ -77,7 +77,7 @@ pub(super) fn faults(run: &Run<'_>) -> String {
         };
         format!("{times} ({})", seconds(total.lasted_us))
     };
-    totals.iter().map(part).collect::<Vec<_>>().join(" · ")
+    totals.iter().map(part).collect()
 }
 
 /// What the network did to messages, where it did anything.

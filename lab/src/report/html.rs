@@ -134,8 +134,7 @@ fn tiles(out: &mut String, run: &Run<'_>) {
         tile(out, "Bytes per operation", &bytes(judgement.bytes_per_op), "between nodes");
     }
     if let Some(set) = &judgement.set {
-        let pair =
-            |q: &Quantiles| if q.count > 0 { format!("{} / {}", ms(q.median), ms(q.max)) } else { NONE.to_owned() };
+        let pair = |q: &Quantiles| if q.count > 0 { median_and_max(q) } else { NONE.to_owned() };
         tile(
             out,
             "Stable latency",
@@ -177,7 +176,17 @@ fn tiles(out: &mut String, run: &Run<'_>) {
     out.push_str("</dl>\n");
 }
 
-/// A table in a box that scrolls by itself. Columns whose name begins with `#` are numbers.
+/// `937 / 6,897 ms`
+fn median_and_max(q: &Quantiles) -> String {
+    let (median, max) = (ms(q.median), ms(q.max));
+    match median.strip_suffix(" ms") {
+        Some(short) if max.ends_with(" ms") => format!("{short} / {max}"),
+        _ => format!("{median} / {max}"),
+    }
+}
+
+/// A table; on a phone each row becomes a paragraph whose cells carry the name of their column. Columns whose name begins
+/// with `#` are numbers.
 fn table(out: &mut String, columns: &[&str], rows: &[Vec<String>]) {
     out.push_str("<div class=\"scroll\">\n<table>\n<thead><tr>");
     let number = |column: &str| column.starts_with('#');
@@ -194,7 +203,8 @@ fn table(out: &mut String, columns: &[&str], rows: &[Vec<String>]) {
                 cell if cell.chars().count() > 40 => " class=\"long\"",
                 _ => "",
             };
-            add(out, format_args!("<td{class}>{}</td>", safe(cell)));
+            let name = escape(column.trim_start_matches('#'));
+            add(out, format_args!("<td{class} data-name=\"{name}\">{}</td>", safe(cell)));
         }
         out.push_str("</tr>\n");
     }
@@ -207,15 +217,14 @@ fn limits_table(out: &mut String, run: &Run<'_>) {
         return;
     }
     out.push_str("<h2>Limits</h2>\n<div class=\"card\">\n");
-    let (held, other): (Vec<_>, Vec<_>) =
-        limits.iter().partition(|limit| !matches!(limit.verdict, Verdict::NotComparable(_)));
+    let (held, other): (Vec<_>, Vec<_>) = limits.iter().partition(|limit| !limit.is_about_other_settings());
     let sign = |verdict: &Verdict| match verdict {
         Verdict::Passed => "✓ ",
         Verdict::Missed => "✗ ",
         Verdict::NotComparable(_) => "",
     };
     let row = |limit: &super::limits::Limit| {
-        vec![limit.name.to_owned(), format!("{}{}", sign(&limit.verdict), limit.word()), limit.details()]
+        vec![limit.name.to_owned(), format!("{}{}", sign(&limit.verdict), limit.word()), limit.details().join(" · ")]
     };
     let rows: Vec<_> = held.into_iter().chain(other).map(row).collect();
     table(out, &["limit", "verdict", "why"], &rows);
@@ -226,7 +235,7 @@ fn plots(out: &mut String, sheets: &[Sheet]) -> io::Result<()> {
     if sheets.is_empty() {
         return Ok(());
     }
-    out.push_str("<h2>Over time</h2>\n");
+    out.push_str("<h2>Plots</h2>\n");
     for sheet in sheets {
         let [wide, narrow] = sheet.inline()?;
         let (title, caption) = (escape(&sheet.title), escape(&sheet.caption));
@@ -303,14 +312,14 @@ fn slowest(out: &mut String, run: &Run<'_>) {
         ]
     };
     let rows: Vec<_> = run.judgement.slowest.iter().take(MOST_ROWS).map(row).collect();
-    table(out, &["#value", "acknowledged by", "#at", "#until the last node", "last node"], &rows);
+    table(out, &["#value", "acknowledged by", "#at", "#last node after", "last node"], &rows);
     out.push_str("</div>\n");
 }
 
 fn faults(out: &mut String, run: &Run<'_>) {
     let all = intervals(run.trace);
     out.push_str("<h2>Faults</h2>\n<div class=\"card\">\n");
-    add(out, format_args!("<p>{}</p>\n", escape(&facts::faults(run))));
+    add(out, format_args!("<p>{}</p>\n", escape(&facts::faults(run).join(" · "))));
     if let Some(dropped) = facts::dropped(run) {
         add(out, format_args!("<p class=\"small\">{}</p>\n", escape(&dropped)));
     }

@@ -261,34 +261,30 @@ fn horizontal(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout) -> io::Result
     canvas.text(at, &format!("{}{scale}", sheet.x.label), Colour::Ink, HPos::Right)
 }
 
-/// Lines through all panels. Labels that would overlap are joined into one.
+/// Lines through all panels. Each label ends at its line; labels that would overlap are joined into one.
 fn moments(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout) -> io::Result<()> {
-    let mut groups: Vec<(i32, String)> = Vec::new();
     let mut sorted: Vec<_> = sheet.moments.iter().collect();
     sorted.sort_by(|a, b| a.at.total_cmp(&b.at));
-    let mut until = i32::MIN;
+    let mut groups: Vec<(i32, String)> = Vec::new();
     for moment in sorted {
         let x = layout.x(&sheet.x, moment.at);
         for (top, bottom) in &layout.panels {
             canvas.dashes(vec![(x, *top), (x, *bottom)], Colour::Muted, FINE)?;
         }
+        let begins = x - theme::text_width(&moment.label) - 8 * FINE;
         match groups.last_mut() {
-            Some((_, text)) if x < until => {
+            Some((end, text)) if begins < *end => {
                 text.push_str(" · ");
                 text.push_str(&moment.label);
+                *end = x;
             }
             _ => groups.push((x, moment.label.clone())),
         }
-        if let Some((start, text)) = groups.last() {
-            until = start + theme::text_width(text) + 12 * FINE;
-        }
     }
-    let mut free = layout.width;
-    for (x, text) in groups.iter().rev() {
-        let width = theme::text_width(text);
-        let at = (*x).min(free - width - 4 * FINE).max(2 * FINE);
-        canvas.text((at, layout.labels + ROW / 2), text, Colour::Muted, HPos::Left)?;
-        free = at;
+    for (x, text) in groups {
+        // At the left edge there may be no room before the line.
+        let end = x.max(theme::text_width(&text) + 4 * FINE);
+        canvas.text((end, layout.labels + ROW / 2), &text, Colour::Muted, HPos::Right)?;
     }
     Ok(())
 }
