@@ -28,7 +28,7 @@ pub fn compare(runs: &[Run<'_>], width: u16, colour: bool) -> String {
     let mut header = vec![Cell::new("")];
     for run in runs {
         header.push(
-            Cell::new(last_lines(&printable(run.program), room - 2))
+            Cell::new(two_lines(&printable(run.program), room - 2))
                 .add_attribute(Attribute::Bold)
                 .set_alignment(CellAlignment::Right),
         );
@@ -126,13 +126,22 @@ fn silence(runs: &[Run<'_>]) -> Line {
     Line { name: "silent after", texts: figures.iter().map(|figure| ms_or_none(*figure)).collect(), figures }
 }
 
-/// At most two lines of a text, the last ones: the end of a path says more.
-fn last_lines(text: &str, width: usize) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    let end: Vec<char> = if chars.len() <= 2 * width {
-        chars
-    } else {
-        std::iter::once('…').chain(chars[chars.len() + 1 - 2 * width..].iter().copied()).collect()
-    };
-    end.chunks(width.max(1)).map(|line| line.iter().collect::<String>()).collect::<Vec<_>>().join("\n")
+/// A path on at most two lines: its folder, cut at the front, and its name; the end of a path says more.
+fn two_lines(path: &str, width: usize) -> String {
+    if path.chars().count() <= width {
+        return path.to_owned();
+    }
+    match path.rsplit_once('/') {
+        Some((folder, name)) => format!("{}/\n{}", end(folder, width - 1), end(name, width)),
+        None => end(path, width),
+    }
+}
+
+/// The last characters of a text.
+fn end(text: &str, most: usize) -> String {
+    let length = text.chars().count();
+    if length <= most {
+        return text.to_owned();
+    }
+    std::iter::once('…').chain(text.chars().skip(length + 1 - most)).collect()
 }

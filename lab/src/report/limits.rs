@@ -71,8 +71,12 @@ impl Limit {
     }
 }
 
-/// All limits that are about the workload of this run; none for a workload nobody set limits for.
+/// All limits that are about the workload of this run; none for a workload nobody set limits for, or without
+/// operations.
 pub(super) fn limits(run: &Run<'_>) -> Vec<Limit> {
+    if run.judgement.invocations == 0 {
+        return Vec::new();
+    }
     match run.settings.workload {
         Workload::Broadcast => broadcast(run),
         Workload::PnCounter => vec![counter(run)],
@@ -83,6 +87,19 @@ pub(super) fn limits(run: &Run<'_>) -> Vec<Limit> {
         | Workload::TxnRwRegister
         | Workload::Kv => Vec::new(),
     }
+}
+
+/// Limits that are about other settings: how these differ, and the limits for which that is so.
+pub(super) fn by_difference(limits: &[Limit]) -> Vec<(String, Vec<&'static str>)> {
+    let mut reasons: Vec<(String, Vec<&'static str>)> = Vec::new();
+    for limit in limits {
+        let Verdict::NotComparable(why) = &limit.verdict else { continue };
+        match reasons.iter_mut().find(|(known, _)| known == why) {
+            Some((_, names)) => names.push(limit.name),
+            None => reasons.push((why.clone(), vec![limit.name])),
+        }
+    }
+    reasons
 }
 
 fn broadcast(run: &Run<'_>) -> Vec<Limit> {

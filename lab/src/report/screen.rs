@@ -2,7 +2,7 @@
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use super::limits::{Limit, Verdict, limits};
+use super::limits::{Limit, Verdict, by_difference, limits};
 use super::text::{bytes, count, cut, ms, pack, percent, printable, ratio, wrap};
 use super::{Run, facts};
 use crate::judgement::{Finding, Quantiles, Validity};
@@ -248,7 +248,7 @@ fn against_limits(page: &mut Page, run: &Run<'_>) {
         return;
     }
     page.gap();
-    let (other, held): (Vec<_>, Vec<_>) = limits.iter().partition(|limit| limit.is_about_other_settings());
+    let held: Vec<&Limit> = limits.iter().filter(|limit| !limit.is_about_other_settings()).collect();
     let name_width = held.iter().map(|limit| limit.name.chars().count()).max().unwrap_or(0) + 1;
     for limit in held {
         let paint = if limit.verdict == Verdict::Passed { Paint::Good } else { Paint::Bad };
@@ -259,23 +259,10 @@ fn against_limits(page: &mut Page, run: &Run<'_>) {
             page.lines.push(format!("{name:<name_width$}{}{line}", page.paint(word, paint)));
         }
     }
-    not_comparable(page, &other);
-}
-
-/// Limits that are about other settings: those that differ for the same reason together.
-fn not_comparable(page: &mut Page, limits: &[&Limit]) {
-    let mut reasons: Vec<(String, Vec<&str>)> = Vec::new();
-    for limit in limits {
-        let why = limit.details().join(", ");
-        match reasons.iter_mut().find(|(known, _)| *known == why) {
-            Some((_, names)) => names.push(limit.name),
-            None => reasons.push((why, vec![limit.name])),
-        }
-    }
-    for (i, (why, names)) in reasons.iter().enumerate() {
+    for (i, (why, names)) in by_difference(&limits).iter().enumerate() {
         let short: Vec<&str> = names.iter().map(|name| name.trim_start_matches("target: ")).collect();
         let name = if i == 0 { "not compared" } else { "            " };
-        page.entry(name, Paint::Bold, &format!("{}: {why}", short.join(", ")), 2);
+        page.entry(name, Paint::Bold, &format!("{}: settings differ: {why}", short.join(", ")), 2);
     }
 }
 

@@ -21,7 +21,7 @@ const MOST_STEPS: usize = 400;
 /// Nothing for workloads that have neither a set nor a counter.
 pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     let sheet = if run.trace.totals.is_empty() { set(run)? } else { counter(run) };
-    let mut moments = phases(run.trace);
+    let mut moments = phases(run);
     if let Some(at_us) = run.trace.converged_us {
         moments.push(Moment { at: in_seconds(at_us), label: "all equal".to_owned() });
     }

@@ -31,7 +31,7 @@ pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
          After the load has ended both should fall to nothing soon."
     );
     let sheet = Sheet::new("messages", "Messages between nodes", time_axis(run)).caption(&caption);
-    let sheet = sheet.lanes(fault_lanes(run.trace)).moments(phases(run.trace));
+    let sheet = sheet.lanes(fault_lanes(run.trace)).moments(phases(run));
     let sheet = sheet.panel(panel("messages per second", &messages, Colour::Blue).height(210));
     Some(sheet.panel(panel("kB per second", &kilobytes, Colour::Green).height(130)))
 }

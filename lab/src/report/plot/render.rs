@@ -45,7 +45,7 @@ impl Layout {
         let mut y = labels + if sheet.moments.is_empty() { 0 } else { ROW };
         let mut panels = Vec::new();
         for panel in &sheet.panels {
-            let top = y + ROW + 4 * FINE;
+            let top = y + ROW + 8 * FINE;
             panels.push((top, top + panel.height));
             y = top + panel.height + 10 * FINE;
         }
@@ -67,7 +67,7 @@ impl Layout {
 }
 
 fn y_ticks(panel: &Panel) -> usize {
-    (panel.height / (45 * FINE)).max(2) as usize
+    (panel.height / (38 * FINE)).max(2) as usize
 }
 
 /// A canvas that plotters draws on.
@@ -115,7 +115,7 @@ impl Canvas<'_> {
                 self.0.draw(&Rectangle::new(corners, style))
             }
             Mark::Triangle => self.0.draw(&TriangleMarker::new(at, size + FINE, style)),
-            Mark::Cross => self.0.draw(&Cross::new(at, size + 1, style)),
+            Mark::Cross => self.0.draw(&Cross::new(at, size, Self::style(colour, opacity, FINE + 1))),
         }
         .map_err(refused)
     }
@@ -151,6 +151,8 @@ fn draw(sheet: &Sheet, width: i32) -> io::Result<(String, Pixel)> {
         }
         canvas.0.present().map_err(refused)?;
     }
+    let odd = format!("font-size=\"{}\"", f64::from(TEXT) * FONT_FACTOR / FONT_FACTOR);
+    let svg = svg.replace(&odd, &format!("font-size=\"{TEXT}\""));
     // What SVG takes for granted anyway.
     let svg = svg.replace(" opacity=\"1\"", "").replace(" stroke=\"none\" stroke-width=\"2\"", "");
     Ok((svg.replace(" stroke=\"none\"", ""), (layout.width, layout.height)))
@@ -205,17 +207,15 @@ fn shades(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout) -> io::Result<()>
         let middle = top + LANE / 2;
         canvas.text((layout.left - 6 * FINE, middle), &lane.name, Colour::Muted, HPos::Right)?;
         canvas.line(vec![(layout.left, middle), (layout.right(), middle)], Colour::Grid, 1.0, FINE)?;
+        // Bars of one lane may overlap, as when two nodes are down; their labels must not.
+        let mut labelled = 0;
         for bar in &lane.bars {
             let (from, to) = (layout.x(&sheet.x, bar.from), layout.x(&sheet.x, bar.to));
             let to = to.max(from + FINE);
-            canvas.rectangle([(from, top + FINE), (to, top + LANE - FINE)], Colour::Paper, 1.0)?;
             canvas.rectangle([(from, top + FINE), (to, top + LANE - FINE)], lane.colour, 0.3)?;
-            let room = (to - from - 6 * FINE) / theme::text_width("n").max(1);
-            if theme::text_width(&bar.label) <= to - from - 6 * FINE {
-                canvas.text((from + 4 * FINE, middle), &bar.label, Colour::Ink, HPos::Left)?;
-            } else if room >= 5 {
-                let label = cut(&bar.label, room.unsigned_abs() as usize);
+            if let Some(label) = fitting(&bar.label, to - from).filter(|_| from >= labelled) {
                 canvas.text((from + 4 * FINE, middle), &label, Colour::Ink, HPos::Left)?;
+                labelled = from + theme::text_width(&label) + 8 * FINE;
             }
             for (top, bottom) in &layout.panels {
                 canvas.rectangle([(from, *top), (to, *bottom)], lane.colour, 0.1)?;
@@ -223,6 +223,16 @@ fn shades(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout) -> io::Result<()>
         }
     }
     Ok(())
+}
+
+/// A label cut to the width of its bar; nothing where too little of it would be left.
+fn fitting(label: &str, width: i32) -> Option<String> {
+    let room = width - 6 * FINE;
+    if theme::text_width(label) <= room {
+        return Some(label.to_owned());
+    }
+    let letters = room / theme::text_width("n").max(1);
+    (letters >= 5).then(|| cut(label, letters.unsigned_abs() as usize))
 }
 
 /// Grid, ticks and label of a vertical axis.
@@ -240,7 +250,7 @@ fn frame(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout, index: usize) -> i
     }
     canvas.line(vec![(layout.left, bottom), (layout.right(), bottom)], Colour::Muted, 1.0, FINE)?;
     let scale = if panel.y.is_log() { " (logarithmic)" } else { "" };
-    canvas.text((4 * FINE, top - ROW / 2 - 2 * FINE), &format!("{}{scale}", panel.y.label), Colour::Ink, HPos::Left)
+    canvas.text((4 * FINE, top - ROW / 2 - 6 * FINE), &format!("{}{scale}", panel.y.label), Colour::Ink, HPos::Left)
 }
 
 fn x_ticks(layout: &Layout) -> usize {
