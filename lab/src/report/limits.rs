@@ -152,8 +152,10 @@ fn silence(run: &Run<'_>, valid: bool) -> Limit {
     let unasked = |kind: &&FaultKind| !matches!(kind, FaultKind::Loss | FaultKind::Partition);
     differs.extend(used.iter().find(unasked).map(|kind| format!("faults: {}", super::timeline::kind_name(*kind))));
     let last = run.judgement.last_message_ms.unwrap_or(0.0);
-    let text = format!("last message {} ≤ {} after the load", ms(last), seconds((bound_ms * 1000.0) as u64));
-    Limit::new("target: silence", &differs, valid, vec![Part { kept: last <= bound_ms, text }])
+    let kept = last <= bound_ms;
+    let bound = seconds((bound_ms * 1000.0) as u64);
+    let text = format!("last message {} {} {bound} after the load", ms(last), sign(kept, true));
+    Limit::new("target: silence", &differs, valid, vec![Part { kept, text }])
 }
 
 fn counter(run: &Run<'_>) -> Limit {
@@ -163,9 +165,10 @@ fn counter(run: &Run<'_>) -> Limit {
         differs.push("convergence is only seen in simulation".to_owned());
     }
     let converged = run.judgement.converged_ms.unwrap_or(0.0);
-    let text = format!("converged {} < 1,000 ms after the last add", ms(converged));
+    let kept = converged < 1000.0;
+    let text = format!("converged {} {} 1,000 ms after the last add", ms(converged), sign(kept, false));
     let valid = run.judgement.validity == Validity::Valid;
-    Limit::new("target: PN-counter", &differs, valid, vec![Part { kept: converged < 1000.0, text }])
+    Limit::new("target: PN-counter", &differs, valid, vec![Part { kept, text }])
 }
 
 /// How the settings differ from 25 nodes, 100 ms, 100 operations per second, 20 s; faults apart.
@@ -227,7 +230,7 @@ fn other_faults(run: &Run<'_>, asked: &[FaultKind]) -> Option<String> {
 fn cost(run: &Run<'_>, (limit, or_equal): (f64, bool)) -> Part {
     let value = run.judgement.messages_per_op;
     let kept = value < limit || or_equal && value <= limit;
-    let sign = if or_equal { '≤' } else { '<' };
+    let sign = sign(kept, or_equal);
     Part { kept, text: format!("{} {sign} {} msgs/op", ratio(value), bound(limit)) }
 }
 
@@ -236,7 +239,17 @@ fn stable(run: &Run<'_>, what: &str, limit: f64) -> Part {
     let value = if what == "max" { latency.max } else { latency.median };
     let kept = latency.count > 0 && value < limit;
     let value = if latency.count > 0 { grouped(value.ceil()) } else { super::text::NONE.to_owned() };
-    Part { kept, text: format!("{what} {value} < {} ms", grouped(limit)) }
+    Part { kept, text: format!("{what} {value} {} {} ms", sign(kept, false), grouped(limit)) }
+}
+
+/// How a figure compares with its bound.
+const fn sign(kept: bool, or_equal: bool) -> char {
+    match (kept, or_equal) {
+        (true, true) => '≤',
+        (true, false) => '<',
+        (false, true) => '>',
+        (false, false) => '≥',
+    }
 }
 
 fn bound(limit: f64) -> String {
@@ -260,7 +273,9 @@ mod tests {
         assert!(matches!(named(&limits_now, "Gossip Glomers 3c").verdict, Verdict::NotComparable(_)));
 
         sample.judgement.messages_per_op = 31.0;
-        assert_eq!(named(&limits(&sample.run()), "Gossip Glomers 3d").verdict, Verdict::Missed);
+        let missed = named(&limits(&sample.run()), "Gossip Glomers 3d");
+        assert_eq!(missed.verdict, Verdict::Missed);
+        assert_eq!(missed.details()[0], "31.0 ≥ 30 msgs/op ✗");
 
         sample.settings.nodes = 24;
         let limit = named(&limits(&sample.run()), "Gossip Glomers 3d");

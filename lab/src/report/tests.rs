@@ -9,6 +9,7 @@ use super::testing::{self, Sample, assert_well_formed};
 use super::{compare, plot, screen, write_folder, write_messages};
 use crate::judgement::Validity;
 use crate::settings::Settings;
+use crate::trace::{FaultChange, FaultEvent};
 
 /// A folder that goes away with its test.
 struct Folder(PathBuf);
@@ -216,6 +217,25 @@ fn a_long_run_is_thinned_out_and_says_so() {
     let page = page("long", &testing::long_run(100_000));
     assert!(page.len() < 3_000_000, "{} bytes", page.len());
     assert!(page.contains(" of 100,000 are shown"));
+    assert_well_formed(&page);
+}
+
+#[test]
+fn thousands_of_faults_fit_too() {
+    let mut sample = testing::faulty_run();
+    sample.trace.faults = (0..9000)
+        .map(|i: usize| FaultEvent {
+            at_us: i as u64 * 2200,
+            what: if i.is_multiple_of(2) {
+                FaultChange::Kill { node: i % 25 }
+            } else {
+                FaultChange::Restart { node: (i - 1) % 25 }
+            },
+            label: "a kill & a <restart>".to_owned(),
+        })
+        .collect();
+    let page = page("faults", &sample);
+    assert!(page.len() < 3_000_000, "{} bytes", page.len());
     assert_well_formed(&page);
 }
 

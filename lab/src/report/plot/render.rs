@@ -9,7 +9,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
-use super::sheet::{Layer, Mark, Panel, Shape, Sheet};
+use super::sheet::{Lane, Layer, Mark, Panel, Shape, Sheet};
 use super::theme::{self, Colour, FINE, NARROW, TEXT, WIDE};
 use crate::report::text::{cut, escape, printable};
 
@@ -19,6 +19,9 @@ const ROW: i32 = TEXT + 8 * FINE;
 const LANE: i32 = TEXT + 6 * FINE;
 const RIGHT: i32 = 16 * FINE;
 const TITLE: i32 = 40 * FINE;
+
+/// Bars of a lane that are drawn one by one.
+const MOST_BARS: usize = 200;
 
 type Pixel = (i32, i32);
 
@@ -209,11 +212,9 @@ fn shades(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout) -> io::Result<()>
         canvas.line(vec![(layout.left, middle), (layout.right(), middle)], Colour::Grid, 1.0, FINE)?;
         // Bars of one lane may overlap, as when two nodes are down; their labels must not.
         let mut labelled = 0;
-        for bar in &lane.bars {
-            let (from, to) = (layout.x(&sheet.x, bar.from), layout.x(&sheet.x, bar.to));
-            let to = to.max(from + FINE);
+        for (from, to, label) in placed(lane, sheet, layout) {
             canvas.rectangle([(from, top + FINE), (to, top + LANE - FINE)], lane.colour, 0.3)?;
-            if let Some(label) = fitting(&bar.label, to - from).filter(|_| from >= labelled) {
+            if let Some(label) = fitting(label, to - from).filter(|_| from >= labelled) {
                 canvas.text((from + 4 * FINE, middle), &label, Colour::Ink, HPos::Left)?;
                 labelled = from + theme::text_width(&label) + 8 * FINE;
             }
@@ -223,6 +224,20 @@ fn shades(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout) -> io::Result<()>
         }
     }
     Ok(())
+}
+
+/// Bars in canvas units. Where there are very many of them, those that touch become one.
+fn placed<'a>(lane: &'a Lane, sheet: &Sheet, layout: &Layout) -> Vec<(i32, i32, &'a str)> {
+    let mut bars: Vec<(i32, i32, &str)> = Vec::new();
+    for bar in &lane.bars {
+        let from = layout.x(&sheet.x, bar.from);
+        let to = layout.x(&sheet.x, bar.to).max(from + FINE);
+        match bars.last_mut() {
+            Some(last) if lane.bars.len() > MOST_BARS && from <= last.1 + 2 * FINE => last.1 = last.1.max(to),
+            _ => bars.push((from, to, &bar.label)),
+        }
+    }
+    bars
 }
 
 /// A label cut to the width of its bar; nothing where too little of it would be left.
