@@ -1,9 +1,9 @@
 //! Runs of several programs side by side.
 
-use comfy_table::{Attribute, Cell, CellAlignment, Color, presets};
+use comfy_table::{Attribute, Cell, CellAlignment, Color, LineStyle, presets};
 
 use super::screen::plain_table;
-use super::text::{NONE, bytes, count, cut, ms, ms_or_none, percent, printable, ratio, share};
+use super::text::{NONE, bytes, count, ms, ms_or_none, percent, printable, ratio, share, wrap};
 use super::{Run, facts};
 use crate::judgement::Validity;
 
@@ -23,14 +23,22 @@ pub fn compare(runs: &[Run<'_>], width: u16, colour: bool) -> String {
     }
     let width = width.max(40);
     let mut table = plain_table(width, colour);
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::NOTHING.header_separator(LineStyle::new('─', '─', '─', '─')));
     let room = (usize::from(width).saturating_sub(24) / runs.len()).max(8);
     let mut header = vec![Cell::new("")];
     for run in runs {
-        let name = cut_front(&printable(run.program), 2 * room);
-        header.push(Cell::new(name).add_attribute(Attribute::Bold).set_alignment(CellAlignment::Right));
+        header.push(
+            Cell::new(two_lines(&printable(run.program), room - 2))
+                .add_attribute(Attribute::Bold)
+                .set_alignment(CellAlignment::Right),
+        );
     }
     table.set_header(header);
+    let (common, own) = settings(runs);
+    if own.iter().any(|parts| !parts.is_empty()) {
+        let cell = |parts: &Vec<String>| Cell::new(parts.join(", ")).set_alignment(CellAlignment::Right);
+        table.add_row([Cell::new("settings")].into_iter().chain(own.iter().map(cell)));
+    }
     table.add_row(validity(runs));
     for line in lines(runs) {
         if line.texts.iter().all(|text| text == NONE) {
@@ -46,7 +54,7 @@ pub fn compare(runs: &[Run<'_>], width: u16, colour: bool) -> String {
         table.add_row(row);
     }
     let mut text: String = table.lines().map(|line| line.trim_end().to_owned() + "\n").collect();
-    for line in same_settings(runs, usize::from(width)) {
+    for line in wrap(&common.join(" · "), usize::from(width)) {
         text.push_str(&line);
         text.push('\n');
     }
@@ -67,16 +75,16 @@ fn validity(runs: &[Run<'_>]) -> Vec<Cell> {
     row
 }
 
-/// The settings, where all runs have them in common.
-fn same_settings(runs: &[Run<'_>], width: usize) -> Vec<String> {
-    let mut all: Vec<String> = runs.iter().map(|run| printable(&facts::settings(run))).collect();
-    all.dedup();
-    if let [one] = all.as_slice() {
-        super::text::wrap(one, width)
-    } else {
-        let named = |(run, text): (&Run<'_>, String)| cut(&format!("{}: {text}", printable(run.program)), width);
-        runs.iter().zip(runs.iter().map(facts::settings)).map(named).collect()
+/// Parts of the settings that all runs share, and for each run those that it does not.
+fn settings(runs: &[Run<'_>]) -> (Vec<String>, Vec<Vec<String>>) {
+    let parts = |run: &Run<'_>| -> Vec<String> { facts::settings(run).split(" · ").map(str::to_owned).collect() };
+    let mut each: Vec<Vec<String>> = runs.iter().map(parts).collect();
+    let mut common = each.first().cloned().unwrap_or_default();
+    common.retain(|part| each.iter().all(|parts| parts.contains(part)));
+    for parts in &mut each {
+        parts.retain(|part| !common.contains(part));
     }
+    (common, each)
 }
 
 fn lines(runs: &[Run<'_>]) -> Vec<Line> {
@@ -118,12 +126,22 @@ fn silence(runs: &[Run<'_>]) -> Line {
     Line { name: "silent after", texts: figures.iter().map(|figure| ms_or_none(*figure)).collect(), figures }
 }
 
-/// Cut at the beginning: the end of a path says more.
-fn cut_front(text: &str, most: usize) -> String {
+/// A path on at most two lines: its folder, cut at the front, and its name; the end of a path says more.
+fn two_lines(path: &str, width: usize) -> String {
+    if path.chars().count() <= width {
+        return path.to_owned();
+    }
+    match path.rsplit_once('/') {
+        Some((folder, name)) => format!("{}/\n{}", end(folder, width - 1), end(name, width)),
+        None => end(path, width),
+    }
+}
+
+/// The last characters of a text.
+fn end(text: &str, most: usize) -> String {
     let length = text.chars().count();
     if length <= most {
         return text.to_owned();
     }
-    let end: String = text.chars().skip(length + 1 - most).collect();
-    format!("…{end}")
+    std::iter::once('…').chain(text.chars().skip(length + 1 - most)).collect()
 }

@@ -28,7 +28,7 @@ pub(super) fn reason<'a>(run: &Run<'a>) -> (String, Vec<&'a Finding>) {
     findings.sort_by_key(|finding| (ignored(run, finding), std::cmp::Reverse(finding.validity)));
     let decides = findings.iter().position(|f| f.validity == judgement.validity && !ignored(run, f));
     match (judgement.validity, decides) {
-        (Validity::Valid, _) => (held(judgement.passed.len()), findings),
+        (Validity::Valid, _) => (held(run), findings),
         (_, Some(place)) => {
             let finding = findings.remove(place);
             (printable(&finding.message), findings)
@@ -39,12 +39,18 @@ pub(super) fn reason<'a>(run: &Run<'a>) -> (String, Vec<&'a Finding>) {
     }
 }
 
-fn held(checkers: usize) -> String {
-    match checkers {
-        0 => "nothing that was checked is wrong".to_owned(),
-        1 => "the one checker found nothing wrong".to_owned(),
-        n => format!("all {n} checkers found nothing wrong"),
+/// Why a run is valid: what was checked, and what was left out of account.
+fn held(run: &Run<'_>) -> String {
+    let mut text = "everything that was checked holds".to_owned();
+    let left_out = |finding: &&Finding| ignored(run, finding) && finding.validity != Validity::Valid;
+    let ignored = run.judgement.findings.iter().filter(left_out).count();
+    if ignored > 0 {
+        text.push_str(&format!(", but for {}", plural(ignored, "ignored finding")));
     }
+    if !run.judgement.passed.is_empty() {
+        text.push_str(&format!(" ({})", run.judgement.passed.join(", ")));
+    }
+    text
 }
 
 /// What was run, in one line: `broadcast · 25 nodes · …`.
@@ -62,10 +68,10 @@ pub(super) fn settings(run: &Run<'_>) -> String {
 }
 
 /// Faults with their counts and durations, or that there were none.
-pub(super) fn faults(run: &Run<'_>) -> String {
+pub(super) fn faults(run: &Run<'_>) -> Vec<String> {
     let totals = totals(&intervals(run.trace));
     if totals.is_empty() {
-        return "none".to_owned();
+        return vec!["none".to_owned()];
     }
     let part = |total: &super::timeline::Total| {
         let name = kind_name(total.kind);
@@ -77,7 +83,7 @@ pub(super) fn faults(run: &Run<'_>) -> String {
         };
         format!("{times} ({})", seconds(total.lasted_us))
     };
-    totals.iter().map(part).collect::<Vec<_>>().join(" · ")
+    totals.iter().map(part).collect()
 }
 
 /// What the network did to messages, where it did anything.

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::io;
 
-use super::limits::{Verdict, limits};
+use super::limits::{Limit, Verdict, by_difference, limits};
 use super::plot::{Sheet, theme};
 use super::text::{NONE, bytes, count, cut, escape, ms, ms_or_none, percent, plural, ratio, seconds};
 use super::timeline::{intervals, kind_name};
@@ -133,16 +133,14 @@ fn tiles(out: &mut String, run: &Run<'_>) {
         tile(out, "Messages per operation", &ratio(judgement.messages_per_op), &sent);
         tile(out, "Bytes per operation", &bytes(judgement.bytes_per_op), "between nodes");
     }
+    if judgement.set.is_none() {
+        for op in &judgement.operations {
+            tile_of(out, &format!("Latency of {}", op.kind), &op.latency, "until the client has its answer");
+        }
+    }
     if let Some(set) = &judgement.set {
-        let pair =
-            |q: &Quantiles| if q.count > 0 { format!("{} / {}", ms(q.median), ms(q.max)) } else { NONE.to_owned() };
-        tile(
-            out,
-            "Stable latency",
-            &pair(&set.stable_latency_ms),
-            "median / max until no read lacks a value, as Maelstrom sees it",
-        );
-        tile(out, "True latency", &pair(&set.true_latency_ms), "median / max until the last node has a value");
+        tile_of(out, "Stable latency", &set.stable_latency_ms, "until no read lacks a value, as Maelstrom sees it");
+        tile_of(out, "True latency", &set.true_latency_ms, "until the last node has a value");
         let died = set.died_unsent.len() + set.died_undelivered.len();
         let apart = if died > 0 {
             format!("{} more died with a killed node", count(died))
@@ -177,7 +175,15 @@ fn tiles(out: &mut String, run: &Run<'_>) {
     out.push_str("</dl>\n");
 }
 
-/// A table in a box that scrolls by itself. Columns whose name begins with `#` are numbers.
+/// A tile with the median of a latency.
+fn tile_of(out: &mut String, name: &str, q: &Quantiles, meaning: &str) {
+    let figure = if q.count > 0 { ms(q.median) } else { NONE.to_owned() };
+    let most = if q.count > 0 { format!("median, at most {}: ", ms(q.max)) } else { String::new() };
+    tile(out, name, &figure, &format!("{most}{meaning}"));
+}
+
+/// A table; on a phone each row becomes a paragraph whose cells carry the name of their column. Columns whose name begins
+/// with `#` are numbers.
 fn table(out: &mut String, columns: &[&str], rows: &[Vec<String>]) {
     out.push_str("<div class=\"scroll\">\n<table>\n<thead><tr>");
     let number = |column: &str| column.starts_with('#');
@@ -194,7 +200,8 @@ fn table(out: &mut String, columns: &[&str], rows: &[Vec<String>]) {
                 cell if cell.chars().count() > 40 => " class=\"long\"",
                 _ => "",
             };
-            add(out, format_args!("<td{class}>{}</td>", safe(cell)));
+            let name = escape(column.trim_start_matches('#'));
+            add(out, format_args!("<td{class} data-name=\"{name}\">{}</td>", safe(cell)));
         }
         out.push_str("</tr>\n");
     }
@@ -207,18 +214,26 @@ fn limits_table(out: &mut String, run: &Run<'_>) {
         return;
     }
     out.push_str("<h2>Limits</h2>\n<div class=\"card\">\n");
-    let (held, other): (Vec<_>, Vec<_>) =
-        limits.iter().partition(|limit| !matches!(limit.verdict, Verdict::NotComparable(_)));
-    let sign = |verdict: &Verdict| match verdict {
-        Verdict::Passed => "✓ ",
-        Verdict::Missed => "✗ ",
-        Verdict::NotComparable(_) => "",
+    let row = |limit: &Limit| {
+        let sign = if limit.verdict == Verdict::Passed { '✓' } else { '✗' };
+        vec![limit.name.to_owned(), format!("{sign} {}", limit.word()), limit.details().join(" · ")]
     };
-    let row = |limit: &super::limits::Limit| {
-        vec![limit.name.to_owned(), format!("{}{}", sign(&limit.verdict), limit.word()), limit.details()]
-    };
-    let rows: Vec<_> = held.into_iter().chain(other).map(row).collect();
-    table(out, &["limit", "verdict", "why"], &rows);
+    let held = limits.iter().filter(|limit| !limit.is_about_other_settings());
+    let rows: Vec<_> = held.map(row).collect();
+    if !rows.is_empty() {
+        table(out, &["limit", "verdict", "why"], &rows);
+    }
+    for (why, names) in by_difference(&limits) {
+        let names = names.join(", ");
+        add(
+            out,
+            format_args!(
+                "<p class=\"small\">Not comparable: {}, because settings differ: {}.</p>\n",
+                escape(&names),
+                escape(&why)
+            ),
+        );
+    }
     out.push_str("</div>\n");
 }
 
@@ -226,7 +241,7 @@ fn plots(out: &mut String, sheets: &[Sheet]) -> io::Result<()> {
     if sheets.is_empty() {
         return Ok(());
     }
-    out.push_str("<h2>Over time</h2>\n");
+    out.push_str("<h2>Plots</h2>\n");
     for sheet in sheets {
         let [wide, narrow] = sheet.inline()?;
         let (title, caption) = (escape(&sheet.title), escape(&sheet.caption));
@@ -303,14 +318,14 @@ fn slowest(out: &mut String, run: &Run<'_>) {
         ]
     };
     let rows: Vec<_> = run.judgement.slowest.iter().take(MOST_ROWS).map(row).collect();
-    table(out, &["#value", "acknowledged by", "#at", "#until the last node", "last node"], &rows);
+    table(out, &["#value", "acknowledged by", "#at", "#last node after", "last node"], &rows);
     out.push_str("</div>\n");
 }
 
 fn faults(out: &mut String, run: &Run<'_>) {
     let all = intervals(run.trace);
     out.push_str("<h2>Faults</h2>\n<div class=\"card\">\n");
-    add(out, format_args!("<p>{}</p>\n", escape(&facts::faults(run))));
+    add(out, format_args!("<p>{}</p>\n", escape(&facts::faults(run).join(" · "))));
     if let Some(dropped) = facts::dropped(run) {
         add(out, format_args!("<p class=\"small\">{}</p>\n", escape(&dropped)));
     }
@@ -372,6 +387,6 @@ fn repeat(out: &mut String, run: &Run<'_>) {
     out.push_str(&lines.join("\n"));
     out.push_str("</code></pre>\n</details>\n</div>\n");
     out.push_str(
-        "<p class=\"small\">Everything on this page is also in results.json and history.jsonl beside it.</p>\n",
+        "<p class=\"small\">Figures and operations are also in results.json and history.jsonl beside this page.</p>\n",
     );
 }

@@ -1,7 +1,7 @@
 //! What others ask of such a run, and whether it passes: the Gossip Glomers and this project's own targets.
 
 use super::Run;
-use super::text::{ms, ratio, seconds};
+use super::text::{grouped, ms, ratio, seconds};
 use crate::judgement::Validity;
 use crate::settings::{FaultKind, LatencyDist, SECOND, Workload};
 
@@ -20,7 +20,7 @@ pub(super) enum Verdict {
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     pub(super) kept: bool,
-    /// `median 311 < 400 ms`
+    /// `median 311 < 400 ms`; the figure is rounded up, so that it never looks better than it is.
     pub(super) text: String,
 }
 
@@ -45,15 +45,20 @@ impl Limit {
         Self { name, verdict, parts }
     }
 
-    /// Its parts in one line.
-    pub(super) fn details(&self) -> String {
+    /// Its parts, with a sign at those that are not kept; or how the settings differ.
+    pub(super) fn details(&self) -> Vec<String> {
         match &self.verdict {
-            Verdict::NotComparable(why) => format!("settings differ: {why}"),
+            Verdict::NotComparable(why) => vec![format!("settings differ: {why}")],
             Verdict::Passed | Verdict::Missed => {
                 let mark = |part: &Part| if part.kept { part.text.clone() } else { format!("{} ✗", part.text) };
-                self.parts.iter().map(mark).collect::<Vec<_>>().join(" · ")
+                self.parts.iter().map(mark).collect()
             }
         }
+    }
+
+    /// Whether it cannot be held against this run.
+    pub(super) fn is_about_other_settings(&self) -> bool {
+        matches!(self.verdict, Verdict::NotComparable(_))
     }
 
     /// The verdict in two words.
@@ -66,8 +71,12 @@ impl Limit {
     }
 }
 
-/// All limits that are about the workload of this run; none for a workload nobody set limits for.
+/// All limits that are about the workload of this run; none for a workload nobody set limits for, or without
+/// operations.
 pub(super) fn limits(run: &Run<'_>) -> Vec<Limit> {
+    if run.judgement.invocations == 0 {
+        return Vec::new();
+    }
     match run.settings.workload {
         Workload::Broadcast => broadcast(run),
         Workload::PnCounter => vec![counter(run)],
@@ -78,6 +87,19 @@ pub(super) fn limits(run: &Run<'_>) -> Vec<Limit> {
         | Workload::TxnRwRegister
         | Workload::Kv => Vec::new(),
     }
+}
+
+/// Limits that are about other settings: how these differ, and the limits for which that is so.
+pub(super) fn by_difference(limits: &[Limit]) -> Vec<(String, Vec<&'static str>)> {
+    let mut reasons: Vec<(String, Vec<&'static str>)> = Vec::new();
+    for limit in limits {
+        let Verdict::NotComparable(why) = &limit.verdict else { continue };
+        match reasons.iter_mut().find(|(known, _)| known == why) {
+            Some((_, names)) => names.push(limit.name),
+            None => reasons.push((why.clone(), vec![limit.name])),
+        }
+    }
+    reasons
 }
 
 fn broadcast(run: &Run<'_>) -> Vec<Limit> {
@@ -128,10 +150,12 @@ fn silence(run: &Run<'_>, valid: bool) -> Limit {
     };
     let mut differs = standard(run);
     let unasked = |kind: &&FaultKind| !matches!(kind, FaultKind::Loss | FaultKind::Partition);
-    differs.extend(used.iter().find(unasked).map(|kind| format!("{} too", super::timeline::kind_name(*kind))));
+    differs.extend(used.iter().find(unasked).map(|kind| format!("faults: {}", super::timeline::kind_name(*kind))));
     let last = run.judgement.last_message_ms.unwrap_or(0.0);
-    let text = format!("last message {} ≤ {} after the load", ms(last), seconds((bound_ms * 1000.0) as u64));
-    Limit::new("target: silence", &differs, valid, vec![Part { kept: last <= bound_ms, text }])
+    let kept = last <= bound_ms;
+    let bound = seconds((bound_ms * 1000.0) as u64);
+    let text = format!("last message {} {} {bound} after the load", ms(last), sign(kept, true));
+    Limit::new("target: silence", &differs, valid, vec![Part { kept, text }])
 }
 
 fn counter(run: &Run<'_>) -> Limit {
@@ -141,9 +165,10 @@ fn counter(run: &Run<'_>) -> Limit {
         differs.push("convergence is only seen in simulation".to_owned());
     }
     let converged = run.judgement.converged_ms.unwrap_or(0.0);
-    let text = format!("converged {} < 1,000 ms after the last add", ms(converged));
+    let kept = converged < 1000.0;
+    let text = format!("converged {} {} 1,000 ms after the last add", ms(converged), sign(kept, false));
     let valid = run.judgement.validity == Validity::Valid;
-    Limit::new("target: PN-counter", &differs, valid, vec![Part { kept: converged < 1000.0, text }])
+    Limit::new("target: PN-counter", &differs, valid, vec![Part { kept, text }])
 }
 
 /// How the settings differ from 25 nodes, 100 ms, 100 operations per second, 20 s; faults apart.
@@ -154,7 +179,7 @@ fn standard(run: &Run<'_>) -> Vec<String> {
         differs.push(format!("latency {} instead of 100 ms constant", latency(run)));
     }
     if (s.rate - 100.0).abs() > 1e-9 {
-        differs.push(format!("{} operations per second instead of 100", super::text::grouped(s.rate)));
+        differs.push(format!("{} operations per second instead of 100", grouped(s.rate)));
     }
     if s.time_limit_us != 20 * SECOND {
         differs.push(format!("{} instead of 20 s", seconds(s.time_limit_us)));
@@ -190,29 +215,41 @@ fn kinds(run: &Run<'_>) -> Vec<FaultKind> {
 /// Faults beside those asked for, and those asked for that are missing.
 fn other_faults(run: &Run<'_>, asked: &[FaultKind]) -> Option<String> {
     let used = kinds(run);
-    if used == asked {
-        return None;
-    }
-    let name = |kinds: &[FaultKind]| match kinds {
-        [] => "no faults".to_owned(),
-        kinds => kinds.iter().map(|kind| super::timeline::kind_name(*kind)).collect::<Vec<_>>().join(" and "),
+    let names = |mut kinds: Vec<FaultKind>, without: &[FaultKind]| {
+        kinds.retain(|kind| !without.contains(kind));
+        kinds.into_iter().map(super::timeline::kind_name).collect::<Vec<_>>().join(", ")
     };
-    Some(format!("{} instead of {}", name(&used), name(asked)))
+    let (more, missing) = (names(used.clone(), asked), names(asked.to_vec(), &used));
+    match (more.is_empty(), missing.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(format!("no {missing}")),
+        (false, _) => Some(format!("faults: {more}")),
+    }
 }
 
 fn cost(run: &Run<'_>, (limit, or_equal): (f64, bool)) -> Part {
     let value = run.judgement.messages_per_op;
     let kept = value < limit || or_equal && value <= limit;
-    let sign = if or_equal { '≤' } else { '<' };
-    Part { kept, text: format!("{} {sign} {} messages/op", ratio(value), bound(limit)) }
+    let sign = sign(kept, or_equal);
+    Part { kept, text: format!("{} {sign} {} msgs/op", ratio(value), bound(limit)) }
 }
 
 fn stable(run: &Run<'_>, what: &str, limit: f64) -> Part {
     let latency = run.judgement.set.as_ref().map(|set| set.stable_latency_ms).unwrap_or_default();
     let value = if what == "max" { latency.max } else { latency.median };
     let kept = latency.count > 0 && value < limit;
-    let value = if latency.count > 0 { ms(value) } else { super::text::NONE.to_owned() };
-    Part { kept, text: format!("{what} {value} < {}", ms(limit)) }
+    let value = if latency.count > 0 { grouped(value.ceil()) } else { super::text::NONE.to_owned() };
+    Part { kept, text: format!("{what} {value} {} {} ms", sign(kept, false), grouped(limit)) }
+}
+
+/// How a figure compares with its bound.
+const fn sign(kept: bool, or_equal: bool) -> char {
+    match (kept, or_equal) {
+        (true, true) => '≤',
+        (true, false) => '<',
+        (false, true) => '>',
+        (false, false) => '≥',
+    }
 }
 
 fn bound(limit: f64) -> String {
@@ -236,12 +273,14 @@ mod tests {
         assert!(matches!(named(&limits_now, "Gossip Glomers 3c").verdict, Verdict::NotComparable(_)));
 
         sample.judgement.messages_per_op = 31.0;
-        assert_eq!(named(&limits(&sample.run()), "Gossip Glomers 3d").verdict, Verdict::Missed);
+        let missed = named(&limits(&sample.run()), "Gossip Glomers 3d");
+        assert_eq!(missed.verdict, Verdict::Missed);
+        assert_eq!(missed.details()[0], "31.0 ≥ 30 msgs/op ✗");
 
         sample.settings.nodes = 24;
         let limit = named(&limits(&sample.run()), "Gossip Glomers 3d");
         assert_eq!(limit.word(), "not comparable");
-        assert_eq!(limit.details(), "settings differ: 24 nodes instead of 25");
+        assert_eq!(limit.details(), ["settings differ: 24 nodes instead of 25"]);
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use comfy_table::{Cell, CellAlignment, Color, ContentArrangement, Table, presets};
 
-use super::limits::{Verdict, limits};
-use super::text::{bytes, count, cut, ms, percent, printable, ratio, wrap};
+use super::limits::{Limit, Verdict, by_difference, limits};
+use super::text::{bytes, count, cut, ms, pack, percent, printable, ratio, wrap};
 use super::{Run, facts};
 use crate::judgement::{Finding, Quantiles, Validity};
 
@@ -100,17 +100,7 @@ impl Page {
 
     /// Parts after a name, joined in as few lines as they fit.
     fn list(&mut self, name: &str, parts: &[String]) {
-        let room = self.width - NAMES;
-        let mut lines: Vec<String> = Vec::new();
-        for part in parts {
-            match lines.last_mut() {
-                Some(line) if line.chars().count() + 3 + part.chars().count() <= room => {
-                    line.push_str(" · ");
-                    line.push_str(part);
-                }
-                _ => lines.extend(wrap(part, room)),
-            }
-        }
+        let lines = pack(parts, self.width - NAMES);
         for (i, line) in lines.iter().enumerate() {
             self.entry(if i == 0 { name } else { "" }, Paint::Bold, line, 1);
         }
@@ -165,11 +155,12 @@ fn verdict(page: &mut Page, run: &Run<'_>) {
     page.entry(facts::word(validity), Paint::of(validity), &reason, 3);
     page.entry("", Paint::Plain, &printable(&facts::settings(run)), 2);
     page.entry("", Paint::Plain, &printable(run.program), 1);
-    for finding in others.iter().take(MOST_FINDINGS) {
-        let (mark, paint) = mark(run, finding);
-        let name = format!("{mark} {}", finding.checker);
-        let long = name.chars().count() >= NAMES;
-        page.entry(&name, paint, &printable(&finding.message), if long { 2 } else { 1 });
+    let shown: Vec<_> = others.iter().take(MOST_FINDINGS).map(|finding| (mark(run, finding), finding)).collect();
+    let names = shown.iter().map(|((sign, _), finding)| format!("{sign} {}", finding.checker));
+    let names: Vec<String> = names.collect();
+    let widest = names.iter().map(|name| name.chars().count()).max().unwrap_or(0).max(NAMES - 1);
+    for (((_, paint), finding), name) in shown.into_iter().zip(names) {
+        page.entry(&format!("{name:<widest$}"), paint, &printable(&finding.message), 2);
     }
     if others.len() > MOST_FINDINGS {
         page.entry("", Paint::Plain, &format!("… and {} more, see report", others.len() - MOST_FINDINGS), 1);
@@ -219,10 +210,7 @@ fn values(page: &mut Page, run: &Run<'_>) {
         let cell = |value| if q.count > 0 { right(ms(value)) } else { right("–") };
         vec![Cell::new(name), cell(q.median), cell(q.p95), cell(q.p99), cell(q.max)]
     };
-    let rows = vec![
-        row("stable, as Maelstrom", &set.stable_latency_ms),
-        row("true, until the last node", &set.true_latency_ms),
-    ];
+    let rows = vec![row("stable (Maelstrom)", &set.stable_latency_ms), row("true (last node)", &set.true_latency_ms)];
     page.table(&["latency of values", "0.5", "0.95", "0.99", "1"], rows);
     let mut parts = vec![format!("{} acknowledged of {}", count(set.acknowledged), count(set.attempted))];
     let named = facts::values(set).into_iter().filter(|(what, n)| *n > 0 || matches!(*what, "lost" | "never read"));
@@ -260,29 +248,21 @@ fn against_limits(page: &mut Page, run: &Run<'_>) {
         return;
     }
     page.gap();
-    let name_width = limits.iter().map(|limit| limit.name.chars().count()).max().unwrap_or(0) + 2;
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    for limit in &limits {
-        let paint = match &limit.verdict {
-            Verdict::Passed => Paint::Good,
-            Verdict::Missed => Paint::Bad,
-            Verdict::NotComparable(why) => {
-                match reasons.iter_mut().find(|(known, _)| known == why) {
-                    Some((_, names)) => names.push(limit.name),
-                    None => reasons.push((why, vec![limit.name])),
-                }
-                continue;
-            }
-        };
-        let word = format!("{:<12}", limit.word());
-        let room = page.width.saturating_sub(name_width + 12);
-        for (i, line) in wrap(&limit.details(), room).iter().enumerate() {
-            let (name, word) = if i == 0 { (limit.name, word.as_str()) } else { ("", "            ") };
+    let held: Vec<&Limit> = limits.iter().filter(|limit| !limit.is_about_other_settings()).collect();
+    let name_width = held.iter().map(|limit| limit.name.chars().count()).max().unwrap_or(0) + 1;
+    for limit in held {
+        let paint = if limit.verdict == Verdict::Passed { Paint::Good } else { Paint::Bad };
+        let word = format!("{:<11}", limit.word());
+        let room = page.width.saturating_sub(name_width + 11);
+        for (i, line) in pack(&limit.details(), room).iter().enumerate() {
+            let (name, word) = if i == 0 { (limit.name, word.as_str()) } else { ("", "           ") };
             page.lines.push(format!("{name:<name_width$}{}{line}", page.paint(word, paint)));
         }
     }
-    for (why, names) in reasons {
-        page.entry("not comparable", Paint::Dim, &format!("{}: settings differ ({why})", names.join(", ")), 2);
+    for (i, (why, names)) in by_difference(&limits).iter().enumerate() {
+        let short: Vec<&str> = names.iter().map(|name| name.trim_start_matches("target: ")).collect();
+        let name = if i == 0 { "not compared" } else { "            " };
+        page.entry(name, Paint::Bold, &format!("{}: settings differ: {why}", short.join(", ")), 2);
     }
 }
 
@@ -291,7 +271,7 @@ fn faults(page: &mut Page, run: &Run<'_>) {
         return;
     }
     page.gap();
-    let mut parts = vec![facts::faults(run)];
+    let mut parts = facts::faults(run);
     parts.extend(facts::dropped(run));
     page.list("faults", &parts);
 }

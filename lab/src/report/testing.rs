@@ -274,7 +274,7 @@ fn messages(plan: &Plan, dice: &mut Dice, trace: &mut Trace) {
     trace.net = NetCounts {
         peer_sent: plan.messages,
         peer_delivered: plan.messages * 9 / 10,
-        cut: plan.messages / 12,
+        cut: if plan.faulty { plan.messages / 12 } else { 0 },
         peer_bytes: trace.messages.iter().map(|message| u64::from(message.bytes)).sum(),
         client: 2 * plan.operations,
         ..NetCounts::default()

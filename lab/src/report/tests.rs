@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::plot::{Axis, Colour, Layer, Mark, Moment, Panel, Sheet};
 use super::testing::{self, Sample, assert_well_formed};
 use super::{compare, plot, screen, write_folder, write_messages};
 use crate::judgement::Validity;
 use crate::settings::Settings;
+use crate::trace::{FaultChange, FaultEvent};
 
 /// A folder that goes away with its test.
 struct Folder(PathBuf);
@@ -55,7 +57,9 @@ fn page(name: &str, sample: &Sample) -> String {
 #[test]
 fn the_first_line_is_the_verdict_with_its_reason() {
     let first = |sample: &Sample| screen(&sample.run(), 200, false).lines().next().unwrap().to_owned();
-    assert!(first(&testing::quiet_run()).starts_with("VALID      all 6 checkers found nothing wrong"));
+    assert!(
+        first(&testing::quiet_run()).starts_with("VALID      everything that was checked holds (protocol, set-full,")
+    );
     assert!(first(&testing::invalid_run()).starts_with("INVALID    3 values were lost: 17 (acknowledged by n3"));
     assert!(first(&testing::empty_run()).starts_with("COULD NOT JUDGE no operation was invoked"));
 }
@@ -72,7 +76,8 @@ fn a_finding_that_is_ignored_is_shown_and_does_not_give_the_reason() {
     let text = screen(&sample.run(), 300, false);
     assert!(text.starts_with("INVALID    n1 ended with other values"), "{text}");
     sample.judgement.validity = Validity::Valid;
-    assert!(screen(&sample.run(), 300, false).starts_with("VALID"));
+    let text = screen(&sample.run(), 300, false);
+    assert!(text.starts_with("VALID      everything that was checked holds, but for 4 ignored findings"), "{text}");
 }
 
 #[test]
@@ -216,6 +221,25 @@ fn a_long_run_is_thinned_out_and_says_so() {
 }
 
 #[test]
+fn thousands_of_faults_fit_too() {
+    let mut sample = testing::faulty_run();
+    sample.trace.faults = (0..9000)
+        .map(|i: usize| FaultEvent {
+            at_us: i as u64 * 2200,
+            what: if i.is_multiple_of(2) {
+                FaultChange::Kill { node: i % 25 }
+            } else {
+                FaultChange::Restart { node: (i - 1) % 25 }
+            },
+            label: "a kill & a <restart>".to_owned(),
+        })
+        .collect();
+    let page = page("faults", &sample);
+    assert!(page.len() < 3_000_000, "{} bytes", page.len());
+    assert_well_formed(&page);
+}
+
+#[test]
 fn a_thousand_nodes_fit_too() {
     let page = page("wide", &testing::wide_run());
     assert!(page.len() < 3_000_000, "{} bytes", page.len());
@@ -232,6 +256,55 @@ fn hostile_figures_do_no_harm() {
     assert_well_formed(&page("hostile", &sample));
     assert!(!screen(&sample.run(), 0, true).is_empty());
     assert!(!plot::sheets(&sample.run()).is_empty());
+}
+
+/// A plot that has nothing to do with runs, from the parts alone.
+fn floors() -> Sheet {
+    let floor = |d: f64| 25.0 / (100.0 * (d / 1000.0 - 0.1 + 1.0 / 48.0));
+    let curve: Vec<_> = (6..50).map(|i| f64::from(i) * 50.0).map(|d| (d, floor(d))).collect();
+    let wide: Vec<_> = curve.iter().map(|(x, y)| (*x, *y, y * 2.0)).collect();
+    let points = |at: &[(f64, f64)], i: usize| {
+        let marks = Layer::marks(at.to_vec(), Colour::SERIES[i]).shaped(Mark::SERIES[i % Mark::SERIES.len()]);
+        marks.large().named(["relay", "rumor", "another program", "a third one"][i])
+    };
+    Sheet::new("floors", "Messages per operation against latency", Axis::linear("max latency, ms", 0.0, 2500.0))
+        .caption("Nearer to the line is better.")
+        .moments(vec![Moment { at: 600.0, label: "3d".to_owned() }, Moment { at: 2000.0, label: "3e".to_owned() }])
+        .panel(
+            Panel::new(Axis::log("messages per operation", 0.1, 40.0))
+                .layer(Layer::band(&wide, Colour::Green).named("within twice the floor"))
+                .layer(Layer::line(curve, Colour::Ink).dashed().named("floor of any design"))
+                .layer(points(&[(597.0, 0.94), (1816.0, 0.35)], 0))
+                .layer(points(&[(1500.0, 7.0)], 1))
+                .layer(points(&[(678.0, 1.99), (1087.0, 1.92)], 2))
+                .layer(points(&[(207.0, 22.0)], 3))
+                .threshold(30.0, "limit of 3d")
+                .note(597.0, 0.94, "460 ms")
+                .note(1816.0, 0.35, "1,750 ms"),
+        )
+}
+
+#[test]
+fn plots_of_other_things_can_be_built_from_the_parts() {
+    let sheet = floors();
+    let alone = sheet.standalone().unwrap();
+    assert_well_formed(&alone);
+    for text in ["limit of 3d", "460 ms", "floor of any design", "max latency, ms", "prefers-color-scheme"] {
+        assert!(alone.contains(text), "{text}");
+    }
+    for inline in sheet.inline().unwrap() {
+        assert_well_formed(&inline);
+        assert!(!inline.contains("xmlns"), "a page needs none");
+    }
+}
+
+#[test]
+fn a_sheet_without_panels_or_points_is_empty_and_no_panic() {
+    let sheet = Sheet::new("empty", "Empty", Axis::linear("x", 0.0, 0.0));
+    assert_well_formed(&sheet.standalone().unwrap());
+    let layer = Layer::line(vec![(f64::NAN, f64::INFINITY)], Colour::Blue);
+    let sheet = sheet.panel(Panel::new(Axis::up_to("y", f64::NAN)).layer(layer));
+    assert_well_formed(&sheet.standalone().unwrap());
 }
 
 /// Writes every sample into the folder that `RUMORMILL_SAMPLES` names, to look at them after a change of the design.
@@ -251,6 +324,7 @@ fn samples_to_look_at() {
         }
         fs::write(folder.join("screen-colour.txt"), screen(&sample.run(), 100, true)).unwrap();
     }
+    fs::write(root.join("floors.svg"), floors().standalone().unwrap()).unwrap();
     let runs = [all[0].1.run(), all[1].1.run(), all[2].1.run()];
     fs::write(root.join("compare-100.txt"), compare(&runs, 100, false)).unwrap();
     fs::write(root.join("compare-60.txt"), compare(&runs[..2], 60, false)).unwrap();

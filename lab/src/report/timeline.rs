@@ -88,7 +88,7 @@ fn short(event: &FaultEvent) -> String {
         | FaultChange::Restart { node }
         | FaultChange::Pause { node }
         | FaultChange::Resume { node } => format!("n{node}"),
-        FaultChange::Loss { rate } | FaultChange::Duplicate { rate } => super::text::percent(rate),
+        FaultChange::Loss { rate } | FaultChange::Duplicate { rate } => format!("{} %", (rate * 1000.0).round() / 10.0),
     }
 }
 

@@ -10,6 +10,8 @@ pub struct Axis {
     from: f64,
     to: f64,
     log: bool,
+    /// Values below the beginning are drawn there, and the tick says so.
+    below: bool,
 }
 
 impl Axis {
@@ -17,7 +19,7 @@ impl Axis {
     #[must_use]
     pub fn linear(label: &str, from: f64, to: f64) -> Self {
         let to = if to > from { to } else { from + 1.0 };
-        Self { label: label.to_owned(), from, to, log: false }
+        Self { label: label.to_owned(), from, to, log: false, below: false }
     }
 
     /// A linear axis from 0 to a little above the largest value.
@@ -34,7 +36,7 @@ impl Axis {
     pub fn log(label: &str, from: f64, to: f64) -> Self {
         assert!(from > 0.0, "a logarithmic axis begins above 0");
         let to = if to > from { to } else { from * 10.0 };
-        Self { label: label.to_owned(), from, to, log: true }
+        Self { label: label.to_owned(), from, to, log: true, below: false }
     }
 
     /// Logarithmic when the values span so much that a linear axis would press most of them against 0, and linear
@@ -46,9 +48,9 @@ impl Axis {
         let largest = sorted.last().copied().unwrap_or(0.0);
         let middle = sorted.get(sorted.len() / 2).copied().unwrap_or(0.0);
         if largest > 20.0 * middle.max(least) {
-            let smallest = sorted.iter().copied().find(|value| *value >= least).unwrap_or(least);
-            let from = 10f64.powf(smallest.log10().floor());
-            Self::log(label, from, largest * 1.3)
+            let smallest = sorted.first().copied().unwrap_or(least);
+            let from = if smallest < least { least } else { 10f64.powf(smallest.log10().floor()) };
+            Self { below: smallest < from, ..Self::log(label, from, largest * 1.3) }
         } else {
             Self::up_to(label, largest)
         }
@@ -114,6 +116,10 @@ impl Axis {
                 }
             }
         }
+        let first = ticks.first_mut().filter(|(value, _)| self.below && *value <= self.from * 1.001);
+        if let Some((_, label)) = first {
+            label.insert_str(0, "≤ ");
+        }
         ticks
     }
 }
@@ -144,6 +150,8 @@ mod tests {
     fn an_axis_is_logarithmic_only_where_most_values_would_vanish() {
         assert!(!Axis::fitting("ms", &[100.0, 200.0, 900.0], 0.1).is_log());
         assert!(Axis::fitting("ms", &[0.5, 0.6, 0.7, 5000.0], 0.1).is_log());
+        assert_eq!(labels(&Axis::fitting("ms", &[0.0, 0.0, 0.0, 5000.0], 0.1), 5)[0], "≤ 0.1");
+        assert_eq!(labels(&Axis::fitting("ms", &[3.0, 3.0, 3.0, 5000.0], 0.1), 5)[0], "1");
         assert!(!Axis::fitting("ms", &[], 0.1).is_log());
         assert!(!Axis::fitting("ms", &[0.0, 0.0], 0.1).is_log());
     }

@@ -21,7 +21,7 @@ const MOST_STEPS: usize = 400;
 /// Nothing for workloads that have neither a set nor a counter.
 pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     let sheet = if run.trace.totals.is_empty() { set(run)? } else { counter(run) };
-    let mut moments = phases(run.trace);
+    let mut moments = phases(run);
     if let Some(at_us) = run.trace.converged_us {
         moments.push(Moment { at: in_seconds(at_us), label: "all equal".to_owned() });
     }
@@ -102,7 +102,7 @@ fn counter(run: &Run<'_>) -> Sheet {
     for points in drawn {
         panel = panel.layer(Layer::steps(&spaced(points), Colour::Blue).small().opacity(0.6).named("a replica"));
     }
-    panel = panel.layer(Layer::line(spaced(&acknowledged), Colour::Orange).dashed().named("acknowledged in all"));
+    panel = panel.layer(Layer::steps(&spaced(&acknowledged), Colour::Orange).dashed().named("acknowledged in all"));
     Sheet::new("convergence", "Value of the counter at every replica", time_axis(run)).caption(&caption).panel(panel)
 }
 
@@ -145,9 +145,30 @@ fn acknowledged(run: &Run<'_>) -> Vec<(f64, f64)> {
     points
 }
 
-/// Thinned out, with the last point kept: it is where everything should meet.
+/// Thinned out: where several changes fall into one short time only the last is kept, so the value is right after each.
 fn spaced(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
-    let mut kept = thinned(points, MOST_STEPS);
-    kept.extend(points.last().filter(|last| kept.last() != Some(last)));
+    let (Some(first), Some(last)) = (points.first(), points.last()) else { return Vec::new() };
+    let width = (last.0 - first.0) / MOST_STEPS as f64;
+    let place = |at: f64| if width > 0.0 { ((at - first.0) / width) as usize } else { 0 };
+    let mut kept = vec![*first];
+    for (i, point) in points.iter().enumerate().skip(1) {
+        if points.get(i + 1).is_none_or(|next| place(next.0) != place(point.0)) {
+            kept.push(*point);
+        }
+    }
     kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thinning_a_counter_keeps_where_it_comes_to_rest() {
+        let mut points: Vec<(f64, f64)> = (0..5000).map(|i| (f64::from(i) * 0.004, f64::from(i))).collect();
+        points.push((31.0, 4999.0));
+        let kept = spaced(&points);
+        assert!(kept.len() <= MOST_STEPS + 2, "{}", kept.len());
+        assert_eq!(kept[kept.len() - 2..], [(4999.0 * 0.004, 4999.0), (31.0, 4999.0)]);
+    }
 }

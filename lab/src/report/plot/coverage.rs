@@ -9,8 +9,8 @@ use crate::trace::NEVER;
 /// Moments at which coverage is computed.
 const STEPS: usize = 160;
 
-/// Values that are looked at; more are thinned out.
-const MOST_VALUES: usize = 20_000;
+/// Values times nodes that are looked at; more values are thinned out.
+const MOST_ARRIVALS: usize = 2_000_000;
 
 /// Where a logarithmic axis begins, seconds.
 const LEAST: f64 = 0.01;
@@ -60,7 +60,7 @@ fn delays(run: &Run<'_>) -> Vec<Vec<f64>> {
         delays.sort_by(f64::total_cmp);
         delays
     };
-    super::thinned(&values, MOST_VALUES).into_iter().map(sorted).collect()
+    super::thinned(&values, (MOST_ARRIVALS / run.settings.nodes.max(1)).max(100)).into_iter().map(sorted).collect()
 }
 
 /// Share of nodes in percent that hold a value so many seconds after its acknowledgement.

@@ -9,6 +9,9 @@ use crate::settings::Workload;
 /// Below this, milliseconds are drawn at the edge of a logarithmic axis.
 const LEAST_MS: f64 = 0.1;
 
+/// Marks of operations that succeeded, by kind; crosses and triangles are for those that did not.
+const SHAPES: [Mark; 3] = [Mark::Dot, Mark::Ring, Mark::Square];
+
 /// Nothing without operations.
 pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     let ops: Vec<&Op> = run.history.counted().collect();
@@ -18,16 +21,21 @@ pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     let drawn = chosen(&ops);
     let latencies: Vec<f64> = ops.iter().map(|op| latency_ms(op)).collect();
     let mut panel = Panel::new(Axis::fitting("latency, ms", &latencies, LEAST_MS));
-    for (kind, colour) in kinds(&ops, run.settings.workload).into_iter().zip(Colour::SERIES) {
+    let mut unusual = Vec::new();
+    for (i, kind) in kinds(&ops, run.settings.workload).into_iter().enumerate() {
+        let colour = Colour::SERIES[i % Colour::SERIES.len()];
         let series = |wanted: fn(&Outcome) -> bool| -> Vec<(f64, f64)> {
             let mine = drawn.iter().filter(|op| kind_of(op, run.settings.workload) == kind && wanted(&op.outcome));
             mine.map(|op| (in_seconds(op.invoked_us), latency_ms(op))).collect()
         };
         let ok = Layer::marks(series(|outcome| matches!(outcome, Outcome::Ok { .. })), colour).opacity(0.6);
-        panel = panel
-            .layer(ok.named(kind))
-            .layer(odd(series(|o| matches!(o, Outcome::Fail { .. })), colour, Mark::Cross, kind, "failed"))
-            .layer(odd(series(|o| matches!(o, Outcome::Info { .. })), colour, Mark::Triangle, kind, "unknown"));
+        panel = panel.layer(ok.shaped(SHAPES[i % SHAPES.len()]).named(kind));
+        unusual.push(odd(series(|o| matches!(o, Outcome::Fail { .. })), colour, Mark::Cross, kind, "failed"));
+        unusual.push(odd(series(|o| matches!(o, Outcome::Info { .. })), colour, Mark::Triangle, kind, "unknown"));
+    }
+    // Above the many that succeeded.
+    for layer in unusual {
+        panel = panel.layer(layer);
     }
     let mut caption =
         "One mark per operation, at the moment it was invoked: the higher, the longer its client waited. \
@@ -41,7 +49,7 @@ pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
         ));
     }
     let sheet = Sheet::new("latency", "Latency of every operation", time_axis(run)).caption(&caption);
-    Some(sheet.lanes(fault_lanes(run.trace)).moments(phases(run.trace)).panel(panel))
+    Some(sheet.lanes(fault_lanes(run.trace)).moments(phases(run)).panel(panel))
 }
 
 fn odd(points: Vec<(f64, f64)>, colour: Colour, mark: Mark, kind: &str, what: &str) -> Layer {

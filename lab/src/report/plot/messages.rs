@@ -14,8 +14,10 @@ pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     if run.trace.messages.is_empty() {
         return None;
     }
-    let width_us = bin_width(run.trace);
-    let (messages, bytes) = rates(run.trace, width_us);
+    let last = run.trace.messages.iter().map(|message| message.sent_us).max().unwrap_or(0);
+    let span_us = run.trace.end_us.max(last + 1);
+    let width_us = bin_width(span_us);
+    let (messages, bytes) = rates(run.trace, span_us, width_us);
     let largest = |points: &[(f64, f64)]| points.iter().map(|(_, value)| *value).fold(0.0, f64::max);
     let panel = |label: &str, points: &[(f64, f64)], colour| {
         let steps = sheet::stairs(points);
@@ -31,23 +33,21 @@ pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
          After the load has ended both should fall to nothing soon."
     );
     let sheet = Sheet::new("messages", "Messages between nodes", time_axis(run)).caption(&caption);
-    let sheet = sheet.lanes(fault_lanes(run.trace)).moments(phases(run.trace));
+    let sheet = sheet.lanes(fault_lanes(run.trace)).moments(phases(run));
     let sheet = sheet.panel(panel("messages per second", &messages, Colour::Blue).height(210));
     Some(sheet.panel(panel("kB per second", &kilobytes, Colour::Green).height(130)))
 }
 
 /// Seconds where that is fine enough and not too fine.
-fn bin_width(trace: &Trace) -> Micros {
-    let span = trace.end_us.max(trace.messages.last().map_or(0, |message| message.sent_us));
-    if span < 8 * SECOND { SECOND / 4 } else { SECOND * span.div_ceil(SECOND * MOST_BINS).max(1) }
+fn bin_width(span_us: Micros) -> Micros {
+    if span_us < 8 * SECOND { SECOND / 4 } else { SECOND * span_us.div_ceil(SECOND * MOST_BINS).max(1) }
 }
 
 type Points = Vec<(f64, f64)>;
 
-/// Messages and bytes per second, each bin at its beginning, from 0 to the end of the run.
-fn rates(trace: &Trace, width_us: Micros) -> (Points, Points) {
-    let last = trace.messages.iter().map(|message| message.sent_us).max().unwrap_or(0);
-    let bins = (last.max(trace.end_us.saturating_sub(1)) / width_us + 1) as usize;
+/// Messages and bytes per second, each bin at its beginning, from 0 to the end of the span.
+fn rates(trace: &Trace, span_us: Micros, width_us: Micros) -> (Points, Points) {
+    let bins = span_us.div_ceil(width_us) as usize;
     let mut sums = vec![(0u64, 0u64); bins];
     for message in &trace.messages {
         let sum = &mut sums[(message.sent_us / width_us) as usize];
@@ -76,7 +76,7 @@ mod tests {
         let message = |sent_us| PeerMessage { sent_us, from: 0, to: 1, bytes: 10 };
         let messages = [0, 1, 999_999, 1_000_000, 10_000_000].map(message).to_vec();
         let trace = Trace { messages, end_us: 10_000_000, ..Trace::default() };
-        let (messages, bytes) = rates(&trace, SECOND);
+        let (messages, bytes) = rates(&trace, 10_000_001, SECOND);
         assert_eq!(messages[..3], [(0.0, 3.0), (1.0, 1.0), (2.0, 0.0)]);
         assert_eq!(messages[10..], [(10.0, 1.0), (11.0, 1.0)]);
         assert_eq!(bytes[0], (0.0, 30.0));

@@ -64,12 +64,15 @@ pub const fn fault_colour(kind: FaultKind) -> Colour {
 
 /// The phases of a run on an axis of seconds: end of the load, heal, final reads.
 #[must_use]
-pub fn phases(trace: &Trace) -> Vec<Moment> {
+pub fn phases(run: &Run<'_>) -> Vec<Moment> {
+    let trace = run.trace;
     let mut moments = vec![(trace.main_until_us, "load ends")];
     if !trace.faults.is_empty() {
         moments.push((trace.healed_us, "healed"));
     }
-    moments.push((trace.final_us, "final reads"));
+    if run.settings.workload.is_replicated() {
+        moments.push((trace.final_us, "final reads"));
+    }
     let shown = moments.into_iter().filter(|(at_us, _)| *at_us > 0 && *at_us <= trace.end_us);
     shown.map(|(at_us, label)| Moment { at: in_seconds(at_us), label: label.to_owned() }).collect()
 }

@@ -9,7 +9,7 @@ use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::axis::Axis;
-use super::sheet::{Layer, Mark, Panel, Shape, Sheet};
+use super::sheet::{Lane, Layer, Mark, Panel, Shape, Sheet};
 use super::theme::{self, Colour, FINE, NARROW, TEXT, WIDE};
 use crate::report::text::{cut, escape, printable};
 
@@ -19,6 +19,9 @@ const ROW: i32 = TEXT + 8 * FINE;
 const LANE: i32 = TEXT + 6 * FINE;
 const RIGHT: i32 = 16 * FINE;
 const TITLE: i32 = 40 * FINE;
+
+/// Bars of a lane that are drawn one by one.
+const MOST_BARS: usize = 200;
 
 type Pixel = (i32, i32);
 
@@ -45,7 +48,7 @@ impl Layout {
         let mut y = labels + if sheet.moments.is_empty() { 0 } else { ROW };
         let mut panels = Vec::new();
         for panel in &sheet.panels {
-            let top = y + ROW + 4 * FINE;
+            let top = y + ROW + 8 * FINE;
             panels.push((top, top + panel.height));
             y = top + panel.height + 10 * FINE;
         }
@@ -67,7 +70,7 @@ impl Layout {
 }
 
 fn y_ticks(panel: &Panel) -> usize {
-    (panel.height / (45 * FINE)).max(2) as usize
+    (panel.height / (38 * FINE)).max(2) as usize
 }
 
 /// A canvas that plotters draws on.
@@ -115,7 +118,7 @@ impl Canvas<'_> {
                 self.0.draw(&Rectangle::new(corners, style))
             }
             Mark::Triangle => self.0.draw(&TriangleMarker::new(at, size + FINE, style)),
-            Mark::Cross => self.0.draw(&Cross::new(at, size + 1, style)),
+            Mark::Cross => self.0.draw(&Cross::new(at, size, Self::style(colour, opacity, FINE + 1))),
         }
         .map_err(refused)
     }
@@ -151,6 +154,8 @@ fn draw(sheet: &Sheet, width: i32) -> io::Result<(String, Pixel)> {
         }
         canvas.0.present().map_err(refused)?;
     }
+    let odd = format!("font-size=\"{}\"", f64::from(TEXT) * FONT_FACTOR / FONT_FACTOR);
+    let svg = svg.replace(&odd, &format!("font-size=\"{TEXT}\""));
     // What SVG takes for granted anyway.
     let svg = svg.replace(" opacity=\"1\"", "").replace(" stroke=\"none\" stroke-width=\"2\"", "");
     Ok((svg.replace(" stroke=\"none\"", ""), (layout.width, layout.height)))
@@ -205,17 +210,13 @@ fn shades(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout) -> io::Result<()>
         let middle = top + LANE / 2;
         canvas.text((layout.left - 6 * FINE, middle), &lane.name, Colour::Muted, HPos::Right)?;
         canvas.line(vec![(layout.left, middle), (layout.right(), middle)], Colour::Grid, 1.0, FINE)?;
-        for bar in &lane.bars {
-            let (from, to) = (layout.x(&sheet.x, bar.from), layout.x(&sheet.x, bar.to));
-            let to = to.max(from + FINE);
-            canvas.rectangle([(from, top + FINE), (to, top + LANE - FINE)], Colour::Paper, 1.0)?;
+        // Bars of one lane may overlap, as when two nodes are down; their labels must not.
+        let mut labelled = 0;
+        for (from, to, label) in placed(lane, sheet, layout) {
             canvas.rectangle([(from, top + FINE), (to, top + LANE - FINE)], lane.colour, 0.3)?;
-            let room = (to - from - 6 * FINE) / theme::text_width("n").max(1);
-            if theme::text_width(&bar.label) <= to - from - 6 * FINE {
-                canvas.text((from + 4 * FINE, middle), &bar.label, Colour::Ink, HPos::Left)?;
-            } else if room >= 5 {
-                let label = cut(&bar.label, room.unsigned_abs() as usize);
+            if let Some(label) = fitting(label, to - from).filter(|_| from >= labelled) {
                 canvas.text((from + 4 * FINE, middle), &label, Colour::Ink, HPos::Left)?;
+                labelled = from + theme::text_width(&label) + 8 * FINE;
             }
             for (top, bottom) in &layout.panels {
                 canvas.rectangle([(from, *top), (to, *bottom)], lane.colour, 0.1)?;
@@ -223,6 +224,30 @@ fn shades(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout) -> io::Result<()>
         }
     }
     Ok(())
+}
+
+/// Bars in canvas units. Where there are very many of them, those that touch become one.
+fn placed<'a>(lane: &'a Lane, sheet: &Sheet, layout: &Layout) -> Vec<(i32, i32, &'a str)> {
+    let mut bars: Vec<(i32, i32, &str)> = Vec::new();
+    for bar in &lane.bars {
+        let from = layout.x(&sheet.x, bar.from);
+        let to = layout.x(&sheet.x, bar.to).max(from + FINE);
+        match bars.last_mut() {
+            Some(last) if lane.bars.len() > MOST_BARS && from <= last.1 + 2 * FINE => last.1 = last.1.max(to),
+            _ => bars.push((from, to, &bar.label)),
+        }
+    }
+    bars
+}
+
+/// A label cut to the width of its bar; nothing where too little of it would be left.
+fn fitting(label: &str, width: i32) -> Option<String> {
+    let room = width - 6 * FINE;
+    if theme::text_width(label) <= room {
+        return Some(label.to_owned());
+    }
+    let letters = room / theme::text_width("n").max(1);
+    (letters >= 5).then(|| cut(label, letters.unsigned_abs() as usize))
 }
 
 /// Grid, ticks and label of a vertical axis.
@@ -240,7 +265,7 @@ fn frame(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout, index: usize) -> i
     }
     canvas.line(vec![(layout.left, bottom), (layout.right(), bottom)], Colour::Muted, 1.0, FINE)?;
     let scale = if panel.y.is_log() { " (logarithmic)" } else { "" };
-    canvas.text((4 * FINE, top - ROW / 2 - 2 * FINE), &format!("{}{scale}", panel.y.label), Colour::Ink, HPos::Left)
+    canvas.text((4 * FINE, top - ROW / 2 - 6 * FINE), &format!("{}{scale}", panel.y.label), Colour::Ink, HPos::Left)
 }
 
 fn x_ticks(layout: &Layout) -> usize {
@@ -261,34 +286,30 @@ fn horizontal(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout) -> io::Result
     canvas.text(at, &format!("{}{scale}", sheet.x.label), Colour::Ink, HPos::Right)
 }
 
-/// Lines through all panels. Labels that would overlap are joined into one.
+/// Lines through all panels. Each label ends at its line; labels that would overlap are joined into one.
 fn moments(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout) -> io::Result<()> {
-    let mut groups: Vec<(i32, String)> = Vec::new();
     let mut sorted: Vec<_> = sheet.moments.iter().collect();
     sorted.sort_by(|a, b| a.at.total_cmp(&b.at));
-    let mut until = i32::MIN;
+    let mut groups: Vec<(i32, String)> = Vec::new();
     for moment in sorted {
         let x = layout.x(&sheet.x, moment.at);
         for (top, bottom) in &layout.panels {
             canvas.dashes(vec![(x, *top), (x, *bottom)], Colour::Muted, FINE)?;
         }
+        let begins = x - theme::text_width(&moment.label) - 8 * FINE;
         match groups.last_mut() {
-            Some((_, text)) if x < until => {
+            Some((end, text)) if begins < *end => {
                 text.push_str(" · ");
                 text.push_str(&moment.label);
+                *end = x;
             }
             _ => groups.push((x, moment.label.clone())),
         }
-        if let Some((start, text)) = groups.last() {
-            until = start + theme::text_width(text) + 12 * FINE;
-        }
     }
-    let mut free = layout.width;
-    for (x, text) in groups.iter().rev() {
-        let width = theme::text_width(text);
-        let at = (*x).min(free - width - 4 * FINE).max(2 * FINE);
-        canvas.text((at, layout.labels + ROW / 2), text, Colour::Muted, HPos::Left)?;
-        free = at;
+    for (x, text) in groups {
+        // At the left edge there may be no room before the line.
+        let end = x.max(theme::text_width(&text) + 4 * FINE);
+        canvas.text((end, layout.labels + ROW / 2), &text, Colour::Muted, HPos::Right)?;
     }
     Ok(())
 }
