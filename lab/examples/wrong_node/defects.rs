@@ -2,7 +2,7 @@
 
 use clap::ValueEnum;
 
-/// What is wrong with the node. The first sentence of each is what `--list` prints.
+/// What is wrong with the node. `--list` prints what is said here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, ValueEnum)]
 pub(crate) enum Defect {
     /// Tells its peers nothing
@@ -51,7 +51,7 @@ pub(crate) enum Defect {
     MixedIds,
     /// One echo in --every is not what was said
     EchoChanged,
-    /// Reads list the first value twice
+    /// Reads list the smallest value twice
     DuplicatesInRead,
     /// Reads list a value that nobody added
     PhantomValue,
@@ -69,7 +69,7 @@ pub(crate) enum Defect {
     TxnAborted,
     /// Reads in a transaction do not see the writes before them in it
     TxnNotOwnWrites,
-    /// Writes of a transaction are out 300 ms before its reads are done, so two see each other
+    /// Holds transactions on every other node back until one comes that sees them, and that they can see as well
     TxnCircular,
 }
 
@@ -101,7 +101,7 @@ impl Defect {
         let (workload, checker, every) = match self {
             Self::NeverGossips => ("broadcast", "final-state", 1),
             Self::ForgetsOneInAThousand => ("broadcast", "set-full", 1_000),
-            Self::CountsAnAddTwice => ("g-counter", "counter", 5),
+            Self::CountsAnAddTwice => ("g-counter", "counter", 3),
             Self::ExtraKey
             | Self::WrongSource
             | Self::ExtraEnvelopeKey

@@ -30,7 +30,7 @@ struct Options {
     #[arg(long, required_unless_present = "list")]
     defect: Option<Defect>,
 
-    /// Happens one time in so many [default: depends on the defect]
+    /// One time in so many, or after so many, as the defect says [default: depends on the defect]
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..))]
     every: Option<u64>,
 

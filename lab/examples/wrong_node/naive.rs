@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::defects::Defect;
+use super::defects::Defect;
 
-/// How long after its writes the reads of a transaction are done.
-pub(crate) const READS_LATE_US: u64 = 300_000;
+/// How long a transaction waits for one that it could see and that sees it. Clients give up after 5 s.
+pub(crate) const HOLD_MS: u64 = 3_000;
 
 /// Values by key.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ pub(crate) struct Naive {
     last_us: u64,
     /// Transactions with writes so far.
     txns: u64,
+    /// A transaction that has written, and waits.
+    held: Option<Held>,
 }
 
 /// A value, and which write it is from. Ordered by stamp, then node, which decides who wins.
@@ -30,20 +32,23 @@ struct Cell {
 /// What a request leads to.
 #[derive(Debug, Default)]
 pub(crate) struct Done {
-    /// The body of the reply, without `in_reply_to`.
+    /// The body of the reply, without `in_reply_to`. When the request is held, the reply comes later.
     pub(crate) reply: Option<Value>,
     /// The body of a message to every peer.
     pub(crate) spread: Option<Value>,
-    /// A transaction whose reads are done later.
-    pub(crate) unread: Option<Unread>,
+    /// Whether the request is the held one from now on.
+    pub(crate) is_held: bool,
+    /// The body of the reply to the request that was held until now.
+    pub(crate) release: Option<Value>,
 }
 
-/// A transaction that has written and will read.
+/// A transaction that has written, and waits for one that sees it.
 #[derive(Clone, Debug)]
-pub(crate) struct Unread {
-    txn: Vec<Value>,
-    stamp_us: u64,
-    before: BTreeMap<String, Value>,
+struct Held {
+    /// Its writes, as others see them.
+    writes: BTreeMap<String, Value>,
+    /// Its operations with all reads filled in, as they would be answered now.
+    filled: Vec<Value>,
 }
 
 impl Naive {
@@ -55,25 +60,15 @@ impl Naive {
             "txn" => self.txn(defect, every, me, wall_us, body),
             "store" => {
                 self.merge(defect, body);
-                Done::default()
+                Done { release: self.release(body), ..Done::default() }
             }
             other => Done { reply: Some(error(10, &format!("not supported here: {other}"))), ..Done::default() },
         }
     }
 
-    /// Does the reads that were left.
-    pub(crate) fn read_late(&self, me: &str, unread: &Unread) -> Value {
-        let mut seen = self.values();
-        for (key, cell) in &self.cells {
-            // What the transaction itself wrote is not what a read before that write sees.
-            if cell.stamp_us == unread.stamp_us && cell.node == me {
-                match unread.before.get(key) {
-                    Some(value) => seen.insert(key.clone(), value.clone()),
-                    None => seen.remove(key),
-                };
-            }
-        }
-        json!({"type": "txn_ok", "txn": filled(&unread.txn, &seen, true)})
+    /// The time of the transaction that is held is over: its reply, without what another could have shown it.
+    pub(crate) fn give_up(&mut self) -> Option<Value> {
+        self.held.take().map(|held| txn_ok(held.filled))
     }
 
     fn write(&mut self, defect: Defect, me: &str, wall_us: u64, body: &Value) -> Done {
@@ -91,8 +86,8 @@ impl Naive {
         }
         Done {
             reply: Some(json!({"type": "write_ok", "ts": stamp_us as f64 / 1e6})),
-            spread: Some(store(stamp_us, me, &BTreeMap::from([(key, body["value"].clone())]))),
-            unread: None,
+            spread: Some(store(stamp_us, me, &BTreeMap::from([(key, body["value"].clone())]), &[])),
+            ..Done::default()
         }
     }
 
@@ -110,10 +105,10 @@ impl Naive {
         let txn = body["txn"].as_array().cloned().unwrap_or_default();
         let before = self.values();
         let own = defect != Defect::TxnNotOwnWrites;
-        let reply = json!({"type": "txn_ok", "txn": filled(&txn, &before, own)});
+        let filled = filled(&txn, &before, own);
         let (first, last) = writes(&txn);
-        if last.is_empty() && defect != Defect::TxnCircular {
-            return Done { reply: Some(reply), ..Done::default() };
+        if last.is_empty() {
+            return Done { reply: Some(txn_ok(filled)), ..Done::default() };
         }
         let stamp_us = self.stamp(wall_us);
         for (key, value) in &last {
@@ -121,14 +116,50 @@ impl Naive {
             self.cells.insert(key.clone(), cell);
         }
         self.txns += 1;
-        let told = if defect == Defect::TxnDirty { first } else { last };
-        let spread = (!told.is_empty()).then(|| store(stamp_us, me, &told));
-        if defect == Defect::TxnCircular {
-            return Done { reply: None, spread, unread: Some(Unread { txn, stamp_us, before }) };
-        }
+        let spread = store(stamp_us, me, if defect == Defect::TxnDirty { &first } else { &last }, &filled);
+        let release = self.release(&spread);
+        // Were all to wait, none would come.
+        let waits = defect == Defect::TxnCircular && me.ends_with(['0', '2', '4', '6', '8']);
+        let is_held = waits && self.hold(&last, &filled);
         let refused = defect == Defect::TxnAborted && self.txns.is_multiple_of(every);
-        let reply = if refused { error(30, "conflict with another transaction") } else { reply };
-        Done { reply: Some(reply), spread, unread: None }
+        let reply = if refused { error(30, "conflict with another transaction") } else { txn_ok(filled) };
+        Done { reply: (!is_held).then_some(reply), spread: Some(spread), is_held, release }
+    }
+
+    /// Holds a transaction back if another could come that sees it, and that it could see. One at a time.
+    fn hold(&mut self, writes: &BTreeMap<String, Value>, filled: &[Value]) -> bool {
+        let reads = filled.iter().any(|op| op[0] == "r" && !writes.contains_key(&name(&op[1])));
+        if self.held.is_some() || !reads {
+            return false;
+        }
+        self.held = Some(Held { writes: writes.clone(), filled: filled.to_vec() });
+        true
+    }
+
+    /// The reply of the held transaction, if that of a `store` message has seen it, or nobody can see it any more.
+    fn release(&mut self, other: &Value) -> Option<Value> {
+        let seen = self.seen_by(other);
+        let is_held = |(key, value): (&String, &Value)| self.cells.get(key).is_some_and(|cell| cell.value == *value);
+        let in_sight = self.held.as_ref().is_none_or(|held| held.writes.iter().any(is_held));
+        if in_sight { seen } else { self.give_up() }
+    }
+
+    /// If the transaction of a `store` message has seen the held one, and has written what that one reads: the reply of
+    /// the held one, in which it has seen the other.
+    fn seen_by(&mut self, other: &Value) -> Option<Value> {
+        let held = self.held.as_ref()?;
+        let ops = other["txn"].as_array()?;
+        let has_seen = |op: &Value| op[0] == "r" && held.writes.get(&name(&op[1])) == Some(&op[2]);
+        let (_, written) = writes(ops);
+        let could_show = |op: &Value| op[0] == "r" && !held.writes.contains_key(&name(&op[1]));
+        let shown = |op: &Value| written.get(&name(&op[1])).filter(|_| could_show(op)).cloned();
+        if !ops.iter().any(has_seen) || !held.filled.iter().any(|op| shown(op).is_some()) {
+            return None;
+        }
+        let see = |op: &Value| shown(op).map_or_else(|| op.clone(), |value| json!(["r", op[1], value]));
+        let filled = held.filled.iter().map(see).collect();
+        self.held = None;
+        Some(txn_ok(filled))
     }
 
     fn merge(&mut self, defect: Defect, body: &Value) {
@@ -192,9 +223,13 @@ fn writes(txn: &[Value]) -> (BTreeMap<String, Value>, BTreeMap<String, Value>) {
     (first, last)
 }
 
-fn store(stamp_us: u64, node: &str, writes: &BTreeMap<String, Value>) -> Value {
+fn store(stamp_us: u64, node: &str, writes: &BTreeMap<String, Value>, txn: &[Value]) -> Value {
     let writes: Vec<_> = writes.iter().collect();
-    json!({"type": "store", "stamp_us": stamp_us, "node": node, "writes": writes})
+    json!({"type": "store", "stamp_us": stamp_us, "node": node, "writes": writes, "txn": txn})
+}
+
+fn txn_ok(filled: Vec<Value>) -> Value {
+    json!({"type": "txn_ok", "txn": Value::Array(filled)})
 }
 
 fn error(code: i64, text: &str) -> Value {

@@ -6,8 +6,8 @@ use rumormill_core::storage::Heap;
 use rumormill_core::{Config, Instant, Node, Now, Workload};
 use serde_json::{Value, json};
 
-use crate::defects::Defect;
-use crate::naive::{Naive, READS_LATE_US, Unread};
+use super::defects::Defect;
+use super::naive::{HOLD_MS, Naive};
 
 const CHAT_INTERVAL_MS: u64 = 100;
 const LATE_MS: u64 = 6_000;
@@ -41,6 +41,10 @@ pub(crate) struct WrongNode {
     chats: u64,
     /// Chances for the defect so far.
     chances: u64,
+    /// Whom the request came from that is held, and its number there.
+    held: Option<(Value, Value)>,
+    /// Requests held so far.
+    holds: u64,
     last_id: Option<Value>,
     snapshot: Option<Vec<Value>>,
     /// How long the last honest list was, and since when.
@@ -55,7 +59,8 @@ enum Base {
 enum Later {
     Say(String),
     Chat,
-    Read { to: Value, in_reply_to: Value, unread: Unread },
+    /// The time of the so-manieth held request is over.
+    GiveUp(u64),
 }
 
 impl WrongNode {
@@ -81,6 +86,8 @@ impl WrongNode {
             chatting: false,
             chats: 0,
             chances: 0,
+            held: None,
+            holds: 0,
             last_id: None,
             snapshot: None,
             listed: (0, Instant::ZERO),
@@ -107,12 +114,13 @@ impl WrongNode {
             match self.later.pop_front() {
                 Some((_, Later::Say(line))) => self.say(line),
                 Some((_, Later::Chat)) => self.chat(now),
-                Some((_, Later::Read { to, in_reply_to, unread })) => {
-                    if let Base::Naive(naive) = &self.base {
-                        let body = naive.read_late(&self.me, &unread);
-                        self.reply(&to, &in_reply_to, body);
+                Some((_, Later::GiveUp(number))) if number == self.holds => {
+                    if let Base::Naive(naive) = &mut self.base {
+                        let body = naive.give_up();
+                        self.release(body);
                     }
                 }
+                Some((_, Later::GiveUp(_))) => {}
                 None => {}
             }
         }
@@ -171,9 +179,11 @@ impl WrongNode {
                 let wall_us = now.wall_us.unwrap_or(now.at.as_micros());
                 let done = naive.handle(self.defect, self.every, &self.me, wall_us, &message["body"]);
                 let (to, in_reply_to) = (message["src"].clone(), message["body"]["msg_id"].clone());
-                if let Some(unread) = done.unread {
-                    let read = Later::Read { to: to.clone(), in_reply_to: in_reply_to.clone(), unread };
-                    self.in_ms(now, READS_LATE_US / 1_000, read);
+                self.release(done.release);
+                if done.is_held {
+                    self.holds += 1;
+                    self.held = Some((to.clone(), in_reply_to.clone()));
+                    self.in_ms(now, HOLD_MS, Later::GiveUp(self.holds));
                 }
                 if let Some(body) = done.reply {
                     self.reply(&to, &in_reply_to, body);
@@ -285,7 +295,12 @@ impl WrongNode {
         if !self.has_its_turn() {
             return false;
         }
-        *id = if self.defect == Defect::MixedIds { json!(self.chances) } else { json!(last.unwrap_or(id.take())) };
+        *id = match last {
+            // Unique all the same.
+            _ if self.defect == Defect::MixedIds => json!((self.chances << 32) + number(&self.me)),
+            Some(last) => last,
+            None => return false,
+        };
         true
     }
 
@@ -311,18 +326,15 @@ impl WrongNode {
         if list.len() != self.listed.0 {
             self.listed = (list.len(), now.at);
         }
-        let is_stale = match self.defect {
-            Defect::StaleForEver => true,
-            Defect::StaleNode => self.peers.iter().all(|peer| number(&self.me) < number(peer)),
-            _ => false,
-        };
         let defect = self.defect;
+        let is_stale = defect == Defect::StaleForEver || self.is_first();
         match defect {
             Defect::StaleForEver | Defect::StaleNode if is_stale && list.len() as u64 >= self.every => {
                 let held = self.snapshot.get_or_insert_with(|| list.clone());
                 list.clone_from(held);
             }
-            Defect::DuplicatesInRead if !list.is_empty() => list.push(list[0].clone()),
+            // The same on every node, whatever the order in which values came.
+            Defect::DuplicatesInRead => list.extend(list.iter().min_by_key(|value| value.as_i64()).cloned()),
             Defect::PhantomValue => list.push(json!(PHANTOM)),
             Defect::ReadsGoBack if now.at.ms_since(self.listed.1) < QUIET_MS && self.has_its_turn() => {
                 list.truncate(list.len() / 2);
@@ -357,6 +369,10 @@ impl WrongNode {
         self.say(message.to_string());
     }
 
+    fn is_first(&self) -> bool {
+        self.peers.iter().all(|peer| number(&self.me) < number(peer))
+    }
+
     /// A chance for the defect: true one time in `every`.
     fn has_its_turn(&mut self) -> bool {
         self.chances += 1;
@@ -374,6 +390,15 @@ impl WrongNode {
             let line = json!({"src": self.me, "dest": peer, "body": {"type": "ping"}}).to_string();
             self.chats += 1;
             self.say(line);
+        }
+    }
+
+    /// Answers the request that was held.
+    fn release(&mut self, body: Option<Value>) {
+        if let Some(body) = body
+            && let Some((to, in_reply_to)) = self.held.take()
+        {
+            self.reply(&to, &in_reply_to, body);
         }
     }
 

@@ -31,7 +31,7 @@ impl Nemesis {
     /// For a cluster of `nodes`, from the moment `start_us`.
     ///
     /// Of a schedule made by hand, what makes no sense when its time comes is passed over; [`super::parse_schedule`]
-    /// lets none through.
+    /// lets none through. With a victim that is no node of the cluster, what needs a victim does not happen.
     #[must_use]
     pub fn new(plan: &FaultPlan, nodes: usize, seed: u64, start_us: Micros) -> Self {
         let by_chance = |kind| plan.schedule.is_empty() && plan.kinds.contains(&kind);
