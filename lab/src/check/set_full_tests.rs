@@ -228,6 +228,16 @@ fn a_value_that_one_node_still_shows_did_not_die() {
 }
 
 #[test]
+fn an_acknowledgement_that_was_read_after_the_kill_does_not_make_its_author_a_survivor() {
+    let mut run = seven();
+    run.add(1, 100, 110, 8);
+    run.trace.arrivals.insert(7, vec![110_000, Micros::MAX]);
+    run.kill(0, 109, &[0], &[]);
+    run.end(&[8]);
+    assert_eq!(figures(&run).died_unsent, [7]);
+}
+
+#[test]
 fn a_value_that_was_killed_without_being_listed_is_lost() {
     let mut run = seven();
     run.add(1, 100, 110, 8);

@@ -151,6 +151,13 @@ fn a_value_that_was_written_twice_tells_nothing() {
 }
 
 #[test]
+fn of_the_circles_through_the_same_transactions_the_shortest_is_shown() {
+    let edge = |from, to| Edge { from, to, key: 0, why: Why::WriteRead(0) };
+    let found = cycles(4, &[edge(0, 1), edge(1, 2), edge(2, 3), edge(3, 0), edge(3, 2)], |_| true);
+    assert_eq!(found.iter().map(|cycle| show(cycle)).collect::<Vec<_>>(), ["T2 -wr k0=0-> T3 -wr k0=0-> T2"]);
+}
+
+#[test]
 fn a_long_chain_needs_no_deep_stack() {
     let n = 200_000;
     let edge = |from: usize| Edge { from, to: (from + 1) % n, key: 0, why: Why::WriteRead(0) };
