@@ -1,7 +1,7 @@
 //! Every echo is the value that was sent.
 
 use super::Found;
-use super::view::{View, count, examples};
+use super::view::{View, examples, were};
 use crate::history::{Answer, Call};
 
 pub(super) fn check(view: &View<'_>) -> Found {
@@ -25,7 +25,7 @@ pub(super) fn check(view: &View<'_>) -> Found {
         })
         .collect();
     if !wrong.is_empty() {
-        found.invalid(format!("{} not what was sent: {}.", count(wrong.len(), "wrong echo"), examples(wrong)));
+        found.invalid(format!("{} not what had been sent: {}.", were(wrong.len(), "echo"), examples(wrong)));
     }
     found
 }

@@ -118,7 +118,7 @@ fn load(view: &View<'_>) -> (f64, u64) {
 fn most_in_a_second(times: &[Micros]) -> u64 {
     let (mut from, mut most) = (0, 0);
     for (place, &time) in times.iter().enumerate() {
-        while time - times[from] >= SECOND {
+        while time.saturating_sub(times[from]) >= SECOND {
             from += 1;
         }
         most = most.max(place + 1 - from);

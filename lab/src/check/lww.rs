@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Found;
 use super::final_state::disagreement;
 use super::monotonic::replay;
-use super::view::{View, count, examples};
+use super::view::{View, count, examples, were};
 use crate::history::{Answer, Call, Op};
 
 pub(super) fn check(view: &View<'_>) -> Found {
@@ -169,7 +169,7 @@ fn distinct(view: &View<'_>, found: &mut Found) {
         .map(|((node, _, stamp), ops)| format!("{stamp} by {} to {} writes", view.node(node), ops.len()))
         .collect();
     if !twice.is_empty() {
-        let n = count(twice.len(), "stamp");
+        let n = were(twice.len(), "stamp");
         found.invalid(format!("{n} given to more than one write of a process: {}.", examples(twice)));
     }
 }

@@ -25,6 +25,8 @@ mod unique_ids;
 mod view;
 
 #[cfg(test)]
+mod model;
+#[cfg(test)]
 mod set_full_tests;
 #[cfg(test)]
 mod testing;

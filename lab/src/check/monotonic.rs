@@ -140,8 +140,11 @@ fn stamps(view: &View<'_>) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::testing::Run;
-    use crate::history::{Answer, Call};
+    use proptest::prelude::*;
+
+    use crate::check::testing::{Run, histories};
+    use crate::check::view::View;
+    use crate::history::{Answer, Call, History, Op};
     use crate::judgement::Validity;
     use crate::settings::Workload;
 
@@ -224,5 +227,43 @@ mod tests {
         run.ok(0, 200, 201, Call::KvRead(1), Answer::Value(5, 20));
         run.ok(0, 400, 401, Call::KvRead(1), Answer::Missing);
         run.finds("monotonic", Validity::Invalid, &["showed no value for k1"]);
+    }
+
+    /// Reads that lack an element which an earlier read of the same process shows, by comparing all with all.
+    fn literally(history: &History, kills: &[(usize, u64)]) -> usize {
+        let elements = |op: &Op| match op.answer() {
+            Some(Answer::Elements(values)) => Some(values.clone()),
+            _ => None,
+        };
+        let added = |value: &i64| history.ops.iter().any(|op| op.call == Call::Add(*value));
+        let killed = |from: &Op, until: &Op| {
+            kills.iter().any(|&(node, at)| node == until.node && from.invoked_us <= at && at <= until.completed_us)
+        };
+        let reads: Vec<_> = history.ops.iter().filter_map(|op| Some((op, elements(op)?))).collect();
+        let broken = reads.iter().filter(|(later, shown)| {
+            reads.iter().any(|(earlier, before)| {
+                let after = earlier.node == later.node && earlier.completed_us < later.invoked_us;
+                after && !killed(earlier, later) && before.iter().any(|value| !shown.contains(value) && added(value))
+            })
+        });
+        broken.count()
+    }
+
+    proptest! {
+        #[test]
+        fn the_fast_way_finds_what_comparing_all_reads_finds(
+            history in histories(),
+            kills in proptest::collection::vec((0_usize..3, 0_u64..150), 0..4),
+        ) {
+            let mut run = Run::new(Workload::GSet, 3);
+            run.history = history;
+            for &(node, at) in &kills {
+                run.kill(node, at, &[], &[]);
+            }
+            run.trace.faults.sort_by_key(|event| event.at_us);
+            let kills: Vec<_> = kills.into_iter().map(|(node, at)| (node, at * 1000)).collect();
+            let view = View::new(&run.settings, &run.history, &run.trace);
+            prop_assert_eq!(super::sets(&view).len(), literally(&run.history, &kills));
+        }
     }
 }

@@ -11,7 +11,7 @@
 
 use super::figures::quantiles;
 use super::sets::{SetRead, Sets, for_each_bit, prefix};
-use super::view::{Fate, View, count, examples, millis};
+use super::view::{Fate, View, examples, millis, were};
 use super::{Figures, Found};
 use crate::history::Phase;
 use crate::judgement::SetFigures;
@@ -102,11 +102,6 @@ fn report(view: &View<'_>, figures: &SetFigures, lost: &[(usize, usize)], unread
             ));
         }
     }
-}
-
-/// `3 values were`
-fn were(n: usize, what: &str) -> String {
-    format!("{} {}", count(n, what), if n == 1 { "was" } else { "were" })
 }
 
 /// `17 (acknowledged by n3 at 4.21 s, missing from a read of n5 at 9.10 s)`

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 
 use super::set_full::{Fortune, fortunes};
 use super::sets::Sets;
-use super::testing::Run;
-use crate::history::{Answer, Call, History, Op, Outcome, Phase};
+use super::testing::{Run, histories};
+use crate::history::{Answer, Call, History, Op, Outcome};
 use crate::judgement::{SetFigures, Validity};
 use crate::settings::{Micros, Workload};
 
@@ -113,6 +113,29 @@ fn the_later_invoked_of_two_reads_decides_although_it_completes_earlier() {
 }
 
 #[test]
+fn of_two_operations_at_one_moment_the_one_with_the_smaller_index_came_first() {
+    let mut run = Run::new(Workload::Broadcast, 1);
+    run.add(0, 100, 110, 7);
+    run.read(0, 100, 100, &[7]);
+    assert_eq!(figures(&run).stable, 1);
+    let mut run = Run::new(Workload::Broadcast, 1);
+    run.read(0, 100, 100, &[7]);
+    run.add(0, 100, 110, 7);
+    assert_eq!(figures(&run).stable, 0);
+}
+
+#[test]
+fn a_value_that_is_added_twice_is_known_from_the_first_acknowledgement() {
+    let mut run = Run::new(Workload::Broadcast, 2);
+    run.add(0, 100, 180, 7);
+    run.add(1, 120, 150, 7);
+    run.add(1, 130, 190, 7);
+    run.read(0, 160, 161, &[]);
+    run.end(&[7]);
+    assert_eq!((figures(&run).attempted, figures(&run).stable_latency_ms.max), (1, 10.0));
+}
+
+#[test]
 fn a_read_that_completed_before_the_add_was_invoked_says_nothing() {
     let mut run = Run::new(Workload::Broadcast, 1);
     run.read(0, 50, 60, &[]);
@@ -197,10 +220,21 @@ fn a_value_that_died_with_every_process_that_got_it_is_counted_apart() {
 #[test]
 fn a_value_that_one_node_still_shows_did_not_die() {
     let mut run = seven();
+    run.trace.arrivals.clear();
     run.kill(0, 200, &[0], &[]);
     run.read(1, 20_000, 20_001, &[7]);
     run.read(0, 20_001, 20_002, &[]);
     run.finds("set-full", Validity::Invalid, &["lost: 7"]);
+}
+
+#[test]
+fn an_acknowledgement_that_was_read_after_the_kill_does_not_make_its_author_a_survivor() {
+    let mut run = seven();
+    run.add(1, 100, 110, 8);
+    run.trace.arrivals.insert(7, vec![110_000, Micros::MAX]);
+    run.kill(0, 109, &[0], &[]);
+    run.end(&[8]);
+    assert_eq!(figures(&run).died_unsent, [7]);
 }
 
 #[test]
@@ -261,45 +295,6 @@ fn literally(history: &History) -> BTreeMap<i64, Fortune> {
         }
     };
     elements.into_iter().map(|(value, element)| (value, fortune(element))).collect()
-}
-
-fn outcome(kind: u8, answer: Answer) -> Outcome {
-    match kind {
-        0 => Outcome::Info { why: String::new() },
-        1 => Outcome::Fail { code: 11, text: String::new() },
-        _ => Outcome::Ok { answer },
-    }
-}
-
-prop_compose! {
-    /// Adds and reads that overlap at will, of up to 70 elements, so that rows have two words. Values are 0, `stride`, …
-    fn histories()(
-        stride in prop_oneof![Just(1_i64), Just(-3), Just(1_000_003)],
-        ops in proptest::collection::vec((any::<bool>(), 0_u64..40, 0_u8..8, any::<u128>(), any::<bool>()), 0..140),
-    ) -> History {
-        let mut history = History::default();
-        let mut next = 0;
-        for (index, (add, length, kind, shown, inspect)) in ops.into_iter().enumerate() {
-            let call = if add { Call::Add(next * stride) } else { Call::Read };
-            next += i64::from(add);
-            // Reads show any of the elements so far, some to come, and what nobody adds.
-            let values = (0..75).filter(|i| shown >> i & 1 == 1 && *i < next + 3).map(|i| i * stride).collect();
-            let answer = if add { Answer::Done } else { Answer::Elements(values) };
-            // Invocations at even hundreds, completions in between and each at a time of its own.
-            let invoked_us = index as u64 * 1000;
-            history.ops.push(Op {
-                index,
-                client: 0,
-                node: 0,
-                phase: if inspect && !add { Phase::Inspection } else { Phase::Main },
-                call,
-                invoked_us,
-                completed_us: invoked_us + length * 1000 + 1 + index as u64,
-                outcome: outcome(kind, answer),
-            });
-        }
-        history
-    }
 }
 
 proptest! {

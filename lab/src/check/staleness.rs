@@ -104,8 +104,10 @@ fn stamp_read(op: &Op) -> Option<(&Op, u64, Option<u64>)> {
 
 #[cfg(test)]
 mod tests {
-    use crate::check::testing::Run;
-    use crate::history::{Answer, Call};
+    use proptest::prelude::*;
+
+    use crate::check::testing::{Run, histories};
+    use crate::history::{Answer, Call, Op, Phase};
     use crate::settings::Workload;
 
     fn counts(run: &Run) -> (usize, usize) {
@@ -158,5 +160,22 @@ mod tests {
         run.ok(1, 230, 231, Call::KvRead(1), Answer::Value(4, 9));
         run.ok(1, 240, 241, Call::KvRead(2), Answer::Missing);
         assert_eq!(counts(&run), (5, 2));
+    }
+
+    proptest! {
+        #[test]
+        fn the_fast_way_counts_what_the_definition_says(history in histories()) {
+            let mut run = Run::new(Workload::GSet, 3);
+            run.history = history;
+            let lacks = |read: &&Op| run.history.ops.iter().any(|add| match (&add.call, read.answer()) {
+                (Call::Add(value), Some(Answer::Elements(shown))) => {
+                    add.answer().is_some() && add.completed_us < read.invoked_us && !shown.contains(value)
+                }
+                _ => false,
+            });
+            let is_read = |op: &&Op| op.call == Call::Read && op.phase == Phase::Main && op.answer().is_some();
+            let reads = run.history.ops.iter().filter(is_read);
+            prop_assert_eq!(counts(&run), (reads.clone().count(), reads.filter(lacks).count()));
+        }
     }
 }

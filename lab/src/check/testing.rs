@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use proptest::prelude::*;
+
 use super::judge;
 use crate::history::{Answer, Call, History, Op, Outcome, Phase};
 use crate::judgement::{Finding, Judgement, Validity};
@@ -146,5 +148,44 @@ impl Run {
         for part in parts {
             assert!(finding.message.contains(part), "{part:?} is not in {:?}", finding.message);
         }
+    }
+}
+
+fn outcome(kind: u8, answer: Answer) -> Outcome {
+    match kind {
+        0 => Outcome::Info { why: String::new() },
+        1 => Outcome::Fail { code: 11, text: String::new() },
+        _ => Outcome::Ok { answer },
+    }
+}
+
+prop_compose! {
+    /// Adds and reads at three nodes that overlap at will, of up to 70 elements, so that rows have two words. Values are 0, `stride`, …
+    pub(super) fn histories()(
+        stride in prop_oneof![Just(1_i64), Just(-3), Just(1_000_003)],
+        ops in proptest::collection::vec((any::<bool>(), 0_u64..40, 0_u8..8, any::<u128>(), any::<bool>(), 0_usize..3), 0..140),
+    ) -> History {
+        let mut history = History::default();
+        let mut next = 0;
+        for (index, (add, length, kind, shown, inspect, node)) in ops.into_iter().enumerate() {
+            let call = if add { Call::Add(next * stride) } else { Call::Read };
+            next += i64::from(add);
+            // Reads show any of the elements so far, some to come, and what nobody adds.
+            let values = (0..75).filter(|i| shown >> i & 1 == 1 && *i < next + 3).map(|i| i * stride).collect();
+            let answer = if add { Answer::Done } else { Answer::Elements(values) };
+            // Invocations at whole milliseconds, completions in between and each at a time of its own.
+            let invoked_us = index as u64 * 1000;
+            history.ops.push(Op {
+                index,
+                client: 0,
+                node,
+                phase: if inspect && !add { Phase::Inspection } else { Phase::Main },
+                call,
+                invoked_us,
+                completed_us: invoked_us + length * 1000 + 1 + index as u64,
+                outcome: outcome(kind, answer),
+            });
+        }
+        history
     }
 }

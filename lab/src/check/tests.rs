@@ -2,6 +2,7 @@
 
 use super::CHECKERS;
 use super::testing::Run;
+use crate::history::Call;
 use crate::judgement::Validity;
 use crate::settings::Workload;
 
@@ -39,6 +40,30 @@ fn a_good_run_of_a_set_passes_and_names_what_was_checked() {
     run.passes();
     let passed = run.judge().passed;
     assert!(passed.contains(&"set-full") && passed.contains(&"silence") && !passed.contains(&"txn"));
+}
+
+#[test]
+fn the_worst_findings_come_first() {
+    let mut run = Run::new(Workload::Broadcast, 2);
+    run.info(0, 100, Call::Add(7));
+    run.read(0, 20_000, 20_001, &[99]);
+    run.read(1, 20_000, 20_001, &[99]);
+    let findings = run.judge().findings;
+    let order: Vec<_> = findings.iter().map(|finding| (finding.checker, finding.validity)).collect();
+    assert_eq!(order[0], ("phantom", Validity::Invalid));
+    assert!(order[1..].iter().all(|&(_, validity)| validity == Validity::Unknown) && order.len() > 1);
+}
+
+#[test]
+fn without_quiet_time_a_difference_in_the_end_says_so() {
+    let mut run = Run::new(Workload::Broadcast, 2);
+    run.info(0, 100, Call::Add(7));
+    run.read(0, 20_000, 20_001, &[7]);
+    run.read(1, 20_000, 20_001, &[]);
+    let hint = "no quiet time";
+    assert!(!run.findings("final-state")[0].message.contains(hint));
+    run.settings.recovery_us = 0;
+    run.finds("final-state", Validity::Invalid, &[hint]);
 }
 
 #[test]

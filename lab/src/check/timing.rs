@@ -1,5 +1,4 @@
-//! How long a judgement takes. Prints and asserts nothing: `cargo test --release -p rumormill-lab timing -- --nocapture
-//! --ignored`.
+//! How long a judgement takes. Prints and asserts nothing: `cargo test -p rumormill-lab timing -- --ignored --nocapture`.
 
 use std::time::Instant;
 

@@ -1,7 +1,7 @@
 //! All ids differ, and are of one kind.
 
 use super::Found;
-use super::view::{View, count, examples};
+use super::view::{View, examples, were};
 use crate::history::{Answer, Op, Scalar};
 
 pub(super) fn check(view: &View<'_>) -> Found {
@@ -28,7 +28,7 @@ pub(super) fn check(view: &View<'_>) -> Found {
         })
         .collect();
     if !same.is_empty() {
-        found.invalid(format!("{} given again: {}.", count(same.len(), "id"), examples(same)));
+        found.invalid(format!("{} given again: {}.", were(same.len(), "id"), examples(same)));
     }
     let number = ids.iter().find(|(id, _)| matches!(id, Scalar::Int(_)));
     let text = ids.iter().find(|(id, _)| matches!(id, Scalar::Text(_)));
@@ -79,7 +79,7 @@ mod tests {
     #[test]
     fn an_id_given_twice_is_invalid_and_both_givers_are_named() {
         let run = run(&[text("a"), text("b"), text("a")]);
-        run.finds("unique-ids", Validity::Invalid, &["1 id given again", "\"a\"", "n0", "n2"]);
+        run.finds("unique-ids", Validity::Invalid, &["1 id was given again", "\"a\"", "n0", "n2"]);
     }
 
     #[test]

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::lives::Lives;
-use super::sets::Sets;
+use super::sets::{Element, Sets};
 use crate::history::{History, Op, Phase};
 use crate::settings::{Micros, Settings, Workload};
-use crate::trace::Trace;
+use crate::trace::{NEVER, Trace};
 
 /// What a process that was killed had done with an acknowledged operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,14 +62,16 @@ impl<'a> View<'a> {
         if self.died.is_empty() {
             return None;
         }
-        let fate = *self.died.get(&self.sets.elements[element].op)?;
+        let Element { op, node: author, value, .. } = self.sets.elements[element];
+        let fate = *self.died.get(&op)?;
         if self.sets.shown_at_end(element) {
             return None;
         }
-        let arrivals = self.trace.arrivals.get(&self.sets.elements[element].value);
-        let alive = |(node, &at): (usize, &Micros)| at != Micros::MAX && !self.lives.killed_since(node, at);
-        let holder = arrivals.is_some_and(|times| times.iter().enumerate().any(alive));
-        (!holder).then_some(fate)
+        // That the author is gone is said by the death itself; its acknowledgement may have been read after that.
+        let arrivals = self.trace.arrivals.get(&value).into_iter().flatten().enumerate();
+        let mut others = arrivals.filter(|&(node, &at)| node != author && at != NEVER);
+        let survived = others.any(|(node, &at)| !self.lives.killed_since(node, at));
+        (!survived).then_some(fate)
     }
 
     /// Operations after the main phase: the final reads, and the lab's own.
@@ -119,6 +121,11 @@ pub(super) fn millis(us: Micros) -> f64 {
 /// `1 value`, `3 values`
 pub(super) fn count(n: usize, what: &str) -> String {
     if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
+}
+
+/// `3 values were`
+pub(super) fn were(n: usize, what: &str) -> String {
+    format!("{} {}", count(n, what), if n == 1 { "was" } else { "were" })
 }
 
 /// The first few of a list: `a, b, c and 4 more`.
