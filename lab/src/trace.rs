@@ -122,16 +122,17 @@ pub enum FaultChange {
     },
 }
 
-/// What died with a process that was killed.
+/// What died with a process that was killed: acknowledged operations that it knew of and that no other live process is
+/// known to have had. They may have been acknowledged by others, and a message under way may still bring them back.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Death {
     /// When.
     pub at_us: Micros,
     /// Which node.
     pub node: usize,
-    /// Acknowledged operations (indices into the history) that no message had carried away from the node.
+    /// Operations (indices into the history) that no message had carried away from their node.
     pub unsent: Vec<usize>,
-    /// Acknowledged operations that messages had carried away, of which none had arrived anywhere yet.
+    /// Operations that messages had carried away, but to nobody who still lives.
     pub undelivered: Vec<usize>,
 }
 

@@ -1,19 +1,23 @@
-//! The nodes as seen from outside: who is up, who holds which value, and what would die with whom.
+//! The nodes as seen from outside: who is up, who holds what, and what would die with whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::history::{Answer, Call, History, Op};
+use crate::history::{Answer, Call, Micro, Op};
 use crate::settings::{Micros, Settings, Workload};
 use crate::trace::{Death, NEVER};
+
+use super::observe::{Rows, Seen};
+
+/// One process life: its place in the list of all lives.
+type LifeId = usize;
 
 /// What a message between nodes was seen to carry.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Carried {
     /// Values of the set.
-    pub values: Vec<i64>,
-    /// The sender's life, and how many of its acknowledged operations it had when it sent its own changes; `None` when
-    /// the message holds no change of the sender's own.
-    pub own: Option<(u32, usize)>,
+    values: Vec<i64>,
+    /// Of these lives the first so many changes.
+    changes: Vec<(LifeId, usize)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,23 +30,34 @@ enum State {
 #[derive(Clone, Debug)]
 struct Member {
     state: State,
-    /// Number of this process life.
-    life: u32,
+    /// The present process life, or the last.
+    life: LifeId,
     /// Lines handed to this life.
     lines: u64,
     /// When it was last stopped, or went on after that: `None` if it never was.
     stopped_us: Option<Micros>,
-    /// Operations that this life has acknowledged and that changed something, in order.
-    acknowledged: Vec<usize>,
-    /// How many of them a message has carried away, and how many of them arrived somewhere.
-    sent: usize,
-    safe: usize,
+    /// How many changes of each life it is known to have: those of the lives it has heard of.
+    knows: HashMap<LifeId, usize>,
 }
 
-/// One value that was added: when each node first held it.
+/// What one process life changed.
+#[derive(Clone, Debug, Default)]
+struct Life {
+    /// Acknowledged operations that changed something, in order.
+    changes: Vec<usize>,
+    /// How many of them some message has carried away.
+    sent: usize,
+}
+
+/// One value that was added.
 #[derive(Clone, Debug)]
 struct Watched {
+    /// The operation that added it.
+    op: usize,
+    /// When each node first held it.
     at: Vec<Micros>,
+    /// Who holds it now.
+    holders: Vec<bool>,
     sent: bool,
 }
 
@@ -53,16 +68,22 @@ pub(super) struct Cluster {
     up: usize,
     is_set: bool,
     watched: BTreeMap<i64, Watched>,
+    lives: Vec<Life>,
+    /// Lives by the name that a node gives them in its messages.
+    named: HashMap<(usize, u64), LifeId>,
 }
 
 impl Cluster {
     pub(super) fn new(settings: &Settings) -> Self {
-        let member = Member { state: State::Down, life: 0, lines: 0, stopped_us: None, acknowledged: Vec::new(), sent: 0, safe: 0 };
+        let member =
+            |node| Member { state: State::Down, life: node, lines: 0, stopped_us: None, knows: HashMap::new() };
         Self {
-            members: vec![member; settings.nodes],
+            members: (0..settings.nodes).map(member).collect(),
             up: 0,
             is_set: matches!(settings.workload, Workload::Broadcast | Workload::GSet),
             watched: BTreeMap::new(),
+            lives: vec![Life::default(); settings.nodes],
+            named: HashMap::new(),
         }
     }
 
@@ -75,7 +96,7 @@ impl Cluster {
     }
 
     /// The number of a node's present process life.
-    pub(super) fn life(&self, node: usize) -> u32 {
+    pub(super) fn life(&self, node: usize) -> LifeId {
         self.members[node].life
     }
 
@@ -90,12 +111,13 @@ impl Cluster {
 
     /// A new process life begins.
     pub(super) fn start(&mut self, node: usize) {
+        let life = self.lives.len();
+        self.lives.push(Life::default());
         let member = &mut self.members[node];
         member.state = State::Starting;
-        member.life += 1;
+        member.life = life;
         member.lines = 0;
-        member.acknowledged.clear();
-        (member.sent, member.safe) = (0, 0);
+        member.knows.clear();
     }
 
     /// The node has been introduced.
@@ -121,11 +143,12 @@ impl Cluster {
         self.members[node].lines >= 2
     }
 
-    /// A value was invoked: from now on it is known whose it is.
-    pub(super) fn watch(&mut self, value: i64) {
+    /// A value was invoked by an operation: from now on it is known whose it is.
+    pub(super) fn watch(&mut self, value: i64, op: usize) {
         if self.is_set {
             let nodes = self.members.len();
-            self.watched.entry(value).or_insert_with(|| Watched { at: vec![NEVER; nodes], sent: false });
+            let unseen = || Watched { op, at: vec![NEVER; nodes], holders: vec![false; nodes], sent: false };
+            self.watched.entry(value).or_insert_with(unseen);
         }
     }
 
@@ -143,32 +166,41 @@ impl Cluster {
         }
         member.lines += 1;
         if let Some(carried) = carried {
-            for value in &carried.values {
-                self.holds(to, *value, now);
+            for (life, count) in &carried.changes {
+                let known = member.knows.entry(*life).or_default();
+                *known = (*known).max(*count);
             }
-            if let (Some(from), Some((life, count))) = (from, carried.own) {
-                let sender = &mut self.members[from];
-                if sender.life == life {
-                    sender.safe = sender.safe.max(count);
-                }
-            }
+            carried.values.iter().for_each(|value| self.holds(to, *value, now));
         }
         true
     }
 
     /// A message leaves a node.
-    pub(super) fn sends(&mut self, from: usize, values: Vec<i64>, has_own: bool) -> Carried {
-        for value in &values {
+    pub(super) fn sends(&mut self, from: usize, seen: Seen) -> Carried {
+        for value in &seen.values {
             if let Some(watched) = self.watched.get_mut(value) {
                 watched.sent = true;
             }
         }
-        let member = &mut self.members[from];
-        let own = has_own.then_some((member.life, member.acknowledged.len()));
-        if has_own {
-            member.sent = member.acknowledged.len();
+        let member = &self.members[from];
+        if let Some(incarnation) = seen.incarnation {
+            self.named.insert((from, incarnation), member.life);
         }
-        Carried { values, own }
+        if self.is_set {
+            return Carried { values: seen.values, changes: Vec::new() };
+        }
+        let known = |life: LifeId| member.knows.get(&life).copied().unwrap_or(0);
+        let changes: Vec<(LifeId, usize)> = match seen.rows {
+            Rows::Unknown => member.knows.iter().map(|(life, count)| (*life, *count)).collect(),
+            Rows::Named(rows) => {
+                rows.iter().filter_map(|name| self.named.get(name)).map(|life| (*life, known(*life))).collect()
+            }
+        };
+        for (life, count) in &changes {
+            let life = &mut self.lives[*life];
+            life.sent = life.sent.max(*count);
+        }
+        Carried { values: seen.values, changes }
     }
 
     /// What an acknowledgement tells about who holds what.
@@ -180,11 +212,14 @@ impl Cluster {
             }
             Call::Increment(delta) => *delta != 0,
             Call::Write { .. } => true,
-            Call::Txn(txn) => txn.iter().any(|micro| matches!(micro, crate::history::Micro::Write(..))),
+            Call::Txn(txn) => txn.iter().any(|micro| matches!(micro, Micro::Write(..))),
             Call::Echo(_) | Call::Generate | Call::Read | Call::KvRead(_) => false,
         };
         if changes {
-            self.members[op.node].acknowledged.push(op.index);
+            let member = &mut self.members[op.node];
+            let life = &mut self.lives[member.life];
+            life.changes.push(op.index);
+            member.knows.insert(member.life, life.changes.len());
         }
         if let Answer::Elements(values) = answer {
             values.iter().for_each(|value| self.holds(op.node, *value, now));
@@ -193,35 +228,41 @@ impl Cluster {
 
     fn holds(&mut self, node: usize, value: i64, now: Micros) {
         if let Some(watched) = self.watched.get_mut(&value) {
-            let at = &mut watched.at[node];
-            *at = (*at).min(now);
+            watched.at[node] = watched.at[node].min(now);
+            watched.holders[node] = true;
         }
     }
 
-    /// The process is gone. What nobody else is known to have had is named; a value that it held has to arrive anew.
-    pub(super) fn kill(&mut self, node: usize, now: Micros, history: &History) -> Death {
-        let member = &mut self.members[node];
-        self.up -= usize::from(member.state == State::Up);
-        member.state = State::Down;
+    /// The process is gone. What no other process is known to hold is named, whoever acknowledged it.
+    pub(super) fn kill(&mut self, node: usize, now: Micros) -> Death {
+        self.up -= usize::from(self.is_up(node));
+        self.members[node].state = State::Down;
         let mut death = Death { at_us: now, node, ..Death::default() };
-        for (place, index) in member.acknowledged.iter().enumerate() {
-            let (sent, safe) = match &history.ops[*index].call {
-                Call::Add(value) if self.is_set => match self.watched.get(value) {
-                    Some(watched) => {
-                        let elsewhere = watched.at.iter().enumerate().any(|(other, at)| other != node && *at != NEVER);
-                        (watched.sent, elsewhere)
-                    }
-                    None => (true, true),
-                },
-                _ => (place < member.sent, place < member.safe),
-            };
-            match (sent, safe) {
-                (_, true) => {}
-                (true, false) => death.undelivered.push(*index),
-                (false, false) => death.unsent.push(*index),
+        for watched in self.watched.values_mut() {
+            if std::mem::take(&mut watched.holders[node]) && !watched.holders.contains(&true) {
+                let list = if watched.sent { &mut death.undelivered } else { &mut death.unsent };
+                list.push(watched.op);
             }
         }
+        if !self.is_set {
+            self.lose_changes(node, &mut death);
+        }
+        death.unsent.sort_unstable();
+        death.undelivered.sort_unstable();
         death
+    }
+
+    fn lose_changes(&mut self, node: usize, death: &mut Death) {
+        let knows = std::mem::take(&mut self.members[node].knows);
+        for (life, count) in knows {
+            let alive = self.members.iter().filter(|other| other.state != State::Down);
+            let elsewhere = alive.filter_map(|other| other.knows.get(&life)).max().copied().unwrap_or(0);
+            let Life { changes, sent } = &self.lives[life];
+            for (place, op) in changes.iter().enumerate().take(count).skip(elsewhere) {
+                let list = if place < *sent { &mut death.undelivered } else { &mut death.unsent };
+                list.push(*op);
+            }
+        }
     }
 
     /// When which value was first held where.

@@ -48,8 +48,8 @@ impl Bench {
             to: to as u32,
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
         });
-        let seen = observe::look(line, &self.settings.id(from), self.cluster.is_set());
-        let carried = self.cluster.sends(from, seen.values, seen.has_own);
+        let seen = observe::look(line, self.cluster.is_set());
+        let carried = self.cluster.sends(from, seen);
         let payload = Payload { line: line.to_vec(), carried: Some(Arc::new(carried)), life: None };
         self.network.send(self.now, from, to, bytes, payload);
     }

@@ -72,7 +72,7 @@ struct Payload {
     line: Vec<u8>,
     carried: Option<std::sync::Arc<Carried>>,
     /// The life of the process that a client talks to: with it the connection ends.
-    life: Option<u32>,
+    life: Option<usize>,
 }
 
 /// Live figures, for a progress bar.
@@ -267,7 +267,11 @@ impl Bench {
     }
 
     fn send_request(&mut self, node: usize, line: Vec<u8>) {
-        self.network.send_from_client(self.now, node, Payload { line, carried: None, life: Some(self.cluster.life(node)) });
+        self.network.send_from_client(
+            self.now,
+            node,
+            Payload { line, carried: None, life: Some(self.cluster.life(node)) },
+        );
     }
 
     fn give_up_requests(&mut self) {
@@ -305,7 +309,7 @@ impl Bench {
     fn invoke(&mut self, client: usize, node: usize, phase: Phase, call: Call) {
         let is_up = self.cluster.is_up(node);
         if let Call::Add(value) = call {
-            self.cluster.watch(value);
+            self.cluster.watch(value, self.clients.history.ops.len());
         }
         if let Some(line) = self.clients.invoke(self.now, client, node, phase, call, is_up, &self.settings) {
             self.send_request(node, line);
@@ -470,7 +474,7 @@ impl Bench {
 
     /// A process is gone, and its memory with it.
     fn node_is_gone(&mut self, node: usize, why: &str) {
-        let death = self.cluster.kill(node, self.now, &self.clients.history);
+        let death = self.cluster.kill(node, self.now);
         if !death.unsent.is_empty() || !death.undelivered.is_empty() {
             self.trace.deaths.push(death);
         }

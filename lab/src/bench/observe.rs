@@ -10,20 +10,40 @@ use rumormill_core::wire::{Chunks, Item, Key, Message, Token};
 pub(super) struct Seen {
     /// Values of the set.
     pub values: Vec<i64>,
-    /// Whether it holds changes that the sender itself made, or may do so.
-    pub has_own: bool,
+    /// Whose changes it carries.
+    pub rows: Rows,
+    /// The sender's life, as it calls it.
+    pub incarnation: Option<u64>,
 }
 
-/// Looks into a message from `sender`. `values` says whether the set is of interest.
-pub(super) fn look(line: &[u8], sender: &str, values: bool) -> Seen {
+/// Whose changes a message carries.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Rows {
+    /// Those of these nodes in these lives.
+    Named(Vec<(usize, u64)>),
+    /// It cannot be seen, so perhaps all that the sender knows.
+    Unknown,
+}
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self::Named(Vec::new())
+    }
+}
+
+/// Looks into a message. `values` says whether the set is of interest.
+pub(super) fn look(line: &[u8], values: bool) -> Seen {
     let mut message = Message::new();
-    if message.decode(line).is_ok() && message.get(Key::Incarnation).is_some() {
+    if message.decode(line).is_ok()
+        && let Some(Token::Int(incarnation)) = message.get(Key::Incarnation)
+    {
+        let incarnation = u64::try_from(incarnation).ok();
         return match message.get(Key::Data) {
-            Some(Token::Array(data)) => ours(data, sender, values),
-            _ => Seen::default(),
+            Some(Token::Array(data)) => Seen { incarnation, ..ours(data, values) },
+            _ => Seen { incarnation, ..Seen::default() },
         };
     }
-    let mut seen = Seen { values: Vec::new(), has_own: true };
+    let mut seen = Seen { rows: Rows::Unknown, ..Seen::default() };
     if values && let Ok(serde_json::Value::Object(message)) = serde_json::from_slice(line) {
         for (key, value) in message.get("body").and_then(serde_json::Value::as_object).into_iter().flatten() {
             if !["msg_id", "in_reply_to"].contains(&key.as_str()) {
@@ -34,24 +54,29 @@ pub(super) fn look(line: &[u8], sender: &str, values: bool) -> Seen {
     seen
 }
 
-fn ours(data: &str, sender: &str, values: bool) -> Seen {
+fn ours(data: &str, values: bool) -> Seen {
     let mut seen = Seen::default();
+    let mut rows = Vec::new();
     let mut chunks = Chunks::new(data);
     while let Some(chunk) = chunks.chunk() {
-        let row = chunk.row.raw();
-        let rest = row.strip_prefix(sender.as_bytes());
-        seen.has_own |= rest.is_some_and(|rest| rest.is_empty() || rest[0] == b'@');
+        rows.extend(row(chunk.row.raw()));
         while let Some(item) = chunks.item() {
-            if let (true, Item::Int(int)) = (values, item) {
-                seen.values.push(int);
-            } else if let (true, Item::Entry(raw)) = (values, item)
-                && let Some(int) = raw.bare_int()
-            {
-                seen.values.push(int);
+            match item {
+                Item::Int(int) if values => seen.values.push(int),
+                Item::Entry(raw) if values => seen.values.extend(raw.bare_int()),
+                Item::Int(_) | Item::Entry(_) | Item::Skip(_) => {}
             }
         }
     }
+    seen.rows = Rows::Named(rows);
     seen
+}
+
+/// `n1@7` is node 1 in life 7, `n1` in life 0.
+fn row(name: &[u8]) -> Option<(usize, u64)> {
+    let name = std::str::from_utf8(name).ok()?;
+    let (id, incarnation) = name.split_once('@').unwrap_or((name, "0"));
+    Some((id.strip_prefix('n')?.parse().ok()?, incarnation.parse().ok()?))
 }
 
 /// Depth is bounded by serde_json.
@@ -70,18 +95,19 @@ mod tests {
 
     #[test]
     fn our_own_messages_are_read_entry_by_entry() {
-        let line = br#"{"src": "n1", "dest": "n2", "body": {"type": "gossip", "inc": 7, "sum": "0", "digest": {"n1@7": 99}, "data": [["n1@7", 0, 42, "x", [2], 12345678901234], ["n11@7", 5, 43]], "want": 1, "msg_id": 3}}"#;
-        assert_eq!(look(line, "n1", true), Seen { values: vec![42, 12_345_678_901_234, 43], has_own: true });
-        assert!(!look(line, "n2", true).has_own);
-        assert!(look(line, "n11", false).has_own);
+        let line = br#"{"src": "n1", "dest": "n2", "body": {"type": "gossip", "inc": 7, "sum": "0", "digest": {"n1@7": 99}, "data": [["n1@7", 0, 42, "x", [2], 12345678901234], ["n11", 5, 43]], "want": 1, "msg_id": 3}}"#;
+        let rows = || Rows::Named(vec![(1, 7), (11, 0)]);
+        let values = vec![42, 12_345_678_901_234, 43];
+        assert_eq!(look(line, true), Seen { values, rows: rows(), incarnation: Some(7) });
+        assert_eq!(look(line, false), Seen { values: vec![], rows: rows(), incarnation: Some(7) });
         let digest =
             br#"{"src": "n1", "dest": "n2", "body": {"type": "gossip", "inc": 7, "digest": {"n1@7": 9}, "msg_id": 3}}"#;
-        assert_eq!(look(digest, "n1", true), Seen::default());
+        assert_eq!(look(digest, true), Seen { incarnation: Some(7), ..Seen::default() });
     }
 
     #[test]
     fn in_foreign_messages_every_integer_may_be_a_value() {
         let line = br#"{"src":"n1","dest":"n2","body":{"type":"share","msg_id":9,"values":[1,{"x":2}],"message":3}}"#;
-        assert_eq!(look(line, "n1", true), Seen { values: vec![1, 2, 3], has_own: true });
+        assert_eq!(look(line, true), Seen { values: vec![1, 2, 3], rows: Rows::Unknown, incarnation: None });
     }
 }
