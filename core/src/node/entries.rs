@@ -158,8 +158,15 @@ impl<'e, S: Storage> Entries<'e, S> {
             let here = Place { phase: Phase::Repair, step, seq: if step == start.step { start.seq } else { 0 } };
             let id = self.row(here);
             let frontier = self.replica.causality.rows.get(id).frontier;
+            let cut = |seq| Place { seq, ..here };
             if frontier > here.seq {
-                visitor.stretch(self.replica, id, here.seq, frontier).map_err(|seq| Place { seq, ..here })?;
+                visitor.stretch(self.replica, id, here.seq, frontier).map_err(cut)?;
+            }
+            // Beyond the frontier each entry stands for itself, those too far beyond it to be marked included: when their
+            // author died with what lies before, nothing else brings them to the others.
+            let Replica { store, causality, .. } = self.replica;
+            for (seq, _) in stretch(store, causality, id, frontier.max(here.seq), u64::MAX) {
+                visitor.stretch(self.replica, id, seq - 1, seq).map_err(cut)?;
             }
         }
         Ok(())

@@ -118,6 +118,13 @@ impl Clients {
         self.waiting
     }
 
+    /// Operations in flight, leaving out the lab's own requests to nodes that start.
+    pub(super) fn ops_in_flight(&self) -> usize {
+        let is_op =
+            |at: usize| self.requests[at].state == State::Waiting && matches!(self.requests[at].what, What::Op(_));
+        self.deadlines.iter().filter(|Reverse((_, at))| is_op(*at)).count()
+    }
+
     pub(super) fn has_free_worker(&self) -> bool {
         self.free > 0
     }
@@ -264,8 +271,8 @@ impl Clients {
         op.completed_us = now;
     }
 
-    /// The next request without a reply in time, if any: its node, and what it was for.
-    pub(super) fn give_up(&mut self, now: Micros) -> Option<(usize, What)> {
+    /// The next request without a reply in time, if any: its node, what it was for, and when it was made.
+    pub(super) fn give_up(&mut self, now: Micros) -> Option<(usize, What, Micros)> {
         loop {
             let Reverse((deadline, at)) = *self.deadlines.peek()?;
             let request = self.requests[at];
@@ -278,7 +285,7 @@ impl Clients {
             }
             self.deadlines.pop();
             self.lose(now, at, "no reply in time");
-            return Some((request.node, request.what));
+            return Some((request.node, request.what, request.sent_us));
         }
     }
 

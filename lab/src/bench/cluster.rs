@@ -16,8 +16,10 @@ type LifeId = usize;
 pub(super) struct Carried {
     /// Values of the set.
     values: Vec<i64>,
-    /// Of these lives the first so many changes.
-    changes: Vec<(LifeId, usize)>,
+    /// Stretches of the changes of these lives: (from, to].
+    stretches: Vec<(LifeId, u64, u64)>,
+    /// Where that cannot be seen: of these lives the first so many acknowledged operations.
+    counts: Vec<(LifeId, usize)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,8 +38,17 @@ struct Member {
     lines: u64,
     /// When it was last stopped, or went on after that: `None` if it never was.
     stopped_us: Option<Micros>,
-    /// How many changes of each life it is known to have: those of the lives it has heard of.
-    knows: HashMap<LifeId, usize>,
+    /// What it is known to have of the changes of each life: those of the lives it has heard of.
+    knows: HashMap<LifeId, Known>,
+}
+
+/// How much of what a life changed some node is known to have.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// The first so many changes, as the life numbers them, without a gap. What lies beyond a gap is not counted.
+    seq: u64,
+    /// The first so many acknowledged operations, where the numbers cannot be seen.
+    count: usize,
 }
 
 /// What one process life changed.
@@ -47,6 +58,20 @@ struct Life {
     changes: Vec<usize>,
     /// How many of them some message has carried away.
     sent: usize,
+    /// What the life itself has said of its numbers: (number of its latest change, operations acknowledged by then).
+    marks: Vec<(u64, usize)>,
+}
+
+impl Life {
+    /// How many acknowledged operations are among the first `seq` changes, as far as the life has said.
+    fn count(&self, seq: u64) -> usize {
+        let after = self.marks.partition_point(|(mark, _)| *mark <= seq);
+        after.checked_sub(1).map_or(0, |at| self.marks[at].1)
+    }
+
+    fn acknowledged_to(&self, known: Known) -> usize {
+        known.count.max(self.count(known.seq))
+    }
 }
 
 /// One value that was added.
@@ -166,9 +191,15 @@ impl Cluster {
         }
         member.lines += 1;
         if let Some(carried) = carried {
-            for (life, count) in &carried.changes {
+            for (life, from, until) in &carried.stretches {
                 let known = member.knows.entry(*life).or_default();
-                *known = (*known).max(*count);
+                if known.seq >= *from {
+                    known.seq = known.seq.max(*until);
+                }
+            }
+            for (life, count) in &carried.counts {
+                let known = member.knows.entry(*life).or_default();
+                known.count = known.count.max(*count);
             }
             carried.values.iter().for_each(|value| self.holds(to, *value, now));
         }
@@ -183,24 +214,34 @@ impl Cluster {
             }
         }
         let member = &self.members[from];
+        let own = &mut self.lives[member.life];
         if let Some(incarnation) = seen.incarnation {
             self.named.insert((from, incarnation), member.life);
         }
+        if let Some(seq) = seen.own_seq.filter(|seq| own.marks.last().is_none_or(|(last, _)| last < seq)) {
+            own.marks.push((seq, own.changes.len()));
+        }
+        let mut carried = Carried { values: seen.values, ..Carried::default() };
         if self.is_set {
-            return Carried { values: seen.values, changes: Vec::new() };
+            return carried;
         }
-        let known = |life: LifeId| member.knows.get(&life).copied().unwrap_or(0);
-        let changes: Vec<(LifeId, usize)> = match seen.rows {
-            Rows::Unknown => member.knows.iter().map(|(life, count)| (*life, *count)).collect(),
-            Rows::Named(rows) => {
-                rows.iter().filter_map(|name| self.named.get(name)).map(|life| (*life, known(*life))).collect()
+        match seen.rows {
+            Rows::Unknown => {
+                carried.counts = member.knows.iter().map(|(life, known)| (*life, known.count)).collect();
             }
-        };
-        for (life, count) in &changes {
-            let life = &mut self.lives[*life];
-            life.sent = life.sent.max(*count);
+            Rows::Named(rows) => {
+                let known = rows.iter().filter_map(|row| Some((*self.named.get(&(row.node, row.incarnation))?, row)));
+                carried.stretches = known.map(|(life, row)| (life, row.from, row.to)).collect();
+            }
         }
-        Carried { values: seen.values, changes }
+        for (life, count) in &carried.counts {
+            self.lives[*life].sent = self.lives[*life].sent.max(*count);
+        }
+        for (life, _, to) in &carried.stretches {
+            let life = &mut self.lives[*life];
+            life.sent = life.sent.max(life.count(*to));
+        }
+        carried
     }
 
     /// What an acknowledgement tells about who holds what.
@@ -219,7 +260,7 @@ impl Cluster {
             let member = &mut self.members[op.node];
             let life = &mut self.lives[member.life];
             life.changes.push(op.index);
-            member.knows.insert(member.life, life.changes.len());
+            member.knows.entry(member.life).or_default().count = life.changes.len();
         }
         if let Answer::Elements(values) = answer {
             values.iter().for_each(|value| self.holds(op.node, *value, now));
@@ -254,12 +295,13 @@ impl Cluster {
 
     fn lose_changes(&mut self, node: usize, death: &mut Death) {
         let knows = std::mem::take(&mut self.members[node].knows);
-        for (life, count) in knows {
+        for (at, known) in knows {
+            let life = &self.lives[at];
             let alive = self.members.iter().filter(|other| other.state != State::Down);
-            let elsewhere = alive.filter_map(|other| other.knows.get(&life)).max().copied().unwrap_or(0);
-            let Life { changes, sent } = &self.lives[life];
-            for (place, op) in changes.iter().enumerate().take(count).skip(elsewhere) {
-                let list = if place < *sent { &mut death.undelivered } else { &mut death.unsent };
+            let elsewhere = alive.filter_map(|other| other.knows.get(&at)).map(|known| life.acknowledged_to(*known));
+            let (here, elsewhere) = (life.acknowledged_to(known), elsewhere.max().unwrap_or(0));
+            for (place, op) in life.changes.iter().enumerate().take(here).skip(elsewhere) {
+                let list = if place < life.sent { &mut death.undelivered } else { &mut death.unsent };
                 list.push(*op);
             }
         }

@@ -275,8 +275,13 @@ impl Bench {
     }
 
     fn give_up_requests(&mut self) {
-        while let Some((node, what)) = self.clients.give_up(self.now) {
+        while let Some((node, what, since)) = self.clients.give_up(self.now) {
             match what {
+                // The lab itself stopped it: it is asked again.
+                What::Init if self.cluster.was_stopped_since(node, since) => {
+                    let line = self.clients.init(self.now, node, &self.settings);
+                    self.send_request(node, line);
+                }
                 What::Init => {
                     let name = self.settings.id(node);
                     self.complain(node, Misdeed::NoInit, "no init_ok within 10 s".to_owned());
@@ -328,7 +333,7 @@ impl Bench {
                     self.trace.main_until_us = self.now;
                     self.stage = Stage::Draining;
                 }
-                Stage::Draining if self.clients.in_flight() == 0 => {
+                Stage::Draining if self.clients.ops_in_flight() == 0 => {
                     self.take_back_faults();
                     self.stage = Stage::Healing;
                 }

@@ -3,7 +3,7 @@
 //! Our own messages are read entry by entry. In any other, every integer of the body counts as a value that may be in it,
 //! `msg_id` and `in_reply_to` left out; of these, only values that some client added matter.
 
-use rumormill_core::wire::{Chunks, Item, Key, Message, Token};
+use rumormill_core::wire::{Chunks, Item, Key, Message, Pairs, Token};
 
 /// What was seen.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -14,15 +14,26 @@ pub(super) struct Seen {
     pub rows: Rows,
     /// The sender's life, as it calls it.
     pub incarnation: Option<u64>,
+    /// How many changes the sender has made in this life, as its digest says.
+    pub own_seq: Option<u64>,
 }
 
 /// Whose changes a message carries.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Rows {
-    /// Those of these nodes in these lives.
-    Named(Vec<(usize, u64)>),
+    /// These stretches.
+    Named(Vec<Stretch>),
     /// It cannot be seen, so perhaps all that the sender knows.
     Unknown,
+}
+
+/// The changes after `from` up to `to` of a node in one of its lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stretch {
+    pub node: usize,
+    pub incarnation: u64,
+    pub from: u64,
+    pub to: u64,
 }
 
 impl Default for Rows {
@@ -38,9 +49,10 @@ pub(super) fn look(line: &[u8], values: bool) -> Seen {
         && let Some(Token::Int(incarnation)) = message.get(Key::Incarnation)
     {
         let incarnation = u64::try_from(incarnation).ok();
+        let own_seq = own_seq(&message, incarnation);
         return match message.get(Key::Data) {
-            Some(Token::Array(data)) => Seen { incarnation, ..ours(data, values) },
-            _ => Seen { incarnation, ..Seen::default() },
+            Some(Token::Array(data)) => Seen { incarnation, own_seq, ..ours(data, values) },
+            _ => Seen { incarnation, own_seq, ..Seen::default() },
         };
     }
     let mut seen = Seen { rows: Rows::Unknown, ..Seen::default() };
@@ -54,18 +66,31 @@ pub(super) fn look(line: &[u8], values: bool) -> Seen {
     seen
 }
 
+fn own_seq(message: &Message<'_>, incarnation: Option<u64>) -> Option<u64> {
+    let own = (number(message.src?.raw())?, incarnation?);
+    let Some(Token::Object(digest)) = message.get(Key::Digest) else { return None };
+    Pairs::new(digest).find(|(name, _)| row(name.raw()) == Some(own)).and_then(|(_, frontier)| match frontier {
+        Token::Int(frontier) => u64::try_from(frontier).ok(),
+        _ => None,
+    })
+}
+
 fn ours(data: &str, values: bool) -> Seen {
     let mut seen = Seen::default();
     let mut rows = Vec::new();
     let mut chunks = Chunks::new(data);
     while let Some(chunk) = chunks.chunk() {
-        rows.extend(row(chunk.row.raw()));
+        let mut to = chunk.from;
         while let Some(item) = chunks.item() {
+            to += if let Item::Skip(count) = item { count } else { 1 };
             match item {
                 Item::Int(int) if values => seen.values.push(int),
                 Item::Entry(raw) if values => seen.values.extend(raw.bare_int()),
                 Item::Int(_) | Item::Entry(_) | Item::Skip(_) => {}
             }
+        }
+        if let Some((node, incarnation)) = row(chunk.row.raw()) {
+            rows.push(Stretch { node, incarnation, from: chunk.from, to });
         }
     }
     seen.rows = Rows::Named(rows);
@@ -76,7 +101,11 @@ fn ours(data: &str, values: bool) -> Seen {
 fn row(name: &[u8]) -> Option<(usize, u64)> {
     let name = std::str::from_utf8(name).ok()?;
     let (id, incarnation) = name.split_once('@').unwrap_or((name, "0"));
-    Some((id.strip_prefix('n')?.parse().ok()?, incarnation.parse().ok()?))
+    Some((number(id.as_bytes())?, incarnation.parse().ok()?))
+}
+
+fn number(id: &[u8]) -> Option<usize> {
+    std::str::from_utf8(id).ok()?.strip_prefix('n')?.parse().ok()
 }
 
 /// Depth is bounded by serde_json.
@@ -96,18 +125,20 @@ mod tests {
     #[test]
     fn our_own_messages_are_read_entry_by_entry() {
         let line = br#"{"src": "n1", "dest": "n2", "body": {"type": "gossip", "inc": 7, "sum": "0", "digest": {"n1@7": 99}, "data": [["n1@7", 0, 42, "x", [2], 12345678901234], ["n11", 5, 43]], "want": 1, "msg_id": 3}}"#;
-        let rows = || Rows::Named(vec![(1, 7), (11, 0)]);
+        let first = Stretch { node: 1, incarnation: 7, from: 0, to: 5 };
+        let second = Stretch { node: 11, incarnation: 0, from: 5, to: 6 };
+        let rows = || Rows::Named(vec![first, second]);
         let values = vec![42, 12_345_678_901_234, 43];
-        assert_eq!(look(line, true), Seen { values, rows: rows(), incarnation: Some(7) });
-        assert_eq!(look(line, false), Seen { values: vec![], rows: rows(), incarnation: Some(7) });
+        assert_eq!(look(line, true), Seen { values, rows: rows(), incarnation: Some(7), own_seq: Some(99) });
+        assert_eq!(look(line, false), Seen { values: vec![], rows: rows(), incarnation: Some(7), own_seq: Some(99) });
         let digest =
             br#"{"src": "n1", "dest": "n2", "body": {"type": "gossip", "inc": 7, "digest": {"n1@7": 9}, "msg_id": 3}}"#;
-        assert_eq!(look(digest, true), Seen { incarnation: Some(7), ..Seen::default() });
+        assert_eq!(look(digest, true), Seen { incarnation: Some(7), own_seq: Some(9), ..Seen::default() });
     }
 
     #[test]
     fn in_foreign_messages_every_integer_may_be_a_value() {
         let line = br#"{"src":"n1","dest":"n2","body":{"type":"share","msg_id":9,"values":[1,{"x":2}],"message":3}}"#;
-        assert_eq!(look(line, true), Seen { values: vec![1, 2, 3], rows: Rows::Unknown, incarnation: None });
+        assert_eq!(look(line, true), Seen { values: vec![1, 2, 3], rows: Rows::Unknown, ..Seen::default() });
     }
 }
