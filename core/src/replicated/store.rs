@@ -1,12 +1,12 @@
 //! The product of all data types: one state, one version vector, one stream of dots.
 
-use super::{BroadcastSet, Counter, Lane, LwwMap, Merged, Refused, Replicated};
+use super::{At, BroadcastSet, Counter, Lane, LwwMap, Merged, Refused, Replicated};
 use crate::causality::{Causality, Dot, Entry, RowId, Tag};
 use crate::storage::{Limits, Storage};
 
 /// A place in the entries of one row, over all data types.
 #[derive(Clone, Copy, Debug)]
-pub struct Cursor([Option<u32>; TYPES]);
+pub struct Cursor([Option<At>; TYPES]);
 
 /// Makes the product of the data types, in the order of their dots. A further data type is a further line below.
 macro_rules! product {
