@@ -17,7 +17,7 @@ use crate::service::{self, Answer, Context, JsonId, Problem, Reply, Service, Spr
 use crate::stats::Stats;
 use crate::storage::{Limits, Storage};
 use crate::time::{Instant, Now};
-use crate::wire::{BadField, Key, Kind, Malformed, Message, Out, Predictor, Str, Why};
+use crate::wire::{BadField, Key, Kind, Malformed, Message, Out, Predictor, Str, Why, short};
 
 /// Why a line got no reply. Nothing changed but a counter in [`Stats`], and the next line is read normally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -414,7 +414,7 @@ impl<S: Storage> Node<S> {
         if dest.is_escaped() {
             return dest.is(members.id(members.me()));
         }
-        dest.raw() == members.id_bytes(members.me())
+        short::same(dest.raw(), members.id_bytes(members.me()))
     }
 
     fn local_news(&mut self, lane: Lane, dot: Dot, now: Instant) {
@@ -479,17 +479,22 @@ impl<S: Storage> Node<S> {
 /// Copies an id in the form in which JSON prints it; false when it is empty or longer than `max`.
 #[inline]
 fn copy(id: Str<'_>, max: usize, to: &mut JsonId) -> bool {
-    to.clear();
     if id.is_escaped() {
         return copy_escaped(id, max, to);
     }
     // What needed no escape when it came needs none when it goes.
     let raw = id.raw();
+    // Mostly it is there from the line before.
+    if !raw.is_empty() && short::same(raw, to) {
+        return true;
+    }
+    to.clear();
     !raw.is_empty() && raw.len() <= max && to.extend_from_slice(raw).is_ok()
 }
 
 #[cold]
 fn copy_escaped(id: Str<'_>, max: usize, to: &mut JsonId) -> bool {
+    to.clear();
     let mut scratch = Id::new();
     let Some(text) = id.unescape(&mut scratch).filter(|text| !text.is_empty() && json_len(text) <= max) else {
         return false;

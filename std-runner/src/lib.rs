@@ -5,5 +5,6 @@
 
 pub mod input;
 pub mod options;
+pub mod output;
 pub mod process;
 pub mod report;

@@ -179,9 +179,9 @@ impl Reply {
             out.raw(&self.from);
             out.str("\", \"dest\": \"");
         } else {
-            out.raw(source.head);
+            out.short(source.head);
         }
-        out.raw(&self.to);
+        out.short(&self.to);
         if matches!(self.answer, Answer::Broadcast) {
             out.str("\", \"body\": {\"type\": \"broadcast_ok\", \"in_reply_to\": ");
         } else {
