@@ -314,8 +314,29 @@ impl<'a> Message<'a> {
         if has_body { Ok(()) } else { Err(Malformed::NotAMessage) }
     }
 
+    /// Forgets everything, then takes what a line says in which nothing stands twice.
+    #[inline]
+    pub(super) fn set_all(
+        &mut self,
+        src: Option<Str<'a>>,
+        dest: Option<Str<'a>>,
+        type_name: Option<Str<'a>>,
+        kind: Option<Kind>,
+        msg_id: Option<i64>,
+        field: Option<(Key, Token<'a>)>,
+    ) {
+        (self.src, self.dest, self.type_name) = (src, dest, type_name);
+        (self.kind, self.msg_id, self.is_reply) = (kind, msg_id, false);
+        (self.twice, self.envelope_twice) = (0, None);
+        self.fields.clear();
+        if let Some(field) = field {
+            // There is room for all keys.
+            let _ = self.fields.push(field);
+        }
+    }
+
     /// Forgets everything.
-    pub(super) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.src = None;
         self.dest = None;
         self.type_name = None;
@@ -364,7 +385,7 @@ impl<'a> Message<'a> {
     }
 
     #[inline]
-    pub(super) fn set(&mut self, key: Key, token: Token<'a>) {
+    fn set(&mut self, key: Key, token: Token<'a>) {
         match (key, token) {
             (Key::Type, Token::Text(name)) if self.type_name.is_none() && self.get(Key::Type).is_none() => {
                 self.type_name = Some(name);
@@ -401,9 +422,13 @@ impl<'a> Message<'a> {
         self.fields.iter().find(|field| field.0 == key).map(|field| field.1)
     }
 
-    /// Whether the body has one integer at most besides `type` and `msg_id`, so that its layout can be learned.
+    /// Whether nothing stands there twice and the body has one integer at most besides `type` and `msg_id`, so that its
+    /// layout can be learned.
     pub(super) fn is_predictable(&self) -> bool {
-        !self.is_reply && self.fields.len() <= 1 && self.fields.iter().all(|field| matches!(field.1, Token::Int(_)))
+        let once = self.twice == 0 && self.envelope_twice.is_none();
+        once && !self.is_reply
+            && self.fields.len() <= 1
+            && self.fields.iter().all(|field| matches!(field.1, Token::Int(_)))
     }
 
     /// A part of the envelope that stands there twice.

@@ -6,6 +6,7 @@
 
 use super::json::{POWERS, Scanner, Str, Token, up_to_eight};
 use super::message::{Key, Kind, Message};
+use super::short;
 
 /// Remembers the layouts of the last lines.
 #[derive(Clone, Debug, Default)]
@@ -51,8 +52,10 @@ enum Hole {
     End,
     /// A number of the envelope or of a key that no message knows.
     Ignored,
-    /// The number of a key.
-    Int(Key),
+    /// The number of `msg_id`.
+    MsgId,
+    /// The number of the layout's field.
+    Field,
     /// The text of `src`.
     Src,
 }
@@ -68,11 +71,13 @@ const STRETCHES: usize = 6;
 const LITERAL: usize = 192;
 
 /// A line with holes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Layout {
     literal: heapless::Vec<u8, LITERAL>,
     stretches: heapless::Vec<Stretch, STRETCHES>,
     kind: Option<Kind>,
+    /// The one field of the body besides `type` and `msg_id` that a message may know.
+    field: Option<Key>,
     dest: Fixed,
     type_name: Fixed,
 }
@@ -93,59 +98,60 @@ impl Fixed {
     }
 }
 
-impl Default for Layout {
-    fn default() -> Self {
-        Self {
-            literal: heapless::Vec::new(),
-            stretches: heapless::Vec::new(),
-            kind: None,
-            dest: Fixed::default(),
-            type_name: Fixed::default(),
-        }
-    }
-}
-
 impl Layout {
-    /// Reads the line if it fits.
+    /// Reads the line if it fits. What does not depend on the numbers is known, and noted only when all of it did.
     #[inline]
     fn read<'a>(&self, line: &'a [u8], message: &mut Message<'a>) -> bool {
         let mut starts = [0; STRETCHES];
         let mut literal = &self.literal[..];
-        let mut at = 0;
-        message.clear();
+        let mut rest = line;
+        let (mut src, mut msg_id, mut field) = (None, None, None);
         for (stretch, start) in self.stretches.iter().zip(&mut starts) {
-            let Some((expected, more)) = literal.split_at_checked(usize::from(stretch.len)) else {
+            *start = line.len() - rest.len();
+            let len = usize::from(stretch.len);
+            let (Some((expected, more)), Some((text, after))) =
+                (literal.split_at_checked(len), rest.split_at_checked(len))
+            else {
                 return false;
             };
-            literal = more;
-            *start = at;
-            if !line.get(at..).is_some_and(|rest| begins_with(rest, expected)) {
+            if !short::same(text, expected) {
                 return false;
             }
-            at += expected.len();
-            match stretch.hole {
+            literal = more;
+            let len = match stretch.hole {
                 Hole::End => {
-                    message.kind = self.kind;
-                    message.dest = self.dest.in_line(line, &starts);
-                    message.type_name = self.type_name.in_line(line, &starts);
-                    return at == line.len();
+                    if !after.is_empty() {
+                        return false;
+                    }
+                    let (dest, type_name) = (self.dest.in_line(line, &starts), self.type_name.in_line(line, &starts));
+                    message.set_all(src, dest, type_name, self.kind, msg_id, self.field.zip(field.map(Token::Int)));
+                    return true;
                 }
                 Hole::Src => {
-                    let rest = &line[at..];
-                    let len = rest.iter().position(|byte| !is_plain(*byte)).unwrap_or(rest.len());
-                    message.src = Some(Str::plain(&rest[..len]));
-                    at += len;
+                    let len = after.iter().position(|byte| !is_plain(*byte)).unwrap_or(after.len());
+                    src = Some(Str::plain(&after[..len]));
+                    len
                 }
-                hole @ (Hole::Ignored | Hole::Int(_)) => {
-                    let Some((int, len)) = integer(&line[at..]) else {
-                        return false;
-                    };
-                    if let Hole::Int(key) = hole {
-                        message.set(key, Token::Int(int));
+                Hole::Ignored => match integer(line, after) {
+                    Some((_, len)) => len,
+                    None => return false,
+                },
+                Hole::MsgId => match integer(line, after) {
+                    Some((int, len)) => {
+                        msg_id = Some(int);
+                        len
                     }
-                    at += len;
-                }
-            }
+                    None => return false,
+                },
+                Hole::Field => match integer(line, after) {
+                    Some((int, len)) => {
+                        field = Some(int);
+                        len
+                    }
+                    None => return false,
+                },
+            };
+            rest = &after[len..];
         }
         false
     }
@@ -154,9 +160,6 @@ impl Layout {
     /// body, whose values are numbers and plain strings.
     fn learn(line: &[u8], message: &Message<'_>) -> Option<Self> {
         let mut layout = Self { kind: message.kind, ..Self::default() };
-        if message.is_reply || message.known_field_twice().is_some() || message.envelope_twice().is_some() {
-            return None;
-        }
         let mut lexer = Lexer { line, scanner: Scanner::new(line), layout: &mut layout, done: 0 };
         lexer.object(false)?;
         lexer.scanner.end().ok()?;
@@ -199,10 +202,14 @@ impl Lexer<'_, '_> {
     fn value(&mut self, body: bool, key: Str<'_>, token: Token<'_>, start: usize) -> Option<()> {
         let end = self.scanner.position();
         match token {
-            Token::Int(_) if body => {
-                let hole = Key::find(key).map_or(Hole::Ignored, Hole::Int);
-                self.hole(start, end, hole)
-            }
+            Token::Int(_) if body => match Key::find(key) {
+                None => self.hole(start, end, Hole::Ignored),
+                Some(Key::MsgId) => self.hole(start, end, Hole::MsgId),
+                Some(key) => {
+                    self.layout.field = Some(key);
+                    self.hole(start, end, Hole::Field)
+                }
+            },
             Token::Int(_) => self.hole(start, end, Hole::Ignored),
             Token::Text(text) if text.raw().iter().copied().all(is_plain) && !text.raw().is_empty() => {
                 let len = u8::try_from(text.raw().len()).ok()?;
@@ -240,37 +247,34 @@ const fn is_plain(byte: u8) -> bool {
     matches!(byte, 0x20..=0x7e) && byte != b'"' && byte != b'\\'
 }
 
-/// Whether `text` begins with `expected`. In words, the last of which overlap: the stretches are short.
+/// A JSON integer of up to 18 digits at the start of `rest`, the end of `line`; and its length.
 #[inline]
-fn begins_with(text: &[u8], expected: &[u8]) -> bool {
-    let Some(text) = text.get(..expected.len()) else {
-        return false;
+fn integer(line: &[u8], rest: &[u8]) -> Option<(i64, usize)> {
+    let Some(word) = first_eight(line, rest) else {
+        return unusual_integer(rest);
     };
-    match expected.len() {
-        16.. => {
-            let (text_blocks, _) = text.as_chunks::<16>();
-            let (expected_blocks, _) = expected.as_chunks::<16>();
-            let blocks = text_blocks
-                .iter()
-                .zip(expected_blocks)
-                .all(|(a, b)| u128::from_ne_bytes(*a) == u128::from_ne_bytes(*b));
-            blocks && text.last_chunk::<16>() == expected.last_chunk::<16>()
-        }
-        8..16 => {
-            text.first_chunk::<8>() == expected.first_chunk::<8>()
-                && text.last_chunk::<8>() == expected.last_chunk::<8>()
-        }
-        4..8 => {
-            text.first_chunk::<4>() == expected.first_chunk::<4>()
-                && text.last_chunk::<4>() == expected.last_chunk::<4>()
-        }
-        0..4 => text == expected,
+    let (number, len) = up_to_eight(word);
+    if (1..8).contains(&len) && (len == 1 || word.to_le_bytes()[0] != b'0') {
+        // A fraction or an exponent does not fit the literal text that follows.
+        return Some((number.cast_signed(), len));
     }
+    unusual_integer(rest)
 }
 
-/// A JSON integer of up to 18 digits at the start of `text`, and its length.
+/// The first eight bytes of `rest`, the end of `line`, as a word, with zeros where there are fewer. `None` when the line is
+/// shorter than that.
 #[inline]
-fn integer(text: &[u8]) -> Option<(i64, usize)> {
+fn first_eight(line: &[u8], rest: &[u8]) -> Option<u64> {
+    if let Some(eight) = rest.first_chunk::<8>() {
+        return Some(u64::from_le_bytes(*eight));
+    }
+    let missing = 8 - rest.len() as u32;
+    u64::from_le_bytes(*line.last_chunk::<8>()?).checked_shr(8 * missing)
+}
+
+/// As [`integer`], for those of eight digits and more and for negative ones.
+#[inline(never)]
+fn unusual_integer(text: &[u8]) -> Option<(i64, usize)> {
     let negative = text.first() == Some(&b'-');
     let start = usize::from(negative);
     let (mut magnitude, mut len) = (0, 0);
@@ -296,7 +300,6 @@ fn integer(text: &[u8]) -> Option<(i64, usize)> {
     finish(text, start, len, negative, magnitude)
 }
 
-#[inline]
 fn finish(text: &[u8], start: usize, len: usize, negative: bool, magnitude: u64) -> Option<(i64, usize)> {
     let canonical = len > 0 && (len == 1 || text[start] != b'0') && !(negative && magnitude == 0);
     let magnitude = magnitude.cast_signed();
@@ -314,7 +317,7 @@ mod tests {
         fn integers_are_read_as_the_scanner_reads_them(text in "-?[0-9]{0,21}[,}.e ]?[0-9]{0,9}") {
             let mut scanner = Scanner::new(text.as_bytes());
             let scanned = scanner.value(0);
-            if let Some((int, len)) = integer(text.as_bytes()) {
+            if let Some((int, len)) = integer(text.as_bytes(), text.as_bytes()) {
                 let rest = text.as_bytes().get(len);
                 if !matches!(rest, Some(b'.' | b'e')) {
                     prop_assert_eq!(scanned, Ok(Token::Int(int)));
