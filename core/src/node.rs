@@ -287,11 +287,11 @@ impl<S: Storage> Node<S> {
             self.stats.replies_received += 1;
             return Ok(());
         }
-        let answerable = message.src.is_some_and(|src| copy(src, self.limits.id_bytes, &mut self.reply.to));
+        let answerable = message.src.as_ref().is_some_and(|src| copy(src, self.limits.id_bytes, &mut self.reply.to));
         if self.gossip.is_none() {
             return self.before_init(message, answerable);
         }
-        if message.dest.is_none_or(|dest| !self.is_me(dest)) {
+        if message.dest.as_ref().is_none_or(|dest| !self.is_me(dest)) {
             self.stats.misdelivered += 1;
             return Err(Rejected::Misdelivered);
         }
@@ -339,7 +339,7 @@ impl<S: Storage> Node<S> {
             self.stats.strangers += 1;
             return Err(Rejected::Stranger);
         }
-        let named = message.dest.is_some_and(|dest| copy(dest, self.limits.id_bytes, &mut self.reply.from));
+        let named = message.dest.as_ref().is_some_and(|dest| copy(dest, self.limits.id_bytes, &mut self.reply.from));
         let Some(in_reply_to) = message.msg_id.filter(|_| answerable && named) else {
             return self.unanswerable();
         };
@@ -409,7 +409,7 @@ impl<S: Storage> Node<S> {
     }
 
     #[inline]
-    fn is_me(&self, dest: Str<'_>) -> bool {
+    fn is_me(&self, dest: &Str<'_>) -> bool {
         let members = &self.replica.causality.members;
         if dest.is_escaped() {
             return dest.is(members.id(members.me()));
@@ -445,11 +445,10 @@ impl<S: Storage> Node<S> {
     #[inline]
     fn run_due(&mut self, now: Now) {
         let Some(gossip) = &mut self.gossip else { return };
-        if gossip.next_timeout().is_none_or(|wakeup| wakeup.at > now.at) {
-            return;
+        if gossip.is_due(now.at) {
+            gossip.timeout(self.replica.sum().short(), now.at);
+            self.note_settled();
         }
-        gossip.timeout(self.replica.sum().short(), now.at);
-        self.note_settled();
     }
 
     /// Notes whether all members are known to hold this state, and says so once.
@@ -466,9 +465,14 @@ impl<S: Storage> Node<S> {
     /// Measures how long this node's changes took until every peer was known to hold them.
     #[inline]
     fn judge_convergence(&mut self, now: Instant) {
-        if self.service.bench.is_waiting()
-            && let Some(gossip) = &mut self.gossip
-        {
+        if self.service.bench.is_waiting() {
+            self.judge_waiting(now);
+        }
+    }
+
+    #[inline(never)]
+    fn judge_waiting(&mut self, now: Instant) {
+        if let Some(gossip) = &mut self.gossip {
             let own = self.replica.own_seq();
             gossip.common.refresh(self.replica.sum().short());
             self.service.bench.everybody_has(gossip.common.everybody_has(own), now);
@@ -477,23 +481,25 @@ impl<S: Storage> Node<S> {
 }
 
 /// Copies an id in the form in which JSON prints it; false when it is empty or longer than `max`.
-#[inline]
-fn copy(id: Str<'_>, max: usize, to: &mut JsonId) -> bool {
+#[inline(always)]
+fn copy(id: &Str<'_>, max: usize, to: &mut JsonId) -> bool {
     if id.is_escaped() {
         return copy_escaped(id, max, to);
     }
     // What needed no escape when it came needs none when it goes.
     let raw = id.raw();
     // Mostly it is there from the line before.
-    if !raw.is_empty() && short::same(raw, to) {
-        return true;
-    }
+    (!raw.is_empty() && short::same(raw, to)) || copy_plain(raw, max, to)
+}
+
+#[inline(never)]
+fn copy_plain(raw: &[u8], max: usize, to: &mut JsonId) -> bool {
     to.clear();
     !raw.is_empty() && raw.len() <= max && to.extend_from_slice(raw).is_ok()
 }
 
 #[cold]
-fn copy_escaped(id: Str<'_>, max: usize, to: &mut JsonId) -> bool {
+fn copy_escaped(id: &Str<'_>, max: usize, to: &mut JsonId) -> bool {
     to.clear();
     let mut scratch = Id::new();
     let Some(text) = id.unescape(&mut scratch).filter(|text| !text.is_empty() && json_len(text) <= max) else {

@@ -118,6 +118,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
         Sign::of(tag).is_some()
     }
 
+    #[inline(never)]
     fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
         let sign = Sign::of(entry.tag).ok_or(Refused::Unreadable)?;
         let (number, named) = entry.args().split_last().ok_or(Refused::Unreadable)?;

@@ -243,6 +243,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
         tag == WRITE
     }
 
+    #[inline(never)]
     fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
         let [key, value, stamp] = entry.args() else {
             return Err(Refused::Unreadable);

@@ -71,6 +71,7 @@ impl<S: Storage> Replica<S> {
     ///
     /// # Errors
     /// Why the change cannot be made; nothing changed and no dot is used up.
+    #[inline(always)]
     pub fn update(&mut self, entry: &Entry<'_>) -> Result<Option<Dot>, Refused> {
         let Some(row) = self.own else {
             return Err(Refused::Row(RowRefused::Stranger));

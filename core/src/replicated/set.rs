@@ -283,6 +283,7 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
         tag == Tag::BARE
     }
 
+    #[inline]
     fn merge(&mut self, _: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
         let [arg] = entry.args() else {
             return Err(Refused::Unreadable);

@@ -27,6 +27,7 @@ macro_rules! product {
 
             /// How changes of this tag travel; `None` when no data type owns it.
             #[must_use]
+            #[inline]
             pub fn lane(tag: Tag) -> Option<Lane> {
                 $(if $type::<S>::owns(tag) { return Some($type::<S>::LANE); })+
                 None
@@ -36,6 +37,8 @@ macro_rules! product {
             ///
             /// # Errors
             /// As [`Replicated::merge`].
+            // Where the tag is known, only the call of one data type is left.
+            #[inline(always)]
             pub fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
                 $(if $type::<S>::owns(entry.tag) { return self.$name.merge(causality, dot, entry); })+
                 Err(Refused::Unreadable)

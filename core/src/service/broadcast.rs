@@ -23,7 +23,7 @@ impl<S: Storage> Service<S> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn insert<S: Storage, G: Spread<S>>(
     message: &Message<'_>,
     key: Key,

@@ -194,6 +194,7 @@ pub enum Scalar<'a> {
 impl<'a> Scalar<'a> {
     /// The scalar that a token is, if it is one.
     #[must_use]
+    #[inline]
     pub fn of(token: Token<'a>) -> Option<Self> {
         match token {
             Token::Int(int) => Some(Self::Int(int)),
@@ -206,6 +207,7 @@ impl<'a> Scalar<'a> {
 
     /// The value, its escapes resolved in `scratch` if it has any. `None` when it is longer than `scratch`.
     #[must_use]
+    #[inline]
     pub fn value<'s, const N: usize>(&self, scratch: &'s mut heapless::String<N>) -> Option<Value<'s>>
     where
         'a: 's,
@@ -452,6 +454,7 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// It is missing.
+    #[inline]
     pub fn need(&self, key: Key) -> Result<Token<'a>, BadField> {
         self.get(key).ok_or(BadField { key, why: Why::Missing })
     }
