@@ -17,7 +17,7 @@ use crate::service::{self, Answer, Context, JsonId, Problem, Reply, Service, Spr
 use crate::stats::Stats;
 use crate::storage::{Limits, Storage};
 use crate::time::{Instant, Now};
-use crate::wire::{BadField, Key, Kind, Malformed, Message, Out, Predictor, Str, Why, short};
+use crate::wire::{BadField, Key, Kind, Malformed, Message, Out, Predictor, Serial, Str, Why, short};
 
 /// Why a line got no reply. Nothing changed but a counter in [`Stats`], and the next line is read normally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub struct Node<S: Storage> {
     stats: Stats,
     /// `{"src": "…", "dest": "`, once the cluster is known.
     head: heapless::Vec<u8, { 2 * crate::storage::ID_BYTES_MAX }>,
-    next_msg_id: u64,
+    next_msg_id: Serial,
     started: bool,
     settled: bool,
 }
@@ -111,7 +111,7 @@ impl<S: Storage> Node<S> {
             events: Events::default(),
             stats: Stats::default(),
             head: heapless::Vec::new(),
-            next_msg_id: 0,
+            next_msg_id: Serial::default(),
             started: false,
             settled: false,
             config,
@@ -207,17 +207,24 @@ impl<S: Storage> Node<S> {
     #[inline]
     pub fn poll_transmit<W: Sink>(&mut self, now: Now, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
         let sent = if core::mem::take(&mut self.reply_waits) {
-            let Self { replica, service, stats, head, config, .. } = &*self;
-            let source = service::Source { replica, service, stats, head, incarnation: config.incarnation };
-            let mut out = Out::new(sink);
-            self.reply.write(&mut out, &source, self.next_msg_id);
-            self.next_msg_id += 1;
-            out.finish().map(|_| Some(Transmit::Reply))
-        } else {
+            self.poll_reply(sink)
+        } else if self.gossip.as_ref().is_some_and(|gossip| gossip.common.peers.is_waiting()) {
             self.poll_gossip(now, sink)
+        } else {
+            return Ok(None);
         };
         self.stats.sink_full += u64::from(sent.is_err());
         sent
+    }
+
+    #[inline(never)]
+    fn poll_reply<W: Sink>(&mut self, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
+        let Self { replica, service, stats, head, config, .. } = &*self;
+        let source = service::Source { replica, service, stats, head, incarnation: config.incarnation };
+        let mut out = Out::new(sink);
+        self.reply.write(&mut out, &source, &self.next_msg_id);
+        self.next_msg_id.advance();
+        out.finish().map(|_| Some(Transmit::Reply))
     }
 
     /// When [`Node::handle_timeout`] is to be called at the latest; `None` when nothing is due ever, unless a line
@@ -323,7 +330,7 @@ impl<S: Storage> Node<S> {
         let Self { replica, gossip: Some(gossip), service, stats, config, limits, .. } = self else {
             return Err(Problem::NotInitialised);
         };
-        let before = replica.own_seq();
+        let before = if config.events { replica.own_seq() } else { 0 };
         let spread = GossipSpread { gossip, now: now.at };
         let mut cx = Context { replica, spread, stats, config, limits, now };
         let done = service.handle(kind, message, &mut cx);

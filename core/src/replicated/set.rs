@@ -135,7 +135,7 @@ impl<S: Storage> BroadcastSet<S> {
         end - self.runs[slot].start().at()
     }
 
-    #[inline]
+    #[inline(always)]
     fn insert(&mut self, dot: Dot, value: Value<'_>) -> Result<Merged, Refused> {
         match (value, self.seen.dense_bit(value)) {
             (Value::Int(int), Some(bit)) => self.insert_dense(dot, int, bit),
@@ -283,7 +283,7 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
         tag == Tag::BARE
     }
 
-    #[inline]
+    #[inline(always)]
     fn merge(&mut self, _: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
         let [arg] = entry.args() else {
             return Err(Refused::Unreadable);

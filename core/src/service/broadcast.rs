@@ -1,7 +1,7 @@
 //! The broadcast set: `broadcast`, `add` with `element`, `gossip_sync`, `digest_sync`.
 
 use super::{Answer, Answered, Context, Problem, Scratch, Service, Shape, Spread, value};
-use crate::causality::Entry;
+use crate::causality::{Arg, Entry};
 use crate::id::Value;
 use crate::replicated::Bound;
 use crate::storage::Storage;
@@ -29,11 +29,22 @@ fn insert<S: Storage, G: Spread<S>>(
     key: Key,
     cx: &mut Context<'_, S, G>,
 ) -> Result<(), Problem> {
-    let scalar = message.scalar(key)?;
-    let mut scratch = Scratch::new();
-    let value = value(&scalar, key, cx.limits, &mut scratch)?;
-    cx.update(&Entry::bare(value.into()), key)?;
+    match message.scalar(key)? {
+        Scalar::Int(int) => cx.update(&Entry::bare(Arg::Int(int)), key)?,
+        text @ Scalar::Text(_) => insert_text(&text, key, cx)?,
+    };
     Ok(())
+}
+
+#[inline(never)]
+fn insert_text<S: Storage, G: Spread<S>>(
+    text: &Scalar<'_>,
+    key: Key,
+    cx: &mut Context<'_, S, G>,
+) -> Result<bool, Problem> {
+    let mut scratch = Scratch::new();
+    let value = value(text, key, cx.limits, &mut scratch)?;
+    cx.update(&Entry::bare(value.into()), key)
 }
 
 pub(super) fn gossip_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {

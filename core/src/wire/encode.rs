@@ -16,6 +16,60 @@ impl Sink for Count {
     }
 }
 
+/// A number that only counts up, kept as text as well: the next one mostly differs in one digit.
+#[derive(Clone, Copy, Debug)]
+pub struct Serial {
+    number: u64,
+    /// Its digits, the last one last.
+    text: [u8; Serial::DIGITS],
+    len: u8,
+}
+
+impl Default for Serial {
+    fn default() -> Self {
+        Self { number: 0, text: [b'0'; Self::DIGITS], len: 1 }
+    }
+}
+
+impl Serial {
+    /// Digits of the largest number.
+    const DIGITS: usize = 20;
+
+    /// The number.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Its digits.
+    #[must_use]
+    #[inline]
+    pub fn text(&self) -> &[u8] {
+        &self.text[Self::DIGITS - usize::from(self.len).min(Self::DIGITS)..]
+    }
+
+    /// Goes on to the next number; after the largest, to 0. O(digits), mostly O(1).
+    #[inline]
+    pub fn advance(&mut self) {
+        self.number = self.number.wrapping_add(1);
+        match self.text.last_mut() {
+            Some(digit) if *digit < b'9' && self.number > 0 => *digit += 1,
+            _ => self.write(),
+        }
+    }
+
+    #[cold]
+    fn write(&mut self) {
+        let (mut rest, mut len) = (self.number, 0);
+        for digit in self.text.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            len += u8::from(rest > 0);
+            rest /= 10;
+        }
+        self.len = len.max(1);
+    }
+}
+
 /// Bytes that are gathered before the sink sees them.
 const STAGE: usize = 256;
 
@@ -340,6 +394,21 @@ mod tests {
         {
             assert_eq!(text(|out| out.ratio(above, below)), expected);
         }
+    }
+
+    #[test]
+    fn a_serial_counts_as_the_standard_library_writes() {
+        let mut serial = Serial::default();
+        for number in 0..12_345_u64 {
+            assert_eq!((serial.number(), serial.text()), (number, std::format!("{number}").as_bytes()));
+            serial.advance();
+        }
+        let mut last = Serial { number: u64::MAX - 1, ..serial };
+        last.write();
+        last.advance();
+        assert_eq!(last.text(), std::format!("{}", u64::MAX).as_bytes());
+        last.advance();
+        assert_eq!((last.number(), last.text()), (0, &b"0"[..]));
     }
 
     #[test]

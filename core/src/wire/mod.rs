@@ -13,7 +13,7 @@ mod predict;
 pub(crate) mod short;
 
 pub use chunks::{Chunk, Chunks, Item, RawEntry, SEQ_MAX, Scratch};
-pub use encode::{Count, Out, length};
+pub use encode::{Count, Out, Serial, length};
 pub use json::{Items, Malformed, Pairs, Str, Token};
 pub use message::{BadField, Key, Kind, Message, Scalar, Why};
 pub use predict::Predictor;
