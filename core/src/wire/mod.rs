@@ -10,6 +10,7 @@ mod encode;
 pub mod json;
 mod message;
 mod predict;
+mod shape;
 pub(crate) mod short;
 
 pub use chunks::{Chunk, Chunks, Item, RawEntry, SEQ_MAX, Scratch};
