@@ -1,6 +1,7 @@
 //! One line as a message: the envelope, and the fields of the body by name.
 
-use super::json::{Items, Malformed, Pairs, Scanner, Str, Token};
+use super::iter::{Items, Pairs};
+use super::json::{Malformed, Scanner, Str, Token};
 use crate::id::Value;
 
 /// Makes an enum of names, with both directions of the mapping.

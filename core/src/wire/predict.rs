@@ -4,7 +4,8 @@
 //! who asks. A [`Layout`] is a line with holes for these. A line that fits is read by comparing what is between the
 //! holes; one that does not fit goes to the scanner. Both read the same message: the fuzz target `decode` compares them.
 
-use super::json::{POWERS, Scanner, Str, Token, up_to_eight};
+use super::integer::{POWERS, up_to_eight};
+use super::json::{Scanner, Str, Token};
 use super::message::{Key, Kind, Message};
 use super::shape::{Place, Shape};
 use super::short;
