@@ -451,11 +451,18 @@ impl<S: Storage> Node<S> {
 
     #[inline]
     fn run_due(&mut self, now: Now) {
-        let Some(gossip) = &mut self.gossip else { return };
+        let Some(gossip) = &self.gossip else { return };
         if gossip.is_due(now.at) {
-            gossip.timeout(self.replica.sum().short(), now.at);
-            self.note_settled();
+            self.run_timers(now);
         }
+    }
+
+    #[inline(never)]
+    fn run_timers(&mut self, now: Now) {
+        if let Some(gossip) = &mut self.gossip {
+            gossip.timeout(self.replica.sum().short(), now.at);
+        }
+        self.note_settled();
     }
 
     /// Notes whether all members are known to hold this state, and says so once.

@@ -24,18 +24,20 @@ impl Predictor {
     /// As [`Message::decode`].
     #[inline]
     pub fn decode<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), super::Malformed> {
-        for at in [self.last, 1 - self.last] {
-            if self.layouts[at].read_alike(line, message) {
-                self.last = at;
-                return Ok(());
-            }
+        if self.layouts[self.last].read_alike(line, message) {
+            return Ok(());
         }
         self.decode_unlike(line, message)
     }
 
-    /// Reads a line that has not the shape of the last one of its kind.
+    /// Reads a line that differs from the last one in more than the contents of its holes.
+    #[inline(never)]
     fn decode_unlike<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), super::Malformed> {
         let other = 1 - self.last;
+        if self.layouts[other].read_alike(line, message) {
+            self.last = other;
+            return Ok(());
+        }
         for at in [self.last, other] {
             if self.layouts[at].read(line, message) {
                 self.last = at;
@@ -119,27 +121,24 @@ impl Layout {
         }
         let (mut src, mut msg_id, mut field) = (None, None, None);
         for (stretch, place) in self.stretches.iter().zip(&self.shape.holes) {
-            let hole = stretch.hole;
-            if hole == Hole::End {
-                break;
-            }
-            let (Some(text), Some(rest)) = (place.of(line), line.get(usize::from(place.start)..)) else {
-                return false;
-            };
-            if hole == Hole::Src {
-                if !text.iter().copied().all(is_plain) {
-                    return false;
+            match stretch.hole {
+                Hole::End => break,
+                Hole::Src => {
+                    let Some(text) = place.of(line).filter(|text| text.iter().copied().all(is_plain)) else {
+                        return false;
+                    };
+                    src = Some(Str::plain(text));
                 }
-                src = Some(Str::plain(text));
-                continue;
-            }
-            let Some((int, _)) = integer(line, rest).filter(|(_, len)| *len == text.len()) else {
-                return false;
-            };
-            match hole {
-                Hole::MsgId => msg_id = Some(int),
-                Hole::Field => field = Some(int),
-                Hole::Ignored | Hole::Src | Hole::End => {}
+                hole @ (Hole::Ignored | Hole::MsgId | Hole::Field) => {
+                    let Some(int) = place.integer(line).or_else(|| long_integer(line, *place)) else {
+                        return false;
+                    };
+                    match hole {
+                        Hole::MsgId => msg_id = Some(int),
+                        Hole::Field => field = Some(int),
+                        Hole::Ignored | Hole::Src | Hole::End => {}
+                    }
+                }
             }
         }
         let [dest, type_name] = self.texts.map(|place| place.of(line).map(Str::plain));
@@ -330,6 +329,13 @@ fn first_eight(line: &[u8], rest: &[u8]) -> Option<u64> {
     }
     let missing = 8 - rest.len() as u32;
     u64::from_le_bytes(*line.last_chunk::<8>()?).checked_shr(8 * missing)
+}
+
+/// The integer that takes all of a place.
+#[cold]
+fn long_integer(line: &[u8], place: Place) -> Option<i64> {
+    let text = place.of(line)?;
+    unusual_integer(text).filter(|(_, len)| *len == text.len()).map(|(int, _)| int)
 }
 
 /// As [`integer`], for those of eight digits and more and for negative ones.

@@ -3,6 +3,8 @@
 //! Numbers mostly have as many digits as the ones before and clients ask more than once, so most lines of a kind differ
 //! only inside of holes that stay where they are. Such a line is compared in a few steps, whatever its keys and text.
 
+use super::integer::last_of_eight;
+
 /// Lines longer than this have no shape.
 const LINE: usize = 128;
 const BLOCK: usize = 16;
@@ -23,6 +25,16 @@ impl Place {
     #[inline]
     pub(super) fn of<'a>(&self, line: &'a [u8]) -> Option<&'a [u8]> {
         line.get(usize::from(self.start)..usize::from(self.end))
+    }
+
+    /// The integer of up to eight digits here, without a sign.
+    #[inline]
+    pub(super) fn integer(&self, line: &[u8]) -> Option<i64> {
+        let len = usize::from(self.end).checked_sub(usize::from(self.start))?;
+        let chars = line.get(..usize::from(self.end))?.last_chunk::<8>()?;
+        let number = last_of_eight(u64::from_le_bytes(*chars), len)?;
+        let canonical = len == 1 || chars.get(8 - len) != Some(&b'0');
+        canonical.then_some(number.cast_signed())
     }
 }
 
