@@ -337,7 +337,10 @@ impl<S: Storage> Node<S> {
         if self.config.events {
             self.report_changes(before);
         }
-        self.judge_convergence(now.at);
+        // A change here teaches nothing about peers, unless there are none.
+        if self.gossip.as_ref().is_some_and(|gossip| !gossip.common.has_peers()) {
+            self.judge_convergence(now.at);
+        }
         done
     }
 

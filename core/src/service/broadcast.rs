@@ -29,21 +29,23 @@ fn insert<S: Storage, G: Spread<S>>(
     key: Key,
     cx: &mut Context<'_, S, G>,
 ) -> Result<(), Problem> {
-    match message.scalar(key)? {
-        Scalar::Int(int) => cx.update(&Entry::bare(Arg::Int(int)), key)?,
-        text @ Scalar::Text(_) => insert_text(&text, key, cx)?,
-    };
+    if let Some(Token::Int(int)) = message.get(key) {
+        cx.update(&Entry::bare(Arg::Int(int)), key)?;
+    } else {
+        insert_text(message, key, cx)?;
+    }
     Ok(())
 }
 
 #[inline(never)]
 fn insert_text<S: Storage, G: Spread<S>>(
-    text: &Scalar<'_>,
+    message: &Message<'_>,
     key: Key,
     cx: &mut Context<'_, S, G>,
 ) -> Result<bool, Problem> {
+    let scalar = message.scalar(key)?;
     let mut scratch = Scratch::new();
-    let value = value(text, key, cx.limits, &mut scratch)?;
+    let value = value(&scalar, key, cx.limits, &mut scratch)?;
     cx.update(&Entry::bare(value.into()), key)
 }
 
