@@ -30,7 +30,7 @@ pub(super) fn last_of_eight(chars: u64, len: usize) -> Option<u64> {
     }
     let digits = (chars ^ ASCII) & (u64::MAX << (64 - 8 * len));
     // No carry crosses a byte whose high bit is clear.
-    let others = ((digits & (0x7f * ONES)) + 0x76 * ONES | digits) & (0x80 * ONES);
+    let others = (((digits & (0x7f * ONES)) + 0x76 * ONES) | digits) & (0x80 * ONES);
     (others == 0).then(|| number(digits))
 }
 
