@@ -30,7 +30,7 @@ fn insert<S: Storage, G: Spread<S>>(
     cx: &mut Context<'_, S, G>,
 ) -> Result<(), Problem> {
     if let Some(Token::Int(int)) = message.get(key) {
-        cx.update(&Entry::bare(Arg::Int(int)), key)?;
+        cx.update_here(&Entry::bare(Arg::Int(int)), key)?;
     } else {
         insert_text(message, key, cx)?;
     }

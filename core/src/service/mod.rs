@@ -173,9 +173,15 @@ impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
     ///
     /// # Errors
     /// Why it cannot be made; nothing changed.
-    // So that nothing is left of an entry that was made only to be merged.
-    #[inline(always)]
+    #[inline(never)]
     fn update(&mut self, entry: &Entry<'_>, key: Key) -> Result<bool, Problem> {
+        self.update_here(entry, key)
+    }
+
+    /// As [`Context::update`], in place: where the tag is known, nothing is left of an entry that was made only to be
+    /// merged.
+    #[inline(always)]
+    fn update_here(&mut self, entry: &Entry<'_>, key: Key) -> Result<bool, Problem> {
         match self.replica.update(entry) {
             Ok(Some(dot)) => {
                 let lane = Replica::<S>::lane(entry).unwrap_or(Lane::Push);
