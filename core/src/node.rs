@@ -17,7 +17,7 @@ use crate::service::{self, Answer, Context, JsonId, Problem, Reply, Service, Spr
 use crate::stats::Stats;
 use crate::storage::{Limits, Storage};
 use crate::time::{Instant, Now};
-use crate::wire::{BadField, Key, Kind, Malformed, Message, Out, Predictor, Str, Why};
+use crate::wire::{BadField, Key, Kind, Malformed, Message, Out, Predictor, Serial, Str, Why, short};
 
 /// Why a line got no reply. Nothing changed but a counter in [`Stats`], and the next line is read normally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub struct Node<S: Storage> {
     stats: Stats,
     /// `{"src": "…", "dest": "`, once the cluster is known.
     head: heapless::Vec<u8, { 2 * crate::storage::ID_BYTES_MAX }>,
-    next_msg_id: u64,
+    next_msg_id: Serial,
     started: bool,
     settled: bool,
 }
@@ -111,7 +111,7 @@ impl<S: Storage> Node<S> {
             events: Events::default(),
             stats: Stats::default(),
             head: heapless::Vec::new(),
-            next_msg_id: 0,
+            next_msg_id: Serial::default(),
             started: false,
             settled: false,
             config,
@@ -207,17 +207,24 @@ impl<S: Storage> Node<S> {
     #[inline]
     pub fn poll_transmit<W: Sink>(&mut self, now: Now, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
         let sent = if core::mem::take(&mut self.reply_waits) {
-            let Self { replica, service, stats, head, config, .. } = &*self;
-            let source = service::Source { replica, service, stats, head, incarnation: config.incarnation };
-            let mut out = Out::new(sink);
-            self.reply.write(&mut out, &source, self.next_msg_id);
-            self.next_msg_id += 1;
-            out.finish().map(|_| Some(Transmit::Reply))
-        } else {
+            self.poll_reply(sink)
+        } else if self.gossip.as_ref().is_some_and(|gossip| gossip.common.peers.is_waiting()) {
             self.poll_gossip(now, sink)
+        } else {
+            return Ok(None);
         };
         self.stats.sink_full += u64::from(sent.is_err());
         sent
+    }
+
+    #[inline(never)]
+    fn poll_reply<W: Sink>(&mut self, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
+        let Self { replica, service, stats, head, config, .. } = &*self;
+        let source = service::Source { replica, service, stats, head, incarnation: config.incarnation };
+        let mut out = Out::new(sink);
+        self.reply.write(&mut out, &source, &self.next_msg_id);
+        self.next_msg_id.advance();
+        out.finish().map(|_| Some(Transmit::Reply))
     }
 
     /// When [`Node::handle_timeout`] is to be called at the latest; `None` when nothing is due ever, unless a line
@@ -287,11 +294,11 @@ impl<S: Storage> Node<S> {
             self.stats.replies_received += 1;
             return Ok(());
         }
-        let answerable = message.src.is_some_and(|src| copy(src, self.limits.id_bytes, &mut self.reply.to));
+        let answerable = message.src.as_ref().is_some_and(|src| copy(src, self.limits.id_bytes, &mut self.reply.to));
         if self.gossip.is_none() {
             return self.before_init(message, answerable);
         }
-        if message.dest.is_none_or(|dest| !self.is_me(dest)) {
+        if message.dest.as_ref().is_none_or(|dest| !self.is_me(dest)) {
             self.stats.misdelivered += 1;
             return Err(Rejected::Misdelivered);
         }
@@ -323,14 +330,17 @@ impl<S: Storage> Node<S> {
         let Self { replica, gossip: Some(gossip), service, stats, config, limits, .. } = self else {
             return Err(Problem::NotInitialised);
         };
-        let before = replica.own_seq();
+        let before = if config.events { replica.own_seq() } else { 0 };
         let spread = GossipSpread { gossip, now: now.at };
         let mut cx = Context { replica, spread, stats, config, limits, now };
         let done = service.handle(kind, message, &mut cx);
         if self.config.events {
             self.report_changes(before);
         }
-        self.judge_convergence(now.at);
+        // A change here teaches nothing about peers, unless there are none.
+        if self.gossip.as_ref().is_some_and(|gossip| !gossip.common.has_peers()) {
+            self.judge_convergence(now.at);
+        }
         done
     }
 
@@ -339,7 +349,7 @@ impl<S: Storage> Node<S> {
             self.stats.strangers += 1;
             return Err(Rejected::Stranger);
         }
-        let named = message.dest.is_some_and(|dest| copy(dest, self.limits.id_bytes, &mut self.reply.from));
+        let named = message.dest.as_ref().is_some_and(|dest| copy(dest, self.limits.id_bytes, &mut self.reply.from));
         let Some(in_reply_to) = message.msg_id.filter(|_| answerable && named) else {
             return self.unanswerable();
         };
@@ -409,12 +419,12 @@ impl<S: Storage> Node<S> {
     }
 
     #[inline]
-    fn is_me(&self, dest: Str<'_>) -> bool {
+    fn is_me(&self, dest: &Str<'_>) -> bool {
         let members = &self.replica.causality.members;
         if dest.is_escaped() {
             return dest.is(members.id(members.me()));
         }
-        dest.raw() == members.id_bytes(members.me())
+        short::same(dest.raw(), members.id_bytes(members.me()))
     }
 
     fn local_news(&mut self, lane: Lane, dot: Dot, now: Instant) {
@@ -444,11 +454,17 @@ impl<S: Storage> Node<S> {
 
     #[inline]
     fn run_due(&mut self, now: Now) {
-        let Some(gossip) = &mut self.gossip else { return };
-        if gossip.next_timeout().is_none_or(|wakeup| wakeup.at > now.at) {
-            return;
+        let Some(gossip) = &self.gossip else { return };
+        if gossip.is_due(now.at) {
+            self.run_timers(now);
         }
-        gossip.timeout(self.replica.sum().short(), now.at);
+    }
+
+    #[inline(never)]
+    fn run_timers(&mut self, now: Now) {
+        if let Some(gossip) = &mut self.gossip {
+            gossip.timeout(self.replica.sum().short(), now.at);
+        }
         self.note_settled();
     }
 
@@ -466,9 +482,14 @@ impl<S: Storage> Node<S> {
     /// Measures how long this node's changes took until every peer was known to hold them.
     #[inline]
     fn judge_convergence(&mut self, now: Instant) {
-        if self.service.bench.is_waiting()
-            && let Some(gossip) = &mut self.gossip
-        {
+        if self.service.bench.is_waiting() {
+            self.judge_waiting(now);
+        }
+    }
+
+    #[inline(never)]
+    fn judge_waiting(&mut self, now: Instant) {
+        if let Some(gossip) = &mut self.gossip {
             let own = self.replica.own_seq();
             gossip.common.refresh(self.replica.sum().short());
             self.service.bench.everybody_has(gossip.common.everybody_has(own), now);
@@ -477,19 +498,26 @@ impl<S: Storage> Node<S> {
 }
 
 /// Copies an id in the form in which JSON prints it; false when it is empty or longer than `max`.
-#[inline]
-fn copy(id: Str<'_>, max: usize, to: &mut JsonId) -> bool {
-    to.clear();
+#[inline(always)]
+fn copy(id: &Str<'_>, max: usize, to: &mut JsonId) -> bool {
     if id.is_escaped() {
         return copy_escaped(id, max, to);
     }
     // What needed no escape when it came needs none when it goes.
     let raw = id.raw();
+    // Mostly it is there from the line before.
+    (!raw.is_empty() && short::same(raw, to)) || copy_plain(raw, max, to)
+}
+
+#[inline(never)]
+fn copy_plain(raw: &[u8], max: usize, to: &mut JsonId) -> bool {
+    to.clear();
     !raw.is_empty() && raw.len() <= max && to.extend_from_slice(raw).is_ok()
 }
 
 #[cold]
-fn copy_escaped(id: Str<'_>, max: usize, to: &mut JsonId) -> bool {
+fn copy_escaped(id: &Str<'_>, max: usize, to: &mut JsonId) -> bool {
+    to.clear();
     let mut scratch = Id::new();
     let Some(text) = id.unescape(&mut scratch).filter(|text| !text.is_empty() && json_len(text) <= max) else {
         return false;

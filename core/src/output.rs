@@ -10,6 +10,18 @@ pub struct SinkFull;
 
 /// The caller's writer. A node writes one message at a time, in several pieces.
 pub trait Sink {
+    /// Whether the sink has memory to lend, see [`Sink::room`].
+    const LENDS: bool = false;
+
+    /// Memory behind what the sink holds, of any length. When there is enough of it, a message is written there at once,
+    /// and [`Sink::take`] says how much of it: that saves gathering the message elsewhere and copying it.
+    fn room(&mut self) -> &mut [u8] {
+        &mut []
+    }
+
+    /// Appends the first `len` bytes of the room, which is that long at least.
+    fn take(&mut self, _len: usize) {}
+
     /// Appends all of `bytes`.
     ///
     /// # Errors

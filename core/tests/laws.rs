@@ -262,7 +262,7 @@ impl Subject for LwwMap {
         for (row, _) in causality.rows.iter() {
             let mut at = store.map.seek(row, 0);
             while let Some(here) = at {
-                let (key, value, stamp) = store.map.slot(here).expect("a place that was found");
+                let (key, value, stamp) = store.map.slot(here.slot).expect("a place that was found");
                 assert_eq!(store.map.get(key), Some((value, stamp)));
                 let (node, life) = causality.name(row);
                 content.push(write_line(key, value, stamp, node, life));

@@ -5,6 +5,7 @@
 
 pub mod input;
 pub mod options;
+pub mod output;
 pub mod process;
 pub mod report;
 

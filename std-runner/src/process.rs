@@ -9,12 +9,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
 use crate::input::{Lines, Next};
+use crate::output::Output;
 use crate::report::RateLimit;
 
 /// Bytes of output after which it is written even though the batch goes on.
 const FLUSH: usize = 256 << 10;
-/// Output memory that is kept between batches.
-const KEEP: usize = 4 << 20;
 
 /// Drives a node on stdin and stdout until stdin ends or stdout is closed.
 ///
@@ -27,7 +26,7 @@ pub fn run<S: Storage>(node: Node<S>, max_line: usize) -> io::Result<()> {
     let mut process = Process {
         node,
         lines: Lines::new(max_line),
-        out: Vec::with_capacity(2 * FLUSH),
+        out: Output::default(),
         started: Clock::now(),
         limit: RateLimit::default(),
         too_long: 0,
@@ -41,7 +40,7 @@ pub fn run<S: Storage>(node: Node<S>, max_line: usize) -> io::Result<()> {
 struct Process<S: Storage> {
     node: Node<S>,
     lines: Lines,
-    out: Vec<u8>,
+    out: Output,
     started: Clock,
     limit: RateLimit,
     too_long: u64,
@@ -106,7 +105,7 @@ impl<S: Storage> Process<S> {
     /// Polls everything that waits to be sent into the output buffer.
     #[inline]
     fn transmit(&mut self, now: Now) -> io::Result<()> {
-        // A `Vec` takes everything.
+        // The output takes everything.
         while let Ok(Some(_)) = self.node.poll_transmit(now, &mut self.out) {
             if self.out.len() > FLUSH {
                 self.flush()?;
@@ -116,7 +115,7 @@ impl<S: Storage> Process<S> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        let mut rest = &self.out[..];
+        let mut rest = self.out.bytes();
         while !rest.is_empty() {
             match rustix::io::write(rustix::stdio::stdout(), rest) {
                 Ok(count) => rest = &rest[count..],
@@ -133,7 +132,6 @@ impl<S: Storage> Process<S> {
             }
         }
         self.out.clear();
-        self.out.shrink_to(KEEP);
         Ok(())
     }
 

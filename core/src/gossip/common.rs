@@ -150,6 +150,8 @@ pub trait Scheduler<S: Storage> {
     fn reborn(&mut self, now: Instant);
     /// When the next timer is due.
     fn next_timeout(&self) -> Option<Wakeup>;
+    /// Whether a timer is due. Asked at every line.
+    fn is_due(&self, now: Instant) -> bool;
     /// Runs the timers that are due, each once. `sum` is this node's digest in short. O(peers).
     fn timeout(&mut self, common: &mut Common<S>, sum: u64, now: Instant);
     /// Stops all timers when there is nobody left to tell anything. True when that is so.

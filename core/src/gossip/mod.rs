@@ -75,6 +75,13 @@ impl<S: Storage> Gossip<S> {
         self.scheduler.next_timeout()
     }
 
+    /// See [`Scheduler::is_due`].
+    #[must_use]
+    #[inline]
+    pub fn is_due(&self, now: Instant) -> bool {
+        self.scheduler.is_due(now)
+    }
+
     /// See [`Scheduler::timeout`].
     pub fn timeout(&mut self, sum: u64, now: Instant) {
         self.common.refresh(sum);

@@ -377,6 +377,13 @@ impl<S: Storage> Peers<S> {
         }
     }
 
+    /// Whether any peer is to be written to.
+    #[must_use]
+    #[inline]
+    pub fn is_waiting(&self) -> bool {
+        self.head < self.queue.len()
+    }
+
     /// The next peer to write to, which stays first in the queue until [`Peers::done`].
     #[must_use]
     pub fn first(&self) -> Option<(NodeIndex, Pending)> {

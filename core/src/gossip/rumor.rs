@@ -163,6 +163,11 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         due.min_by_key(|wakeup| wakeup.at)
     }
 
+    #[inline]
+    fn is_due(&self, now: Instant) -> bool {
+        self.timers.iter().flatten().any(|at| *at <= now)
+    }
+
     fn timeout(&mut self, common: &mut Common<S>, sum: u64, now: Instant) {
         for timer in Timer::ALL {
             if self.timers[timer as usize].is_none_or(|at| at > now) {

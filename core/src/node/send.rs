@@ -49,6 +49,7 @@ const TAIL: usize = 56;
 
 impl<S: Storage> Node<S> {
     /// Writes the next message to a peer, if one waits.
+    #[inline(never)]
     pub(super) fn poll_gossip<W: Sink>(&mut self, now: Now, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
         let Some(gossip) = &mut self.gossip else {
             return Ok(None);
@@ -68,7 +69,7 @@ impl<S: Storage> Node<S> {
             gossip,
             head: &self.head,
             incarnation: self.config.incarnation,
-            msg_id: self.next_msg_id,
+            msg_id: self.next_msg_id.number(),
             limit: self.config.max_message_bytes,
             must: REST + digest_row_bytes(&self.limits) + entry_bytes(&self.limits),
             digest_row: digest_row_bytes(&self.limits),
@@ -79,7 +80,7 @@ impl<S: Storage> Node<S> {
         let (end, digest_from) = header.write(&mut out, &entries, start, self.sending.digest_from);
         let row = entries.row(end).0;
         let written = out.finish();
-        self.next_msg_id += 1;
+        self.next_msg_id.advance();
         self.stats.gossip_messages_sent += 1;
         self.sending.digest_from = digest_from;
         gossip.common.peers.sent(to, sum, now.at);

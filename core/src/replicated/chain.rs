@@ -61,25 +61,33 @@ impl Ends {
         Some(at)
     }
 
-    /// Links the entry at `at` where its number belongs. Same bound as [`Ends::seek`].
-    #[inline]
-    pub(super) fn insert<T: Linked>(&mut self, items: &mut [T], at: u32) {
-        let Link { seq, row, .. } = *items[at as usize].link();
-        // Behind the tail, as almost always.
-        let tail = self.tail;
-        if let Some(last) = items.get_mut(tail as usize)
-            && last.link().seq <= seq
-        {
-            last.link_mut().next = at;
-            items[at as usize].link_mut().prev = tail;
-            self.tail = at;
-            return;
-        }
-        self.insert_before_tail(items, at, row, seq);
+    /// The last entry up to `limit`. Same bound as [`Ends::seek`].
+    pub(super) fn floor<T: Linked>(&self, items: &[T], row: RowId, limit: u64) -> Option<u32> {
+        let at = self.last_up_to(items, row, limit)?;
+        self.hint.set(at);
+        Some(at)
     }
 
-    fn insert_before_tail<T: Linked>(&mut self, items: &mut [T], at: u32, row: RowId, seq: u64) {
-        let prev = self.last_up_to(items, row, seq).unwrap_or(NONE);
+    /// The first entry.
+    pub(super) fn head(&self) -> Option<u32> {
+        (self.head != NONE).then_some(self.head)
+    }
+
+    /// Whether this is the last entry.
+    pub(super) fn is_tail(&self, at: u32) -> bool {
+        self.tail == at
+    }
+
+    /// Links the entry at `at` where its number belongs. Same bound as [`Ends::seek`].
+    pub(super) fn insert<T: Linked>(&mut self, items: &mut [T], at: u32) {
+        let Link { seq, row, .. } = *items[at as usize].link();
+        let prev = self.last_up_to(items, row, seq);
+        self.insert_after(items, prev, at);
+    }
+
+    /// Links the entry at `at` behind `prev`, or before all others.
+    pub(super) fn insert_after<T: Linked>(&mut self, items: &mut [T], prev: Option<u32>, at: u32) {
+        let prev = prev.unwrap_or(NONE);
         let next = if prev == NONE { self.head } else { items[prev as usize].link().next };
         let link = items[at as usize].link_mut();
         (link.prev, link.next) = (prev, next);

@@ -5,7 +5,7 @@
 //! from implementations that keep no dots could make pairs of which neither covers the other.
 
 use super::chain::{self, Ends, Link, Linked};
-use super::{Lane, Merged, Refused, Replicated};
+use super::{At, Lane, Merged, Refused, Replicated};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
 use crate::id::{mix, mix2};
 use crate::storage::{Buf, Limits, Storage};
@@ -118,6 +118,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
         Sign::of(tag).is_some()
     }
 
+    #[inline(never)]
     fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
         let sign = Sign::of(entry.tag).ok_or(Refused::Unreadable)?;
         let (number, named) = entry.args().split_last().ok_or(Refused::Unreadable)?;
@@ -149,22 +150,22 @@ impl<S: Storage> Replicated<S> for Counter<S> {
         Ok(Merged::Applied)
     }
 
-    fn seek(&self, row: RowId, after: u64) -> Option<u32> {
-        self.ends[row.at()].seek(&self.cells, row, after)
+    fn seek(&self, row: RowId, after: u64) -> Option<At> {
+        self.ends[row.at()].seek(&self.cells, row, after).map(At::slot)
     }
 
-    fn next(&self, at: u32) -> Option<u32> {
-        chain::next(&self.cells, at)
+    fn next(&self, at: At) -> Option<At> {
+        chain::next(&self.cells, at.slot).map(At::slot)
     }
 
-    fn seq(&self, at: u32) -> u64 {
-        self.cells[at as usize].link.seq
+    fn seq(&self, at: At) -> u64 {
+        self.cells[at.slot as usize].link.seq
     }
 
-    fn entry<'a>(&'a self, at: u32, causality: &'a Causality<S>) -> Entry<'a> {
-        let Cell { number, link } = self.cells[at as usize];
-        let sign = Sign::ALL[at as usize % 2];
-        let row = RowId(at / 2);
+    fn entry<'a>(&'a self, at: At, causality: &'a Causality<S>) -> Entry<'a> {
+        let Cell { number, link } = self.cells[at.slot as usize];
+        let sign = Sign::ALL[at.slot as usize % 2];
+        let row = RowId(at.slot / 2);
         let number = Arg::unsigned(number);
         let (node, incarnation) = causality.name(row);
         let named = [Arg::Row { node, incarnation }, number];

@@ -6,7 +6,7 @@
 //! It also keeps the last reads of each key, because whether a read was stale shows only when an older write arrives.
 
 use super::chain::{self, Ends, Link, Linked};
-use super::{Bound, Lane, Merged, Refused, Replicated};
+use super::{At, Bound, Lane, Merged, Refused, Replicated};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
 use crate::id::{Value, json_len, mix, mix2};
 use crate::storage::{Buf, Index, Limits, Storage, Text};
@@ -243,6 +243,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
         tag == WRITE
     }
 
+    #[inline(never)]
     fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
         let [key, value, stamp] = entry.args() else {
             return Err(Refused::Unreadable);
@@ -281,20 +282,20 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
         Ok(Merged::Applied)
     }
 
-    fn seek(&self, row: RowId, after: u64) -> Option<u32> {
-        self.ends[row.at()].seek(&self.slots, row, after)
+    fn seek(&self, row: RowId, after: u64) -> Option<At> {
+        self.ends[row.at()].seek(&self.slots, row, after).map(At::slot)
     }
 
-    fn next(&self, at: u32) -> Option<u32> {
-        chain::next(&self.slots, at)
+    fn next(&self, at: At) -> Option<At> {
+        chain::next(&self.slots, at.slot).map(At::slot)
     }
 
-    fn seq(&self, at: u32) -> u64 {
-        self.slots[at as usize].link.seq
+    fn seq(&self, at: At) -> u64 {
+        self.slots[at.slot as usize].link.seq
     }
 
-    fn entry<'a>(&'a self, at: u32, _: &'a Causality<S>) -> Entry<'a> {
-        let slot = &self.slots[at as usize];
+    fn entry<'a>(&'a self, at: At, _: &'a Causality<S>) -> Entry<'a> {
+        let slot = &self.slots[at.slot as usize];
         Self::write(slot.key.get(), slot.value.get(), slot.stamp_us)
     }
 

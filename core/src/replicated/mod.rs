@@ -50,6 +50,23 @@ impl Lane {
     }
 }
 
+/// A place in the entries of one row, as the data type counts them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct At {
+    /// The slot of the entry, or of the run that it is part of.
+    pub slot: u32,
+    /// Its place in the run; 0 in a data type that keeps no runs.
+    pub step: u32,
+}
+
+impl At {
+    /// The entry in a slot, or the first one of its run.
+    #[must_use]
+    pub const fn slot(slot: u32) -> Self {
+        Self { slot, step: 0 }
+    }
+}
+
 /// What merging an entry did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merged {
@@ -108,13 +125,13 @@ pub trait Replicated<S: Storage>: Sized {
     /// Why it cannot be; nothing changed.
     fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused>;
     /// Where the entries of `row` above `after` begin.
-    fn seek(&self, row: RowId, after: u64) -> Option<u32>;
+    fn seek(&self, row: RowId, after: u64) -> Option<At>;
     /// The entry of the same row with the next higher dot.
-    fn next(&self, at: u32) -> Option<u32>;
+    fn next(&self, at: At) -> Option<At>;
     /// The number of an entry within its row.
-    fn seq(&self, at: u32) -> u64;
+    fn seq(&self, at: At) -> u64;
     /// The entry in the form in which it travels.
-    fn entry<'a>(&'a self, at: u32, causality: &'a Causality<S>) -> Entry<'a>;
+    fn entry<'a>(&'a self, at: At, causality: &'a Causality<S>) -> Entry<'a>;
     /// Hash of the state: equal states have equal fingerprints, whatever order they came about in.
     fn fingerprint(&self) -> u64;
     /// The number in one of the [`Replicated::VECTORS`], `None` where it has none.

@@ -71,6 +71,8 @@ impl<S: Storage> Replica<S> {
     ///
     /// # Errors
     /// Why the change cannot be made; nothing changed and no dot is used up.
+    // Where the tag is known, most of this is.
+    #[inline(always)]
     pub fn update(&mut self, entry: &Entry<'_>) -> Result<Option<Dot>, Refused> {
         let Some(row) = self.own else {
             return Err(Refused::Row(RowRefused::Stranger));
@@ -91,11 +93,12 @@ impl<S: Storage> Replica<S> {
             let own = self.own_seq();
             return if dot.seq <= own { Outcome::Known } else { Outcome::Impostor };
         }
-        if !self.causality.rows.has_room_for(dot) {
-            let news = self.store.merge(&mut self.causality, dot, entry) == Ok(Merged::Applied);
-            return Outcome::TooFarAhead { news };
+        let has_room = self.causality.rows.has_room_for(dot);
+        let merged = self.store.merge(&mut self.causality, dot, entry);
+        if !has_room {
+            return Outcome::TooFarAhead { news: merged == Ok(Merged::Applied) };
         }
-        match self.store.merge(&mut self.causality, dot, entry) {
+        match merged {
             Ok(Merged::Applied) => {
                 self.causality.rows.mark(dot);
                 Outcome::News

@@ -2,25 +2,31 @@
 //!
 //! A grow-only set. The entry of a dot is its value; nothing supersedes it; a value said under several dots is kept
 //! once, and all its dots count as applied.
+//!
+//! Values mostly arrive in the order of their dots, so the dots are kept once for a whole run of values, and a value
+//! takes eight bytes: what a set of a million costs is mostly the memory that it touches for the first time.
 
 use super::chain::{self, Ends, Link, Linked};
-use super::{Bound, Lane, Merged, Refused, Replicated};
+use super::{At, Bound, Lane, Merged, Refused, Replicated};
 use crate::causality::{Causality, Dot, Entry, RowId, Tag};
 use crate::id::{Value, json_len, mix};
 use crate::storage::{Buf, Index, Limits, Storage};
 
-/// One value in 32 bytes: what a set of a million costs is mostly this. The note of the link is the length of a string.
+/// Values of one row and of one kind that arrived one after the other under dots that follow each other. A run ends
+/// where the next one begins; the link has the dot of its first value.
 #[derive(Clone, Copy, Debug)]
-struct Said {
+struct Run {
+    /// The note is the place of the first value in the log, see [`Place`].
     link: Link,
-    /// The integer, or where the string begins.
-    word: i64,
 }
 
-/// The note of an integer.
-const INTEGER: u32 = u32::MAX;
+impl Run {
+    fn start(&self) -> Place {
+        Place(self.link.note)
+    }
+}
 
-impl Linked for Said {
+impl Linked for Run {
     fn link(&self) -> &Link {
         &self.link
     }
@@ -30,9 +36,39 @@ impl Linked for Said {
     }
 }
 
+/// Where a value lies in the log, and in the lowest bit whether it is a string. (Limits keep the log below 2^30.)
+#[derive(Clone, Copy, Debug)]
+struct Place(u32);
+
+impl Place {
+    fn new(at: usize, is_text: bool) -> Self {
+        Self((at as u32) << 1 | u32::from(is_text))
+    }
+
+    fn at(self) -> usize {
+        (self.0 >> 1) as usize
+    }
+
+    fn is_text(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// The dot with which the last run goes on.
+#[derive(Clone, Copy, Debug)]
+struct Open {
+    /// `None` while it cannot.
+    row: Option<RowId>,
+    seq: u64,
+    is_text: bool,
+}
+
 /// A set of values that only grows. Dense non-negative integers are looked up in a bitmap, all others in a hash table.
 pub struct BroadcastSet<S: Storage> {
-    log: S::PerValue<Said>,
+    /// Integers, and for strings where their text begins and in the lowest 16 bits how long it is.
+    log: S::PerValue<i64>,
+    runs: S::PerValue<Run>,
+    open: Open,
     text: S::SetText,
     seen: Seen<S>,
     ends: S::PerRow<Ends>,
@@ -70,13 +106,17 @@ impl<S: Storage> BroadcastSet<S> {
     pub fn contains(&self, value: Value<'_>) -> bool {
         match self.seen.dense_bit(value) {
             Some(bit) => self.seen.dense[bit / 64] >> (bit % 64) & 1 == 1,
-            None => self.seen.sparse.find(value.hash(), |at| self.value(at) == value).is_some(),
+            None => self.seen.sparse.find(value.hash(), |place| self.value(Place(place)) == value).is_some(),
         }
     }
 
     /// All values in the order in which they arrived.
     pub fn values(&self) -> impl Iterator<Item = Value<'_>> {
-        self.log.iter().map(|said| read(said, &self.text))
+        self.runs.iter().enumerate().flat_map(move |(slot, run)| {
+            let start = run.start();
+            let words = &self.log[start.at()..start.at() + self.run_len(slot)];
+            words.iter().map(move |word| read(*word, start.is_text(), &self.text))
+        })
     }
 
     /// A hash of the set: equal for equal sets, whatever the order of arrival.
@@ -85,11 +125,17 @@ impl<S: Storage> BroadcastSet<S> {
         self.fingerprint
     }
 
-    fn value(&self, at: u32) -> Value<'_> {
-        read(&self.log[at as usize], &self.text)
+    fn value(&self, place: Place) -> Value<'_> {
+        read(self.log[place.at()], place.is_text(), &self.text)
     }
 
-    #[inline]
+    /// How many values a run has; one at least.
+    fn run_len(&self, slot: usize) -> usize {
+        let end = self.runs.get(slot + 1).map_or(self.log.len(), |next| next.start().at());
+        end - self.runs[slot].start().at()
+    }
+
+    #[inline(always)]
     fn insert(&mut self, dot: Dot, value: Value<'_>) -> Result<Merged, Refused> {
         match (value, self.seen.dense_bit(value)) {
             (Value::Int(int), Some(bit)) => self.insert_dense(dot, int, bit),
@@ -100,50 +146,49 @@ impl<S: Storage> BroadcastSet<S> {
     /// An integer that the bitmap holds: most are.
     #[inline]
     fn insert_dense(&mut self, dot: Dot, int: i64, bit: usize) -> Result<Merged, Refused> {
-        let full = Refused::Full(Bound::Values(self.log.limit()));
         let (word, mask) = (&mut self.seen.dense[bit / 64], 1 << (bit % 64));
         if *word & mask != 0 {
             return Ok(Merged::Superseded);
         }
-        let at = self.log.len() as u32;
-        self.log.push(Said { link: Link::new(dot.row, dot.seq, INTEGER), word: int }).map_err(|_| full)?;
+        if self.log.room() == 0 {
+            return Err(Refused::Full(Bound::Values(self.log.limit())));
+        }
         *word |= mask;
-        self.ends[dot.row.at()].insert(&mut self.log, at);
+        self.append(dot, int, false);
         self.fingerprint = self.fingerprint.wrapping_add(Value::Int(int).hash());
         Ok(Merged::Applied)
     }
 
+    #[inline(never)]
     fn insert_sparse(&mut self, dot: Dot, value: Value<'_>) -> Result<Merged, Refused> {
         if self.contains(value) {
             return Ok(Merged::Superseded);
         }
-        let at = self.log.len() as u32;
         if self.log.room() == 0 {
             return Err(Refused::Full(Bound::Values(self.log.limit())));
         }
-        let (word, text_len) = match value {
-            Value::Int(int) => (int, INTEGER),
+        let (word, is_text) = match value {
+            Value::Int(int) => (int, false),
             Value::Text(text) if json_len(text) > self.text_bytes => return Err(Refused::Unreadable),
-            Value::Text(text) => (self.text.len() as i64, text.len() as u32),
+            Value::Text(text) => ((self.text.len() << 16 | text.len()) as i64, true),
         };
         let hash = value.hash();
-        self.index(at, value, hash)?;
-        // Room was checked above.
-        let _ = self.log.push(Said { link: Link::new(dot.row, dot.seq, text_len), word });
-        self.ends[dot.row.at()].insert(&mut self.log, at);
+        self.index(Place::new(self.log.len(), is_text), value, hash)?;
+        self.append(dot, word, is_text);
         self.fingerprint = self.fingerprint.wrapping_add(hash);
         Ok(Merged::Applied)
     }
 
     /// Adds a value to the index, and its string to the text.
-    fn index(&mut self, at: u32, value: Value<'_>, hash: u64) -> Result<(), Refused> {
+    fn index(&mut self, place: Place, value: Value<'_>, hash: u64) -> Result<(), Refused> {
         let Self { log, text, seen, .. } = self;
         if let Value::Text(string) = value
             && string.len() > text.room()
         {
             return Err(Refused::Full(Bound::SetText(text.limit())));
         }
-        if !seen.sparse.insert(hash, at, |other| read(&log[other as usize], text).hash()) {
+        let hash_of = |other| read(log[Place(other).at()], Place(other).is_text(), text).hash();
+        if !seen.sparse.insert(hash, place.0, hash_of) {
             return Err(Refused::Full(Bound::Values(log.limit())));
         }
         if let Value::Text(string) = value {
@@ -151,13 +196,52 @@ impl<S: Storage> BroadcastSet<S> {
         }
         Ok(())
     }
+
+    /// Adds a value to the log, for which there is room, and to the last run, or begins one.
+    #[inline]
+    fn append(&mut self, dot: Dot, word: i64, is_text: bool) {
+        let open = &mut self.open;
+        if dot.seq == open.seq && open.row == Some(dot.row) && open.is_text == is_text {
+            open.seq = dot.seq.saturating_add(1);
+        } else {
+            self.begin_run(dot, is_text);
+        }
+        // The caller has checked that there is room.
+        let _ = self.log.push(word);
+    }
+
+    /// Begins a run with the value that the log gets next.
+    ///
+    /// A dot that falls inside a run comes a second time, with another value, which no honest node sends. It is counted
+    /// as one of the last dot of that run, so that runs need never be split and the dots of a row stay in order.
+    #[inline(never)]
+    fn begin_run(&mut self, dot: Dot, is_text: bool) {
+        let slot = self.runs.len() as u32;
+        let ends = &self.ends[dot.row.at()];
+        let before = ends.floor(&self.runs, dot.row, dot.seq);
+        let seq = before.map_or(dot.seq, |before| dot.seq.max(self.last_seq(before)));
+        let start = Place::new(self.log.len(), is_text);
+        // As many places as there are values.
+        let _ = self.runs.push(Run { link: Link::new(dot.row, seq, start.0) });
+        let ends = &mut self.ends[dot.row.at()];
+        ends.insert_after(&mut self.runs, before, slot);
+        // In front of other runs of its row it stays as it is: they may have the dots that follow.
+        let row = ends.is_tail(slot).then_some(dot.row);
+        self.open = Open { row, seq: seq.saturating_add(1), is_text };
+    }
+
+    /// The last dot of a run.
+    fn last_seq(&self, slot: u32) -> u64 {
+        self.runs[slot as usize].link.seq + self.run_len(slot as usize) as u64 - 1
+    }
 }
 
-fn read<'a>(said: &Said, text: &'a [u8]) -> Value<'a> {
-    if said.link.note == INTEGER {
-        return Value::Int(said.word);
+fn read(word: i64, is_text: bool, text: &[u8]) -> Value<'_> {
+    if !is_text {
+        return Value::Int(word);
     }
-    let bytes = text.get(said.word as usize..said.word as usize + said.link.note as usize);
+    let (start, len) = ((word >> 16) as usize, (word & 0xffff) as usize);
+    let bytes = text.get(start..start + len);
     Value::Text(bytes.and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or(""))
 }
 
@@ -182,6 +266,8 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
     fn new(limits: &Limits) -> Self {
         Self {
             log: S::PerValue::with_limit(limits.values),
+            runs: S::PerValue::with_limit(limits.values),
+            open: Open { row: None, seq: 0, is_text: false },
             text: S::SetText::with_limit(limits.set_text_bytes),
             seen: Seen {
                 dense: S::DenseBits::filled(limits.dense_values.div_ceil(64), 0),
@@ -197,6 +283,7 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
         tag == Tag::BARE
     }
 
+    #[inline(always)]
     fn merge(&mut self, _: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
         let [arg] = entry.args() else {
             return Err(Refused::Unreadable);
@@ -204,23 +291,88 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
         self.insert(dot, arg.as_value().ok_or(Refused::Unreadable)?)
     }
 
-    fn seek(&self, row: RowId, after: u64) -> Option<u32> {
-        self.ends[row.at()].seek(&self.log, row, after)
+    fn seek(&self, row: RowId, after: u64) -> Option<At> {
+        let ends = &self.ends[row.at()];
+        let Some(slot) = ends.floor(&self.runs, row, after) else {
+            return ends.head().map(At::slot);
+        };
+        // The run begins at or before `after`.
+        let step = after - self.runs[slot as usize].link.seq;
+        self.next(At { slot, step: step.min(self.run_len(slot as usize) as u64 - 1) as u32 })
     }
 
-    fn next(&self, at: u32) -> Option<u32> {
-        chain::next(&self.log, at)
+    fn next(&self, at: At) -> Option<At> {
+        let At { slot, step } = at;
+        if (step as usize) + 1 < self.run_len(slot as usize) {
+            return Some(At { slot, step: step + 1 });
+        }
+        chain::next(&self.runs, slot).map(At::slot)
     }
 
-    fn seq(&self, at: u32) -> u64 {
-        self.log[at as usize].link.seq
+    fn seq(&self, at: At) -> u64 {
+        self.runs[at.slot as usize].link.seq + u64::from(at.step)
     }
 
-    fn entry<'a>(&'a self, at: u32, _: &'a Causality<S>) -> Entry<'a> {
-        Entry::bare(self.value(at).into())
+    fn entry<'a>(&'a self, at: At, _: &'a Causality<S>) -> Entry<'a> {
+        let start = self.runs[at.slot as usize].start();
+        Entry::bare(read(self.log[start.at() + at.step as usize], start.is_text(), &self.text).into())
     }
 
     fn fingerprint(&self) -> u64 {
         mix(self.fingerprint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Tiny;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
+    use std::string::String;
+    use std::vec::Vec;
+
+    proptest! {
+        #[test]
+        fn the_entries_of_a_row_are_in_the_order_of_their_dots_however_they_arrive(
+            arrivals in prop::collection::vec((0_u32..2, 1_u64..12, 1_u64..6, any::<bool>()), 0..20),
+        ) {
+            let limits = Tiny::LIMITS;
+            let mut causality = Causality::<Tiny>::new(&limits, 0);
+            let mut set = BroadcastSet::<Tiny>::new(&limits);
+            let mut model = BTreeMap::new();
+            let mut arrived = Vec::new();
+            for (row, first, count, is_text) in arrivals {
+                for seq in first..first + count {
+                    let value = 100 * i64::from(row) + seq.cast_signed();
+                    let text = std::format!("{value}");
+                    let value = if is_text { Value::Text(&text) } else { Value::Int(value) };
+                    let dot = Dot { row: RowId(row), seq };
+                    let owned = std::format!("{value:?}");
+                    // A dot that came before comes again with another value: the first of them counts.
+                    if set.merge(&mut causality, dot, &Entry::bare(value.into())) == Ok(Merged::Applied) {
+                        model.entry((row, seq)).or_insert(owned.clone());
+                        arrived.push(owned);
+                    }
+                }
+            }
+            let values: Vec<String> = set.values().map(|value| std::format!("{value:?}")).collect();
+            prop_assert_eq!(values, arrived);
+            for (row, after) in (0..2).flat_map(|row| (0..18).map(move |after| (row, after))) {
+                let mut found = Vec::new();
+                let mut at = set.seek(RowId(row), after);
+                while let Some(here) = at {
+                    let value = set.entry(here, &causality).args()[0].as_value();
+                    found.push((set.seq(here), std::format!("{:?}", value.unwrap())));
+                    at = set.next(here);
+                }
+                prop_assert!(found.iter().all(|(seq, _)| *seq > after));
+                prop_assert!(found.is_sorted_by_key(|(seq, _)| *seq));
+                found.dedup_by_key(|(seq, _)| *seq);
+                let expected = model.range((row, after + 1)..(row + 1, 0));
+                let expected: Vec<_> = expected.map(|((_, seq), value)| (*seq, value.clone())).collect();
+                prop_assert_eq!(found, expected);
+            }
+        }
     }
 }

@@ -1,12 +1,12 @@
 //! The product of all data types: one state, one version vector, one stream of dots.
 
-use super::{BroadcastSet, Counter, Lane, LwwMap, Merged, Refused, Replicated};
+use super::{At, BroadcastSet, Counter, Lane, LwwMap, Merged, Refused, Replicated};
 use crate::causality::{Causality, Dot, Entry, RowId, Tag};
 use crate::storage::{Limits, Storage};
 
 /// A place in the entries of one row, over all data types.
 #[derive(Clone, Copy, Debug)]
-pub struct Cursor([Option<u32>; TYPES]);
+pub struct Cursor([Option<At>; TYPES]);
 
 /// Makes the product of the data types, in the order of their dots. A further data type is a further line below.
 macro_rules! product {
@@ -27,6 +27,7 @@ macro_rules! product {
 
             /// How changes of this tag travel; `None` when no data type owns it.
             #[must_use]
+            #[inline]
             pub fn lane(tag: Tag) -> Option<Lane> {
                 $(if $type::<S>::owns(tag) { return Some($type::<S>::LANE); })+
                 None
@@ -36,6 +37,8 @@ macro_rules! product {
             ///
             /// # Errors
             /// As [`Replicated::merge`].
+            // Where the tag is known, only the call of one data type is left.
+            #[inline(always)]
             pub fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
                 $(if $type::<S>::owns(entry.tag) { return self.$name.merge(causality, dot, entry); })+
                 Err(Refused::Unreadable)

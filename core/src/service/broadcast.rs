@@ -1,7 +1,7 @@
 //! The broadcast set: `broadcast`, `add` with `element`, `gossip_sync`, `digest_sync`.
 
 use super::{Answer, Answered, Context, Problem, Scratch, Service, Shape, Spread, value};
-use crate::causality::Entry;
+use crate::causality::{Arg, Entry};
 use crate::id::Value;
 use crate::replicated::Bound;
 use crate::storage::Storage;
@@ -23,17 +23,30 @@ impl<S: Storage> Service<S> {
     }
 }
 
-#[inline]
+#[inline(always)]
 fn insert<S: Storage, G: Spread<S>>(
     message: &Message<'_>,
     key: Key,
     cx: &mut Context<'_, S, G>,
 ) -> Result<(), Problem> {
+    if let Some(Token::Int(int)) = message.get(key) {
+        cx.update_here(&Entry::bare(Arg::Int(int)), key)?;
+    } else {
+        insert_text(message, key, cx)?;
+    }
+    Ok(())
+}
+
+#[inline(never)]
+fn insert_text<S: Storage, G: Spread<S>>(
+    message: &Message<'_>,
+    key: Key,
+    cx: &mut Context<'_, S, G>,
+) -> Result<bool, Problem> {
     let scalar = message.scalar(key)?;
     let mut scratch = Scratch::new();
     let value = value(&scalar, key, cx.limits, &mut scratch)?;
-    cx.update(&Entry::bare(value.into()), key)?;
-    Ok(())
+    cx.update(&Entry::bare(value.into()), key)
 }
 
 pub(super) fn gossip_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {

@@ -173,7 +173,15 @@ impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
     ///
     /// # Errors
     /// Why it cannot be made; nothing changed.
+    #[inline(never)]
     fn update(&mut self, entry: &Entry<'_>, key: Key) -> Result<bool, Problem> {
+        self.update_here(entry, key)
+    }
+
+    /// As [`Context::update`], in place: where the tag is known, nothing is left of an entry that was made only to be
+    /// merged.
+    #[inline(always)]
+    fn update_here(&mut self, entry: &Entry<'_>, key: Key) -> Result<bool, Problem> {
         match self.replica.update(entry) {
             Ok(Some(dot)) => {
                 let lane = Replica::<S>::lane(entry).unwrap_or(Lane::Push);
@@ -181,14 +189,21 @@ impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
                 Ok(true)
             }
             Ok(None) => Ok(false),
-            Err(Refused::Full(bound)) => Err(Problem::Full(bound)),
-            Err(Refused::ClockAhead) => {
+            Err(refused) => Err(self.problem(refused, key)),
+        }
+    }
+
+    #[cold]
+    fn problem(&self, refused: Refused, key: Key) -> Problem {
+        match refused {
+            Refused::Full(bound) => Problem::Full(bound),
+            Refused::ClockAhead => {
                 let max_ms = self.config.max_clock_ahead_ms;
-                Err(Problem::Field(BadField { key, why: Why::ClockAhead { max_ms } }))
+                Problem::Field(BadField { key, why: Why::ClockAhead { max_ms } })
             }
-            Err(Refused::Overflow) => Err(Problem::Field(BadField { key, why: Why::Overflow })),
-            Err(Refused::Unreadable) => Err(Problem::Field(BadField { key, why: too_long(self.limits) })),
-            Err(Refused::Row(_)) => Err(Problem::Full(Bound::Lives(self.limits.lives_per_node))),
+            Refused::Overflow => Problem::Field(BadField { key, why: Why::Overflow }),
+            Refused::Unreadable => Problem::Field(BadField { key, why: too_long(self.limits) }),
+            Refused::Row(_) => Problem::Full(Bound::Lives(self.limits.lives_per_node)),
         }
     }
 }
@@ -201,6 +216,7 @@ fn too_long(limits: &Limits) -> Why {
 }
 
 /// The value that a scalar is, within the bounds on strings.
+#[inline]
 fn value<'s>(scalar: &Scalar<'s>, key: Key, limits: &Limits, scratch: &'s mut Scratch) -> Result<Value<'s>, BadField> {
     let value = scalar.value(scratch).ok_or(BadField { key, why: too_long(limits) })?;
     match value {

@@ -8,7 +8,7 @@ use crate::output::Sink;
 use crate::replicated::{Bound, Replica};
 use crate::stats::Stats;
 use crate::storage::{ID_BYTES_MAX, Storage};
-use crate::wire::{BadField, Key, Out, Why};
+use crate::wire::{BadField, Key, Out, Serial, Why};
 
 /// What a request comes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -173,15 +173,15 @@ pub(crate) struct Source<'s, S: Storage> {
 impl Reply {
     /// Writes the reply as one line.
     #[inline]
-    pub(crate) fn write<S: Storage, W: Sink>(&self, out: &mut Out<'_, W>, source: &Source<'_, S>, msg_id: u64) {
+    pub(crate) fn write<S: Storage, W: Sink>(&self, out: &mut Out<'_, W>, source: &Source<'_, S>, msg_id: &Serial) {
         if source.head.is_empty() {
             out.str("{\"src\": \"");
             out.raw(&self.from);
             out.str("\", \"dest\": \"");
         } else {
-            out.raw(source.head);
+            out.short(source.head);
         }
-        out.raw(&self.to);
+        out.short(&self.to);
         if matches!(self.answer, Answer::Broadcast) {
             out.str("\", \"body\": {\"type\": \"broadcast_ok\", \"in_reply_to\": ");
         } else {
@@ -191,7 +191,7 @@ impl Reply {
         }
         out.int(self.in_reply_to);
         out.str(", \"msg_id\": ");
-        out.unsigned(msg_id);
+        out.short(msg_id.text());
         out.str("}}\n");
     }
 

@@ -1,5 +1,6 @@
 //! Messages to bytes, in the text form of the protocol: `, ` and `: ` between things, and no other white space.
 
+use super::short;
 use crate::causality::{Arg, Entry, Tag};
 use crate::id::{Value, escaped_len};
 use crate::output::{Sink, SinkFull};
@@ -15,14 +16,69 @@ impl Sink for Count {
     }
 }
 
+/// A number that only counts up, kept as text as well: the next one mostly differs in one digit.
+#[derive(Clone, Copy, Debug)]
+pub struct Serial {
+    number: u64,
+    /// Its digits, the last one last.
+    text: [u8; Serial::DIGITS],
+    len: u8,
+}
+
+impl Default for Serial {
+    fn default() -> Self {
+        Self { number: 0, text: [b'0'; Self::DIGITS], len: 1 }
+    }
+}
+
+impl Serial {
+    /// Digits of the largest number.
+    const DIGITS: usize = 20;
+
+    /// The number.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Its digits.
+    #[must_use]
+    #[inline]
+    pub fn text(&self) -> &[u8] {
+        &self.text[Self::DIGITS - usize::from(self.len).min(Self::DIGITS)..]
+    }
+
+    /// Goes on to the next number; after the largest, to 0. O(digits), mostly O(1).
+    #[inline]
+    pub fn advance(&mut self) {
+        self.number = self.number.wrapping_add(1);
+        match self.text.last_mut() {
+            Some(digit) if *digit < b'9' && self.number > 0 => *digit += 1,
+            _ => self.write(),
+        }
+    }
+
+    #[cold]
+    fn write(&mut self) {
+        let (mut rest, mut len) = (self.number, 0);
+        for digit in self.text.iter_mut().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            len += u8::from(rest > 0);
+            rest /= 10;
+        }
+        self.len = len.max(1);
+    }
+}
+
 /// Bytes that are gathered before the sink sees them.
 const STAGE: usize = 256;
 
-/// Writes pieces of JSON to a sink and remembers whether all of them fit. Short pieces are gathered here first, so that
-/// the sink sees few and long ones.
+/// Writes pieces of JSON to a sink and remembers whether all of them fit. Short pieces are gathered first, in memory that
+/// the sink lends or here, so that the sink sees few and long ones.
 pub struct Out<'w, W: Sink> {
     sink: &'w mut W,
-    stage: [u8; STAGE],
+    /// `None` for a sink that lends: nothing is spent on a stage that is not used.
+    stage: Option<[u8; STAGE]>,
     staged: usize,
     flushed: usize,
     full: bool,
@@ -32,7 +88,8 @@ impl<'w, W: Sink> Out<'w, W> {
     /// A writer to `sink`.
     #[inline]
     pub fn new(sink: &'w mut W) -> Self {
-        Self { sink, stage: [0; STAGE], staged: 0, flushed: 0, full: false }
+        let stage = if W::LENDS { None } else { Some([0; STAGE]) };
+        Self { sink, stage, staged: 0, flushed: 0, full: false }
     }
 
     /// Bytes written so far.
@@ -51,9 +108,21 @@ impl<'w, W: Sink> Out<'w, W> {
         if self.full { Err(SinkFull) } else { Ok(self.flushed) }
     }
 
+    /// Where pieces are gathered.
+    #[inline(always)]
+    fn stage(&mut self) -> &mut [u8] {
+        match &mut self.stage {
+            Some(stage) if !W::LENDS => stage,
+            _ => self.sink.room(),
+        }
+    }
+
     #[inline]
     fn flush(&mut self) {
-        self.full |= self.sink.put(&self.stage[..self.staged]).is_err();
+        match &self.stage {
+            Some(stage) if !W::LENDS => self.full |= self.sink.put(&stage[..self.staged]).is_err(),
+            _ => self.sink.take(self.staged),
+        }
         self.flushed += self.staged;
         self.staged = 0;
     }
@@ -61,24 +130,36 @@ impl<'w, W: Sink> Out<'w, W> {
     /// Writes bytes that are JSON already.
     #[inline(always)]
     pub fn raw(&mut self, bytes: &[u8]) {
-        let end = self.staged + bytes.len();
-        if end > STAGE {
+        let (start, end) = (self.staged, self.staged + bytes.len());
+        let Some(place) = self.stage().get_mut(start..end) else {
             return self.raw_slow(bytes);
-        }
+        };
         // Inlined, so that literals become a few moves.
-        self.stage[self.staged..end].copy_from_slice(bytes);
+        place.copy_from_slice(bytes);
+        self.staged = end;
+    }
+
+    /// As [`Out::raw`], for what is probably short and of no known length.
+    #[inline]
+    pub fn short(&mut self, bytes: &[u8]) {
+        let (start, end) = (self.staged, self.staged + bytes.len());
+        let Some(place) = self.stage().get_mut(start..end) else {
+            return self.raw_slow(bytes);
+        };
+        short::copy(place, bytes);
         self.staged = end;
     }
 
     #[inline(never)]
     fn raw_slow(&mut self, bytes: &[u8]) {
         self.flush();
-        if bytes.len() > STAGE {
-            self.full |= self.sink.put(bytes).is_err();
-            self.flushed += bytes.len();
+        let len = bytes.len();
+        if let Some(place) = self.stage().get_mut(..len) {
+            place.copy_from_slice(bytes);
+            self.staged = len;
         } else {
-            self.stage[..bytes.len()].copy_from_slice(bytes);
-            self.staged = bytes.len();
+            self.full |= self.sink.put(bytes).is_err();
+            self.flushed += len;
         }
     }
 
@@ -97,12 +178,15 @@ impl<'w, W: Sink> Out<'w, W> {
         let digits = eight_digits(int);
         // A zero has one digit.
         let zeros = ((digits | 1 << 56).trailing_zeros() / 8) as usize;
-        if STAGE - self.staged < 8 {
-            self.flush();
-        }
         let text = ((digits | ASCII) >> (8 * zeros)).to_le_bytes();
-        self.stage[self.staged..self.staged + 8].copy_from_slice(&text);
-        self.staged += 8 - zeros;
+        let start = self.staged;
+        match self.stage().get_mut(start..).and_then(<[u8]>::first_chunk_mut::<8>) {
+            Some(place) => {
+                *place = text;
+                self.staged += 8 - zeros;
+            }
+            None => self.raw_slow(&text[..8 - zeros]),
+        }
     }
 
     #[inline(never)]
@@ -313,6 +397,21 @@ mod tests {
     }
 
     #[test]
+    fn a_serial_counts_as_the_standard_library_writes() {
+        let mut serial = Serial::default();
+        for number in 0..12_345_u64 {
+            assert_eq!((serial.number(), serial.text()), (number, std::format!("{number}").as_bytes()));
+            serial.advance();
+        }
+        let mut last = Serial { number: u64::MAX - 1, ..serial };
+        last.write();
+        last.advance();
+        assert_eq!(last.text(), std::format!("{}", u64::MAX).as_bytes());
+        last.advance();
+        assert_eq!((last.number(), last.text()), (0, &b"0"[..]));
+    }
+
+    #[test]
     fn seconds_have_six_decimals() {
         assert_eq!(text(|out| out.seconds(1_000_042)), "1.000042");
     }
@@ -355,7 +454,45 @@ mod tests {
             let all: Vec<u8> = pieces.concat();
             prop_assert_eq!(out.written(), all.len());
             out.finish().unwrap();
-            prop_assert_eq!(sink.to_vec(), all);
+            prop_assert_eq!(sink.to_vec(), all.clone());
+
+            let mut lender = Lender::default();
+            let mut out = Out::new(&mut lender);
+            for piece in &pieces {
+                out.short(piece);
+                out.unsigned(piece.len() as u64);
+            }
+            let all: Vec<u8> = pieces.iter().flat_map(|piece| [&piece[..], std::format!("{}", piece.len()).as_bytes()].concat()).collect();
+            prop_assert_eq!(out.written(), all.len());
+            out.finish().unwrap();
+            prop_assert_eq!(&lender.bytes[..lender.len], &all[..]);
+        }
+    }
+
+    /// Lends what it has, which is little, and grows when it is given more.
+    #[derive(Default)]
+    struct Lender {
+        bytes: Vec<u8>,
+        len: usize,
+    }
+
+    impl Sink for Lender {
+        const LENDS: bool = true;
+
+        fn room(&mut self) -> &mut [u8] {
+            &mut self.bytes[self.len..]
+        }
+
+        fn take(&mut self, len: usize) {
+            self.len += len;
+        }
+
+        fn put(&mut self, bytes: &[u8]) -> Result<(), SinkFull> {
+            self.bytes.truncate(self.len);
+            self.bytes.extend_from_slice(bytes);
+            self.len = self.bytes.len();
+            self.bytes.resize(self.len + 200, 0);
+            Ok(())
         }
     }
 }

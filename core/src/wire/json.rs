@@ -2,6 +2,8 @@
 //!
 //! Not recursive, total on any input, and it copies nothing: strings stay escaped in the line until somebody needs them.
 
+use super::integer::up_to_eight;
+
 /// Why a line is not JSON that this node reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Malformed {
@@ -163,7 +165,7 @@ impl<'a> Scanner<'a> {
 
     /// The next byte, 0 at the end. (0 is never valid outside a string, nor inside one.)
     #[inline]
-    fn peek(&self) -> u8 {
+    pub(super) fn peek(&self) -> u8 {
         match self.bytes.get(self.at) {
             Some(byte) => *byte,
             None => 0,
@@ -529,89 +531,3 @@ static STRING: [Byte; 256] = {
     table[b'\\' as usize] = Byte::Escape;
     table
 };
-
-/// Powers of ten.
-pub(super) const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
-
-/// The number that the leading digits of eight characters make, the first one lowest, and how many there are: all at once
-/// in one word (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019).
-#[inline]
-pub(super) fn up_to_eight(chars: u64) -> (u64, usize) {
-    const ONES: u64 = 0x0101_0101_0101_0101;
-    let digits = chars ^ (0x30 * ONES);
-    // The high bit of each byte that is above 9, and of some after the first such one.
-    let others = ((digits & (0x7f * ONES)).wrapping_add(0x76 * ONES) | digits) & (0x80 * ONES);
-    let count = (others.trailing_zeros() / 8) as usize;
-    if count == 0 {
-        return (0, 0);
-    }
-    // Digits to the end, zeros before them.
-    let digits = digits << (64 - 8 * count);
-    let pairs = (digits.wrapping_mul(10).wrapping_add(digits >> 8)) & 0x00ff_00ff_00ff_00ff;
-    let fours = (pairs.wrapping_mul(100).wrapping_add(pairs >> 16)) & 0x0000_ffff_0000_ffff;
-    let eight = (fours.wrapping_mul(10_000).wrapping_add(fours >> 32)) & 0xffff_ffff;
-    (eight, count)
-}
-
-/// The items of an array that was checked to be JSON.
-#[derive(Clone, Debug)]
-pub struct Items<'a> {
-    scanner: Scanner<'a>,
-}
-
-impl<'a> Items<'a> {
-    /// Iterates over `array`, the text of a [`Token::Array`].
-    #[must_use]
-    pub fn new(array: &'a str) -> Self {
-        let mut scanner = Scanner::new(array.as_bytes());
-        let _ = scanner.eat(b'[');
-        Self { scanner }
-    }
-}
-
-impl<'a> Iterator for Items<'a> {
-    type Item = Token<'a>;
-
-    #[inline]
-    fn next(&mut self) -> Option<Token<'a>> {
-        self.scanner.white();
-        if self.scanner.eat(b',') {
-            self.scanner.white();
-        }
-        if self.scanner.peek() == b']' {
-            return None;
-        }
-        self.scanner.value(0).ok()
-    }
-}
-
-/// The keys and values of an object that was checked to be JSON.
-#[derive(Clone, Debug)]
-pub struct Pairs<'a> {
-    scanner: Scanner<'a>,
-}
-
-impl<'a> Pairs<'a> {
-    /// Iterates over `object`, the text of a [`Token::Object`].
-    #[must_use]
-    pub fn new(object: &'a str) -> Self {
-        let mut scanner = Scanner::new(object.as_bytes());
-        let _ = scanner.eat(b'{');
-        Self { scanner }
-    }
-}
-
-impl<'a> Iterator for Pairs<'a> {
-    type Item = (Str<'a>, Token<'a>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.scanner.white();
-        let _ = self.scanner.eat(b',');
-        self.scanner.white();
-        if self.scanner.peek() == b'}' {
-            return None;
-        }
-        let key = self.scanner.key().ok()?;
-        Some((key, self.scanner.value(0).ok()?))
-    }
-}

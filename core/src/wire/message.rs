@@ -1,6 +1,7 @@
 //! One line as a message: the envelope, and the fields of the body by name.
 
-use super::json::{Items, Malformed, Pairs, Scanner, Str, Token};
+use super::iter::{Items, Pairs};
+use super::json::{Malformed, Scanner, Str, Token};
 use crate::id::Value;
 
 /// Makes an enum of names, with both directions of the mapping.
@@ -194,6 +195,7 @@ pub enum Scalar<'a> {
 impl<'a> Scalar<'a> {
     /// The scalar that a token is, if it is one.
     #[must_use]
+    #[inline]
     pub fn of(token: Token<'a>) -> Option<Self> {
         match token {
             Token::Int(int) => Some(Self::Int(int)),
@@ -206,6 +208,7 @@ impl<'a> Scalar<'a> {
 
     /// The value, its escapes resolved in `scratch` if it has any. `None` when it is longer than `scratch`.
     #[must_use]
+    #[inline]
     pub fn value<'s, const N: usize>(&self, scratch: &'s mut heapless::String<N>) -> Option<Value<'s>>
     where
         'a: 's,
@@ -314,8 +317,29 @@ impl<'a> Message<'a> {
         if has_body { Ok(()) } else { Err(Malformed::NotAMessage) }
     }
 
+    /// Forgets everything, then takes what a line says in which nothing stands twice.
+    #[inline]
+    pub(super) fn set_all(
+        &mut self,
+        src: Option<Str<'a>>,
+        dest: Option<Str<'a>>,
+        type_name: Option<Str<'a>>,
+        kind: Option<Kind>,
+        msg_id: Option<i64>,
+        field: Option<(Key, Token<'a>)>,
+    ) {
+        (self.src, self.dest, self.type_name) = (src, dest, type_name);
+        (self.kind, self.msg_id, self.is_reply) = (kind, msg_id, false);
+        (self.twice, self.envelope_twice) = (0, None);
+        self.fields.clear();
+        if let Some(field) = field {
+            // There is room for all keys.
+            let _ = self.fields.push(field);
+        }
+    }
+
     /// Forgets everything.
-    pub(super) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.src = None;
         self.dest = None;
         self.type_name = None;
@@ -364,7 +388,7 @@ impl<'a> Message<'a> {
     }
 
     #[inline]
-    pub(super) fn set(&mut self, key: Key, token: Token<'a>) {
+    fn set(&mut self, key: Key, token: Token<'a>) {
         match (key, token) {
             (Key::Type, Token::Text(name)) if self.type_name.is_none() && self.get(Key::Type).is_none() => {
                 self.type_name = Some(name);
@@ -401,9 +425,13 @@ impl<'a> Message<'a> {
         self.fields.iter().find(|field| field.0 == key).map(|field| field.1)
     }
 
-    /// Whether the body has one integer at most besides `type` and `msg_id`, so that its layout can be learned.
+    /// Whether nothing stands there twice and the body has one integer at most besides `type` and `msg_id`, so that its
+    /// layout can be learned.
     pub(super) fn is_predictable(&self) -> bool {
-        !self.is_reply && self.fields.len() <= 1 && self.fields.iter().all(|field| matches!(field.1, Token::Int(_)))
+        let once = self.twice == 0 && self.envelope_twice.is_none();
+        once && !self.is_reply
+            && self.fields.len() <= 1
+            && self.fields.iter().all(|field| matches!(field.1, Token::Int(_)))
     }
 
     /// A part of the envelope that stands there twice.
@@ -427,6 +455,7 @@ impl<'a> Message<'a> {
     ///
     /// # Errors
     /// It is missing.
+    #[inline]
     pub fn need(&self, key: Key) -> Result<Token<'a>, BadField> {
         self.get(key).ok_or(BadField { key, why: Why::Missing })
     }

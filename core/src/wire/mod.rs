@@ -7,12 +7,17 @@
 
 mod chunks;
 mod encode;
+mod integer;
+mod iter;
 pub mod json;
 mod message;
 mod predict;
+mod shape;
+pub(crate) mod short;
 
 pub use chunks::{Chunk, Chunks, Item, RawEntry, SEQ_MAX, Scratch};
-pub use encode::{Count, Out, length};
-pub use json::{Items, Malformed, Pairs, Str, Token};
+pub use encode::{Count, Out, Serial, length};
+pub use iter::{Items, Pairs};
+pub use json::{Malformed, Str, Token};
 pub use message::{BadField, Key, Kind, Message, Scalar, Why};
 pub use predict::Predictor;

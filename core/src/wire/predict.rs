@@ -4,8 +4,11 @@
 //! who asks. A [`Layout`] is a line with holes for these. A line that fits is read by comparing what is between the
 //! holes; one that does not fit goes to the scanner. Both read the same message: the fuzz target `decode` compares them.
 
-use super::json::{POWERS, Scanner, Str, Token, up_to_eight};
+use super::integer::{POWERS, up_to_eight};
+use super::json::{Scanner, Str, Token};
 use super::message::{Key, Kind, Message};
+use super::shape::{Place, Shape};
+use super::short;
 
 /// Remembers the layouts of the last lines.
 #[derive(Clone, Debug, Default)]
@@ -21,17 +24,25 @@ impl Predictor {
     /// As [`Message::decode`].
     #[inline]
     pub fn decode<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), super::Malformed> {
-        if self.layouts[self.last].read(line, message) {
+        if self.layouts[self.last].read_alike(line, message) {
             return Ok(());
         }
-        self.decode_unpredicted(line, message)
+        self.decode_unlike(line, message)
     }
 
-    fn decode_unpredicted<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), super::Malformed> {
+    /// Reads a line that differs from the last one in more than the contents of its holes.
+    #[inline(never)]
+    fn decode_unlike<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), super::Malformed> {
         let other = 1 - self.last;
-        if self.layouts[other].read(line, message) {
+        if self.layouts[other].read_alike(line, message) {
             self.last = other;
             return Ok(());
+        }
+        for at in [self.last, other] {
+            if self.layouts[at].read(line, message) {
+                self.last = at;
+                return Ok(());
+            }
         }
         message.decode(line)?;
         if message.is_predictable()
@@ -51,8 +62,10 @@ enum Hole {
     End,
     /// A number of the envelope or of a key that no message knows.
     Ignored,
-    /// The number of a key.
-    Int(Key),
+    /// The number of `msg_id`.
+    MsgId,
+    /// The number of the layout's field.
+    Field,
     /// The text of `src`.
     Src,
 }
@@ -68,13 +81,18 @@ const STRETCHES: usize = 6;
 const LITERAL: usize = 192;
 
 /// A line with holes.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Layout {
     literal: heapless::Vec<u8, LITERAL>,
     stretches: heapless::Vec<Stretch, STRETCHES>,
     kind: Option<Kind>,
+    /// The one field of the body besides `type` and `msg_id` that a message may know.
+    field: Option<Key>,
     dest: Fixed,
     type_name: Fixed,
+    /// The last line as one piece, and where its texts lie in it.
+    shape: Shape<STRETCHES>,
+    texts: [Place; 2],
 }
 
 /// A string that is part of the literal text.
@@ -93,70 +111,114 @@ impl Fixed {
     }
 }
 
-impl Default for Layout {
-    fn default() -> Self {
-        Self {
-            literal: heapless::Vec::new(),
-            stretches: heapless::Vec::new(),
-            kind: None,
-            dest: Fixed::default(),
-            type_name: Fixed::default(),
-        }
-    }
-}
-
 impl Layout {
-    /// Reads the line if it fits.
+    /// Reads the line if it differs from the last one only inside of holes of the same lengths. What does not depend on
+    /// what is in them is known, and noted only when all of it fitted.
     #[inline]
-    fn read<'a>(&self, line: &'a [u8], message: &mut Message<'a>) -> bool {
-        let mut starts = [0; STRETCHES];
-        let mut literal = &self.literal[..];
-        let mut at = 0;
-        message.clear();
-        for (stretch, start) in self.stretches.iter().zip(&mut starts) {
-            let Some((expected, more)) = literal.split_at_checked(usize::from(stretch.len)) else {
-                return false;
-            };
-            literal = more;
-            *start = at;
-            if !line.get(at..).is_some_and(|rest| begins_with(rest, expected)) {
-                return false;
-            }
-            at += expected.len();
+    fn read_alike<'a>(&self, line: &'a [u8], message: &mut Message<'a>) -> bool {
+        if !self.shape.fits(line) {
+            return false;
+        }
+        let (mut src, mut msg_id, mut field) = (None, None, None);
+        for (stretch, place) in self.stretches.iter().zip(&self.shape.holes) {
             match stretch.hole {
-                Hole::End => {
-                    message.kind = self.kind;
-                    message.dest = self.dest.in_line(line, &starts);
-                    message.type_name = self.type_name.in_line(line, &starts);
-                    return at == line.len();
-                }
+                Hole::End => break,
                 Hole::Src => {
-                    let rest = &line[at..];
-                    let len = rest.iter().position(|byte| !is_plain(*byte)).unwrap_or(rest.len());
-                    message.src = Some(Str::plain(&rest[..len]));
-                    at += len;
-                }
-                hole @ (Hole::Ignored | Hole::Int(_)) => {
-                    let Some((int, len)) = integer(&line[at..]) else {
+                    let Some(text) = place.of(line).filter(|text| text.iter().copied().all(is_plain)) else {
                         return false;
                     };
-                    if let Hole::Int(key) = hole {
-                        message.set(key, Token::Int(int));
+                    src = Some(Str::plain(text));
+                }
+                hole @ (Hole::Ignored | Hole::MsgId | Hole::Field) => {
+                    let Some(int) = place.integer(line).or_else(|| long_integer(line, *place)) else {
+                        return false;
+                    };
+                    match hole {
+                        Hole::MsgId => msg_id = Some(int),
+                        Hole::Field => field = Some(int),
+                        Hole::Ignored | Hole::Src | Hole::End => {}
                     }
-                    at += len;
                 }
             }
         }
+        let [dest, type_name] = self.texts.map(|place| place.of(line).map(Str::plain));
+        message.set_all(src, dest, type_name, self.kind, msg_id, self.field.zip(field.map(Token::Int)));
+        true
+    }
+
+    /// Reads the line if it fits.
+    fn read<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> bool {
+        let mut starts = [0; STRETCHES];
+        let mut literal = &self.literal[..];
+        let mut rest = line;
+        let (mut src, mut msg_id, mut field) = (None, None, None);
+        for (stretch, start) in self.stretches.iter().zip(&mut starts) {
+            *start = line.len() - rest.len();
+            let len = usize::from(stretch.len);
+            let (Some((expected, more)), Some((text, after))) =
+                (literal.split_at_checked(len), rest.split_at_checked(len))
+            else {
+                return false;
+            };
+            if !short::same(text, expected) {
+                return false;
+            }
+            literal = more;
+            let len = match stretch.hole {
+                Hole::End => {
+                    if !after.is_empty() {
+                        return false;
+                    }
+                    let (dest, type_name) = (self.dest.in_line(line, &starts), self.type_name.in_line(line, &starts));
+                    message.set_all(src, dest, type_name, self.kind, msg_id, self.field.zip(field.map(Token::Int)));
+                    self.take_shape(line, starts);
+                    return true;
+                }
+                Hole::Src => {
+                    let len = after.iter().position(|byte| !is_plain(*byte)).unwrap_or(after.len());
+                    src = Some(Str::plain(&after[..len]));
+                    len
+                }
+                Hole::Ignored => match integer(line, after) {
+                    Some((_, len)) => len,
+                    None => return false,
+                },
+                Hole::MsgId => match integer(line, after) {
+                    Some((int, len)) => {
+                        msg_id = Some(int);
+                        len
+                    }
+                    None => return false,
+                },
+                Hole::Field => match integer(line, after) {
+                    Some((int, len)) => {
+                        field = Some(int);
+                        len
+                    }
+                    None => return false,
+                },
+            };
+            rest = &after[len..];
+        }
         false
+    }
+
+    /// Remembers the line as one piece; its stretches begin at `starts`.
+    fn take_shape(&mut self, line: &[u8], starts: [usize; STRETCHES]) {
+        let ends = self.stretches.iter().map(|stretch| usize::from(stretch.len));
+        if self.shape.take(line, &starts, ends) {
+            let place = |fixed: &Fixed| {
+                let start = starts.get(usize::from(fixed.stretch)).map_or(0, |start| start + usize::from(fixed.offset));
+                Place::new(start, start + usize::from(fixed.len))
+            };
+            self.texts = [place(&self.dest), place(&self.type_name)];
+        }
     }
 
     /// The layout of a line that was read into `message`, if it is of the kind that can be predicted: one object with a
     /// body, whose values are numbers and plain strings.
     fn learn(line: &[u8], message: &Message<'_>) -> Option<Self> {
         let mut layout = Self { kind: message.kind, ..Self::default() };
-        if message.is_reply || message.known_field_twice().is_some() || message.envelope_twice().is_some() {
-            return None;
-        }
         let mut lexer = Lexer { line, scanner: Scanner::new(line), layout: &mut layout, done: 0 };
         lexer.object(false)?;
         lexer.scanner.end().ok()?;
@@ -199,10 +261,14 @@ impl Lexer<'_, '_> {
     fn value(&mut self, body: bool, key: Str<'_>, token: Token<'_>, start: usize) -> Option<()> {
         let end = self.scanner.position();
         match token {
-            Token::Int(_) if body => {
-                let hole = Key::find(key).map_or(Hole::Ignored, Hole::Int);
-                self.hole(start, end, hole)
-            }
+            Token::Int(_) if body => match Key::find(key) {
+                None => self.hole(start, end, Hole::Ignored),
+                Some(Key::MsgId) => self.hole(start, end, Hole::MsgId),
+                Some(key) => {
+                    self.layout.field = Some(key);
+                    self.hole(start, end, Hole::Field)
+                }
+            },
             Token::Int(_) => self.hole(start, end, Hole::Ignored),
             Token::Text(text) if text.raw().iter().copied().all(is_plain) && !text.raw().is_empty() => {
                 let len = u8::try_from(text.raw().len()).ok()?;
@@ -240,37 +306,41 @@ const fn is_plain(byte: u8) -> bool {
     matches!(byte, 0x20..=0x7e) && byte != b'"' && byte != b'\\'
 }
 
-/// Whether `text` begins with `expected`. In words, the last of which overlap: the stretches are short.
+/// A JSON integer of up to 18 digits at the start of `rest`, the end of `line`; and its length.
 #[inline]
-fn begins_with(text: &[u8], expected: &[u8]) -> bool {
-    let Some(text) = text.get(..expected.len()) else {
-        return false;
+fn integer(line: &[u8], rest: &[u8]) -> Option<(i64, usize)> {
+    let Some(word) = first_eight(line, rest) else {
+        return unusual_integer(rest);
     };
-    match expected.len() {
-        16.. => {
-            let (text_blocks, _) = text.as_chunks::<16>();
-            let (expected_blocks, _) = expected.as_chunks::<16>();
-            let blocks = text_blocks
-                .iter()
-                .zip(expected_blocks)
-                .all(|(a, b)| u128::from_ne_bytes(*a) == u128::from_ne_bytes(*b));
-            blocks && text.last_chunk::<16>() == expected.last_chunk::<16>()
-        }
-        8..16 => {
-            text.first_chunk::<8>() == expected.first_chunk::<8>()
-                && text.last_chunk::<8>() == expected.last_chunk::<8>()
-        }
-        4..8 => {
-            text.first_chunk::<4>() == expected.first_chunk::<4>()
-                && text.last_chunk::<4>() == expected.last_chunk::<4>()
-        }
-        0..4 => text == expected,
+    let (number, len) = up_to_eight(word);
+    if (1..8).contains(&len) && (len == 1 || word.to_le_bytes()[0] != b'0') {
+        // A fraction or an exponent does not fit the literal text that follows.
+        return Some((number.cast_signed(), len));
     }
+    unusual_integer(rest)
 }
 
-/// A JSON integer of up to 18 digits at the start of `text`, and its length.
+/// The first eight bytes of `rest`, the end of `line`, as a word, with zeros where there are fewer. `None` when the line is
+/// shorter than that.
 #[inline]
-fn integer(text: &[u8]) -> Option<(i64, usize)> {
+fn first_eight(line: &[u8], rest: &[u8]) -> Option<u64> {
+    if let Some(eight) = rest.first_chunk::<8>() {
+        return Some(u64::from_le_bytes(*eight));
+    }
+    let missing = 8 - rest.len() as u32;
+    u64::from_le_bytes(*line.last_chunk::<8>()?).checked_shr(8 * missing)
+}
+
+/// The integer that takes all of a place.
+#[cold]
+fn long_integer(line: &[u8], place: Place) -> Option<i64> {
+    let text = place.of(line)?;
+    unusual_integer(text).filter(|(_, len)| *len == text.len()).map(|(int, _)| int)
+}
+
+/// As [`integer`], for those of eight digits and more and for negative ones.
+#[inline(never)]
+fn unusual_integer(text: &[u8]) -> Option<(i64, usize)> {
     let negative = text.first() == Some(&b'-');
     let start = usize::from(negative);
     let (mut magnitude, mut len) = (0, 0);
@@ -296,7 +366,6 @@ fn integer(text: &[u8]) -> Option<(i64, usize)> {
     finish(text, start, len, negative, magnitude)
 }
 
-#[inline]
 fn finish(text: &[u8], start: usize, len: usize, negative: bool, magnitude: u64) -> Option<(i64, usize)> {
     let canonical = len > 0 && (len == 1 || text[start] != b'0') && !(negative && magnitude == 0);
     let magnitude = magnitude.cast_signed();
@@ -314,7 +383,7 @@ mod tests {
         fn integers_are_read_as_the_scanner_reads_them(text in "-?[0-9]{0,21}[,}.e ]?[0-9]{0,9}") {
             let mut scanner = Scanner::new(text.as_bytes());
             let scanned = scanner.value(0);
-            if let Some((int, len)) = integer(text.as_bytes()) {
+            if let Some((int, len)) = integer(text.as_bytes(), text.as_bytes()) {
                 let rest = text.as_bytes().get(len);
                 if !matches!(rest, Some(b'.' | b'e')) {
                     prop_assert_eq!(scanned, Ok(Token::Int(int)));
@@ -343,6 +412,31 @@ mod tests {
                 prop_assert!(predictor.decode(line.as_bytes(), &mut predicted).is_ok());
                 prop_assert!(scanned.decode(line.as_bytes()).is_ok());
                 prop_assert_eq!(predicted, scanned);
+            }
+        }
+
+        #[test]
+        fn a_line_that_differs_in_one_byte_is_read_as_the_scanner_reads_it(
+            message in any::<i32>(),
+            msg_id in 0_u32..2_000_000,
+            changes in prop::collection::vec((any::<prop::sample::Index>(), prop::sample::select(&b"0129-.e\"\\c{}[],: \0\x7f\x80"[..])), 1..20),
+        ) {
+            let mut predictor = Predictor::default();
+            let line = std::format!(
+                r#"{{"id":{msg_id},"src":"c1","dest":"n1","body":{{"type":"broadcast","message":{message},"msg_id":{msg_id}}}}}"#
+            );
+            for (at, byte) in changes {
+                let mut changed = line.clone().into_bytes();
+                changed[at.index(line.len())] = byte;
+                // Thrice, so that it was learned, and read as one piece.
+                for line in [line.as_bytes(), line.as_bytes(), line.as_bytes(), &changed] {
+                    let (mut predicted, mut scanned) = (Message::new(), Message::new());
+                    let outcome = predictor.decode(line, &mut predicted);
+                    prop_assert_eq!(outcome, scanned.decode(line));
+                    if outcome.is_ok() {
+                        prop_assert_eq!(predicted, scanned);
+                    }
+                }
             }
         }
     }
