@@ -203,11 +203,11 @@ impl Processes<'_, '_> {
     fn end_of(&mut self, node: usize) -> String {
         let ended = self.lives[node].as_mut().and_then(|life| wait_a_little(&mut life.child));
         let how = match ended {
-            None => "closed its stdout and lives on".to_owned(),
+            None => "it closed its stdout and lives on".to_owned(),
             Some(status) => match (status.code(), status.signal()) {
-                (Some(code), _) => format!("ended by itself with status {code}"),
-                (None, Some(signal)) => format!("was ended by signal {signal}"),
-                (None, None) => "ended by itself".to_owned(),
+                (Some(code), _) => format!("with status {code}"),
+                (None, Some(signal)) => format!("by signal {signal}"),
+                (None, None) => "nobody knows how".to_owned(),
             },
         };
         self.kill(node);

@@ -40,7 +40,7 @@ fn found(defect: &str, workload: &str) -> (Option<i32>, Vec<(String, String)>) {
     let seconds = if defect == "late-reply" { "8" } else { "4" };
     let run = [
         ["test", "--workload", workload, "--bin", bin.to_str().unwrap()].as_slice(),
-        &["--node-count", "5", "--rate", "60", "--latency", "20", "--time-limit", seconds, "--recovery", "4"],
+        &["--node-count", "5", "--rate", "60", "--latency", "20", "--time-limit", seconds, "--recovery", "5"],
         &["--results", &folder_name, "--", "--defect", defect],
     ]
     .concat();
@@ -101,7 +101,7 @@ fn the_wrong_node_without_a_defect_in_force_and_the_plain_python_node_are_found_
     let folder = results("right");
     let run = [
         ["test", "--workload", "broadcast", "--bin", python.to_str().unwrap(), "--compare", "rumormill"].as_slice(),
-        &["--node-count", "5", "--rate", "40", "--latency", "20", "--time-limit", "3", "--recovery", "3"],
+        &["--node-count", "5", "--rate", "40", "--latency", "20", "--time-limit", "3", "--recovery", "5"],
         &["--results", folder.to_str().unwrap()],
     ]
     .concat();

@@ -233,7 +233,7 @@ impl Bench {
         }
         self.complain(node, Misdeed::Exit, how.to_owned());
         self.node_is_gone(node, "the process ended");
-        self.abort.get_or_insert_with(|| format!("{} {how}", self.settings.id(node)));
+        self.abort.get_or_insert_with(|| format!("{} ended: {how}", self.settings.id(node)));
         self.advance();
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 use crate::fault::parse_schedule;
 use crate::settings::{
@@ -129,8 +129,8 @@ fn micros(name: &str, value: f64, unit: Micros, (min, max): (f64, f64)) -> Resul
     // An exclusive bound of 0 is a microsecond.
     let in_bounds = value.is_finite() && value >= min && value <= max;
     in_bounds.then_some((value * unit as f64).round() as Micros).ok_or_else(|| {
-        let least = if min == 0.0 { "0".to_owned() } else { format!("above {}", 0) };
-        format!("--{name} must be from {least} to {max}, not {value}")
+        let bounds = if min == 0.0 { format!("from 0 to {max}") } else { format!("above 0 and at most {max}") };
+        format!("--{name} must be {bounds}, not {value}")
     })
 }
 
@@ -249,4 +249,39 @@ impl RunOptions {
             schedule,
         })
     }
+}
+
+fn name_of<T: ValueEnum>(value: &T) -> String {
+    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+}
+
+/// The options that make a run, for a command that repeats it. A schedule is left out: it has no file.
+pub(super) fn command_options(settings: &Settings) -> String {
+    let seconds = |us: Micros| us as f64 / SECOND as f64;
+    let faults = &settings.faults;
+    let mut words = vec![
+        format!("--workload {}", settings.workload.name()),
+        format!("--node-count {} --rate {}", settings.nodes, settings.rate),
+        format!("--time-limit {} --recovery {}", seconds(settings.time_limit_us), seconds(settings.recovery_us)),
+        format!("--latency {} --latency-dist {}", seconds(settings.latency_us) * 1e3, name_of(&settings.latency_dist)),
+        format!("--network {} --concurrency {}", name_of(&settings.network), settings.concurrency),
+        format!("--topology {} --timeout {}", name_of(&settings.topology), seconds(settings.timeout_us)),
+        format!("--write-share {} --writers {} --keys {}", settings.write_share, settings.writers, settings.keys),
+        format!("--consistency-models {} --seed {}", name_of(&settings.consistency), settings.seed),
+    ];
+    if let Some(share) = settings.availability {
+        words.push(format!("--availability {share}"));
+    }
+    if !faults.kinds.is_empty() {
+        let kinds: Vec<String> = faults.kinds.iter().map(name_of).collect();
+        words.push(format!("--nemesis {} --nemesis-interval {}", kinds.join(","), seconds(faults.interval_us)));
+        words.push(format!("--loss-rate {} --duplicate-rate {}", faults.loss_rate, faults.duplicate_rate));
+        words.extend(faults.partition_kind.map(|kind| format!("--partition-kind {}", name_of(&kind))));
+        words.extend(faults.one_way.then(|| "--one-way".to_owned()));
+        words.extend(faults.victim.map(|node| format!("--victim {}", settings.id(node))));
+    }
+    if !settings.ignore.is_empty() {
+        words.push(format!("--ignore {}", settings.ignore.join(",")));
+    }
+    words.join(" ")
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use clap::Args;
 
-use super::options::RunOptions;
+use super::options::{RunOptions, command_options};
 use super::test::{is_coloured, new_folder, print, width};
 use super::{End, node_options, this_command};
 use crate::check;
@@ -302,36 +302,12 @@ fn shrink(options: &Options, settings: &Settings, program: &Program, failing: &K
     }) {
         best = smaller?;
     }
-    let faults = best
-        .faults
-        .kinds
-        .iter()
-        .filter_map(|kind| clap::ValueEnum::to_possible_value(kind).map(|value| value.get_name().to_owned()));
-    let faults: Vec<String> = faults.collect();
-    let mut command = format!(
-        "rumormill-lab sim --workload {} --node-count {} --rate {} --time-limit {} --latency {} --latency-dist {} --network {} --nemesis-interval {} --seed {}",
-        best.workload.name(),
-        best.nodes,
-        best.rate,
-        best.time_limit_us as f64 / 1e6,
-        best.latency_us as f64 / 1e3,
-        name_of(&best.latency_dist),
-        name_of(&best.network),
-        best.faults.interval_us as f64 / 1e6,
-        best.seed,
-    );
-    if !faults.is_empty() {
-        command.push_str(&format!(" --nemesis {}", faults.join(",")));
-    }
+    let mut command = format!("rumormill-lab sim {}", command_options(&best));
     if !options.args.is_empty() {
         let args: Vec<_> = options.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         command.push_str(&format!(" -- {}", args.join(" ")));
     }
     print(&format!("Smallest run found that fails in the same way ({checker}):\n  {command}\n"))
-}
-
-fn name_of<T: clap::ValueEnum>(value: &T) -> String {
-    value.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
 }
 
 fn candidates(settings: &Settings) -> Vec<Settings> {
