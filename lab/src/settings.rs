@@ -47,6 +47,21 @@ impl Workload {
         }
     }
 
+    /// The same workload as the built-in node knows it.
+    #[must_use]
+    pub const fn of_node(self) -> rumormill_core::Workload {
+        match self {
+            Self::Broadcast => rumormill_core::Workload::Broadcast,
+            Self::GSet => rumormill_core::Workload::GSet,
+            Self::GCounter => rumormill_core::Workload::GCounter,
+            Self::PnCounter => rumormill_core::Workload::PnCounter,
+            Self::UniqueIds => rumormill_core::Workload::UniqueIds,
+            Self::Echo => rumormill_core::Workload::Echo,
+            Self::TxnRwRegister => rumormill_core::Workload::TxnRwRegister,
+            Self::Kv => rumormill_core::Workload::Kv,
+        }
+    }
+
     /// Whether nodes replicate anything for it, so that there is a state to compare in the end.
     #[must_use]
     pub const fn is_replicated(self) -> bool {

@@ -1,22 +1,12 @@
 //! Our own node in virtual time, under everything that the lab can do to it.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+use clap::ValueEnum as _;
 use rumormill_core::Config;
 use rumormill_lab::check;
 use rumormill_lab::judgement::{Judgement, Validity};
 use rumormill_lab::settings::{FaultKind, FaultPlan, LatencyDist, NetworkMode, SECOND, Settings, Workload};
 use rumormill_lab::sim::{self, Program, Simulated};
-
-const WORKLOADS: [Workload; 8] = [
-    Workload::Broadcast,
-    Workload::GSet,
-    Workload::GCounter,
-    Workload::PnCounter,
-    Workload::UniqueIds,
-    Workload::Echo,
-    Workload::TxnRwRegister,
-    Workload::Kv,
-];
 
 /// Five nodes, 50 operations per second for 6 s, 50 ms.
 fn settings(workload: Workload, seed: u64) -> Settings {
@@ -28,16 +18,7 @@ fn faults(kinds: &[FaultKind], interval_us: u64, loss_rate: f64) -> FaultPlan {
 }
 
 fn run(settings: Settings) -> (Simulated, Judgement) {
-    let workload = match settings.workload {
-        Workload::Broadcast => rumormill_core::Workload::Broadcast,
-        Workload::GSet => rumormill_core::Workload::GSet,
-        Workload::GCounter => rumormill_core::Workload::GCounter,
-        Workload::PnCounter => rumormill_core::Workload::PnCounter,
-        Workload::UniqueIds => rumormill_core::Workload::UniqueIds,
-        Workload::Echo => rumormill_core::Workload::Echo,
-        Workload::TxnRwRegister => rumormill_core::Workload::TxnRwRegister,
-        Workload::Kv => rumormill_core::Workload::Kv,
-    };
+    let workload = settings.workload.of_node();
     let program = Program { config: Config { workload: Some(workload), ..Config::default() }, limits: None };
     let done = sim::run(settings, &program).unwrap();
     let judgement = check::judge(&done.settings, &done.history, &done.trace);
@@ -62,7 +43,7 @@ fn every_workload_is_valid_without_faults_and_under_each_fault() {
         faults(&[FaultKind::Pause], two, 0.0),
         faults(&[FaultKind::Partition, FaultKind::Loss, FaultKind::Duplicate, FaultKind::Kill], two, 0.3),
     ];
-    for workload in WORKLOADS {
+    for workload in Workload::value_variants().iter().copied() {
         for plan in &plans {
             for seed in 0..10 {
                 assert_valid(Settings { faults: plan.clone(), ..settings(workload, seed) });
@@ -73,7 +54,7 @@ fn every_workload_is_valid_without_faults_and_under_each_fault() {
 
 #[test]
 fn delays_that_reorder_messages_and_a_network_unlike_maelstroms_change_nothing() {
-    for workload in WORKLOADS {
+    for workload in Workload::value_variants().iter().copied() {
         for seed in 0..10 {
             assert_valid(Settings {
                 latency_dist: LatencyDist::Exponential,

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use super::view::{View, millis};
-use crate::history::{Call, Op, Outcome};
+use crate::history::Outcome;
 use crate::judgement::{Judgement, OpCount, Quantiles, Validity};
-use crate::settings::{Micros, SECOND, Workload};
+use crate::settings::{Micros, SECOND};
 
 /// A judgement with the figures that need no checker.
 pub(super) fn plain(view: &View<'_>) -> Judgement {
@@ -56,7 +56,7 @@ fn operations(view: &View<'_>) -> Vec<OpCount> {
     }
     let mut rows: BTreeMap<&'static str, Row> = BTreeMap::new();
     for op in view.history.counted() {
-        let row = rows.entry(kind(view.settings.workload, op)).or_default();
+        let row = rows.entry(op.call.name(view.settings.workload)).or_default();
         match op.outcome {
             Outcome::Ok { .. } => row.latencies.push(millis(op.completed_us.saturating_sub(op.invoked_us))),
             Outcome::Fail { .. } => row.fail += 1,
@@ -72,20 +72,6 @@ fn operations(view: &View<'_>) -> Vec<OpCount> {
             latency: quantiles(latencies),
         })
         .collect()
-}
-
-/// The name of a request on the wire.
-fn kind(workload: Workload, op: &Op) -> &'static str {
-    match op.call {
-        Call::Echo(_) => "echo",
-        Call::Generate => "generate",
-        Call::Add(_) if workload == Workload::Broadcast => "broadcast",
-        Call::Add(_) | Call::Increment(_) => "add",
-        Call::Read => "read",
-        Call::Write { .. } => "write",
-        Call::KvRead(_) => "kv_read",
-        Call::Txn(_) => "txn",
-    }
 }
 
 /// The share of messages that the busiest node sent, and the most that one node sent within one second.

@@ -110,18 +110,27 @@ fn registers(view: &View<'_>, found: &mut Found) {
             }
         }
     }
-    let differ: Vec<String> = keys
-        .into_iter()
-        .filter_map(|(key, shown)| disagreement(view, shown).map(|who| format!("k{key} is {who}")))
-        .collect();
+    let (differ, n, hint) = differing(view, keys);
     if !differ.is_empty() {
-        let (n, hint) = (count(differ.len(), "key"), view.quiet_hint());
         found.invalid(format!("In the end nodes showed different values for {n}{hint}: {}.", examples(differ)));
     }
 }
 
+/// The keys for which nodes show different things, each with who shows what; how many, and a hint why it may be.
+pub(super) fn differing(
+    view: &View<'_>,
+    keys: BTreeMap<u64, Vec<(String, usize)>>,
+) -> (Vec<String>, String, &'static str) {
+    let differ: Vec<String> = keys
+        .into_iter()
+        .filter_map(|(key, shown)| disagreement(view, shown).map(|who| format!("k{key} is {who}")))
+        .collect();
+    let n = count(differ.len(), "key");
+    (differ, n, view.quiet_hint())
+}
+
 /// Who shows what, the most frequent first, unless all show the same: `41 at n0, n1, n2 and 4 more; 40 at n3`.
-pub(super) fn disagreement(view: &View<'_>, shown: impl IntoIterator<Item = (String, usize)>) -> Option<String> {
+fn disagreement(view: &View<'_>, shown: impl IntoIterator<Item = (String, usize)>) -> Option<String> {
     let mut groups: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     for (what, node) in shown {
         groups.entry(what).or_default().insert(node);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Found;
-use super::final_state::disagreement;
+use super::final_state::differing;
 use super::monotonic::replay;
 use super::view::{View, count, examples, were};
 use crate::history::{Answer, Call, Op};
@@ -52,12 +52,8 @@ fn one_winner(view: &View<'_>, found: &mut Found) {
             keys.entry(key).or_default().push((winner.map_or("no value".to_owned(), name), op.node));
         }
     }
-    let differ: Vec<String> = keys
-        .into_iter()
-        .filter_map(|(key, shown)| disagreement(view, shown).map(|who| format!("k{key} is {who}")))
-        .collect();
+    let (differ, n, hint) = differing(view, keys);
     if !differ.is_empty() {
-        let (n, hint) = (count(differ.len(), "key"), view.quiet_hint());
         found.invalid(format!("In the end nodes had different winners for {n}{hint}: {}.", examples(differ)));
     }
 }

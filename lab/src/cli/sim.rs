@@ -58,23 +58,8 @@ fn program(settings: &Settings, args: &[OsString]) -> Result<Program, String> {
             && !arg.starts_with("--max-line-bytes")
     });
     let mut config = node.config();
-    config.workload.get_or_insert(core_workload(settings));
+    config.workload.get_or_insert(settings.workload.of_node());
     Ok(Program { config, limits: capacities.then(|| node.limits()) })
-}
-
-fn core_workload(settings: &Settings) -> rumormill_core::Workload {
-    use crate::settings::Workload as Lab;
-    use rumormill_core::Workload as Core;
-    match settings.workload {
-        Lab::Broadcast => Core::Broadcast,
-        Lab::GSet => Core::GSet,
-        Lab::GCounter => Core::GCounter,
-        Lab::PnCounter => Core::PnCounter,
-        Lab::UniqueIds => Core::UniqueIds,
-        Lab::Echo => Core::Echo,
-        Lab::TxnRwRegister => Core::TxnRwRegister,
-        Lab::Kv => Core::Kv,
-    }
 }
 
 fn simulate(settings: Settings, program: &Program) -> Result<(Simulated, Judgement), String> {

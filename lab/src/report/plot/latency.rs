@@ -1,7 +1,7 @@
 //! Latency of every operation over time.
 
 use super::{Axis, Colour, Layer, MOST_MARKS, Mark, Panel, Sheet, fault_lanes, in_seconds, phases, thinned, time_axis};
-use crate::history::{Call, Op, Outcome};
+use crate::history::{Op, Outcome};
 use crate::report::Run;
 use crate::report::text::count;
 use crate::settings::Workload;
@@ -25,7 +25,7 @@ pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     for (i, kind) in kinds(&ops, run.settings.workload).into_iter().enumerate() {
         let colour = Colour::SERIES[i % Colour::SERIES.len()];
         let series = |wanted: fn(&Outcome) -> bool| -> Vec<(f64, f64)> {
-            let mine = drawn.iter().filter(|op| kind_of(op, run.settings.workload) == kind && wanted(&op.outcome));
+            let mine = drawn.iter().filter(|op| op.call.name(run.settings.workload) == kind && wanted(&op.outcome));
             mine.map(|op| (in_seconds(op.invoked_us), latency_ms(op))).collect()
         };
         let ok = Layer::marks(series(|outcome| matches!(outcome, Outcome::Ok { .. })), colour).opacity(0.6);
@@ -80,24 +80,10 @@ fn chosen<'a>(ops: &[&'a Op]) -> Vec<&'a Op> {
 fn kinds(ops: &[&Op], workload: Workload) -> Vec<&'static str> {
     let mut kinds = Vec::new();
     for op in ops {
-        let kind = kind_of(op, workload);
+        let kind = op.call.name(workload);
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }
     }
     kinds
-}
-
-/// The name of an operation on the wire.
-fn kind_of(op: &Op, workload: Workload) -> &'static str {
-    match &op.call {
-        Call::Echo(_) => "echo",
-        Call::Generate => "generate",
-        Call::Add(_) if workload == Workload::Broadcast => "broadcast",
-        Call::Add(_) | Call::Increment(_) => "add",
-        Call::Read => "read",
-        Call::Write { .. } => "write",
-        Call::KvRead(_) => "kv_read",
-        Call::Txn(_) => "txn",
-    }
 }
