@@ -61,7 +61,7 @@ fn the_first_line_is_the_verdict_with_its_reason() {
         first(&testing::quiet_run()).starts_with("VALID      everything that was checked holds (protocol, set-full,")
     );
     assert!(first(&testing::invalid_run()).starts_with("INVALID    3 values were lost: 17 (acknowledged by n3"));
-    assert!(first(&testing::empty_run()).starts_with("COULD NOT JUDGE no operation was invoked"));
+    assert!(first(&testing::empty_run()).starts_with("COULD NOT JUDGE No operation was invoked"));
 }
 
 #[test]
