@@ -32,8 +32,6 @@ mod set_full_tests;
 mod testing;
 #[cfg(test)]
 mod tests;
-#[cfg(test)]
-mod timing;
 
 use crate::history::History;
 use crate::judgement::{Finding, Judgement, Quantiles, SetFigures, Slow, Validity};

@@ -306,26 +306,3 @@ fn a_sheet_without_panels_or_points_is_empty_and_no_panic() {
     let sheet = sheet.panel(Panel::new(Axis::up_to("y", f64::NAN)).layer(layer));
     assert_well_formed(&sheet.standalone().unwrap());
 }
-
-/// Writes every sample into the folder that `RUMORMILL_SAMPLES` names, to look at them after a change of the design.
-#[test]
-#[ignore = "for the eye: RUMORMILL_SAMPLES=folder cargo test -p rumormill-lab samples -- --ignored"]
-fn samples_to_look_at() {
-    let root = PathBuf::from(std::env::var("RUMORMILL_SAMPLES").expect("RUMORMILL_SAMPLES names a folder"));
-    let mut all = samples();
-    all.push(("wide", testing::wide_run()));
-    all.push(("long", testing::long_run(100_000)));
-    for (name, sample) in &all {
-        let folder = root.join(name);
-        fs::create_dir_all(&folder).unwrap();
-        write_folder(&folder, &sample.run()).unwrap();
-        for width in [60, 100] {
-            fs::write(folder.join(format!("screen-{width}.txt")), screen(&sample.run(), width, false)).unwrap();
-        }
-        fs::write(folder.join("screen-colour.txt"), screen(&sample.run(), 100, true)).unwrap();
-    }
-    fs::write(root.join("floors.svg"), floors().standalone().unwrap()).unwrap();
-    let runs = [all[0].1.run(), all[1].1.run(), all[2].1.run()];
-    fs::write(root.join("compare-100.txt"), compare(&runs, 100, false)).unwrap();
-    fs::write(root.join("compare-60.txt"), compare(&runs[..2], 60, false)).unwrap();
-}
