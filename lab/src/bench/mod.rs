@@ -19,7 +19,7 @@ mod observe;
 mod reply;
 mod topology;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 
 use crate::fault::{Fault, Nemesis};
 use crate::history::{Call, History, Outcome, Phase};
@@ -105,6 +105,8 @@ pub struct Bench {
     nemesis: Option<Nemesis>,
     actions: VecDeque<Action>,
     trace: Trace,
+    /// How many complaints there were of each node and kind.
+    complaints: HashMap<(usize, Misdeed), usize>,
     next_init: usize,
     /// Why the run ends before its time.
     abort: Option<String>,
@@ -124,6 +126,7 @@ impl Bench {
             nemesis: None,
             actions: VecDeque::new(),
             trace: Trace::default(),
+            complaints: HashMap::new(),
             next_init: 0,
             abort: None,
             settings,
@@ -423,8 +426,9 @@ impl Bench {
 
     fn complain(&mut self, node: usize, what: Misdeed, detail: String) {
         self.trace.complaints_total += 1;
-        let kept = self.trace.complaints.iter().filter(|other| other.node == node && other.what == what).count();
-        if kept < COMPLAINTS_KEPT {
+        let kept = self.complaints.entry((node, what)).or_default();
+        *kept += 1;
+        if *kept <= COMPLAINTS_KEPT {
             self.trace.complaints.push(Complaint { at_us: self.now, node, what, detail });
         }
     }
