@@ -259,10 +259,12 @@ fn against_limits(page: &mut Page, run: &Run<'_>) {
             page.lines.push(format!("{name:<name_width$}{}{line}", page.paint(word, paint)));
         }
     }
-    for (i, (why, names)) in by_difference(&limits).iter().enumerate() {
-        let short: Vec<&str> = names.iter().map(|name| name.trim_start_matches("target: ")).collect();
-        let name = if i == 0 { "not compared" } else { "            " };
-        page.entry(name, Paint::Bold, &format!("{}: settings differ: {why}", short.join(", ")), 2);
+    // The report says for each limit which settings it is for.
+    let others = by_difference(&limits);
+    let names: Vec<&str> =
+        others.iter().flat_map(|(_, names)| names).map(|name| name.trim_start_matches("target: ")).collect();
+    if !names.is_empty() {
+        page.entry("limits", Paint::Bold, &format!("not for these settings: {}", names.join(", ")), 2);
     }
 }
 
