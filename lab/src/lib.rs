@@ -21,6 +21,7 @@
 //! | [`check`] | whether that is right, and the figures |
 //! | [`judgement`] | the result |
 //! | [`report`] | what a person sees |
+//! | [`sweep`] | many settings of the node against each other |
 
 pub mod bench;
 pub mod check;
@@ -33,4 +34,5 @@ pub mod process;
 pub mod report;
 pub mod settings;
 pub mod sim;
+pub mod sweep;
 pub mod trace;

@@ -48,7 +48,7 @@ pub(super) fn run(options: &Options) -> Result<End, String> {
 }
 
 /// The node that is simulated: what follows `--`.
-fn program(settings: &Settings, args: &[OsString]) -> Result<Program, String> {
+pub(super) fn program(settings: &Settings, args: &[OsString]) -> Result<Program, String> {
     let node = node_options(args)?;
     let capacities = args.iter().any(|arg| {
         let arg = arg.to_string_lossy();
@@ -62,7 +62,7 @@ fn program(settings: &Settings, args: &[OsString]) -> Result<Program, String> {
     Ok(Program { config, limits: capacities.then(|| node.limits()) })
 }
 
-fn core_workload(settings: &Settings) -> rumormill_core::Workload {
+pub(super) fn core_workload(settings: &Settings) -> rumormill_core::Workload {
     use crate::settings::Workload as Lab;
     use rumormill_core::Workload as Core;
     match settings.workload {
@@ -111,7 +111,7 @@ fn one(options: &Options, settings: Settings, program: &Program) -> Result<End, 
 }
 
 /// Peak memory of this process, per node; empty where the system does not tell.
-fn memory(nodes: usize) -> String {
+pub(super) fn memory(nodes: usize) -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak_kb = status
         .lines()
