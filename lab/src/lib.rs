@@ -22,10 +22,12 @@
 //! | [`judgement`] | the result |
 //! | [`report`] | what a person sees |
 //! | [`sweep`] | many settings of the node against each other |
+//! | [`coverage`] | how a value spreads through a large cluster, against the theory |
 
 pub mod bench;
 pub mod check;
 pub mod cli;
+pub mod coverage;
 pub mod fault;
 pub mod history;
 pub mod judgement;

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Cell;
-use crate::history::{Call, Outcome};
+use crate::history::{Answer, Call, History, Outcome, Phase};
 use crate::judgement::{Judgement, Quantiles, Validity};
 use crate::sim::Simulated;
 use crate::trace::NEVER;
@@ -24,6 +24,7 @@ pub(super) struct Figures {
     stable_median_ms: Option<f64>,
     stable_max_ms: Option<f64>,
     stale_share: Option<f64>,
+    lacking: Option<f64>,
     catch_up_ms: Option<f64>,
     converged_ms: Option<f64>,
     last_message_ms: Option<f64>,
@@ -50,6 +51,7 @@ impl Figures {
             stable_median_ms: stable.map(|stable| stable.median),
             stable_max_ms: stable.map(|stable| stable.max),
             stale_share: (judgement.reads > 0).then(|| judgement.stale_reads as f64 / judgement.reads as f64),
+            lacking: lacking(&done.history),
             catch_up_ms: judgement.catch_up_ms.iter().copied().reduce(f64::max),
             converged_ms: judgement.converged_ms,
             last_message_ms: judgement.last_message_ms,
@@ -86,6 +88,27 @@ fn coverage(done: &Simulated) -> Vec<Option<f64>> {
         column.get(column.len() / 2).copied().filter(|delay| delay.is_finite())
     };
     places(done.settings.nodes).into_iter().map(median).collect()
+}
+
+/// How many values that had been acknowledged before it was asked a read of the main phase lacked, in the mean; none
+/// without reads of a set.
+fn lacking(history: &History) -> Option<f64> {
+    let mut acknowledged: Vec<(u64, i64)> = Vec::new();
+    for op in &history.ops {
+        if let (Call::Add(value), Some(_)) = (&op.call, op.answer()) {
+            acknowledged.push((op.completed_us, *value));
+        }
+    }
+    acknowledged.sort_unstable();
+    let (mut reads, mut lacked) = (0_usize, 0_usize);
+    for op in history.ops.iter().filter(|op| op.phase == Phase::Main) {
+        let Some(Answer::Elements(shown)) = op.answer() else { continue };
+        let before = acknowledged.partition_point(|(at, _)| *at < op.invoked_us);
+        let shown: std::collections::HashSet<i64> = shown.iter().copied().collect();
+        lacked += acknowledged[..before].iter().filter(|(_, value)| !shown.contains(value)).count();
+        reads += 1;
+    }
+    (reads > 0).then(|| lacked as f64 / reads as f64)
 }
 
 /// A figure over the runs of a cell.
@@ -135,6 +158,8 @@ pub struct Point {
     pub stable_max_ms: Option<Spread>,
     /// Share of reads that lacked something acknowledged before, 0 to 1.
     pub stale_share: Option<Spread>,
+    /// How many values a read lacked in the mean that had been acknowledged before it was asked; for sets.
+    pub lacking: Option<Spread>,
     /// The slowest catch-up after a heal of a run: until everything acknowledged before was everywhere.
     pub catch_up_ms: Option<Spread>,
     /// From the last operation or heal until all held the same.
@@ -171,6 +196,7 @@ impl Point {
             stable_median_ms: spread(|run| run.stable_median_ms),
             stable_max_ms: spread(|run| run.stable_max_ms),
             stale_share: spread(|run| run.stale_share),
+            lacking: spread(|run| run.lacking),
             catch_up_ms: where_any(|run| run.catch_up_ms),
             converged_ms: spread(|run| run.converged_ms),
             last_message_ms: where_any(|run| run.last_message_ms),

@@ -11,7 +11,7 @@ use crate::settings::Settings;
 
 /// Figures in the CSV, each as mean, least and most of the runs.
 type Column = (&'static str, fn(&Point) -> Option<Spread>);
-const COLUMNS: [Column; 10] = [
+const COLUMNS: [Column; 11] = [
     ("messages_per_op", |p| Some(p.messages_per_op)),
     ("bytes_per_op", |p| Some(p.bytes_per_op)),
     ("true_median_ms", |p| p.true_median_ms),
@@ -19,6 +19,7 @@ const COLUMNS: [Column; 10] = [
     ("stable_median_ms", |p| p.stable_median_ms),
     ("stable_max_ms", |p| p.stable_max_ms),
     ("stale_share", |p| p.stale_share),
+    ("lacking", |p| p.lacking),
     ("catch_up_ms", |p| p.catch_up_ms),
     ("converged_ms", |p| p.converged_ms),
     ("last_message_ms", |p| p.last_message_ms),

@@ -51,11 +51,7 @@ pub(super) fn page(sweep: &Sweep, sheets: &[Sheet]) -> io::Result<String> {
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         page.html(&format!("<h2>{}</h2>\n<div class=\"card\">\n", escape(&table::title(sweep, condition))));
         page.html(&html_table(&names, &rows));
-        page.html(
-            "<p class=\"small\">Messages and medians are means of the runs, maxima the worst of all runs. true: until the \
-             last node has a value; stable: as Maelstrom computes it. ● no other setting has fewer messages and a \
-             smaller maximum, ○ the same for the median.</p>\n</div>\n",
-        );
+        page.html(&format!("<p class=\"small\">{}</p>\n</div>\n", table::LEGEND));
     }
     page.html(&format!(
         "<h2>Repeat it</h2>\n<div class=\"card\">\n<pre><code>{}</code></pre>\n</div>\n<p class=\"small\">The figures of \

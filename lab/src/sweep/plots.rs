@@ -2,7 +2,7 @@
 
 use super::figures::places;
 use super::floors::{Floors, GLOMERS, PUBLISHED, is_standard};
-use super::{Condition, Point, Sweep, table};
+use super::{Condition, Point, Sweep};
 use crate::check;
 use crate::report::plot::{Axis, Colour, Layer, Mark, Panel, Sheet};
 use crate::report::{self, Run};
@@ -70,10 +70,22 @@ enum Latency {
 }
 
 impl Latency {
+    /// Under partition the slowest value is as slow as the partition is long, whatever the setting; what counts then is
+    /// how soon all have caught up after a heal.
     fn of(self, point: &Point) -> Option<f64> {
-        match self {
-            Self::Median => point.median_ms(),
-            Self::Max => point.max_ms(),
+        match (self, point.cell.condition) {
+            (Self::Median, _) => point.median_ms(),
+            (Self::Max, Condition::Calm) => point.max_ms(),
+            (Self::Max, Condition::Partition) => point.catch_up_ms.map(|spread| spread.max),
+        }
+    }
+
+    /// What the panel of a condition shows.
+    const fn meaning(self, condition: Condition) -> &'static str {
+        match (self, condition) {
+            (Self::Median, _) => "median true latency",
+            (Self::Max, Condition::Calm) => "maximum true latency",
+            (Self::Max, Condition::Partition) => "slowest catch-up after a heal",
         }
     }
 }
@@ -88,21 +100,24 @@ fn cost(sweep: &Sweep, latency: Latency) -> Option<Sheet> {
     let dearest = all.iter().map(|(_, y)| *y).reduce(f64::max)?;
     let standard = is_standard(&sweep.settings);
     let latency_ms = sweep.settings.latency_us as f64 / 1e3;
-    let (what, name, title) = match latency {
-        Latency::Median => ("median", "cost-median", "Messages per operation against the median latency"),
-        Latency::Max => ("maximum", "cost-max", "Messages per operation against the maximum latency"),
+    let (name, title) = match latency {
+        Latency::Median => ("cost-median", "Messages per operation against the median latency"),
+        Latency::Max => ("cost-max", "Messages per operation against the maximum latency"),
     };
     let from = if standard { 150.0 } else { (fastest * 0.6).min(2.0 * latency_ms.max(fastest * 0.2)) };
-    let x = Axis::log(&format!("{what} true latency, ms"), from, slowest * 1.4);
+    let x = Axis::log("ms", from, slowest * 1.4);
     let floor = Floors::new(&sweep.settings).and_then(|floors| floors.any_design(slowest / 1e3, 1.0));
-    let least = floor.unwrap_or(cheapest).min(cheapest) * 0.7;
+    let least = floor.map_or(cheapest * 0.5, |floor| (floor * 0.7).clamp(cheapest * 0.1, cheapest * 0.7));
     let y = Axis::log("messages per operation", least, (dearest * 1.8).max(if standard { 45.0 } else { 0.0 }));
     let mut caption = format!(
-        "One mark per setting, labelled fanout/interval in ms: the lower left is better. Latency is the true one, until the \
-         last node has a value: {}. Dashed lines are what theory demands.",
+        "One mark per setting, labelled fanout/interval in ms: lower and further left is better. {} Dashed lines are what \
+         theory demands.",
         match latency {
-            Latency::Median => "the mean of the runs' medians",
-            Latency::Max => "the slowest value of all runs",
+            Latency::Median =>
+                "Latency is the true one, until the last node has a value: the mean of the runs' medians.",
+            Latency::Max =>
+                "Calm: until the last node has the slowest value of all runs. Partition: until everything known before a \
+                 heal is everywhere, the slowest of all runs.",
         }
     );
     if standard {
@@ -121,9 +136,10 @@ fn cost(sweep: &Sweep, latency: Latency) -> Option<Sheet> {
 }
 
 fn cost_panel(sweep: &Sweep, (latency, condition): (Latency, Condition), x: &Axis, y: &Axis) -> Panel {
-    let label = format!("{}: {}", table::title(sweep, condition).to_lowercase(), y.label);
-    let mut panel = Panel::new(Axis::log(&label, y.from(), y.to())).height(400);
-    if let Some(floors) = Floors::new(&sweep.settings) {
+    let label = format!("{}, {} against {}", condition.name(), y.label, latency.meaning(condition));
+    let height = if condition == Condition::Calm { 420 } else { 300 };
+    let mut panel = Panel::new(Axis::log(&label, y.from(), y.to())).height(height);
+    if let Some(floors) = Floors::new(&sweep.settings).filter(|_| condition == Condition::Calm) {
         panel = with_floors(panel, &floors, latency, x, y);
     }
     if is_standard(&sweep.settings) && condition == Condition::Calm {
@@ -258,32 +274,43 @@ fn counter(sweep: &Sweep) -> Option<Sheet> {
     Some(sheet)
 }
 
-/// Share of stale reads against interval, for each fanout.
+/// How stale reads are against interval, for each fanout: the share of stale ones, and how much they lack.
 fn stale(sweep: &Sweep) -> Option<Sheet> {
     let intervals: Vec<f64> = sweep.points.iter().map(|point| f64::from(point.cell.interval_ms)).collect();
     let least = intervals.iter().copied().reduce(f64::min)?;
     let most = intervals.iter().copied().reduce(f64::max)?;
     let x = Axis::log("gossip interval, ms", least * 0.9, (most * 1.1).max(least * 2.0));
-    let mut sheet = Sheet::new("stale", "How often a read is stale", x).caption(
-        "Share of reads that lacked something which had been acknowledged anywhere before they were asked. With many \
-         writes and few quiet moments nearly every read lacks something; it is then the last few.",
+    let mut sheet = Sheet::new("stale", "How stale reads are", x).caption(
+        "Share of reads that lacked something which had been acknowledged anywhere before they were asked, and how many \
+         values they lacked in the mean. Where many write, nearly every read lacks the last few.",
     );
     let mut is_empty = true;
     for condition in [Condition::Calm, Condition::Partition] {
-        let label = format!("{}: stale reads, %", table::title(sweep, condition).to_lowercase());
-        let mut panel = Panel::new(Axis::linear(&label, 0.0, 102.0)).height(220);
-        for series in series(sweep) {
-            let points = of_series(sweep, &series, condition);
-            let share = |point: &&Point| point.stale_share.map(|s| (f64::from(point.cell.interval_ms), 100.0 * s.mean));
-            let line: Vec<(f64, f64)> = points.iter().filter_map(share).collect();
-            is_empty &= line.is_empty();
-            panel = panel
-                .layer(Layer::line(line.clone(), series.colour))
-                .layer(Layer::marks(line, series.colour).shaped(series.mark).large().named(&series.name));
-        }
-        if sweep.of(condition).next().is_some() {
-            sheet = sheet.panel(panel);
+        let share = |point: &Point| point.stale_share.map(|spread| 100.0 * spread.mean);
+        let lacking = |point: &Point| point.lacking.map(|spread| spread.mean);
+        let panels: [(&str, &dyn Fn(&Point) -> Option<f64>, bool); 2] =
+            [("stale reads, %", &share, true), ("values a read lacks, mean", &lacking, false)];
+        for (what, get, is_share) in panels {
+            let largest = sweep.of(condition).filter_map(|(_, point)| get(point)).reduce(f64::max);
+            let Some(largest) = largest else { continue };
+            is_empty = false;
+            let label = format!("{}: {what}", condition.name());
+            let y = if is_share { Axis::linear(&label, 0.0, 102.0) } else { Axis::up_to(&label, largest) };
+            sheet = sheet.panel(stale_panel(sweep, condition, y, get).height(if is_share { 130 } else { 200 }));
         }
     }
     (!is_empty).then_some(sheet)
+}
+
+fn stale_panel(sweep: &Sweep, condition: Condition, y: Axis, get: &dyn Fn(&Point) -> Option<f64>) -> Panel {
+    let mut panel = Panel::new(y);
+    for series in series(sweep) {
+        let points = of_series(sweep, &series, condition);
+        let place = |point: &&Point| get(point).map(|figure| (f64::from(point.cell.interval_ms), figure));
+        let line: Vec<(f64, f64)> = points.iter().filter_map(place).collect();
+        panel = panel
+            .layer(Layer::line(line.clone(), series.colour))
+            .layer(Layer::marks(line, series.colour).shaped(series.mark).large().named(&series.name));
+    }
+    panel
 }

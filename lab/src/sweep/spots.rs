@@ -36,12 +36,17 @@ pub fn spots(sweep: &Sweep) -> Vec<Spot> {
     add("fewest messages", calm(|point| Some(point.messages_per_op.mean)), |value| format!("{} msgs/op", ratio(value)));
     add("fastest in the median", calm(Point::median_ms), ms);
     add("fastest at worst", calm(Point::max_ms), ms);
-    add("fewest stale reads", calm(|point| point.stale_share.map(|spread| spread.mean)), percent);
+    if sweep.points.iter().any(|point| point.lacking.is_some()) {
+        add("freshest reads", calm(|point| point.lacking.map(|s| s.mean)), lacks);
+        add("freshest reads under partition", cut(|point| point.lacking.map(|s| s.mean)), lacks);
+    } else {
+        add("fewest stale reads", calm(|point| point.stale_share.map(|s| s.mean)), percent);
+        add("fewest stale reads under partition", cut(|point| point.stale_share.map(|s| s.mean)), percent);
+    }
     add("fastest under partition: caught up after a heal, at worst", cut(|point| point.catch_up_ms.map(|s| s.max)), ms);
     add("fewest messages under partition", cut(|point| Some(point.messages_per_op.mean)), |value| {
         format!("{} msgs/op", ratio(value))
     });
-    add("fewest stale reads under partition", cut(|point| point.stale_share.map(|s| s.mean)), percent);
     for spot in &mut spots {
         if let Some(at) = spot.point.filter(|_| spot.question.starts_with("fewest messages")) {
             let point = &sweep.points[at];
@@ -51,6 +56,11 @@ pub fn spots(sweep: &Sweep) -> Vec<Spot> {
         }
     }
     spots
+}
+
+/// What a read lacks, in words.
+fn lacks(values: f64) -> String {
+    format!("{} values missing in a read", ratio(values))
 }
 
 /// The point of a condition with the least figure; fewer messages decide between equals. Only points whose every run is

@@ -4,7 +4,7 @@ use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 
 use super::floors::{Floors, GLOMERS, is_standard};
 use super::{Condition, Point, Spread, Sweep, spots};
-use crate::report::text::{NONE, ms, percent, plural, ratio, wrap};
+use crate::report::text::{NONE, grouped, percent, plural, ratio, wrap};
 
 /// The screen at the end of a sweep, at this width.
 #[must_use]
@@ -18,11 +18,7 @@ pub fn screen(sweep: &Sweep, width: u16) -> String {
         out.push_str(&format!("{}\n{}\n", title(sweep, condition), table(sweep, &points, condition, width)));
     }
     let per_cell = plural(usize::try_from(sweep.seeds).unwrap_or(usize::MAX), "run");
-    let legend = format!(
-        "Each line: {per_cell}; messages are the mean, a median the mean of the runs' medians, a maximum the worst of all \
-         runs. true: until the last node has a value; stable: as Maelstrom computes it. ● no other setting has fewer \
-         messages and a smaller maximum, ○ the same for the median."
-    );
+    let legend = format!("Each line: {per_cell}. {LEGEND}");
     out.push_str(&(wrap(&legend, usize::from(width)).join("\n") + "\n\n"));
     out.push_str(&sweet(sweep, width));
     out.push_str(&broken(sweep));
@@ -59,32 +55,41 @@ pub(super) fn columns(sweep: &Sweep, condition: Condition) -> Vec<Column> {
         columns.push(("strategy", |p| p.cell.strategy.clone()));
     }
     columns.push(("fanout", |p| p.cell.fanout.to_string()));
-    columns.push(("interval", |p| format!("{} ms", p.cell.interval_ms)));
+    columns.push(("every ms", |p| grouped(f64::from(p.cell.interval_ms))));
     columns.push(("msgs/op", |p| ratio(p.messages_per_op.mean)));
     if sets {
-        columns.push(("true median", |p| mean(p.true_median_ms)));
-        columns.push(("true max", |p| worst(p.true_max_ms)));
+        columns.push(("true ms: median", |p| mean(p.true_median_ms)));
+        columns.push(("max", |p| worst(p.true_max_ms)));
     }
     match condition {
         Condition::Calm if sets => {
-            columns.push(("stable median", |p| mean(p.stable_median_ms)));
-            columns.push(("stable max", |p| worst(p.stable_max_ms)));
+            columns.push(("stable ms: median", |p| mean(p.stable_median_ms)));
+            columns.push(("max", |p| worst(p.stable_max_ms)));
         }
-        Condition::Calm => columns.push(("all equal after", |p| worst(p.converged_ms))),
-        Condition::Partition if sets => columns.push(("caught up", |p| worst(p.catch_up_ms))),
-        Condition::Partition => columns.push(("all equal after", |p| worst(p.converged_ms))),
+        Condition::Partition if sets => columns.push(("caught up ms", |p| worst(p.catch_up_ms))),
+        Condition::Calm | Condition::Partition => columns.push(("all equal ms", |p| worst(p.converged_ms))),
     }
     columns.push(("stale reads", |p| p.stale_share.map_or_else(|| NONE.to_owned(), |s| percent(s.mean))));
-    columns.push(("silent after", |p| worst(p.last_message_ms)));
+    if sets {
+        columns.push(("lack", |p| p.lacking.map_or_else(|| NONE.to_owned(), |s| ratio(s.mean))));
+    }
+    columns.push(("silent s", |p| p.last_message_ms.map_or_else(|| "0".to_owned(), |s| format!("{:.1}", s.max / 1e3))));
     columns
 }
 
+/// What the columns mean.
+pub(super) const LEGEND: &str = "Messages and medians are means of the runs, other times the worst of all runs. true: \
+     from the acknowledgement until the last node has a value; stable: as Maelstrom computes it; caught up: until \
+     everything known before a heal is everywhere. stale reads: share of reads that lack something acknowledged before; \
+     lack: how many values, in the mean. silent: after the load and all faults. \u{25cf} no other setting has fewer messages \
+     and a smaller maximum, \u{25cb} the same for the median; 3d, 3e: keeps the Gossip Glomers' limits in every run.";
+
 fn mean(spread: Option<Spread>) -> String {
-    spread.map_or_else(|| NONE.to_owned(), |spread| ms(spread.mean))
+    spread.map_or_else(|| NONE.to_owned(), |spread| grouped(spread.mean))
 }
 
 fn worst(spread: Option<Spread>) -> String {
-    spread.map_or_else(|| NONE.to_owned(), |spread| ms(spread.max))
+    spread.map_or_else(|| NONE.to_owned(), |spread| grouped(spread.max))
 }
 
 /// Front, limits kept, and runs that are not valid.

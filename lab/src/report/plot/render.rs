@@ -348,6 +348,9 @@ fn remarks(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout, (index, panel): 
     let corners = [(layout.left, top), (layout.width - 2 * FINE, bottom)];
     for ((_, text), at) in notes.iter().zip(super::notes::place(&notes, &marks, corners)) {
         if let Some(at) = at {
+            // Lines below a text would make it hard to read.
+            let end = (at.0 + theme::text_width(text) * 15 / 16, at.1 + TEXT / 2);
+            canvas.rectangle([(at.0 - FINE, at.1 - TEXT / 2), end], Colour::Paper, 0.75)?;
             canvas.text(at, text, Colour::Ink, HPos::Left)?;
         }
     }
