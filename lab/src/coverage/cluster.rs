@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_xorshift::XorShiftRng;
-use rumormill_core::storage::Heap;
+use rumormill_core::storage::{Heap, Limits};
 use rumormill_core::{Config, Instant, Node, Now, Transmit};
 
 use super::Case;
@@ -46,7 +46,10 @@ impl Cluster {
             writers: 1,
             ..Settings::default()
         };
-        let limits = program.limits.unwrap_or_else(|| limits_for(&settings));
+        // One value from one node: small tables, or 10,000 nodes need more memory than there is.
+        let small =
+            Limits { rows: 4, values: 16, dense_values: 64, keys: 1, payload_bytes: 64, ..limits_for(&settings) };
+        let limits = program.limits.unwrap_or(small);
         let config = Config {
             fanout: case.fanout,
             gossip_interval_ms: Some(interval_ms),
@@ -69,9 +72,12 @@ impl Cluster {
             events: 0,
             line: Vec::new(),
         };
+        // In the order in which nodes keep them, so that none has to sort 10,000 names.
+        let mut sorted: Vec<&str> = ids.iter().map(String::as_str).collect();
+        sorted.sort_unstable();
         for id in &ids {
             let mut node = Node::with_limits(config, limits).map_err(|error| format!("the built-in node: {error}"))?;
-            node.join(id, ids.iter().map(String::as_str), cluster.clock())
+            node.join(id, sorted.iter().copied(), cluster.clock())
                 .map_err(|error| format!("{id} does not take the list of nodes: {error:?}"))?;
             cluster.nodes.push(node);
         }
@@ -186,9 +192,14 @@ impl Cluster {
         self.last_message_us
     }
 
+    /// Whether messages are under way.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.network.poll_timeout().is_some()
+    }
+
     /// Whether nothing is under way and no timer is set.
     pub(super) fn is_silent(&mut self) -> bool {
-        self.network.poll_timeout().is_none() && self.next_timer().is_none()
+        !self.is_under_way() && self.next_timer().is_none()
     }
 
     /// Lines and timers handled so far.

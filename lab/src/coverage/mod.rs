@@ -65,6 +65,8 @@ pub struct Spreading {
     pub reached: Vec<usize>,
     /// Messages of push alone.
     pub push_messages: u64,
+    /// Whether pushes still went on when anti-entropy would have begun, so that `reached` is not the end of it.
+    pub push_cut_short: bool,
     /// With anti-entropy: for each node in order the microseconds after which it held the value.
     pub arrivals_us: Vec<Micros>,
     /// With anti-entropy: messages until the last node had the value.
@@ -103,7 +105,7 @@ impl Spreading {
 /// # Errors
 /// A node cannot be made with these choices.
 pub fn spread(case: Case, program: &Program) -> Result<Spreading, String> {
-    let (push, push_events) = push_alone(case, program)?;
+    let push = push_alone(case, program)?;
     let mut cluster = Cluster::new(case, case.interval_ms, program)?;
     cluster.run_until(QUIET_US);
     let from = cluster.broadcast();
@@ -114,25 +116,34 @@ pub fn spread(case: Case, program: &Program) -> Result<Spreading, String> {
     let silent_us = cluster.is_silent().then(|| cluster.last_message_us().saturating_sub(from));
     Ok(Spreading {
         case,
-        reached: push.0,
-        push_messages: push.1,
+        reached: push.reached,
+        push_messages: push.messages,
+        push_cut_short: push.cut_short,
         arrivals_us: cluster.arrivals().iter().map(|at| at - from).collect(),
         messages_until_all,
         messages_until_silent: cluster.messages() - before,
         silent_us,
-        events: push_events + cluster.events(),
+        events: push.events + cluster.events(),
     })
 }
 
-/// The nodes reached after each round of push alone, the messages, and the events it took.
-fn push_alone(case: Case, program: &Program) -> Result<((Vec<usize>, u64), u64), String> {
+/// What pushes did without anti-entropy.
+struct Pushed {
+    reached: Vec<usize>,
+    messages: u64,
+    cut_short: bool,
+    events: u64,
+}
+
+fn push_alone(case: Case, program: &Program) -> Result<Pushed, String> {
     let mut cluster = Cluster::new(case, PUSH_INTERVAL_MS, program)?;
     cluster.run_until(QUIET_US);
     let from = cluster.broadcast();
     let before = cluster.messages();
-    // Anti-entropy waits for more than three intervals: that it has not begun when the pushes end is shown by the timers.
+    // Anti-entropy waits for more than three intervals.
     let least = from + 3 * Micros::from(PUSH_INTERVAL_MS) * 1_000;
     cluster.run_while(least, |_| true);
+    let cut_short = cluster.is_under_way();
     let mut reached = Vec::new();
     for at in cluster.arrivals() {
         let round = usize::try_from((at - from).div_ceil(case.latency_us.max(1))).unwrap_or(0);
@@ -146,7 +157,7 @@ fn push_alone(case: Case, program: &Program) -> Result<((Vec<usize>, u64), u64),
         sum += *count;
         *count = sum;
     }
-    Ok(((reached, cluster.messages() - before), cluster.events()))
+    Ok(Pushed { reached, messages: cluster.messages() - before, cut_short, events: cluster.events() })
 }
 
 /// All clusters of one size and fanout.

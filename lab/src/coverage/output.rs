@@ -7,34 +7,32 @@ use std::path::Path;
 use comfy_table::{Cell, CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 
-use super::{Group, plots, theory};
+use super::{Group, Spreading, plots, theory};
 use crate::report::page::{Page, table as html_table};
-use crate::report::text::{NONE, escape, percent, plural, ratio, wrap};
+use crate::report::text::{NONE, count, escape, plural, ratio, wrap};
 use crate::sweep::Spread;
 
 /// Parts of the final share whose rounds are told.
 const PARTS: [f64; 3] = [0.5, 0.9, 0.99];
 
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 8] = [
     "nodes",
     "K",
-    "push reaches",
-    "least–most",
-    "theory",
-    "rounds to 50 %",
-    "90 %",
-    "99 %",
+    "push alone\n%",
+    "theory\n%",
+    "rounds to\n50/90/99 %",
     "log2 n",
-    "msgs/node",
-    "all after s",
-    "silent s",
+    "msgs/node\npush/all/silent",
+    "s: all/\nworst/silent",
 ];
 
-const LEGEND: &str = "push reaches: share of the nodes that pushes alone bring the value to, mean and range of the runs; \
-     theory: the solution of p = 1 − e^(−Kp), give or take one standard deviation of a run. rounds: until that part of \
-     what push reaches was reached, means; a round is one delay. msgs/node: messages of push alone / with anti-entropy \
-     until the last node had the value / until all were silent. all after: until the last node had it, with anti-entropy, \
-     mean (worst). silent: until the last message, worst.";
+const LEGEND: &str = "push alone: share of the nodes that pushes bring the value to, mean and range of the runs (> where \
+     they still went on when anti-entropy begins); theory: the solution of p = 1 − e^(−Kp), give or take one standard \
+     deviation of a run. rounds: until that part of what push reaches was reached; a round is one delay. msgs/node: \
+     messages of push alone; with anti-entropy until the last node had the value; until all were silent. all: until the \
+     last node had it, with anti-entropy, mean; worst run; until the last message, worst run. At K = 1 theory knows a \
+     chain that ends where it meets itself (in brackets); this node's messages carry who has the value, so that its \
+     chain goes on.";
 
 /// A line of the table.
 fn row(group: &Group) -> Vec<String> {
@@ -42,29 +40,36 @@ fn row(group: &Group) -> Vec<String> {
     let show = |spread: Option<Spread>, digits: usize| {
         spread.map_or_else(|| NONE.to_owned(), |spread| format!("{:.digits$}", spread.mean))
     };
-    let share = group.spread(|run| Some(run.share()));
-    let range = share.map_or_else(|| NONE.to_owned(), |s| format!("{:.1}–{:.1} %", 100.0 * s.min, 100.0 * s.max));
-    let per_node = |figure: u64| Some(figure as f64 / nodes);
+    let cut = if group.runs.iter().any(|run| run.push_cut_short) { "> " } else { "" };
+    let share = group.spread(|run| Some(100.0 * run.share()));
+    let share = share.map_or_else(|| NONE.to_owned(), |s| format!("{cut}{:.1} ({:.1}–{:.1})", s.mean, s.min, s.max));
+    let rounds = PARTS.map(|part| {
+        let rounds = group.spread(|run| Some(run.rounds_until(part) as f64));
+        show(rounds, usize::from(rounds.is_some_and(|rounds| rounds.mean < 100.0)))
+    });
+    let per_node = |figure: fn(&Spreading) -> u64| {
+        let spread = group.spread(|run| Some(figure(run) as f64 / nodes));
+        spread.map_or_else(|| NONE.to_owned(), |spread| ratio(spread.mean))
+    };
     let messages = [
-        group.spread(|run| per_node(run.push_messages)),
-        group.spread(|run| per_node(run.messages_until_all)),
-        group.spread(|run| per_node(run.messages_until_silent)),
+        per_node(|run| run.push_messages),
+        per_node(|run| run.messages_until_all),
+        per_node(|run| run.messages_until_silent),
     ];
-    let all = group.spread(|run| run.all_us().map(|us| us as f64 / 1e6));
-    let silent = group.spread(|run| run.silent_us.map(|us| us as f64 / 1e6));
-    let mut row = vec![
-        crate::report::text::count(group.nodes),
+    let seconds = |us: Option<u64>| us.map(|us| us as f64 / 1e6);
+    let all = group.spread(|run| seconds(run.all_us()));
+    let silent =
+        group.spread(|run| seconds(run.silent_us)).map_or_else(|| NONE.to_owned(), |s| format!("{:.0}", s.max));
+    vec![
+        count(group.nodes),
         group.fanout.to_string(),
-        share.map_or_else(|| NONE.to_owned(), |s| percent(s.mean)),
-        range,
+        share,
         expected(group),
-    ];
-    row.extend(PARTS.map(|part| show(group.spread(|run| Some(run.rounds_until(part) as f64)), 1)));
-    row.push(format!("{:.1}", nodes.log2()));
-    row.push(messages.map(|spread| spread.map_or_else(|| NONE.to_owned(), |s| ratio(s.mean))).join(" / "));
-    row.push(all.map_or_else(|| "never".to_owned(), |s| format!("{:.1} ({:.1})", s.mean, s.max)));
-    row.push(silent.map_or_else(|| "not yet".to_owned(), |s| format!("{:.0}", s.max)));
-    row
+        rounds.join("/"),
+        format!("{:.1}", nodes.log2()),
+        messages.join("/"),
+        all.map_or_else(|| "never".to_owned(), |s| format!("{:.1}/{:.1}/{silent}", s.mean, s.max)),
+    ]
 }
 
 /// What theory expects: a share, or for K = 1 a chain that ends early.
@@ -72,9 +77,9 @@ fn expected(group: &Group) -> String {
     let fanout = f64::from(group.fanout);
     if group.fanout > 1 {
         let deviation = theory::deviation(fanout, group.nodes);
-        format!("{:.1} ± {:.1} %", 100.0 * theory::final_share(fanout), 100.0 * deviation)
+        format!("{:.1} ± {:.1}", 100.0 * theory::final_share(fanout), 100.0 * deviation)
     } else {
-        format!("0 %, chain {:.1} %", 100.0 * theory::chain(group.nodes) / group.nodes as f64)
+        format!("0 ({:.1})", 100.0 * theory::chain(group.nodes) / group.nodes as f64)
     }
 }
 
@@ -115,11 +120,14 @@ fn verdict(groups: &[Group]) -> String {
     if outside.is_empty() {
         return format!(
             "Measured shares agree with p = 1 − e^(−Kp): the largest difference of a mean is {:.2} percentage points, \
-             which chance explains.",
+             which chance and the size of the clusters explain.",
             100.0 * largest
         );
     }
-    format!("Measured shares lie further from p = 1 − e^(−Kp) than chance explains: {}.", outside.join(", "))
+    format!(
+        "Measured shares lie further from p = 1 − e^(−Kp) than chance and their size explain: {}.",
+        outside.join(", ")
+    )
 }
 
 /// One line per size and fanout.

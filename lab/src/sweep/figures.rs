@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Cell;
+use super::{Cell, Condition};
 use crate::history::{Answer, Call, History, Outcome, Phase};
 use crate::judgement::{Judgement, Quantiles, Validity};
 use crate::sim::Simulated;
@@ -128,8 +128,14 @@ impl Spread {
     pub fn of(figures: &[f64]) -> Option<Self> {
         let min = figures.iter().copied().reduce(f64::min)?;
         let max = figures.iter().copied().reduce(f64::max)?;
-        Some(Self { mean: figures.iter().sum::<f64>() / figures.len() as f64, min, max })
+        let mean = figures.iter().sum::<f64>() / figures.len() as f64;
+        Some(Self { mean: rounded(mean), min: rounded(min), max: rounded(max) })
     }
+}
+
+/// To six decimals: no figure is surer, and so short a number is read back as the same one.
+fn rounded(figure: f64) -> f64 {
+    (figure * 1e6).round() / 1e6
 }
 
 /// A cell with its figures.
@@ -170,7 +176,7 @@ pub struct Point {
     pub coverage_ms: Vec<Option<f64>>,
     /// Whether no other point of its condition has fewer messages and a smaller median.
     pub front_median: bool,
-    /// Whether no other point of its condition has fewer messages and a smaller maximum.
+    /// Whether no other point of its condition has fewer messages and a smaller [`Point::max_ms`].
     pub front_max: bool,
 }
 
@@ -212,10 +218,15 @@ impl Point {
         self.true_median_ms.or(self.converged_ms.filter(|_| self.stable_max_ms.is_none())).map(|spread| spread.mean)
     }
 
-    /// What a person waits for at most, in the worst run.
+    /// What a person waits for at most, in the worst run. Under partition the slowest value is as slow as the partition
+    /// is long, whatever the setting; there it is the catch-up after a heal.
     #[must_use]
     pub fn max_ms(&self) -> Option<f64> {
-        self.true_max_ms.or(self.converged_ms.filter(|_| self.stable_max_ms.is_none())).map(|spread| spread.max)
+        let set = match self.cell.condition {
+            Condition::Calm => self.true_max_ms,
+            Condition::Partition => self.catch_up_ms,
+        };
+        set.or(self.converged_ms.filter(|_| self.stable_max_ms.is_none())).map(|spread| spread.max)
     }
 }
 

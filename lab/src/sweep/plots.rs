@@ -70,13 +70,10 @@ enum Latency {
 }
 
 impl Latency {
-    /// Under partition the slowest value is as slow as the partition is long, whatever the setting; what counts then is
-    /// how soon all have caught up after a heal.
     fn of(self, point: &Point) -> Option<f64> {
-        match (self, point.cell.condition) {
-            (Self::Median, _) => point.median_ms(),
-            (Self::Max, Condition::Calm) => point.max_ms(),
-            (Self::Max, Condition::Partition) => point.catch_up_ms.map(|spread| spread.max),
+        match self {
+            Self::Median => point.median_ms(),
+            Self::Max => point.max_ms(),
         }
     }
 

@@ -55,25 +55,26 @@ pub(super) fn columns(sweep: &Sweep, condition: Condition) -> Vec<Column> {
         columns.push(("strategy", |p| p.cell.strategy.clone()));
     }
     columns.push(("fanout", |p| p.cell.fanout.to_string()));
-    columns.push(("every ms", |p| grouped(f64::from(p.cell.interval_ms))));
+    columns.push(("every\nms", |p| grouped(f64::from(p.cell.interval_ms))));
     columns.push(("msgs/op", |p| ratio(p.messages_per_op.mean)));
     if sets {
-        columns.push(("true ms: median", |p| mean(p.true_median_ms)));
-        columns.push(("max", |p| worst(p.true_max_ms)));
+        columns.push(("true ms\nmedian", |p| mean(p.true_median_ms)));
+        columns.push(("\nmax", |p| worst(p.true_max_ms)));
     }
     match condition {
         Condition::Calm if sets => {
-            columns.push(("stable ms: median", |p| mean(p.stable_median_ms)));
-            columns.push(("max", |p| worst(p.stable_max_ms)));
+            columns.push(("stable ms\nmedian", |p| mean(p.stable_median_ms)));
+            columns.push(("\nmax", |p| worst(p.stable_max_ms)));
         }
-        Condition::Partition if sets => columns.push(("caught up ms", |p| worst(p.catch_up_ms))),
-        Condition::Calm | Condition::Partition => columns.push(("all equal ms", |p| worst(p.converged_ms))),
+        Condition::Partition if sets => columns.push(("caught\nup ms", |p| worst(p.catch_up_ms))),
+        Condition::Calm | Condition::Partition => columns.push(("all equal\nms", |p| worst(p.converged_ms))),
     }
-    columns.push(("stale reads", |p| p.stale_share.map_or_else(|| NONE.to_owned(), |s| percent(s.mean))));
+    columns.push(("stale\nreads", |p| p.stale_share.map_or_else(|| NONE.to_owned(), |s| percent(s.mean))));
     if sets {
         columns.push(("lack", |p| p.lacking.map_or_else(|| NONE.to_owned(), |s| ratio(s.mean))));
     }
-    columns.push(("silent s", |p| p.last_message_ms.map_or_else(|| "0".to_owned(), |s| format!("{:.1}", s.max / 1e3))));
+    columns
+        .push(("silent\ns", |p| p.last_message_ms.map_or_else(|| "0".to_owned(), |s| format!("{:.1}", s.max / 1e3))));
     columns
 }
 
@@ -82,7 +83,7 @@ pub(super) const LEGEND: &str = "Messages and medians are means of the runs, oth
      from the acknowledgement until the last node has a value; stable: as Maelstrom computes it; caught up: until \
      everything known before a heal is everywhere. stale reads: share of reads that lack something acknowledged before; \
      lack: how many values, in the mean. silent: after the load and all faults. \u{25cf} no other setting has fewer messages \
-     and a smaller maximum, \u{25cb} the same for the median; 3d, 3e: keeps the Gossip Glomers' limits in every run.";
+     and a smaller maximum (under partition: catch-up), \u{25cb} the same for the median; 3d, 3e: keeps the Gossip Glomers' limits in every run.";
 
 fn mean(spread: Option<Spread>) -> String {
     spread.map_or_else(|| NONE.to_owned(), |spread| grouped(spread.mean))
