@@ -190,3 +190,64 @@ fn progress(runs: u64) -> indicatif::ProgressBar {
     }
     bar
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    #[derive(Debug, clap::Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn parsed(args: &str) -> Options {
+        Line::try_parse_from(std::iter::once("sweep").chain(args.split_whitespace())).unwrap().options
+    }
+
+    /// What the command says to these options before it runs anything.
+    fn refusal(args: &str) -> String {
+        let options = parsed(args);
+        let settings = options.run.settings().unwrap();
+        cells(&options, &settings).err().or_else(|| run(&options).err()).unwrap()
+    }
+
+    #[test]
+    fn without_options_it_is_the_setting_that_others_published_for() {
+        let settings = parsed("").run.settings().unwrap();
+        assert!(sweep::floors::is_standard(&settings), "{settings:?}");
+        assert_eq!(cells(&parsed(""), &settings).unwrap().len(), 4 * 5 * 2);
+        assert_eq!(parsed("--node-count 7").run.settings().unwrap().nodes, 7);
+    }
+
+    #[test]
+    fn an_unknown_strategy_gets_the_sentence_of_the_node() {
+        let said = refusal("--strategies rumor,whisper");
+        assert!(said.contains("invalid value 'whisper' for '--strategy"), "{said}");
+    }
+
+    #[test]
+    fn wrong_options_get_a_sentence() {
+        assert!(refusal("-- --fanout 3").contains("--fanouts takes a list"));
+        assert!(refusal("--calm-only --nemesis partition").contains("leaves nothing"));
+        assert!(refusal("--seeds 100000 --fanouts 1,2,3,4,5,6").contains("at most 1000000"));
+        assert!(refusal("-w echo").contains("replicates nothing"));
+        let no_fanout = Line::try_parse_from(["sweep", "--fanouts", "0"]).unwrap_err().to_string();
+        assert!(no_fanout.contains("0 is not in 1..=255"), "{no_fanout}");
+    }
+
+    #[test]
+    fn each_setting_is_run_once_under_the_conditions_that_were_asked_for() {
+        let count = |args: &str| {
+            let options = parsed(args);
+            cells(&options, &options.run.settings().unwrap()).unwrap().len()
+        };
+        assert_eq!(count("--fanouts 2,2 --intervals-ms 100"), 2);
+        assert_eq!(count("--fanouts 2 --intervals-ms 100 --calm-only"), 1);
+        assert_eq!(count("--fanouts 2 --intervals-ms 100 --partition-only"), 1);
+        assert_eq!(count("--fanouts 2 --intervals-ms 100 --nemesis partition,loss"), 1);
+        assert_eq!(count("--fanouts 2 --intervals-ms 100 --nemesis loss"), 2);
+    }
+}

@@ -54,14 +54,15 @@ fn rounds(groups: &[Group]) -> Option<Sheet> {
                 line.push((round as f64, share.mean));
                 band.push((round as f64, share.min, share.max));
             }
-            panel = panel
-                .layer(Layer::band(&band, colour))
-                .layer(Layer::line(line, colour).named(&format!("K = {}", group.fanout)));
+            let share = 100.0 * theory::final_share(f64::from(group.fanout));
+            let name = match group.fanout {
+                1 => "K = 1".to_owned(),
+                fanout => format!("K = {fanout}, theory {share:.1} %"),
+            };
+            panel = panel.layer(Layer::band(&band, colour)).layer(Layer::line(line, colour).named(&name));
             if group.fanout > 1 {
-                let share = 100.0 * theory::final_share(f64::from(group.fanout));
                 let theory = vec![(0.0, share), (last as f64, share)];
                 panel = panel.layer(Layer::line(theory, colour).small().dashed());
-                panel = panel.note(0.0, share - 3.5, &format!("theory, K = {}: {share:.1} %", group.fanout));
             }
         }
         sheet = sheet.panel(panel);

@@ -34,7 +34,7 @@ pub(super) fn page(sweep: &Sweep, sheets: &[Sheet]) -> io::Result<String> {
         vec![spot.question.clone(), name, spot.answer.clone()]
     };
     let rows: Vec<_> = spots(sweep).iter().map(row).collect();
-    page.html(&html_table(&["question", "fanout/interval", "figures"], &rows));
+    page.html(&html_table(&["question", "setting", "figures"], &rows));
     page.html("</div>\n<h2>Plots</h2>\n");
     page.figures(sheets)?;
     for condition in [Condition::Calm, Condition::Partition] {

@@ -12,6 +12,9 @@ const FLOOR_STEPS: usize = 120;
 /// The interval whose coverage is drawn, where it is among those that were run.
 const USUAL_INTERVAL_MS: u32 = 200;
 
+/// A figure of a point, where it has it.
+type Figure = fn(&Point) -> Option<f64>;
+
 /// All plots that have something to show.
 #[must_use]
 pub fn sheets(sweep: &Sweep) -> Vec<Sheet> {
@@ -80,9 +83,9 @@ impl Latency {
     /// What the panel of a condition shows.
     const fn meaning(self, condition: Condition) -> &'static str {
         match (self, condition) {
-            (Self::Median, _) => "median true latency",
-            (Self::Max, Condition::Calm) => "maximum true latency",
-            (Self::Max, Condition::Partition) => "slowest catch-up after a heal",
+            (Self::Median, _) => "median latency",
+            (Self::Max, Condition::Calm) => "max latency",
+            (Self::Max, Condition::Partition) => "catch-up",
         }
     }
 }
@@ -120,7 +123,7 @@ fn cost(sweep: &Sweep, latency: Latency) -> Option<Sheet> {
     if standard {
         caption.push_str(
             " Boxes are the Gossip Glomers' limits and crosses published results; both are Maelstrom's stable latency, \
-             which lies below the true one (by 100 to 250 ms for these settings).",
+             which lies below the true one (the table has both).",
         );
     }
     let mut sheet = Sheet::new(name, title, x.clone()).caption(&caption);
@@ -133,7 +136,7 @@ fn cost(sweep: &Sweep, latency: Latency) -> Option<Sheet> {
 }
 
 fn cost_panel(sweep: &Sweep, (latency, condition): (Latency, Condition), x: &Axis, y: &Axis) -> Panel {
-    let label = format!("{}, {} against {}", condition.name(), y.label, latency.meaning(condition));
+    let label = format!("{}: msgs/op against {}", condition.name(), latency.meaning(condition));
     let height = if condition == Condition::Calm { 420 } else { 300 };
     let mut panel = Panel::new(Axis::log(&label, y.from(), y.to())).height(height);
     if let Some(floors) = Floors::new(&sweep.settings).filter(|_| condition == Condition::Calm) {
@@ -283,10 +286,10 @@ fn stale(sweep: &Sweep) -> Option<Sheet> {
     );
     let mut is_empty = true;
     for condition in [Condition::Calm, Condition::Partition] {
-        let share = |point: &Point| point.stale_share.map(|spread| 100.0 * spread.mean);
-        let lacking = |point: &Point| point.lacking.map(|spread| spread.mean);
-        let panels: [(&str, &dyn Fn(&Point) -> Option<f64>, bool); 2] =
-            [("stale reads, %", &share, true), ("values a read lacks, mean", &lacking, false)];
+        let share: Figure = |point| point.stale_share.map(|spread| 100.0 * spread.mean);
+        let lacking: Figure = |point| point.lacking.map(|spread| spread.mean);
+        let panels: [(&str, Figure, bool); 2] =
+            [("stale reads, %", share, true), ("values a read lacks, mean", lacking, false)];
         for (what, get, is_share) in panels {
             let largest = sweep.of(condition).filter_map(|(_, point)| get(point)).reduce(f64::max);
             let Some(largest) = largest else { continue };
@@ -299,7 +302,7 @@ fn stale(sweep: &Sweep) -> Option<Sheet> {
     (!is_empty).then_some(sheet)
 }
 
-fn stale_panel(sweep: &Sweep, condition: Condition, y: Axis, get: &dyn Fn(&Point) -> Option<f64>) -> Panel {
+fn stale_panel(sweep: &Sweep, condition: Condition, y: Axis, get: Figure) -> Panel {
     let mut panel = Panel::new(y);
     for series in series(sweep) {
         let points = of_series(sweep, &series, condition);
