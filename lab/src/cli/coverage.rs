@@ -23,7 +23,7 @@ const ALONE_FROM: usize = 5_000;
 #[derive(Clone, Debug, Args)]
 pub(super) struct Options {
     /// Sizes of the clusters, each 2 to 20000
-    #[arg(long, value_delimiter = ',', default_value = "1000,10000", value_name = "N,…")]
+    #[arg(long, value_delimiter = ',', default_value = "100,1000", value_name = "N,…")]
     node_counts: Vec<usize>,
 
     /// Peers that a node pushes a new value to: the K of the theory, each 1 to 255

@@ -38,7 +38,7 @@ enum Subcommands {
     Sweep(Box<sweep::Options>),
     /// Measures how one value spreads through large simulated clusters, against the theory of rumor mongering
     ///
-    /// Without options: 1,000 and 10,000 nodes, some minutes and 6 GB of memory.
+    /// Without options: 100 and 1,000 nodes, some seconds. 10,000 nodes are some minutes and about 14 GB of memory.
     Coverage(coverage::Options),
     /// Runs one built-in node on stdin and stdout, as `rumormill` does
     Node(Box<rumormill::options::Options>),

@@ -22,7 +22,7 @@ const COLUMNS: [&str; 8] = [
     "theory\n%",
     "rounds to\n50/90/99 %",
     "log2 n",
-    "msgs/node\npush/all/silent",
+    "msgs/node: push/\nall/silent",
     "s: all/\nworst/silent",
 ];
 
@@ -87,7 +87,7 @@ fn expected(group: &Group) -> String {
 #[must_use]
 pub fn screen(groups: &[Group], width: u16) -> String {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(COLUMNS);
     for group in groups {
         table.add_row(row(group).into_iter().map(|text| Cell::new(text).set_alignment(CellAlignment::Right)));

@@ -38,18 +38,19 @@ pub struct Floors {
 }
 
 impl Floors {
-    /// For these settings; none for workloads that replicate nothing, for one node, and without writes.
+    /// For these settings; none for workloads without values whose latency is measured, for one node, and without writes.
     #[must_use]
     pub fn new(settings: &Settings) -> Option<Self> {
         let writers = if settings.writers == 0 { settings.nodes } else { settings.writers };
         let writes = settings.rate * settings.write_share;
-        (settings.workload.is_replicated() && settings.nodes > 1 && writes > 0.0).then_some(Self {
-            nodes: settings.nodes as f64,
-            latency_s: settings.latency_us as f64 / SECOND as f64,
-            rate: settings.rate,
-            writes,
-            writers: writers as f64,
-        })
+        (matches!(settings.workload, Workload::Broadcast | Workload::GSet) && settings.nodes > 1 && writes > 0.0)
+            .then_some(Self {
+                nodes: settings.nodes as f64,
+                latency_s: settings.latency_us as f64 / SECOND as f64,
+                rate: settings.rate,
+                writes,
+                writers: writers as f64,
+            })
     }
 
     /// Messages per operation without which no design can bring the share `share` of all values everywhere within

@@ -54,9 +54,9 @@ pub(super) fn columns(sweep: &Sweep, condition: Condition) -> Vec<Column> {
     if strategies {
         columns.push(("strategy", |p| p.cell.strategy.clone()));
     }
-    columns.push(("fanout", |p| p.cell.fanout.to_string()));
+    columns.push(("fan-\nout", |p| p.cell.fanout.to_string()));
     columns.push(("every\nms", |p| grouped(f64::from(p.cell.interval_ms))));
-    columns.push(("msgs/op", |p| ratio(p.messages_per_op.mean)));
+    columns.push(("msgs\n/op", |p| ratio(p.messages_per_op.mean)));
     if sets {
         columns.push(("true ms\nmedian", |p| mean(p.true_median_ms)));
         columns.push(("\nmax", |p| worst(p.true_max_ms)));
