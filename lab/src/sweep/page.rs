@@ -46,8 +46,11 @@ pub(super) fn page(sweep: &Sweep, sheets: &[Sheet]) -> io::Result<String> {
         if rows.is_empty() {
             continue;
         }
-        let names: Vec<String> =
-            columns.iter().map(|(name, _)| format!("#{}", name.replace("-\n", ""))).chain(["best".to_owned()]).collect();
+        let names: Vec<String> = columns
+            .iter()
+            .map(|(name, _)| format!("#{}", name.replace("-\n", "")))
+            .chain(["best".to_owned()])
+            .collect();
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         page.html(&format!("<h2>{}</h2>\n<div class=\"card\">\n", escape(&table::title(sweep, condition))));
         page.html(&html_table(&names, &rows));
