@@ -21,10 +21,13 @@
 //! | [`check`] | whether that is right, and the figures |
 //! | [`judgement`] | the result |
 //! | [`report`] | what a person sees |
+//! | [`sweep`] | many settings of the node against each other |
+//! | [`coverage`] | how a value spreads through a large cluster, against the theory |
 
 pub mod bench;
 pub mod check;
 pub mod cli;
+pub mod coverage;
 pub mod fault;
 pub mod history;
 pub mod judgement;
@@ -33,4 +36,5 @@ pub mod process;
 pub mod report;
 pub mod settings;
 pub mod sim;
+pub mod sweep;
 pub mod trace;

@@ -17,7 +17,7 @@ use rumormill_core::{Config, Instant, Node, Now, Transmit, Value};
 
 use crate::bench::{Action, Bench};
 use crate::history::{Call, History};
-use crate::settings::{Micros, Settings};
+use crate::settings::{FaultKind, Micros, Planned, Settings};
 use crate::trace::Trace;
 
 /// Wall time at the start of every simulation, in microseconds since 1970.
@@ -88,11 +88,17 @@ pub fn limits_for(settings: &Settings) -> Limits {
     let ops = (settings.rate * settings.time_limit_us as f64 / 1e6) as usize;
     let values = (2 * ops + 1_024).next_power_of_two();
     let writers = if settings.writers == 0 { settings.nodes } else { settings.writers };
+    let faults = &settings.faults;
+    let kills = faults.kinds.contains(&FaultKind::Kill)
+        || faults.schedule.iter().any(|planned| matches!(planned.what, Planned::Kill(_)));
     Limits {
         nodes: settings.nodes,
-        // A life for each kill, with room to spare; in a large cluster few nodes write.
+        // A life for each kill, with room to spare; in a large cluster few nodes write, and each has a row of its own.
         lives_per_node: 16,
-        rows: if settings.nodes > COMPARE_NODES_MAX { writers + 256 } else { settings.nodes * 16 },
+        rows: match settings.nodes > COMPARE_NODES_MAX {
+            true => writers + if kills { 256 } else { 4 },
+            false => settings.nodes * 16,
+        },
         known_peers: settings.nodes.min(COMPARE_NODES_MAX),
         values,
         set_text_bytes: 1_024,

@@ -78,6 +78,19 @@ pub(super) struct Clients {
     /// Keys of transactions in use, and how often each was written.
     pool: Vec<(u64, u64)>,
     next_key: u64,
+    /// The ids of all nodes as `init` lists them, once they were needed.
+    all_ids: String,
+}
+
+/// All node ids, quoted, with commas. It is the same text for every node, and long where there are many.
+fn ids(settings: &Settings) -> String {
+    let mut all = String::new();
+    for node in 0..settings.nodes {
+        let comma = if node == 0 { "" } else { "," };
+        // Writing to a string cannot fail.
+        let _ = write!(all, "{comma}\"n{node}\"");
+    }
+    all
 }
 
 impl Clients {
@@ -100,6 +113,7 @@ impl Clients {
             next_value: 0,
             pool: (0..settings.keys).map(|key| (key, 0)).collect(),
             next_key: settings.keys,
+            all_ids: String::new(),
         }
     }
 
@@ -136,13 +150,11 @@ impl Clients {
     pub(super) fn init(&mut self, now: Micros, node: usize, settings: &Settings) -> Vec<u8> {
         let msg_id = self.ask(now, 0, node, What::Init, INIT_TIMEOUT_US);
         let id = settings.id(node);
-        let mut body = format!(r#"{{"type":"init","node_id":"{id}","node_ids":["#);
-        for other in 0..settings.nodes {
-            let comma = if other == 0 { "" } else { "," };
-            // Writing to a string cannot fail.
-            let _ = write!(body, "{comma}\"n{other}\"");
+        if self.all_ids.is_empty() {
+            self.all_ids = ids(settings);
         }
-        let _ = write!(body, r#"],"msg_id":{msg_id}}}"#);
+        let all = &self.all_ids;
+        let body = format!(r#"{{"type":"init","node_id":"{id}","node_ids":[{all}],"msg_id":{msg_id}}}"#);
         line(msg_id, 0, &id, &body)
     }
 

@@ -48,7 +48,7 @@ pub(super) fn run(options: &Options) -> Result<End, String> {
 }
 
 /// The node that is simulated: what follows `--`.
-fn program(settings: &Settings, args: &[OsString]) -> Result<Program, String> {
+pub(super) fn program(settings: &Settings, args: &[OsString]) -> Result<Program, String> {
     let node = node_options(args)?;
     let capacities = args.iter().any(|arg| {
         let arg = arg.to_string_lossy();
@@ -96,7 +96,7 @@ fn one(options: &Options, settings: Settings, program: &Program) -> Result<End, 
 }
 
 /// Peak memory of this process, per node; empty where the system does not tell.
-fn memory(nodes: usize) -> String {
+pub(super) fn memory(nodes: usize) -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak_kb = status
         .lines()

@@ -6,6 +6,7 @@
 //! | `facts` | sentences that screen and page share |
 //! | `folder` | the files of a run |
 //! | `html` | the page |
+//! | `page` | the frame of pages that show no run |
 //! | [`plot`] | plots, and the parts to build others from |
 //! | `limits` | what others ask of such a run |
 //! | `timeline` | faults as intervals |
@@ -16,14 +17,15 @@ mod facts;
 mod folder;
 mod html;
 mod limits;
+pub(crate) mod page;
 pub mod plot;
 mod screen;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;
-mod text;
-mod timeline;
+pub(crate) mod text;
+pub(crate) mod timeline;
 
 pub use compare::compare;
 pub use folder::{write_folder, write_messages};

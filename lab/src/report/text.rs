@@ -3,10 +3,10 @@
 use crate::settings::{Micros, SECOND};
 
 /// What stands where there is no value.
-pub(super) const NONE: &str = "–";
+pub(crate) const NONE: &str = "–";
 
 /// Milliseconds, as short as their size allows: `0.4 ms`, `311 ms`, `12.3 s`.
-pub(super) fn ms(value: f64) -> String {
+pub(crate) fn ms(value: f64) -> String {
     if !value.is_finite() {
         NONE.to_owned()
     } else if value == 0.0 {
@@ -21,23 +21,23 @@ pub(super) fn ms(value: f64) -> String {
 }
 
 /// The same, or a dash.
-pub(super) fn ms_or_none(value: Option<f64>) -> String {
+pub(crate) fn ms_or_none(value: Option<f64>) -> String {
     value.map_or_else(|| NONE.to_owned(), ms)
 }
 
 /// A moment or a duration in seconds: `4.21 s`.
-pub(super) fn seconds(us: Micros) -> String {
+pub(crate) fn seconds(us: Micros) -> String {
     let seconds = us as f64 / SECOND as f64;
     if us.is_multiple_of(SECOND) { format!("{} s", grouped(seconds)) } else { format!("{seconds:.2} s") }
 }
 
 /// A count with its thousands apart: `12,345`.
-pub(super) fn count(value: usize) -> String {
+pub(crate) fn count(value: usize) -> String {
     grouped(value as f64)
 }
 
 /// Bytes: `412 B`, `3.1 kB`, `2.0 MB`.
-pub(super) fn bytes(value: f64) -> String {
+pub(crate) fn bytes(value: f64) -> String {
     if !value.is_finite() {
         NONE.to_owned()
     } else if value < 9_999.5 {
@@ -50,7 +50,7 @@ pub(super) fn bytes(value: f64) -> String {
 }
 
 /// A ratio such as messages per operation: three digits that matter, at most.
-pub(super) fn ratio(value: f64) -> String {
+pub(crate) fn ratio(value: f64) -> String {
     if !value.is_finite() {
         NONE.to_owned()
     } else if value < 9.995 {
@@ -63,7 +63,7 @@ pub(super) fn ratio(value: f64) -> String {
 }
 
 /// A share of 1: `12.1 %`.
-pub(super) fn percent(share: f64) -> String {
+pub(crate) fn percent(share: f64) -> String {
     let percent = share * 100.0;
     if !percent.is_finite() {
         NONE.to_owned()
@@ -77,17 +77,17 @@ pub(super) fn percent(share: f64) -> String {
 }
 
 /// A part of a whole as a share; nothing of nothing is 0.
-pub(super) fn share(part: usize, whole: usize) -> f64 {
+pub(crate) fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
 
 /// `1 kill`, `2 kills`.
-pub(super) fn plural(n: usize, one: &str) -> String {
+pub(crate) fn plural(n: usize, one: &str) -> String {
     if n == 1 { format!("1 {one}") } else { format!("{} {one}s", count(n)) }
 }
 
 /// A number without decimals, thousands apart.
-pub(super) fn grouped(value: f64) -> String {
+pub(crate) fn grouped(value: f64) -> String {
     let digits = format!("{:.0}", value.abs());
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {
@@ -100,7 +100,7 @@ pub(super) fn grouped(value: f64) -> String {
 }
 
 /// Foreign text on one line and without control characters: nothing in it can move a cursor or break XML.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
             '\n' | '\r' | '\t' => ' ',
@@ -114,7 +114,7 @@ pub(super) fn printable(text: &str) -> String {
 }
 
 /// Cut to so many characters, with a mark that it was.
-pub(super) fn cut(text: &str, most: usize) -> String {
+pub(crate) fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
     }
@@ -124,7 +124,7 @@ pub(super) fn cut(text: &str, most: usize) -> String {
 }
 
 /// Text for HTML and XML, in content and in attributes.
-pub(super) fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in printable(text).chars() {
         match c {
@@ -140,7 +140,7 @@ pub(super) fn escape(text: &str) -> String {
 }
 
 /// Broken into lines of at most `width` characters, at spaces where there are any.
-pub(super) fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
     let mut line = String::new();

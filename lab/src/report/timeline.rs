@@ -18,7 +18,7 @@ pub(super) struct Interval {
 }
 
 /// The word for a kind of fault.
-pub(super) fn kind_name(kind: FaultKind) -> &'static str {
+pub(crate) fn kind_name(kind: FaultKind) -> &'static str {
     match kind {
         FaultKind::Partition => "partition",
         FaultKind::Kill => "kill",

@@ -12,6 +12,7 @@ mod convergence;
 mod coverage;
 mod latency;
 mod messages;
+mod notes;
 mod render;
 mod sheet;
 pub mod theme;

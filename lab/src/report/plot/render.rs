@@ -23,6 +23,9 @@ const TITLE: i32 = 40 * FINE;
 /// Bars of a lane that are drawn one by one.
 const MOST_BARS: usize = 200;
 
+/// Layers with more marks than this may be written over.
+const MARKS_KEPT_FREE: usize = 200;
+
 type Pixel = (i32, i32);
 
 /// Where things are, in canvas units.
@@ -357,13 +360,19 @@ fn remarks(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout, (index, panel): 
         canvas.dashes(vec![(layout.left, y), (layout.right(), y)], Colour::Ink, FINE)?;
         canvas.text((layout.right() - 4 * FINE, y - ROW / 2), label, Colour::Ink, HPos::Right)?;
     }
-    for (x, y, text) in &panel.notes {
-        let at = (layout.x(&sheet.x, *x), layout.y(&panel.y, index, *y));
-        let width = theme::text_width(text) + 8 * FINE;
-        if at.0 + width > layout.width {
-            canvas.text((at.0 - 8 * FINE, at.1), text, Colour::Ink, HPos::Right)?;
-        } else {
-            canvas.text((at.0 + 8 * FINE, at.1), text, Colour::Ink, HPos::Left)?;
+    let place = |x: f64, y: f64| (layout.x(&sheet.x, x), layout.y(&panel.y, index, y));
+    let is_marks = |layer: &&Layer| matches!(layer.shape, Shape::Marks { .. }) && layer.points.len() <= MARKS_KEPT_FREE;
+    let marks = panel.layers.iter().filter(is_marks).flat_map(|layer| &layer.points);
+    let marks: Vec<Pixel> = marks.map(|(x, y)| place(*x, *y)).collect();
+    let notes: Vec<(Pixel, &str)> = panel.notes.iter().map(|(x, y, text)| (place(*x, *y), text.as_str())).collect();
+    let (top, bottom) = layout.panels[index];
+    let corners = [(layout.left, top), (layout.width - 2 * FINE, bottom)];
+    for ((_, text), at) in notes.iter().zip(super::notes::place(&notes, &marks, corners)) {
+        if let Some(at) = at {
+            // Lines below a text would make it hard to read.
+            let end = (at.0 + theme::text_width(text) * 15 / 16, at.1 + TEXT / 2);
+            canvas.rectangle([(at.0 - FINE, at.1 - TEXT / 2), end], Colour::Paper, 0.75)?;
+            canvas.text(at, text, Colour::Ink, HPos::Left)?;
         }
     }
     Ok(())

@@ -247,7 +247,7 @@ impl Panel {
         self
     }
 
-    /// With a text beside a point.
+    /// With a text beside a point. Where there is no room it is left out: those that matter come first.
     #[must_use]
     pub fn note(mut self, x: f64, y: f64, text: &str) -> Self {
         self.notes.push((x, y, text.to_owned()));
