@@ -14,7 +14,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`settings`] | what a run is |
-//! | [`bench`] | phases of a run, clients, what they ask and how replies are read |
+//! | [`mod@bench`] | phases of a run, clients, what they ask and how replies are read |
 //! | [`net`] | the network emulator: delay, loss, duplication, cuts |
 //! | [`fault`] | when which fault happens |
 //! | [`history`], [`trace`] | what was seen |
