@@ -89,7 +89,7 @@ pub(super) fn run(options: &Options) -> Result<End, String> {
         memory(largest),
         folder.join("coverage.html").display(),
     ))?;
-    Ok(End::Valid)
+    Ok(if coverage::is_as_expected(&groups) { End::Valid } else { End::Invalid })
 }
 
 /// Every size with every fanout and seed, each once.

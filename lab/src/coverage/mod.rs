@@ -26,7 +26,7 @@ pub mod theory;
 
 use serde::{Deserialize, Serialize};
 
-pub use output::{csv, json, screen, write_folder};
+pub use output::{csv, is_as_expected, json, screen, write_folder};
 pub use plots::sheets;
 
 use crate::settings::{Micros, SECOND};

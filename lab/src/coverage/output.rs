@@ -99,8 +99,22 @@ pub fn screen(groups: &[Group], width: u16) -> String {
     )
 }
 
+/// Whether measurement and theory agree, and anti-entropy brought every value to every node.
+#[must_use]
+pub fn is_as_expected(groups: &[Group]) -> bool {
+    let is_near = |group: &Group| {
+        let (fanout, share) = (f64::from(group.fanout), group.spread(|run| Some(run.share())));
+        let off = share.map_or(0.0, |share| (share.mean - theory::final_share(fanout)).abs());
+        group.fanout <= 1 || off <= theory::tolerance(fanout, group.nodes, group.runs.len())
+    };
+    groups.iter().all(|group| is_near(group) && group.runs.iter().all(|run| run.all_us().is_some()))
+}
+
 /// Whether measurement and theory agree, in a sentence.
 fn verdict(groups: &[Group]) -> String {
+    if groups.iter().flat_map(|group| &group.runs).any(|run| run.all_us().is_none()) {
+        return "Some values never reached all nodes, anti-entropy or not: see the table.".to_owned();
+    }
     let mut outside = Vec::new();
     let (mut held, mut largest) = (0, 0.0f64);
     for group in groups.iter().filter(|group| group.fanout > 1) {
@@ -202,8 +216,9 @@ pub fn write_folder(folder: &Path, groups: &[Group], command: &str) -> io::Resul
     let runs: usize = groups.iter().map(|group| group.runs.len()).sum();
     let mut page = Page::new("How a value spreads through a large cluster");
     page.html(&format!(
-        "<header class=\"verdict good\">\n<h1>How a value spreads through a large cluster</h1>\n<p>{}</p>\n<p class=\"small\">{}, \
+        "<header class=\"verdict {}\">\n<h1>How a value spreads through a large cluster</h1>\n<p>{}</p>\n<p class=\"small\">{}, \
          simulated.</p>\n</header>\n<h2>Plots</h2>\n",
+        if is_as_expected(groups) { "good" } else { "bad" },
         escape(&verdict(groups)),
         plural(runs, "value"),
     ));

@@ -72,6 +72,10 @@ fn the_same_seed_gives_the_same_bytes_and_the_json_can_be_read_back() {
     let document: serde_json::Value = serde_json::from_str(&text).unwrap();
     let read: Vec<Group> = serde_json::from_value(document["groups"].clone()).unwrap();
     assert_eq!(read, a);
+    assert!(is_as_expected(&a));
+    let mut lost = a.clone();
+    lost[0].runs[0].arrivals_us.pop();
+    assert!(!is_as_expected(&lost) && screen(&lost, 100).contains("never"));
     let lines: Vec<String> = csv(&a).lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 1 + a.len());
     assert!(lines.iter().all(|line| line.split(',').count() == lines[0].split(',').count()));
