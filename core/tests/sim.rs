@@ -284,6 +284,22 @@ fn settle_waiting(sim: &Sim, waiting: &mut Vec<(u64, u64, usize)>, delays: &mut 
     });
 }
 
+/// With as many peers as the fanout, every tick reaches all of them; the next change must not wait for the pause after which
+/// the same state may be sent again.
+#[test]
+fn the_counter_keeps_its_tick_when_the_fanout_reaches_all_peers() {
+    let mut sim = Sim::new(3, 9, CALM, Config::default());
+    sim.ask(0, r#""type":"add","delta":1"#);
+    sim.run_for_ms(150);
+    for _ in 0..20 {
+        sim.ask(0, r#""type":"add","delta":1"#);
+        let sent = sim.sent_by[0];
+        sim.run_for_ms(101);
+        assert!(sim.sent_by[0] >= sent + 2, "at {} ms nothing was sent to both peers", sim.now_us / 1_000);
+    }
+    sim.converge(10_000);
+}
+
 #[test]
 fn time_that_stands_still_or_jumps_does_no_harm() {
     let mut sim = Sim::new(3, 1, CALM, Config::default());

@@ -26,8 +26,8 @@ macro_rules! assert_sizes {
 #[test]
 fn a_node_with_fixed_storage_takes_this_much_memory() {
     assert_sizes! {
-        Node<Tiny>: 20_192,
-        Node<Small>: 304_448,
+        Node<Tiny>: 20_208,
+        Node<Small>: 304_464,
     }
 }
 
@@ -37,12 +37,12 @@ fn the_parts_of_a_node_take_this_much_of_it() {
         Replica<Tiny>: 14_016,
         Store<Tiny>: 12_384,
         Causality<Tiny>: 1_616,
-        Gossip<Tiny>: 2_888,
+        Gossip<Tiny>: 2_904,
         Service<Tiny>: 848,
         Replica<Small>: 258_016,
         Store<Small>: 251_360,
         Causality<Small>: 6_640,
-        Gossip<Small>: 39_816,
+        Gossip<Small>: 39_832,
         Service<Small>: 4_176,
         Predictor: 824,
         Config: 48,

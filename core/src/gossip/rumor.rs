@@ -43,6 +43,7 @@ pub struct Rumor<S: Storage> {
     rounds: u64,
     timers: [Option<Instant>; Timer::ALL.len()],
     last_push: Option<Instant>,
+    last_tick: Option<Instant>,
     last_change: Instant,
     first_digest_ms: u64,
 }
@@ -58,6 +59,7 @@ impl<S: Storage> Rumor<S> {
             rounds: 0,
             timers: [None; Timer::ALL.len()],
             last_push: None,
+            last_tick: None,
             last_change: Instant::ZERO,
             first_digest_ms: FIRST_DIGEST_MS,
         }
@@ -112,7 +114,14 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
                     self.arm_anti_entropy(common, now);
                 }
             }
-            Lane::Tick => self.arm_tick(common, now),
+            Lane::Tick => {
+                // Not before the next tick after the last one, and never in the moment of a change.
+                let interval = common.interval(Lane::Tick);
+                let at = self.last_tick.map(|last| last.plus_ms(interval)).filter(|at| *at > now);
+                let at = at.unwrap_or_else(|| now.plus_ms(interval));
+                let armed = self.timers[Timer::Tick as usize];
+                self.set(Timer::Tick, armed.map_or(at, |armed| armed.min(at)));
+            }
         }
     }
 
@@ -326,6 +335,7 @@ impl<S: Storage> Rumor<S> {
             return;
         }
         self.rounds += 1;
+        self.last_tick = Some(now);
         let pause = self.pause_ms(common, Lane::Tick, now);
         let mut next = now.plus_ms(LONGEST_MS);
         let longest = self.longest_ms(now);
