@@ -133,12 +133,15 @@ impl From<WorkloadName> for Workload {
 enum StrategyName {
     /// Rumor mongering repaired by anti-entropy
     Rumor,
+    /// One node gathers what is new and scatters it; any node can be that one
+    Relay,
 }
 
 impl From<StrategyName> for Strategy {
     fn from(name: StrategyName) -> Self {
         match name {
             StrategyName::Rumor => Self::Rumor,
+            StrategyName::Relay => Self::Relay,
         }
     }
 }

@@ -81,6 +81,11 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
     }
 
+    fn took_over(&mut self, common: &mut Common<S>, now: Instant) {
+        self.arm_tick(common, now);
+        self.arm_anti_entropy(common, now);
+    }
+
     fn rounds(&self) -> u64 {
         self.rounds
     }
@@ -116,8 +121,8 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
     }
 
-    fn heard(&mut self, common: &mut Common<S>, heard: Heard, now: Instant) {
-        let Heard { from, lane, equal, peer_settled, lacking, want } = heard;
+    fn heard(&mut self, common: &mut Common<S>, heard: Heard, _: &Rows<S>, now: Instant) {
+        let Heard { from, lane, equal, peer_settled, lacking, want, .. } = heard;
         let answer = Pending { lane: Some(lane), rumors: false, delta: true, want: Want::Nothing, burst: BURST };
         if equal {
             common.agreement.insert(from);
@@ -140,7 +145,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
     }
 
-    fn reborn(&mut self, now: Instant) {
+    fn reborn(&mut self, _: NodeIndex, now: Instant) {
         self.last_change = now;
     }
 
@@ -163,7 +168,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         due.min_by_key(|wakeup| wakeup.at)
     }
 
-    fn timeout(&mut self, common: &mut Common<S>, sum: u64, now: Instant) {
+    fn timeout(&mut self, common: &mut Common<S>, sum: u64, _: &Rows<S>, now: Instant) {
         for timer in Timer::ALL {
             if self.timers[timer as usize].is_none_or(|at| at > now) {
                 continue;
@@ -174,6 +179,8 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
                 Timer::Tick => self.tick(common, sum, now),
                 Timer::AntiEntropy => self.anti_entropy(common, sum, now),
                 Timer::FirstDigest => self.first_digest(common, now),
+                // Of the other scheduler.
+                Timer::Relay => {}
             }
         }
     }
@@ -207,7 +214,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         (chosen, sent)
     }
 
-    fn finish(&mut self, common: &mut Common<S>, sum: u64, now: Instant) {
+    fn finish(&mut self, common: &mut Common<S>, sum: u64, _: &Rows<S>, now: Instant) {
         let tick = self.timers[Timer::Tick as usize].is_some();
         if self.timers[Timer::Push as usize].is_some() {
             self.push(common, now);
