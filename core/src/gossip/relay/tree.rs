@@ -132,7 +132,7 @@ impl<S: Storage> Relay<S> {
             && let Some(flush_ms) = control.flush_ms
         {
             let waited = self.uplink.slot != NEVER
-                && self.uplink.down_at.is_some_and(|down_at| self.uplink.slot > after(down_at, self.uplink.next_us));
+                && self.uplink.down_at.is_none_or(|down_at| self.uplink.slot > after(down_at, self.uplink.next_us));
             self.uplink.down_at = Some(now);
             self.uplink.next_us = u64::from(flush_ms) * 1_000;
             if waited {
@@ -194,12 +194,12 @@ impl<S: Storage> Relay<S> {
     fn slot(&self, now: Instant) -> Instant {
         let path = self.link(self.relay).path;
         let Some(down_at) = self.uplink.down_at.filter(|_| path.is_measured() && !self.uplink.urgent) else {
-            return now;
+            return self.paced(now);
         };
         let guard_us = GUARD_US.max(path.var_us() * 5 / 2);
         let early_us = path.rtt_us() + guard_us;
         if guard_us > self.interval_us / 8 || self.interval_us < early_us + guard_us + 20_000 {
-            return now;
+            return self.paced(now);
         }
         let next_down = after(down_at, self.uplink.next_us);
         let late = after(next_down, guard_us + LATE_US);
@@ -209,8 +209,16 @@ impl<S: Storage> Relay<S> {
         } else if now < late {
             late
         } else {
-            now
+            self.paced(now)
         }
+    }
+
+    /// At once; but while the relay is overdue with its flush, one uplink in an interval is enough: it may be away.
+    fn paced(&self, now: Instant) -> Instant {
+        let link = self.link(self.relay);
+        let due = self.uplink.down_at.map_or(NEVER, |down_at| after(down_at, self.uplink.next_us));
+        let overdue = link.asked || (due <= now && link.data_ord > 0);
+        if overdue && !self.uplink.urgent { now.max(after(link.data_at, self.interval_us)) } else { now }
     }
 
     /// What waits leaves now.

@@ -109,7 +109,8 @@ impl<S: Storage> Relay<S> {
         // While there is traffic, data goes its usual way.
         let quiet = since(now, self.quiet.last_change) > self.acknowledged_us();
         let in_flight = self.link(heard.from).in_flight(self.path(heard.from), now);
-        let want = if quiet && heard.behind { Want::Gap } else { Want::Nothing };
+        // Who asks may have sent entries in vain; the echo of the question would hide that.
+        let want = if heard.behind { Want::Gap } else { Want::Nothing };
         if quiet && !heard.equal && !in_flight {
             self.link_mut(heard.from).snapshot = 0;
             Self::write_full(common, heard.from, want);
