@@ -295,6 +295,8 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         }
         self.clear_suspicion(common, heard.from, now);
         self.hear_control(&heard, now);
+        // What it says about the end counts if it is the relay now.
+        self.choose_relay(common, now);
         self.hear_data(&heard, now);
         self.hear_stable(&heard);
         self.hear_gaps(common, &heard, rows, now);

@@ -75,6 +75,8 @@ pub(super) struct Link {
     pub(super) ack_due: Instant,
     /// When what the peer has and this node lacks is asked for.
     pub(super) gap_due: Instant,
+    /// When a gap of the peer was filled.
+    pub(super) filled_at: Instant,
     /// Ordinal of the last message to the peer.
     pub(super) sent_ord: u32,
     /// Highest ordinal received.
@@ -116,6 +118,7 @@ impl Link {
         deadline: NEVER,
         ack_due: NEVER,
         gap_due: NEVER,
+        filled_at: Instant::ZERO,
         sent_ord: 0,
         heard_ord: 0,
         data_ord: 0,

@@ -20,6 +20,8 @@ const PROBE_ALL_US: u64 = 500_000;
 const DIGEST_US: u64 = 1_000_000;
 /// A gap is not asked for at once when delays vary more than this, in microseconds: it may close by itself.
 const JITTER_US: u64 = 30_000;
+/// A gap that stays open is asked for ever more rarely after so many times.
+const GAP_TRIES: u8 = 4;
 /// Beyond the time for an answer, until a gap is asked for again, in microseconds.
 const GAP_SLACK_US: u64 = 200_000;
 
@@ -68,9 +70,13 @@ impl<S: Storage> Relay<S> {
         }
         self.links_at = self.links_at.min(self.link(from).gap_due);
         let random = heard.control.is_some_and(|control| control.old);
-        let answers = heard.want == Want::Gap || (random && self.had_long(common, from, rows));
-        if answers && !self.link(from).in_flight(path, now) {
-            self.link_mut(from).snapshot = 0;
+        // A gap shows in what has come already: only an earlier answer may be under way, no other message fills it.
+        let link = self.link(from);
+        let gap = heard.want == Want::Gap && since(now, link.filled_at) > path.rtt_us() + 2 * path.var_us();
+        if gap || (random && !link.in_flight(path, now) && self.had_long(common, from, rows)) {
+            let link = self.link_mut(from);
+            link.snapshot = 0;
+            link.filled_at = now;
             Self::write_full(common, from, Want::Nothing);
         } else if self.link(from).cut && heard.want != Want::Reply {
             // It has said how far it is.
@@ -83,7 +89,7 @@ impl<S: Storage> Relay<S> {
     }
 
     fn ask_for_gap(&mut self, common: &mut Common<S>, peer: NodeIndex, now: Instant) {
-        let pause_us = (self.path(peer).rto_us() + GAP_SLACK_US) << self.link(peer).gap_tries.min(6);
+        let pause_us = (self.path(peer).rto_us() + GAP_SLACK_US) << self.link(peer).gap_tries.saturating_sub(GAP_TRIES).min(6);
         let link = self.link_mut(peer);
         link.gap_tries = link.gap_tries.saturating_add(1);
         link.gap_due = after(now, pause_us.min(LONGEST_US));
