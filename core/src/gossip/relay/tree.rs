@@ -192,8 +192,9 @@ impl<S: Storage> Relay<S> {
 
     /// When an uplink leaves for which there is a reason now: just in time for the next flush.
     fn slot(&self, now: Instant) -> Instant {
-        let path = self.link(self.relay).path;
-        let Some(down_at) = self.uplink.down_at.filter(|_| path.is_measured() && !self.uplink.urgent) else {
+        // Without a sample a long round trip is assumed, but no later flush is waited for.
+        let path = self.path(self.relay);
+        let Some(down_at) = self.uplink.down_at.filter(|_| !self.uplink.urgent) else {
             return self.paced(now);
         };
         let guard_us = GUARD_US.max(path.var_us() * 5 / 2);
@@ -206,7 +207,7 @@ impl<S: Storage> Relay<S> {
         let cut = Instant::from_micros(next_down.as_micros().saturating_sub(early_us));
         if now <= cut {
             cut
-        } else if now < late {
+        } else if now < late && path.is_measured() {
             late
         } else {
             self.paced(now)
