@@ -197,7 +197,9 @@ fn twenty_five_nodes_at_rate_100_stay_inside_the_targets() {
         for (interval_ms, most) in [(460, 1.0), (1_730, 0.38)] {
             let mut sim = Sim::new(25, seed, CALM, Config { gossip_interval_ms: Some(interval_ms), ..RELAY });
             let (per_op, last_ms) = load(&mut sim, seed, 20);
-            eprintln!("seed {seed}, {interval_ms} ms: {per_op:.3} messages per operation, last message {last_ms} ms after");
+            eprintln!(
+                "seed {seed}, {interval_ms} ms: {per_op:.3} messages per operation, last message {last_ms} ms after"
+            );
             assert!(per_op <= most && last_ms <= 3_000 + u64::from(interval_ms));
         }
     }

@@ -157,12 +157,12 @@ impl From<StrategyName> for Strategy {
 /// What a cluster is tuned for.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Purpose {
-    /// Strategy relay, flushes 460 ms apart: values everywhere after 0.45 s in the median, 0.70 s at most, for 0.93 messages
+    /// Strategy relay, flushes 460 ms apart: values everywhere after 0.46 s in the median, 0.69 s at most, for 0.93 messages
     /// per operation
     LowLatency,
-    /// Strategy relay, flushes 900 ms apart: 0.69 s in the median, 1.14 s at most, for 0.55 messages per operation
+    /// Strategy relay, flushes 900 ms apart: 0.70 s in the median, 1.13 s at most, for 0.56 messages per operation
     Balanced,
-    /// Strategy relay, flushes 1730 ms apart: 1.1 s in the median, 1.97 s at most, for 0.34 messages per operation
+    /// Strategy relay, flushes 1730 ms apart: 1.2 s in the median, 1.96 s at most, for 0.33 messages per operation
     LowTraffic,
 }
 

@@ -35,6 +35,8 @@ const PATIENCE_US: u64 = 1_000_000;
 const FIRST_DIGEST_US: u64 = 1_000_000;
 /// The longest pause between two attempts of any kind, in microseconds.
 const LONGEST_US: u64 = 30_000_000;
+/// A root hands its rank on after so many flushes.
+const FLUSHES_PER_TURN: u32 = 64;
 /// Messages that may follow each other at once when one is cut.
 const BURST: u8 = 8;
 
@@ -47,6 +49,8 @@ pub struct Relay<S: Storage> {
     interval_us: u64,
     /// How often the first rank was handed on.
     turn: u32,
+    /// It was handed on just now: the relay that follows is no surprise.
+    handed_on: bool,
     /// The relay: this node itself for a root.
     relay: NodeIndex,
     uplink: Uplink,
@@ -86,6 +90,8 @@ struct Flush {
     /// Whether somebody may lack something.
     dirty: bool,
     last: Option<Instant>,
+    /// Flushes as a root since the first rank was handed on.
+    count: u32,
 }
 
 /// Suspects, and how they are looked for.
@@ -123,9 +129,10 @@ impl<S: Storage> Relay<S> {
             me,
             interval_us: u64::from(INTERVAL_MS) * 1_000,
             turn: 0,
+            handed_on: false,
             relay: NodeIndex(0),
             uplink: Uplink { slot: NEVER, dirty: false, urgent: false, down_at: None, next_us: 0 },
-            flush: Flush { at: NEVER, dirty: false, last: None },
+            flush: Flush { at: NEVER, dirty: false, last: None, count: 0 },
             watch: Watch {
                 suspects: 0,
                 last_suspicion: Instant::ZERO,
@@ -136,13 +143,7 @@ impl<S: Storage> Relay<S> {
                 digest_at: NEVER,
                 digest_pause_us: 0,
             },
-            quiet: Quiet {
-                last_change: Instant::ZERO,
-                stable: true,
-                tell: false,
-                ask_at: NEVER,
-                ask_pause_us: 0,
-            },
+            quiet: Quiet { last_change: Instant::ZERO, stable: true, tell: false, ask_at: NEVER, ask_pause_us: 0 },
             path: Path::default(),
             look_at: NEVER,
             links_at: NEVER,
@@ -292,6 +293,9 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         self.first_digest_at = NEVER;
         if heard.equal {
             common.agreement.insert(heard.from);
+        } else if heard.control.is_some_and(|control| control.ord > self.link(heard.from).heard_ord) {
+            // It may have begun a new life that those do not know of who said that it agrees.
+            common.agreement.remove(heard.from);
         }
         self.clear_suspicion(common, heard.from, now);
         self.hear_control(&heard, now);

@@ -67,8 +67,7 @@ impl<S: Storage> Node<S> {
         let sum = self.replica.sum().short();
         gossip.common.refresh(sum);
         let last = self.sending.burst + 1 >= pending.burst.max(1);
-        let control_room =
-            if self.config.strategy == Strategy::Relay { control_bytes(&self.limits) } else { 0 };
+        let control_room = if self.config.strategy == Strategy::Relay { control_bytes(&self.limits) } else { 0 };
         let header = Header {
             to,
             lane: pending.lane.unwrap_or(Lane::Push),

@@ -34,6 +34,11 @@ impl<S: Storage> Relay<S> {
             self.quiet.stable = targets.into_iter().all(|peer| common.agreement.contains(peer));
             self.quiet.tell = self.quiet.stable;
         }
+        if !self.quiet.stable && common.is_settled() {
+            // No word of the relay is needed to know that.
+            self.quiet.stable = true;
+            self.quiet.tell = true;
+        }
         if self.quiet.stable {
             self.quiet.ask_at = NEVER;
             if core::mem::take(&mut self.quiet.tell) {

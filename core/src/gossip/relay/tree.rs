@@ -1,7 +1,7 @@
 //! Up and down: who is the relay, when an uplink leaves, when a flush does and to whom.
 
 use super::link::{NEVER, after};
-use super::{Relay, Want};
+use super::{FLUSHES_PER_TURN, Relay, Want};
 use crate::causality::Rows;
 use crate::gossip::common::{Common, Heard};
 use crate::id::NodeIndex;
@@ -26,13 +26,12 @@ impl<S: Storage> Relay<S> {
 
     /// The lowest-ranked node that is not suspected and has a relay itself.
     fn lowest(&self) -> NodeIndex {
-        let fit = |node: &NodeIndex| {
-            *node == self.me || !(self.link(*node).suspected || self.link(*node).unordered)
-        };
+        let fit = |node: &NodeIndex| *node == self.me || !(self.link(*node).suspected || self.link(*node).unordered);
         (0..self.nodes()).map(|rank| self.of_rank(rank)).find(fit).unwrap_or(self.me)
     }
 
     pub(super) fn choose_relay(&mut self, common: &mut Common<S>, now: Instant) {
+        let planned = core::mem::take(&mut self.handed_on);
         let lowest = self.lowest();
         if lowest == self.relay {
             return;
@@ -45,22 +44,54 @@ impl<S: Storage> Relay<S> {
                 self.forgive(peer);
             }
         }
-        if lowest == self.me && before != self.me {
-            // What the old relay held, it sent to everybody.
-            let number = self.snapshots.take_over(common.peers.vector(before).unwrap_or(&[]));
-            for peer in self.peers() {
-                let link = self.link_mut(peer);
-                if link.snapshot == 0 && !link.suspected {
-                    link.snapshot = number;
-                }
-            }
+        if before != self.me {
+            self.take_over(common, before);
         }
-        self.uplink.down_at = None;
-        self.uplink.slot = NEVER;
-        self.uplink.urgent = lowest != self.me;
+        if !planned {
+            self.uplink.down_at = None;
+            self.uplink.slot = NEVER;
+            self.uplink.urgent = lowest != self.me;
+        } else if lowest == self.me {
+            // The old relay's flushes go on, at their times.
+            let flushed_us = now.as_micros().saturating_sub(self.path(before).rtt_us() / 2);
+            self.flush.last = Some(Instant::from_micros(flushed_us));
+            self.flush.at = NEVER;
+        }
         self.uplink.dirty = true;
         self.flush.dirty = true;
+        self.flush.count = 0;
         self.no_longer_stable(now);
+    }
+
+    /// What the old relay held, it sent to everybody: a new root assumes that of all, others of their new relay.
+    fn take_over(&mut self, common: &Common<S>, before: NodeIndex) {
+        let number = self.snapshots.take_over(common.peers.vector(before).unwrap_or(&[]));
+        let (root, relay) = (self.is_root(), self.relay);
+        for peer in self.peers().filter(|peer| root || *peer == relay) {
+            let link = self.link_mut(peer);
+            if link.snapshot == 0 && !link.suspected {
+                link.snapshot = number;
+            }
+        }
+    }
+
+    /// The rank moves on, with the flush that waits: the next relay goes on at the same pace. Not while somebody is
+    /// suspected, who might be next.
+    fn hand_on(&mut self, common: &mut Common<S>, now: Instant) {
+        self.flush.count += 1;
+        if self.flush.count < FLUSHES_PER_TURN || self.watch.suspects > 0 || self.turn == u32::MAX {
+            return;
+        }
+        self.turn += 1;
+        self.handed_on = true;
+        self.choose_relay(common, now);
+        let relay = self.relay;
+        for peer in self.peers() {
+            self.link_mut(peer).relay = Some(relay);
+        }
+        let path = self.path(relay);
+        self.uplink.down_at = Some(after(now, path.rtt_us() / 2));
+        self.uplink.next_us = self.interval_us;
     }
 
     /// Whether a peer is sent down to.
@@ -128,6 +159,10 @@ impl<S: Storage> Relay<S> {
             self.path.sample(sample);
         }
         self.links_at = self.links_at.min(self.link(from).next());
+        if control.turn > self.turn {
+            self.turn = control.turn;
+            self.handed_on = true;
+        }
         if from == self.relay
             && let Some(flush_ms) = control.flush_ms
         {
@@ -168,6 +203,9 @@ impl<S: Storage> Relay<S> {
                 self.link_mut(peer).flushed = true;
                 Self::write_full(common, peer, Want::Nothing);
             }
+        }
+        if self.is_root() {
+            self.hand_on(common, now);
         }
     }
 

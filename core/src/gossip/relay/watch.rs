@@ -43,10 +43,13 @@ impl<S: Storage> Relay<S> {
             return;
         }
         let flushed = heard.control.is_some_and(|control| control.flush_ms.is_some());
-        let hold_us = if from == self.relay && flushed { self.acknowledged_us() } else { self.interval_us };
-        let link = self.link_mut(from);
+        // The flush with which a relay hands on is acknowledged to the next one.
+        let handed_on = flushed && heard.control.is_some_and(|control| control.relay == Some(self.relay));
+        let to = if handed_on { self.relay } else { from };
+        let hold_us = if to == self.relay && flushed { self.acknowledged_us() } else { self.interval_us };
+        let link = self.link_mut(to);
         link.ack_due = link.ack_due.min(after(now, hold_us));
-        self.links_at = self.links_at.min(self.link(from).ack_due);
+        self.links_at = self.links_at.min(self.link(to).ack_due);
     }
 
     /// What is missing, here or there.
@@ -89,7 +92,8 @@ impl<S: Storage> Relay<S> {
     }
 
     fn ask_for_gap(&mut self, common: &mut Common<S>, peer: NodeIndex, now: Instant) {
-        let pause_us = (self.path(peer).rto_us() + GAP_SLACK_US) << self.link(peer).gap_tries.saturating_sub(GAP_TRIES).min(6);
+        let pause_us =
+            (self.path(peer).rto_us() + GAP_SLACK_US) << self.link(peer).gap_tries.saturating_sub(GAP_TRIES).min(6);
         let link = self.link_mut(peer);
         link.gap_tries = link.gap_tries.saturating_add(1);
         link.gap_due = after(now, pause_us.min(LONGEST_US));
@@ -115,13 +119,16 @@ impl<S: Storage> Relay<S> {
         // While there is traffic, data goes its usual way.
         let quiet = since(now, self.quiet.last_change) > self.acknowledged_us();
         let in_flight = self.link(heard.from).in_flight(self.path(heard.from), now);
-        // Who asks may have sent entries in vain; the echo of the question would hide that.
-        let want = if heard.behind { Want::Gap } else { Want::Nothing };
         if quiet && !heard.equal && !in_flight {
             self.link_mut(heard.from).snapshot = 0;
-            Self::write_full(common, heard.from, want);
+            Self::write_full(common, heard.from, Want::Nothing);
         } else {
-            Self::write(common, heard.from, want);
+            Self::write(common, heard.from, Want::Nothing);
+        }
+        // Who asks may have sent entries in vain; the echo of the question would hide that.
+        if heard.behind {
+            self.ask_for_gap(common, heard.from, now);
+            self.links_at = self.links_at.min(self.link(heard.from).gap_due);
         }
     }
 
