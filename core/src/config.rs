@@ -32,6 +32,22 @@ pub enum Strategy {
     /// maintenance", 1987).
     #[default]
     Rumor,
+    /// One node gathers what is new and scatters it; any node can be that one.
+    Relay,
+}
+
+impl Strategy {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Rumor, Self::Relay];
+
+    /// The name on the wire and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rumor => "rumor",
+            Self::Relay => "relay",
+        }
+    }
 }
 
 /// The choices of one node. `Config::default()` is right for Maelstrom.
@@ -152,7 +168,23 @@ pub const fn min_message_bytes(limits: &Limits) -> usize {
     304 + 2 * limits.id_bytes + digest_row_bytes(limits) + entry_bytes(limits)
 }
 
+/// Bytes that strategy `relay` adds to a header: the ordinal, its echo, the name of the relay, times and marks.
+#[must_use]
+pub const fn control_bytes(limits: &Limits) -> usize {
+    160 + limits.id_bytes
+}
+
 impl Config {
+    /// The smallest `max_message_bytes` under the chosen strategy.
+    #[must_use]
+    pub const fn min_message_bytes(&self, limits: &Limits) -> usize {
+        min_message_bytes(limits)
+            + match self.strategy {
+                Strategy::Rumor => 0,
+                Strategy::Relay => control_bytes(limits),
+            }
+    }
+
     /// Checks the choices against each other and against the capacities.
     ///
     /// # Errors
@@ -167,7 +199,7 @@ impl Config {
         if self.incarnation > INCARNATION_MAX {
             return Err(ConfigError::Incarnation);
         }
-        let min = min_message_bytes(limits);
+        let min = self.min_message_bytes(limits);
         if !(min..=MESSAGE_BYTES_MAX).contains(&self.max_message_bytes) {
             return Err(ConfigError::MessageBytes { min });
         }

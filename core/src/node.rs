@@ -8,7 +8,7 @@ use rand_core::SeedableRng;
 use rand_xorshift::XorShiftRng;
 
 use crate::causality::{Arg, Dot, Entry, Sum};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Strategy};
 use crate::gossip::Gossip;
 use crate::id::{Id, NotACluster, Value, json_len, mix2};
 use crate::output::{Event, Events, Sink, SinkFull, Transmit, Wakeup};
@@ -194,7 +194,7 @@ impl<S: Storage> Node<S> {
     pub fn finish(&mut self, now: Now) {
         let sum = self.replica.sum().short();
         if let Some(gossip) = &mut self.gossip {
-            gossip.finish(sum, now.at);
+            gossip.finish(sum, &self.replica.causality.rows, now.at);
         }
     }
 
@@ -386,6 +386,7 @@ impl<S: Storage> Node<S> {
         let _ = self.replica.begin(self.config.incarnation);
         let rng = XorShiftRng::seed_from_u64(mix2(self.config.seed ^ salt, self.config.incarnation));
         let mut gossip = Gossip::new(nodes, me, &self.limits, rng, self.replica.sum().short());
+        gossip.use_relay(self.config.strategy == Strategy::Relay, Instant::ZERO);
         gossip.configure(self.config.fanout, self.config.gossip_interval_ms, Instant::ZERO);
         self.settled = nodes == 1;
         self.gossip = Some(gossip);
@@ -463,7 +464,7 @@ impl<S: Storage> Node<S> {
     #[inline(never)]
     fn run_timers(&mut self, now: Now) {
         if let Some(gossip) = &mut self.gossip {
-            gossip.timeout(self.replica.sum().short(), now.at);
+            gossip.timeout(self.replica.sum().short(), &self.replica.causality.rows, now.at);
         }
         self.note_settled();
     }
@@ -561,6 +562,7 @@ impl<S: Storage> Spread<S> for GossipSpread<'_, S> {
     }
 
     fn configure(&mut self, config: &Config) {
+        self.gossip.use_relay(config.strategy == Strategy::Relay, self.now);
         self.gossip.configure(config.fanout, config.gossip_interval_ms, self.now);
     }
 

@@ -68,11 +68,13 @@ pub enum Timer {
     AntiEntropy,
     /// The one digest that a node sends when it has heard no peer since it started.
     FirstDigest,
+    /// Whatever is next under strategy `relay`: uplink, flush, acknowledgement, question, probe.
+    Relay,
 }
 
 impl Timer {
     /// All timers.
-    pub const ALL: [Self; 4] = [Self::Push, Self::Tick, Self::AntiEntropy, Self::FirstDigest];
+    pub const ALL: [Self; 5] = [Self::Push, Self::Tick, Self::AntiEntropy, Self::FirstDigest, Self::Relay];
 }
 
 /// When to call [`crate::Node::handle_timeout`].

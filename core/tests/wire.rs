@@ -2,7 +2,7 @@
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use rumormill_core::storage::Heap;
-use rumormill_core::{Config, Node, Now};
+use rumormill_core::{Config, Node, Now, Strategy};
 
 struct Driven {
     node: Node<Heap>,
@@ -11,7 +11,11 @@ struct Driven {
 
 impl Driven {
     fn new(id: &str) -> Self {
-        let mut node = Node::new(Config { incarnation: 7, seed: 1, ..Config::default() }).unwrap();
+        Self::with(id, Strategy::Rumor)
+    }
+
+    fn with(id: &str, strategy: Strategy) -> Self {
+        let mut node = Node::new(Config { strategy, incarnation: 7, seed: 1, ..Config::default() }).unwrap();
         let init = format!(
             r#"{{"src":"c0","dest":"{id}","body":{{"type":"init","msg_id":1,"node_id":"{id}","node_ids":["n1","n2","n3"]}}}}"#
         );
@@ -99,4 +103,39 @@ fn a_superseded_write_is_skipped_and_the_answer_says_who_agrees() {
     let answer = peer.line(&asked[0]);
     assert_golden("answer", &answer[..1]);
     assert_eq!(peer.node.digest(), node.node.digest());
+}
+
+/// The lines at a moment, in the order of their receivers, each without its newline.
+fn delivered(to: &mut Driven, at_ms: u64, lines: &[String], id: &str) -> Vec<String> {
+    to.now_ms = at_ms;
+    let dest = format!(r#""dest": "{id}""#);
+    let mine: Vec<&String> = lines.iter().filter(|line| line.contains(&dest)).collect();
+    mine.into_iter().flat_map(|line| to.line(line)).collect()
+}
+
+#[test]
+fn a_relay_gathers_scatters_and_ends_as_the_document_shows() {
+    let [mut n1, mut n2, mut n3] = ["n1", "n2", "n3"].map(|id| Driven::with(id, Strategy::Relay));
+    let client = r#"{"src":"c1","dest":"n2","body":{"type":"broadcast","message":42,"msg_id":9}}"#;
+    let uplink = n2.line(client)[1..].to_vec();
+    assert_golden("uplink", &uplink);
+    let flush = delivered(&mut n1, 100, &uplink, "n1");
+    assert_golden("flush", &flush);
+    assert!(delivered(&mut n2, 200, &flush, "n2").is_empty());
+    assert!(delivered(&mut n3, 200, &flush, "n3").is_empty());
+    let acknowledgement = n3.wait();
+    assert_eq!(n3.now_ms, 1_660);
+    assert_golden("acknowledgement", &acknowledgement);
+    let stable = delivered(&mut n1, 1_760, &acknowledgement, "n1");
+    assert_golden("stable", &stable);
+    assert!(delivered(&mut n2, 1_860, &stable, "n2").is_empty());
+    assert!(delivered(&mut n3, 1_860, &stable, "n3").is_empty());
+    for node in [&mut n1, &mut n2, &mut n3] {
+        while let Some(wakeup) = node.node.poll_timeout() {
+            node.now_ms = wakeup.at.as_micros().div_ceil(1_000);
+            node.node.handle_timeout(node.now());
+            assert!(node.drain().is_empty() && node.now_ms < 10_000);
+        }
+        assert!(node.node.is_settled());
+    }
 }

@@ -5,7 +5,7 @@ use rand_xorshift::XorShiftRng;
 use super::agreement::Agreement;
 use super::fanout::{Draw, Sampler, below};
 use super::peers::{Peers, Want};
-use crate::causality::{Dot, RowId, Rows};
+use crate::causality::{Dot, Row, RowId, Rows};
 use crate::id::NodeIndex;
 use crate::output::Wakeup;
 use crate::replicated::Lane;
@@ -25,6 +25,49 @@ pub struct Hot {
     pub source: Option<NodeIndex>,
 }
 
+/// What an acknowledgement says: the highest ordinal that was received, and for how long it has been held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Echo {
+    /// The ordinal.
+    pub ord: u32,
+    /// Milliseconds from its receipt to the message that carries this.
+    pub held_ms: u32,
+}
+
+/// The part of a header that a scheduler with a relay writes and reads. It is about messages, not about state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Control {
+    /// Number of the message among those from its sender to its receiver.
+    pub ord: u32,
+    /// The newest message of the receiver's present life.
+    pub echoed: Option<Echo>,
+    /// The sender's relay.
+    pub relay: Option<NodeIndex>,
+    /// Time until the sender's next flush, in milliseconds; on flushes only.
+    pub flush_ms: Option<u32>,
+    /// All members that can be reached are known to hold this state.
+    pub stable: bool,
+    /// Writes: the sender's vector some time ago is added. Reads: it was there.
+    pub old: bool,
+    /// How often the relay was handed on.
+    pub turn: u32,
+}
+
+/// A message as it was written.
+#[derive(Clone, Copy, Debug)]
+pub struct Sent {
+    /// To whom.
+    pub to: NodeIndex,
+    /// Whether it holds entries.
+    pub data: bool,
+    /// Whether it holds all that the peer was believed to lack, and was meant to.
+    pub full: bool,
+    /// Whether it was cut: more is to follow.
+    pub cut: bool,
+    /// What it asks for.
+    pub want: Want,
+}
+
 /// What a message from a peer showed, after its entries were merged.
 #[derive(Clone, Copy, Debug)]
 pub struct Heard {
@@ -40,6 +83,16 @@ pub struct Heard {
     pub lacking: bool,
     /// What the peer asks for.
     pub want: Want,
+    /// Whether the message held entries.
+    pub data: bool,
+    /// Whether the peer's digest has dots that this node lacks, also when what came with it could not be taken.
+    pub behind: bool,
+    /// The same for dots that the peer has had for some time.
+    pub long_behind: bool,
+    /// Whether the message held all that the peer believes this node lacks.
+    pub full: bool,
+    /// What a peer whose scheduler has a relay says besides.
+    pub control: Option<Control>,
 }
 
 /// Whether a rumor is news to a peer: it did not come from there, and the peer is not known to hold it.
@@ -104,6 +157,18 @@ impl<S: Storage> Common<S> {
         self.sampler.draw(drawn, &mut self.rng)
     }
 
+    /// Milliseconds between two rounds, if they were chosen.
+    #[must_use]
+    pub fn chosen_interval(&self) -> Option<u32> {
+        self.interval_ms
+    }
+
+    /// This node.
+    #[must_use]
+    pub fn me(&self) -> NodeIndex {
+        self.me
+    }
+
     /// Milliseconds between two rounds of a lane.
     #[must_use]
     pub fn interval(&self, lane: Lane) -> u64 {
@@ -135,32 +200,80 @@ impl<S: Storage> Common<S> {
     }
 }
 
+/// What a peer is assumed to hold because it was sent: a snapshot of a version vector.
+#[derive(Clone, Copy, Debug)]
+pub struct Assumed<'a> {
+    /// Per row the frontiers of all snapshots.
+    pub frontiers: &'a [[u64; SNAPSHOTS]],
+    /// Which of the snapshots; none when nothing is assumed.
+    pub at: Option<usize>,
+    /// The peer's present life: it holds what it made itself.
+    pub incarnation: Option<u64>,
+}
+
+/// Snapshots of the version vector that a scheduler keeps.
+pub(super) const SNAPSHOTS: usize = 4;
+
+impl Assumed<'_> {
+    /// The frontier of a row.
+    #[must_use]
+    pub fn frontier(&self, peer: NodeIndex, id: RowId, row: &Row) -> u64 {
+        if row.node == peer && Some(row.incarnation) == self.incarnation {
+            return u64::MAX;
+        }
+        self.at.and_then(|at| Some(self.frontiers.get(id.at())?[at])).unwrap_or(0)
+    }
+}
+
 /// A strategy: told what happened, it marks peers in [`Common::peers`] with reasons to write to them. It sees no entry and
 /// writes no byte.
 pub trait Scheduler<S: Storage> {
     /// The first message after `init` has arrived: peers may be spoken to.
     fn start(&mut self, common: &Common<S>, now: Instant);
+    /// This scheduler was put in charge of a node that runs: what it holds may be news to everybody.
+    fn took_over(&mut self, common: &mut Common<S>, now: Instant);
     /// Fanout or interval changed: timers that run are shortened at once.
     fn reconfigured(&mut self, common: &Common<S>, now: Instant);
     /// An entry was applied here: a local change, or news from `source`. O(1).
     fn news(&mut self, common: &mut Common<S>, lane: Lane, dot: Dot, source: Option<NodeIndex>, now: Instant);
-    /// A message from a peer was merged. O(1).
-    fn heard(&mut self, common: &mut Common<S>, heard: Heard, now: Instant);
+    /// A message from a peer was merged. O(1), but for what a scheduler with a relay has to compare: O(rows).
+    fn heard(&mut self, common: &mut Common<S>, heard: Heard, rows: &Rows<S>, now: Instant);
     /// A peer began a new life.
-    fn reborn(&mut self, now: Instant);
+    fn reborn(&mut self, peer: NodeIndex, now: Instant);
     /// When the next timer is due.
     fn next_timeout(&self) -> Option<Wakeup>;
     /// Whether a timer is due. Asked at every line.
     fn is_due(&self, now: Instant) -> bool;
-    /// Runs the timers that are due, each once. `sum` is this node's digest in short. O(peers).
-    fn timeout(&mut self, common: &mut Common<S>, sum: u64, now: Instant);
+    /// Runs the timers that are due, each once. `sum` is this node's digest in short. O(peers), and O(peers * rows) for
+    /// the flush of a relay.
+    fn timeout(&mut self, common: &mut Common<S>, sum: u64, rows: &Rows<S>, now: Instant);
     /// Stops all timers when there is nobody left to tell anything. True when that is so.
     fn settle(&mut self, common: &Common<S>) -> bool;
     /// What the next round would do, at once: `fanout` random peers are chosen, and each gets what it lacks. Gives the
     /// number of peers chosen and of messages that will leave.
     fn round_now(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) -> (u64, u64);
     /// The end of input: everything that waits leaves now, once, and no timer runs any more.
-    fn finish(&mut self, common: &mut Common<S>, sum: u64, now: Instant);
+    fn finish(&mut self, common: &mut Common<S>, sum: u64, rows: &Rows<S>, now: Instant);
+    /// What the header of a message to a peer says besides digest and entries.
+    fn control(&self, to: NodeIndex, now: Instant) -> Option<Control> {
+        let _ = (to, now);
+        None
+    }
+    /// What a peer is assumed to hold, because it was sent, beyond what it has shown. `None` when nothing is ever
+    /// assumed, and messages carry more than what they are for.
+    fn assumed(&self, common: &Common<S>, peer: NodeIndex) -> Option<Assumed<'_>> {
+        let _ = (common, peer);
+        None
+    }
+    /// This node's frontier of a row some time ago.
+    fn old_frontier(&self, row: RowId) -> u64 {
+        let _ = row;
+        0
+    }
+    /// A message was written.
+    fn sent(&mut self, common: &mut Common<S>, sent: Sent, sum: u64, rows: &Rows<S>, now: Instant) {
+        let _ = (common, sent, sum, rows, now);
+    }
     /// The rumors of the push under way.
     fn hot(&self) -> &[Hot];
     /// All peers that were marked have been written to.

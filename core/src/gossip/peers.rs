@@ -205,6 +205,12 @@ impl<S: Storage> Peers<S> {
         self.peers.get(peer).diverged.1 >= REPAIR_AFTER
     }
 
+    /// The newest known life of a peer.
+    #[must_use]
+    pub fn incarnation(&self, peer: NodeIndex) -> Option<u64> {
+        self.peers.get(peer).incarnation
+    }
+
     /// Whether a peer was heard in its present life.
     #[must_use]
     pub fn was_heard(&self, peer: NodeIndex) -> bool {

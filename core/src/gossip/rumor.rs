@@ -83,6 +83,11 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
     }
 
+    fn took_over(&mut self, common: &mut Common<S>, now: Instant) {
+        self.arm_tick(common, now);
+        self.arm_anti_entropy(common, now);
+    }
+
     fn rounds(&self) -> u64 {
         self.rounds
     }
@@ -125,8 +130,8 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
     }
 
-    fn heard(&mut self, common: &mut Common<S>, heard: Heard, now: Instant) {
-        let Heard { from, lane, equal, peer_settled, lacking, want } = heard;
+    fn heard(&mut self, common: &mut Common<S>, heard: Heard, _: &Rows<S>, now: Instant) {
+        let Heard { from, lane, equal, peer_settled, lacking, want, .. } = heard;
         let answer = Pending { lane: Some(lane), rumors: false, delta: true, want: Want::Nothing, burst: BURST };
         if equal {
             common.agreement.insert(from);
@@ -149,7 +154,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
     }
 
-    fn reborn(&mut self, now: Instant) {
+    fn reborn(&mut self, _: NodeIndex, now: Instant) {
         self.last_change = now;
     }
 
@@ -177,7 +182,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         self.timers.iter().flatten().any(|at| *at <= now)
     }
 
-    fn timeout(&mut self, common: &mut Common<S>, sum: u64, now: Instant) {
+    fn timeout(&mut self, common: &mut Common<S>, sum: u64, _: &Rows<S>, now: Instant) {
         for timer in Timer::ALL {
             if self.timers[timer as usize].is_none_or(|at| at > now) {
                 continue;
@@ -188,6 +193,8 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
                 Timer::Tick => self.tick(common, sum, now),
                 Timer::AntiEntropy => self.anti_entropy(common, sum, now),
                 Timer::FirstDigest => self.first_digest(common, now),
+                // Of the other scheduler.
+                Timer::Relay => {}
             }
         }
     }
@@ -221,7 +228,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         (chosen, sent)
     }
 
-    fn finish(&mut self, common: &mut Common<S>, sum: u64, now: Instant) {
+    fn finish(&mut self, common: &mut Common<S>, sum: u64, _: &Rows<S>, now: Instant) {
         let tick = self.timers[Timer::Tick as usize].is_some();
         if self.timers[Timer::Push as usize].is_some() {
             self.push(common, now);

@@ -1,7 +1,7 @@
 //! Which entries a peer is sent, in which order, and how they are written until a message is full.
 
 use crate::causality::{Arg, Causality, Entry, RowId, Tag};
-use crate::gossip::{Gossip, Hot, Pending, is_news_to};
+use crate::gossip::{Assumed, Gossip, Hot, Pending, is_news_to};
 use crate::id::{NodeIndex, Value};
 use crate::output::Sink;
 use crate::replicated::{Replica, Store};
@@ -44,6 +44,8 @@ pub(super) struct Entries<'e, S: Storage> {
     /// What the peer is known to hold, by row; what is beyond the slice counts as 0.
     vector: &'e [u64],
     hot: &'e [Hot],
+    /// What the peer is assumed to hold besides.
+    assumed: Option<Assumed<'e>>,
     rows: bool,
     /// Where a repair goes on; `None` when there is nothing to repair.
     repair_from: Option<u64>,
@@ -69,12 +71,16 @@ impl<'e, S: Storage> Entries<'e, S> {
         let vector = gossip.common.peers.vector(peer);
         let fresh = gossip.common.peers.is_fresh(peer, now.at, FRESH_MS);
         let resume = gossip.common.peers.resume(peer);
+        let assumed = gossip.assumed(peer);
         Self {
             replica,
             peer,
             vector: vector.unwrap_or(&[]),
             hot: if settled || !pending.rumors { &[] } else { gossip.hot() },
-            rows: !settled && (pending.delta || (fresh && (vector.is_some() || !gossip.common.peers.was_heard(peer)))),
+            rows: !settled
+                && (pending.delta
+                    || (assumed.is_none() && fresh && (vector.is_some() || !gossip.common.peers.was_heard(peer)))),
+            assumed,
             repair_from: (!settled && pending.delta && gossip.common.peers.is_diverged(peer))
                 .then_some(resume.repaired_to),
             first_row: resume.row,
@@ -172,8 +178,12 @@ impl<'e, S: Storage> Entries<'e, S> {
         Ok(())
     }
 
-    fn known(&self, row: RowId) -> u64 {
-        self.vector.get(row.at()).copied().unwrap_or(0)
+    fn known(&self, id: RowId) -> u64 {
+        let shown = self.vector.get(id.at()).copied().unwrap_or(0);
+        match &self.assumed {
+            Some(assumed) => shown.max(assumed.frontier(self.peer, id, self.replica.causality.rows.get(id))),
+            None => shown,
+        }
     }
 
     /// The value, when a message from `start` on holds exactly one entry and that is a value of the set.

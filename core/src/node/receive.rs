@@ -2,13 +2,13 @@
 
 use super::{Node, Rejected};
 use crate::causality::{Arg, Dot, Entry, RowId, Sum};
-use crate::gossip::{Heard, Life, Want};
+use crate::gossip::{Control, Echo, Heard, Life, Want};
 use crate::id::{Id, NodeIndex};
 use crate::output::Event;
 use crate::replicated::{Lane, Outcome, Refused, Replica, Sign};
 use crate::storage::{INCARNATION_MAX, Storage};
 use crate::time::Now;
-use crate::wire::{Chunks, Item, Key, Kind, Message, Pairs, RawEntry, SEQ_MAX, Scalar, Scratch, Str, Token};
+use crate::wire::{Chunks, Item, Items, Key, Kind, Message, Pairs, RawEntry, SEQ_MAX, Scalar, Scratch, Str, Token};
 
 impl<S: Storage> Node<S> {
     /// Handles `gossip` or `replicate`. O(length of the line).
@@ -61,11 +61,16 @@ impl<S: Storage> Node<S> {
         }
         let lacking = match message.get(Key::Digest) {
             Some(Token::Object(digest)) => self.learn_digest(from, Pairs::new(digest)),
-            _ => false,
+            _ => 0,
+        };
+        let recent = match message.get(Key::Old) {
+            Some(Token::Object(old)) => self.recent(from, Pairs::new(old)),
+            _ => 0,
         };
         // A peer whose entries could not be taken is not asked for them again at once: that would never end.
         let in_vain = data.is_some() && self.replica.sum() == before;
-        self.compare(now, from, lane, lacking && !in_vain, message);
+        let behind = Behind { lacking: lacking > 0 && !in_vain, rows: lacking, recent };
+        self.compare(now, from, lane, behind, message);
     }
 
     fn merge_chunks(&mut self, now: Now, from: NodeIndex, present: Option<u64>, data: &str) {
@@ -144,9 +149,9 @@ impl<S: Storage> Node<S> {
         } += 1;
     }
 
-    /// Learns the rows of a peer's digest. Says whether the peer has dots that this node lacks.
-    fn learn_digest(&mut self, from: NodeIndex, digest: Pairs<'_>) -> bool {
-        let mut lacking = false;
+    /// Learns the rows of a peer's digest. Gives the number of rows in which the peer has dots that this node lacks.
+    fn learn_digest(&mut self, from: NodeIndex, digest: Pairs<'_>) -> usize {
+        let mut lacking = 0;
         for (name, frontier) in digest {
             let Token::Int(frontier) = frontier else {
                 continue;
@@ -168,11 +173,25 @@ impl<S: Storage> Node<S> {
                 gossip.common.peers.learn_own(from, frontier.min(own));
                 gossip.common.peers.learn(from, row, frontier.min(own));
             } else {
-                lacking |= frontier > self.replica.causality.rows.get(row).frontier;
+                lacking += usize::from(frontier > self.replica.causality.rows.get(row).frontier);
                 gossip.common.peers.learn(from, row, frontier);
             }
         }
         lacking
+    }
+
+    /// Of the rows in which this node is behind a peer, the number of those in which it holds what the peer held some time
+    /// ago. Only the rows are listed in which that differs from the digest.
+    fn recent(&mut self, from: NodeIndex, old: Pairs<'_>) -> usize {
+        let mut recent = 0;
+        for (name, frontier) in old {
+            let Token::Int(frontier) = frontier else { continue };
+            let (Some(id), Some(gossip)) = (self.row_of(name), &self.gossip) else { continue };
+            let mine = self.replica.causality.rows.get(id).frontier;
+            let theirs = gossip.common.peers.vector(from).and_then(|known| known.get(id.at())).copied().unwrap_or(0);
+            recent += usize::from(theirs > mine && u64::try_from(frontier).unwrap_or(0) <= mine);
+        }
+        recent
     }
 
     fn row_of(&mut self, name: Str<'_>) -> Option<RowId> {
@@ -182,8 +201,9 @@ impl<S: Storage> Node<S> {
     }
 
     /// Compares the digests, joins what both know of the others, and lets gossip decide what follows.
-    fn compare(&mut self, now: Now, from: NodeIndex, lane: Lane, lacking: bool, message: &Message<'_>) {
+    fn compare(&mut self, now: Now, from: NodeIndex, lane: Lane, behind: Behind, message: &Message<'_>) {
         let mine = self.replica.sum();
+        let control = self.control(message);
         let theirs = message.get(Key::Sum).and_then(sum);
         let Some(gossip) = &mut self.gossip else { return };
         gossip.common.refresh(mine.short());
@@ -210,7 +230,41 @@ impl<S: Storage> Node<S> {
             Some(Token::Int(2)) => Want::Gap,
             _ => Want::Nothing,
         };
-        gossip.heard(Heard { from, lane, equal, peer_settled, lacking, want }, mine.short(), now.at);
+        let heard = Heard {
+            from,
+            lane,
+            equal,
+            peer_settled,
+            lacking: behind.lacking,
+            want,
+            data: matches!(message.get(Key::Data), Some(Token::Array(_))),
+            behind: behind.rows > 0,
+            long_behind: behind.rows > behind.recent,
+            full: message.get(Key::Full) == Some(Token::Bool(true)),
+            control,
+        };
+        gossip.heard(heard, mine.short(), &self.replica.causality.rows, now.at);
+    }
+
+    /// What a scheduler with a relay says. `None` when the message has no ordinal that makes sense.
+    fn control(&self, message: &Message<'_>) -> Option<Control> {
+        let ord = message.get(Key::Ordinal).and_then(small).filter(|ord| *ord > 0)?;
+        let relay = match message.get(Key::Relay) {
+            Some(Token::Text(name)) => {
+                let mut scratch = Id::new();
+                name.unescape(&mut scratch).and_then(|name| self.replica.causality.members.find(name))
+            }
+            _ => None,
+        };
+        Some(Control {
+            ord,
+            echoed: message.get(Key::Echoed).and_then(|token| echo(token, self.config.incarnation)),
+            relay,
+            flush_ms: message.get(Key::Flush).and_then(small),
+            stable: message.get(Key::Stable) == Some(Token::Bool(true)),
+            old: message.get(Key::Old).is_some(),
+            turn: message.get(Key::Turn).and_then(small).unwrap_or(0),
+        })
     }
 
     /// A message of another implementation: a bare value, or vectors by node name. What changes the state is a local
@@ -294,6 +348,32 @@ impl<S: Storage> Node<S> {
             Err(refused) => self.count(Outcome::Refused(refused)),
         }
     }
+}
+
+/// In how many rows a peer is ahead of this node.
+#[derive(Clone, Copy)]
+struct Behind {
+    /// Whether asking for them makes sense.
+    lacking: bool,
+    rows: usize,
+    /// Of them, those in which the peer was not ahead some time ago.
+    recent: usize,
+}
+
+fn small(token: Token<'_>) -> Option<u32> {
+    unsigned(token).and_then(|int| u32::try_from(int).ok())
+}
+
+/// Reads `echoed`: ordinal, life and milliseconds. `None` when it is about another life than this one.
+fn echo(token: Token<'_>, incarnation: u64) -> Option<Echo> {
+    let Token::Array(array) = token else {
+        return None;
+    };
+    let mut items = Items::new(array);
+    let ord = items.next().and_then(small)?;
+    let of = items.next().and_then(unsigned)?;
+    let held_ms = items.next().and_then(small)?;
+    (of == incarnation).then_some(Echo { ord, held_ms })
 }
 
 /// A vector of a foreign `replicate`, if all of it can be read.

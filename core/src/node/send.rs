@@ -3,8 +3,8 @@
 use super::Node;
 use super::entries::{DataWriter, Entries, Phase, Place};
 use crate::causality::RowId;
-use crate::config::{digest_row_bytes, entry_bytes};
-use crate::gossip::{Gossip, Resume, Want};
+use crate::config::{Strategy, control_bytes, digest_row_bytes, entry_bytes};
+use crate::gossip::{Control, Gossip, Resume, Sent, Want};
 use crate::id::NodeIndex;
 use crate::output::{Sink, SinkFull, Transmit};
 use crate::replicated::{Lane, Replica};
@@ -27,6 +27,10 @@ struct Header<'h, S: Storage> {
     to: NodeIndex,
     lane: Lane,
     want: Want,
+    /// Whether the message is to hold all that the peer is believed to lack.
+    full: bool,
+    /// What a scheduler with a relay says.
+    control: Option<Control>,
     /// Whether this is the last message to the peer for now.
     last: bool,
     replica: &'h Replica<S>,
@@ -38,12 +42,16 @@ struct Header<'h, S: Storage> {
     limit: usize,
     /// Bytes kept for what must follow: a row of the digest, the largest entry, fixed text.
     must: usize,
+    /// Bytes that may follow the entries.
+    tail: usize,
     /// Bytes of the longest row of a digest.
     digest_row: usize,
 }
 
 /// Fixed text and numbers that follow the vectors, at most: `inc`, `sum`, `agree` when all do, `digest`, `data`, the end.
 const REST: usize = 208;
+/// Said after the entries when none were cut.
+const FULL: &str = ", \"full\": true";
 /// Bytes after the entries, at most: a bracket, `want`, `msg_id`, two braces, newline.
 const TAIL: usize = 56;
 
@@ -60,10 +68,13 @@ impl<S: Storage> Node<S> {
         let sum = self.replica.sum().short();
         gossip.common.refresh(sum);
         let last = self.sending.burst + 1 >= pending.burst.max(1);
+        let control_room = if self.config.strategy == Strategy::Relay { control_bytes(&self.limits) } else { 0 };
         let header = Header {
             to,
             lane: pending.lane.unwrap_or(Lane::Push),
             want: pending.want,
+            full: pending.delta,
+            control: gossip.control(to, now.at),
             last,
             replica: &self.replica,
             gossip,
@@ -71,19 +82,23 @@ impl<S: Storage> Node<S> {
             incarnation: self.config.incarnation,
             msg_id: self.next_msg_id.number(),
             limit: self.config.max_message_bytes,
-            must: REST + digest_row_bytes(&self.limits) + entry_bytes(&self.limits),
+            must: REST + control_room + digest_row_bytes(&self.limits) + entry_bytes(&self.limits),
+            tail: TAIL + if control_room > 0 { FULL.len() } else { 0 },
             digest_row: digest_row_bytes(&self.limits),
         };
         let entries = Entries::new(&self.replica, gossip, to, pending, now);
         let start = self.sending.place.take().unwrap_or(entries.start());
         let mut out = Out::new(sink);
-        let (end, digest_from) = header.write(&mut out, &entries, start, self.sending.digest_from);
+        let (end, digest_from, data) = header.write(&mut out, &entries, start, self.sending.digest_from);
         let row = entries.row(end).0;
+        let cut = end.phase != Phase::Done;
+        let sent = Sent { to, data, full: pending.delta && !cut, cut, want: header.want(end) };
         let written = out.finish();
         self.next_msg_id.advance();
         self.stats.gossip_messages_sent += 1;
         self.sending.digest_from = digest_from;
         gossip.common.peers.sent(to, sum, now.at);
+        gossip.sent(sent, sum, &self.replica.causality.rows, now.at);
         if last || end.phase == Phase::Done {
             self.sending.burst = 0;
             match end.phase {
@@ -101,14 +116,14 @@ impl<S: Storage> Node<S> {
 }
 
 impl<S: Storage> Header<'_, S> {
-    /// Writes the message. Gives where the entries were cut, and where the next digest begins.
+    /// Writes the message. Gives where the entries were cut, where the next digest begins, and whether there are entries.
     fn write<W: Sink>(
         &self,
         out: &mut Out<'_, W>,
         entries: &Entries<'_, S>,
         start: Place,
         digest_from: u32,
-    ) -> (Place, u32) {
+    ) -> (Place, u32, bool) {
         out.raw(self.head);
         out.escaped(self.replica.causality.members.id(self.to));
         out.str("\", \"body\": {\"type\": \"");
@@ -122,6 +137,9 @@ impl<S: Storage> Header<'_, S> {
         self.vectors(out, self.spare(out) / 2);
         out.str(", \"inc\": ");
         out.unsigned(self.incarnation);
+        if let Some(control) = &self.control {
+            self.control(out, control);
+        }
         let sum = self.replica.sum();
         out.str(", \"sum\": \"");
         out.hex(sum.vector);
@@ -129,14 +147,19 @@ impl<S: Storage> Header<'_, S> {
         out.raw(b"\"");
         self.agree(out);
         let digest_from = self.digest(out, self.spare(out) / 2, digest_from);
-        let mut writer = DataWriter { limit: self.limit.saturating_sub(TAIL), out, chunks: 0 };
+        if self.control.is_some_and(|control| control.old) {
+            self.old(out);
+        }
+        let mut writer = DataWriter { limit: self.limit.saturating_sub(self.tail), out, chunks: 0 };
         let end = entries.walk(start, &mut writer);
-        if writer.chunks > 0 {
+        let data = writer.chunks > 0;
+        if data {
             out.raw(b"]");
         }
-        // What was cut goes on when the peer has said what it holds by then.
-        let cut = self.last && end.phase != Phase::Done;
-        let want = if cut { self.want.max(Want::Reply) } else { self.want };
+        if self.full && self.control.is_some() && end.phase == Phase::Done {
+            out.str(FULL);
+        }
+        let want = self.want(end);
         if want != Want::Nothing {
             out.str(", \"want\": ");
             out.unsigned(want as u64);
@@ -144,7 +167,62 @@ impl<S: Storage> Header<'_, S> {
         out.str(", \"msg_id\": ");
         out.unsigned(self.msg_id);
         out.str("}}\n");
-        (end, digest_from)
+        (end, digest_from, data)
+    }
+
+    /// What the message asks for. What was cut goes on when the peer has said what it holds by then.
+    fn want(&self, end: Place) -> Want {
+        let cut = self.last && end.phase != Phase::Done;
+        if cut { self.want.max(Want::Reply) } else { self.want }
+    }
+
+    fn control<W: Sink>(&self, out: &mut Out<'_, W>, control: &Control) {
+        out.str(", \"ord\": ");
+        out.unsigned(control.ord.into());
+        if let Some(echo) = control.echoed
+            && let Some(incarnation) = self.gossip.common.peers.incarnation(self.to)
+        {
+            out.str(", \"echoed\": [");
+            out.unsigned(echo.ord.into());
+            out.raw(b", ");
+            out.unsigned(incarnation);
+            out.raw(b", ");
+            out.unsigned(echo.held_ms.into());
+            out.raw(b"]");
+        }
+        if let Some(relay) = control.relay {
+            out.str(", \"relay\": \"");
+            out.escaped(self.replica.causality.members.id(relay));
+            out.raw(b"\"");
+        }
+        if control.turn > 0 {
+            out.str(", \"turn\": ");
+            out.unsigned(control.turn.into());
+        }
+        if let Some(flush_ms) = control.flush_ms {
+            out.str(", \"flush\": ");
+            out.unsigned(flush_ms.into());
+        }
+        if control.stable {
+            out.str(", \"stable\": true");
+        }
+    }
+
+    /// The vector some time ago, where it differs from the digest. What does not fit is left out, and counts as old.
+    fn old<W: Sink>(&self, out: &mut Out<'_, W>) {
+        if self.spare(out) < self.digest_row + 16 {
+            return;
+        }
+        out.str(", \"old\": {");
+        let limit = out.written() + self.spare(out) / 2;
+        let mut listed = Listed::default();
+        for (id, row) in self.replica.causality.rows.iter() {
+            let old = self.gossip.old_frontier(id);
+            if old < row.frontier && !listed.write(out, self.replica, id, old, limit) {
+                break;
+            }
+        }
+        out.raw(b"}");
     }
 
     /// Bytes that may still be spent on what need not be there.

@@ -370,7 +370,7 @@ impl core::fmt::Display for Sentence<'_> {
             }
             Problem::ElementAndDelta => f.write_str("element and delta: an add has one of them, not both"),
             Problem::ElementOrDelta => f.write_str("element or delta is missing"),
-            Problem::FanoutOrInterval => f.write_str("fanout or gossip_interval_ms is missing"),
+            Problem::FanoutOrInterval => f.write_str("fanout, gossip_interval_ms or strategy is missing"),
             Problem::EndOfTime => f.write_str("the clock is at its end"),
         }
     }

@@ -1,9 +1,9 @@
 //! Gossip as clients see it: `configure`, `gossip_stats`, `gossip_round`.
 
 use super::{Answer, Answered, Context, Problem, Spread};
-use crate::config::{FANOUT, INTERVAL_MS};
+use crate::config::{Config, FANOUT, INTERVAL_MS, Strategy};
 use crate::storage::Storage;
-use crate::wire::{Key, Message};
+use crate::wire::{BadField, Key, Message, Why};
 
 pub(super) fn configure<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
     let ranged = |key, (min, max): (u32, u32)| match message.get(key) {
@@ -12,14 +12,29 @@ pub(super) fn configure<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mu
     };
     let fanout = ranged(Key::Fanout, FANOUT)?;
     let interval_ms = ranged(Key::GossipIntervalMs, INTERVAL_MS)?;
-    if fanout.is_none() && interval_ms.is_none() {
+    let strategy = strategy(message)?;
+    if fanout.is_none() && interval_ms.is_none() && strategy.is_none() {
         return Err(Problem::FanoutOrInterval);
     }
+    let changed = Config { strategy: strategy.unwrap_or(cx.config.strategy), ..*cx.config };
+    if changed.max_message_bytes < changed.min_message_bytes(cx.limits) {
+        return Err(BadField { key: Key::Strategy, why: Why::Not("possible with so small a max_message_bytes") }.into());
+    }
+    cx.config.strategy = changed.strategy;
     // Both are inside their ranges.
     cx.config.fanout = fanout.and_then(|fanout| u8::try_from(fanout).ok()).unwrap_or(cx.config.fanout);
     cx.config.gossip_interval_ms = interval_ms.and_then(|ms| u32::try_from(ms).ok()).or(cx.config.gossip_interval_ms);
     cx.spread.configure(cx.config);
     Ok(Answer::Configure)
+}
+
+fn strategy(message: &Message<'_>) -> Result<Option<Strategy>, BadField> {
+    if message.get(Key::Strategy).is_none() {
+        return Ok(None);
+    }
+    let name = message.text(Key::Strategy)?;
+    let found = Strategy::ALL.into_iter().find(|strategy| name.is(strategy.name()));
+    found.map(Some).ok_or(BadField { key: Key::Strategy, why: Why::Not("\"rumor\" or \"relay\"") })
 }
 
 pub(super) fn gossip_stats<S: Storage, G: Spread<S>>(_: &Context<'_, S, G>) -> Answer {

@@ -53,6 +53,7 @@ names! {
         Topology = "topology",
         Fanout = "fanout",
         GossipIntervalMs = "gossip_interval_ms",
+        Strategy = "strategy",
         Messages = "messages",
         RemoteDigest = "remote_digest",
         RemoteMessages = "remote_messages",
@@ -72,6 +73,7 @@ names! {
         Agree = "agree",
         Digest = "digest",
         Old = "old",
+        Turn = "turn",
         Data = "data",
     }
 }
@@ -127,7 +129,7 @@ impl Kind {
             Self::Echo => &[Key::Echo],
             Self::Init => &[Key::NodeId, Key::NodeIds],
             Self::Topology => &[Key::Topology],
-            Self::Configure => &[Key::Fanout, Key::GossipIntervalMs],
+            Self::Configure => &[Key::Fanout, Key::GossipIntervalMs, Key::Strategy],
             Self::GossipSync => &[Key::Messages],
             Self::DigestSync => &[Key::RemoteDigest, Key::RemoteMessages],
             Self::KvMerge => &[Key::Entries],

@@ -118,7 +118,7 @@ struct Kept {
     steps: u64,
 }
 
-const FIGURES: [&str; 7] = [
+const FIGURES: [&str; 10] = [
     "messages per operation",
     "stable latency, median, ms",
     "stable latency, max, ms",
@@ -126,6 +126,9 @@ const FIGURES: [&str; 7] = [
     "true latency, max, ms",
     "converged after load and faults, ms",
     "last message after load and faults, ms",
+    "caught up after a heal, the slowest, ms",
+    "messages of a node in its worst second",
+    "share of the busiest node",
 ];
 
 impl Kept {
@@ -144,6 +147,9 @@ impl Kept {
                 set.map_or(f64::NAN, |set| set.true_latency_ms.max),
                 judgement.converged_ms.unwrap_or(f64::NAN),
                 judgement.last_message_ms.unwrap_or(f64::NAN),
+                judgement.catch_up_ms.iter().copied().reduce(f64::max).unwrap_or(f64::NAN),
+                judgement.worst_second as f64,
+                judgement.busiest_node_share,
             ],
             ops: judgement.invocations,
             steps: done.steps,
@@ -223,7 +229,7 @@ fn summary(kept: &[Kept], took: f64) -> String {
             kept.iter().map(|kept| (kept.figures[at], kept.seed)).filter(|(figure, _)| !figure.is_nan()).collect();
         found.sort_by(|a, b| a.0.total_cmp(&b.0));
         let Some(worst) = found.last() else { continue };
-        let digits = if at == 0 { 3 } else { 0 };
+        let digits = if at == 0 || at + 1 == FIGURES.len() { 3 } else { 0 };
         let show = |value: f64| format!("{value:.digits$}");
         let at_share = |share: f64| found[((found.len() as f64 * share) as usize).min(found.len() - 1)].0;
         let mean = found.iter().map(|(figure, _)| figure).sum::<f64>() / found.len() as f64;

@@ -1,0 +1,443 @@
+//! Strategy `relay`: one node gathers what is new and scatters it. Any node can be that one.
+//!
+//! - The *relay* of a node is the lowest-ranked member that it does not suspect, itself included. A node that is its own
+//!   relay is a *root*. A node sends up to its relay (*uplink*), and down (*flush*) to its *children*, the peers whose latest
+//!   message named it; a root to everybody it does not suspect.
+//! - Flushes are an interval apart; uplinks are timed to arrive just before one. Acknowledgements ride on both.
+//! - *Suspicion* comes from entries that are not acknowledged, after a question; probes and random digests find back.
+//! - *Silence*: a root whose targets hold what it holds says so once, and nobody has anything left to say.
+//!
+//! The parts: `tree` is what a cluster without faults does, `watch` is what faults need, `quiet` is how it ends.
+
+mod link;
+mod quiet;
+mod snapshots;
+mod tree;
+mod watch;
+
+use super::common::{Assumed, Common, Control, Heard, Hot, Scheduler, Sent};
+use super::peers::{Pending, Want};
+use crate::causality::{Dot, RowId, Rows};
+use crate::id::NodeIndex;
+use crate::output::{Timer, Wakeup};
+use crate::replicated::Lane;
+use crate::storage::{Buf, Limits, Storage};
+use crate::time::Instant;
+
+use link::{Link, NEVER, Path, after, since};
+use snapshots::{Aged, Snapshots};
+
+/// Milliseconds between two flushes unless chosen otherwise.
+const INTERVAL_MS: u32 = 460;
+/// What an acknowledgement of a flush may take beyond the interval, in microseconds.
+const PATIENCE_US: u64 = 1_000_000;
+/// How long after the first message that follows `init` a node waits to be spoken to, in microseconds.
+const FIRST_DIGEST_US: u64 = 1_000_000;
+/// The longest pause between two attempts of any kind, in microseconds.
+const LONGEST_US: u64 = 30_000_000;
+/// A root hands its rank on after so many flushes.
+const FLUSHES_PER_TURN: u32 = 64;
+/// Messages that may follow each other at once when one is cut.
+const BURST: u8 = 8;
+
+/// The scheduler of strategy `relay`.
+pub struct Relay<S: Storage> {
+    links: S::PerNode<Link>,
+    snapshots: Snapshots<S>,
+    aged: Aged<S>,
+    me: NodeIndex,
+    interval_us: u64,
+    /// How often the first rank was handed on.
+    turn: u32,
+    /// It was handed on just now: the relay that follows is no surprise.
+    handed_on: bool,
+    /// The relay: this node itself for a root.
+    relay: NodeIndex,
+    uplink: Uplink,
+    flush: Flush,
+    watch: Watch,
+    quiet: Quiet,
+    /// Round trip over all peers, for those without samples.
+    path: Path,
+    /// Something happened that is to be looked at.
+    look_at: Instant,
+    /// A lower bound of the deadlines of all links.
+    links_at: Instant,
+    first_digest_at: Instant,
+    first_pause_us: u64,
+    rounds: u64,
+    finished: bool,
+}
+
+/// The way up.
+struct Uplink {
+    /// When the next message to the relay leaves.
+    slot: Instant,
+    /// Whether there may be something to send up.
+    dirty: bool,
+    /// The relay is new: do not wait for it.
+    urgent: bool,
+    /// When its last flush came.
+    down_at: Option<Instant>,
+    /// The time to its next flush, as it said then.
+    next_us: u64,
+}
+
+/// The way down.
+struct Flush {
+    /// When the next flush leaves.
+    at: Instant,
+    /// Whether somebody may lack something.
+    dirty: bool,
+    last: Option<Instant>,
+    /// Flushes as a root since the first rank was handed on.
+    count: u32,
+}
+
+/// Suspects, and how they are looked for.
+struct Watch {
+    suspects: usize,
+    last_suspicion: Instant,
+    probe_at: Instant,
+    probe_pause_us: u64,
+    /// The peer that was probed last.
+    cursor: u32,
+    /// When all suspects were probed at once.
+    all_at: Instant,
+    digest_at: Instant,
+    digest_pause_us: u64,
+}
+
+/// What is known about the end.
+struct Quiet {
+    last_change: Instant,
+    stable: bool,
+    /// Somebody may have to be told.
+    tell: bool,
+    ask_at: Instant,
+    ask_pause_us: u64,
+}
+
+impl<S: Storage> Relay<S> {
+    /// A scheduler for a cluster of `nodes` to which nothing has happened yet.
+    #[must_use]
+    pub fn new(nodes: usize, me: NodeIndex, limits: &Limits) -> Self {
+        Self {
+            links: S::PerNode::filled(nodes, Link::STRANGER),
+            snapshots: Snapshots::new(limits.rows),
+            aged: Aged::new(limits.rows),
+            me,
+            interval_us: u64::from(INTERVAL_MS) * 1_000,
+            turn: 0,
+            handed_on: false,
+            relay: NodeIndex(0),
+            uplink: Uplink { slot: NEVER, dirty: false, urgent: false, down_at: None, next_us: 0 },
+            flush: Flush { at: NEVER, dirty: false, last: None, count: 0 },
+            watch: Watch {
+                suspects: 0,
+                last_suspicion: Instant::ZERO,
+                probe_at: NEVER,
+                probe_pause_us: 0,
+                cursor: 0,
+                all_at: Instant::ZERO,
+                digest_at: NEVER,
+                digest_pause_us: 0,
+            },
+            quiet: Quiet { last_change: Instant::ZERO, stable: true, tell: false, ask_at: NEVER, ask_pause_us: 0 },
+            path: Path::default(),
+            look_at: NEVER,
+            links_at: NEVER,
+            first_digest_at: NEVER,
+            first_pause_us: FIRST_DIGEST_US,
+            rounds: 0,
+            finished: false,
+        }
+    }
+
+    fn nodes(&self) -> u32 {
+        self.links.len() as u32
+    }
+
+    fn peers(&self) -> impl Iterator<Item = NodeIndex> + use<S> {
+        let me = self.me;
+        (0..self.nodes()).map(NodeIndex).filter(move |peer| *peer != me)
+    }
+
+    fn link(&self, peer: NodeIndex) -> &Link {
+        &self.links[peer.at()]
+    }
+
+    fn link_mut(&mut self, peer: NodeIndex) -> &mut Link {
+        &mut self.links[peer.at()]
+    }
+
+    /// The round trip to a peer.
+    fn path(&self, peer: NodeIndex) -> Path {
+        let path = self.link(peer).path;
+        if path.is_measured() { path } else { self.path }
+    }
+
+    /// How long the acknowledgement of a flush may take, in microseconds.
+    fn acknowledged_us(&self) -> u64 {
+        self.interval_us + PATIENCE_US
+    }
+
+    fn is_root(&self) -> bool {
+        self.relay == self.me
+    }
+
+    /// Looks at what happened, and decides what follows. O(1) when there is nothing to decide.
+    fn look(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
+        self.look_at = NEVER;
+        self.choose_relay(common, now);
+        self.aged.keep(rows, self.old_us(), now);
+        self.look_down(common, rows, now);
+        self.look_up(common, rows, now);
+        self.look_for_suspects(common, now);
+        self.look_for_silence(common, now);
+    }
+
+    /// An empty message.
+    fn write(common: &mut Common<S>, to: NodeIndex, want: Want) {
+        common.peers.want_to_send(to, Pending { want, lane: Some(Lane::Push), ..Pending::default() });
+    }
+
+    /// A message with all that the peer is believed to lack.
+    fn write_full(common: &mut Common<S>, to: NodeIndex, want: Want) {
+        let why = Pending { want, lane: Some(Lane::Push), delta: true, burst: BURST, ..Pending::default() };
+        common.peers.want_to_send(to, why);
+    }
+
+    /// Whether a peer is believed to lack something. O(rows).
+    fn lacks(&self, common: &Common<S>, rows: &Rows<S>, peer: NodeIndex) -> bool {
+        let sum = common.agreement.sum();
+        if common.agreement.contains(peer) || self.snapshots.is_of(self.link(peer).snapshot, sum) {
+            return false;
+        }
+        let assumed = self.assumed_of(common, peer);
+        let vector = common.peers.vector(peer).unwrap_or(&[]);
+        let shown = |id: RowId| vector.get(id.at()).copied().unwrap_or(0);
+        rows.iter().any(|(id, row)| row.frontier > shown(id) && row.frontier > assumed.frontier(peer, id, row))
+    }
+
+    fn assumed_of(&self, common: &Common<S>, peer: NodeIndex) -> Assumed<'_> {
+        Assumed {
+            frontiers: self.snapshots.frontiers(),
+            at: self.snapshots.place(self.link(peer).snapshot),
+            incarnation: common.peers.incarnation(peer),
+        }
+    }
+
+    /// The one digest of a life in which nobody has spoken to this node; until somebody is heard, at growing intervals.
+    fn first_digest(&mut self, common: &mut Common<S>, now: Instant) {
+        self.first_digest_at = NEVER;
+        if common.peers.any_heard() {
+            return;
+        }
+        if let Some(peer) = common.draw(&mut super::fanout::Draw::default()) {
+            Self::write(common, peer, Want::Gap);
+            self.first_pause_us = (2 * self.first_pause_us).min(LONGEST_US);
+            self.first_digest_at = after(now, self.first_pause_us);
+        }
+    }
+
+    fn timers(&self) -> [Instant; 8] {
+        [
+            self.look_at,
+            self.links_at,
+            self.first_digest_at,
+            self.uplink.slot,
+            self.flush.at,
+            self.watch.probe_at,
+            self.watch.digest_at,
+            self.quiet.ask_at,
+        ]
+    }
+}
+
+impl<S: Storage> Scheduler<S> for Relay<S> {
+    fn start(&mut self, common: &Common<S>, now: Instant) {
+        self.reconfigured(common, now);
+        if common.has_peers() {
+            self.first_digest_at = after(now, FIRST_DIGEST_US);
+        }
+    }
+
+    fn took_over(&mut self, common: &mut Common<S>, now: Instant) {
+        if common.has_peers() {
+            self.changed(common, now);
+        }
+    }
+
+    fn reconfigured(&mut self, common: &Common<S>, now: Instant) {
+        self.interval_us = u64::from(common.chosen_interval().unwrap_or(INTERVAL_MS)) * 1_000;
+        let latest = after(now, self.interval_us);
+        for timer in [&mut self.uplink.slot, &mut self.flush.at] {
+            if *timer != NEVER {
+                *timer = latest.min(*timer);
+            }
+        }
+    }
+
+    #[inline]
+    fn news(&mut self, common: &mut Common<S>, _: Lane, _: Dot, _: Option<NodeIndex>, now: Instant) {
+        // In a busy interval everything is arranged already.
+        let is_first = self.quiet.stable || now > self.quiet.last_change || self.look_at == NEVER;
+        if is_first && common.has_peers() {
+            self.changed(common, now);
+        }
+    }
+
+    fn heard(&mut self, common: &mut Common<S>, heard: Heard, rows: &Rows<S>, now: Instant) {
+        self.first_digest_at = NEVER;
+        if heard.equal {
+            common.agreement.insert(heard.from);
+        } else if heard.control.is_some_and(|control| control.ord > self.link(heard.from).heard_ord) {
+            // It may have begun a new life that those do not know of who said that it agrees.
+            common.agreement.remove(heard.from);
+        }
+        self.clear_suspicion(common, heard.from, now);
+        self.hear_control(&heard, now);
+        // What it says about the end counts if it is the relay now.
+        self.choose_relay(common, now);
+        self.hear_data(&heard, now);
+        self.hear_stable(&heard);
+        self.hear_gaps(common, &heard, rows, now);
+        self.hear_questions(common, &heard, now);
+        self.look(common, rows, now);
+    }
+
+    fn reborn(&mut self, peer: NodeIndex, now: Instant) {
+        self.link_mut(peer).reborn();
+        self.flush.dirty = true;
+        self.uplink.dirty = true;
+        self.quiet.tell = true;
+        self.look_at = now;
+        if self.is_root() {
+            self.quiet.stable = false;
+        }
+    }
+
+    #[inline]
+    fn next_timeout(&self) -> Option<Wakeup> {
+        let at = self.timers().into_iter().min().filter(|at| *at != NEVER && !self.finished)?;
+        Some(Wakeup { at, why: Timer::Relay })
+    }
+
+    #[inline]
+    fn is_due(&self, now: Instant) -> bool {
+        !self.finished && self.timers().into_iter().any(|at| at <= now)
+    }
+
+    fn timeout(&mut self, common: &mut Common<S>, _: u64, rows: &Rows<S>, now: Instant) {
+        if self.links_at <= now {
+            self.links_due(common, rows, now);
+        }
+        if self.first_digest_at <= now {
+            self.first_digest(common, now);
+        }
+        if self.watch.probe_at <= now {
+            self.probe(common, now);
+        }
+        if self.watch.digest_at <= now {
+            self.random_digest(common, now);
+        }
+        if self.quiet.ask_at <= now {
+            self.ask_for_silence(common, now);
+        }
+        self.look(common, rows, now);
+    }
+
+    fn settle(&mut self, common: &Common<S>) -> bool {
+        common.is_settled()
+    }
+
+    fn round_now(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) -> (u64, u64) {
+        let mut chosen = 0;
+        let mut sent = 0;
+        for peer in self.peers() {
+            if self.is_target(peer) || peer == self.relay {
+                chosen += 1;
+                sent += u64::from(self.lacks(common, rows, peer));
+            }
+        }
+        self.leave_now(common, rows, now);
+        (chosen, sent)
+    }
+
+    fn finish(&mut self, common: &mut Common<S>, _: u64, rows: &Rows<S>, now: Instant) {
+        self.leave_now(common, rows, now);
+        self.finished = true;
+    }
+
+    fn control(&self, to: NodeIndex, now: Instant) -> Option<Control> {
+        let link = self.link(to);
+        let next_flush = self.flush.last.map_or(NEVER, |last| after(last, self.interval_us));
+        let flush_ms = u32::try_from(since(next_flush, now).saturating_add(500) / 1_000).unwrap_or(u32::MAX);
+        Some(Control {
+            ord: link.sent_ord.saturating_add(1),
+            echoed: link.echo(now),
+            relay: Some(self.relay),
+            flush_ms: link.flushed.then_some(flush_ms),
+            stable: self.quiet.stable && self.is_target(to),
+            old: link.random,
+            turn: self.turn,
+        })
+    }
+
+    fn assumed(&self, common: &Common<S>, peer: NodeIndex) -> Option<Assumed<'_>> {
+        Some(self.assumed_of(common, peer))
+    }
+
+    fn old_frontier(&self, row: RowId) -> u64 {
+        self.aged.frontier(row)
+    }
+
+    fn sent(&mut self, _: &mut Common<S>, sent: Sent, sum: u64, rows: &Rows<S>, now: Instant) {
+        let Sent { to, data, full, cut, want } = sent;
+        let snapshot = if full { self.snapshots.take(sum, rows) } else { 0 };
+        let hold_us = if want == Want::Nothing { self.hold_us(to) } else { 0 };
+        let deadline = after(now, hold_us + self.path(to).rto_us());
+        let watched = self.is_watched(to);
+        let told = self.quiet.stable && self.is_target(to);
+        let link = self.link_mut(to);
+        link.sent_ord = link.sent_ord.saturating_add(1);
+        link.sent_at = now;
+        link.ack_due = NEVER;
+        link.unanswered = false;
+        link.flushed = false;
+        link.random = false;
+        link.told |= told;
+        if full {
+            link.snapshot = snapshot;
+        }
+        if data {
+            link.data_ord = link.sent_ord;
+            link.data_at = now;
+            link.cut = cut;
+        }
+        if watched && (data || want != Want::Nothing) && link.deadline == NEVER {
+            link.deadline = deadline;
+            link.awaited_ord = link.sent_ord;
+        }
+        self.links_at = self.links_at.min(self.link(to).deadline);
+        if to == self.relay && full {
+            self.uplink.slot = NEVER;
+            self.uplink.urgent = false;
+        }
+    }
+
+    fn hot(&self) -> &[Hot] {
+        &[]
+    }
+
+    fn all_sent(&mut self) {}
+
+    fn rounds(&self) -> u64 {
+        self.rounds
+    }
+
+    fn forgotten(&self) -> u64 {
+        0
+    }
+}

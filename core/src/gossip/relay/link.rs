@@ -1,0 +1,196 @@
+//! What strategy `relay` remembers about one peer: messages and their echoes, delays, deadlines.
+
+use crate::gossip::common::Echo;
+use crate::id::NodeIndex;
+use crate::time::Instant;
+
+/// A deadline that is not set.
+pub(super) const NEVER: Instant = Instant::from_micros(u64::MAX);
+/// Round trip before any was measured, in microseconds.
+const FIRST_RTT_US: u64 = 300_000;
+/// What is added to every expectation of an answer, in microseconds.
+const SLACK_US: u64 = 100_000;
+
+/// This point and `us` microseconds more.
+pub(super) const fn after(at: Instant, us: u64) -> Instant {
+    Instant::from_micros(at.as_micros().saturating_add(us))
+}
+
+/// Microseconds from `earlier` to `now`.
+pub(super) const fn since(now: Instant, earlier: Instant) -> u64 {
+    now.as_micros().saturating_sub(earlier.as_micros())
+}
+
+/// Smoothed round trip and its mean deviation, in microseconds (Jacobson, "Congestion avoidance and control", 1988).
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Path {
+    rtt_us: u32,
+    var_us: u32,
+}
+
+impl Path {
+    pub(super) fn is_measured(self) -> bool {
+        self.rtt_us > 0
+    }
+
+    pub(super) fn rtt_us(self) -> u64 {
+        if self.is_measured() { u64::from(self.rtt_us) } else { FIRST_RTT_US }
+    }
+
+    pub(super) fn var_us(self) -> u64 {
+        if self.is_measured() { u64::from(self.var_us) } else { FIRST_RTT_US / 16 }
+    }
+
+    /// When an answer is overdue.
+    pub(super) fn rto_us(self) -> u64 {
+        self.rtt_us() + 4 * self.var_us() + SLACK_US
+    }
+
+    pub(super) fn sample(&mut self, sample_us: u64) {
+        // A minute is no round trip but a pause.
+        let sample = i64::try_from(sample_us.clamp(1, 60_000_000)).unwrap_or(1);
+        if self.is_measured() {
+            let (rtt, var) = (i64::from(self.rtt_us), i64::from(self.var_us));
+            self.var_us = (var + ((sample - rtt).abs() - var) / 4) as u32;
+            self.rtt_us = (rtt + (sample - rtt) / 8).max(1) as u32;
+        } else {
+            self.rtt_us = sample as u32;
+            self.var_us = (sample / 16) as u32;
+        }
+    }
+}
+
+/// One peer.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    /// When the last message left.
+    pub(super) sent_at: Instant,
+    /// When the message with the highest ordinal came.
+    pub(super) heard_at: Instant,
+    /// When the last message with entries left.
+    pub(super) data_at: Instant,
+    /// When the peer is asked, or suspected if it was asked.
+    pub(super) deadline: Instant,
+    /// When this node has to acknowledge entries.
+    pub(super) ack_due: Instant,
+    /// When what the peer has and this node lacks is asked for.
+    pub(super) gap_due: Instant,
+    /// When a gap of the peer was filled.
+    pub(super) filled_at: Instant,
+    /// Ordinal of the last message to the peer.
+    pub(super) sent_ord: u32,
+    /// Highest ordinal received.
+    pub(super) heard_ord: u32,
+    /// Ordinal of the last message with entries, until it is echoed; then 0.
+    pub(super) data_ord: u32,
+    /// The ordinal whose echo the deadline is for.
+    pub(super) awaited_ord: u32,
+    /// The snapshot that the peer was sent all of; 0 for none.
+    pub(super) snapshot: u32,
+    /// The relay that its latest message named.
+    pub(super) relay: Option<NodeIndex>,
+    pub(super) path: Path,
+    /// Times in a row that a gap was asked for.
+    pub(super) gap_tries: u8,
+    /// It was asked for an answer since the deadline passed.
+    pub(super) asked: bool,
+    /// It did not answer.
+    pub(super) suspected: bool,
+    /// It sent entries and was not written to since.
+    pub(super) unanswered: bool,
+    /// The message that waits is part of a flush.
+    pub(super) flushed: bool,
+    /// The message that waits is a random digest.
+    pub(super) random: bool,
+    /// The last message with entries was cut.
+    pub(super) cut: bool,
+    /// It knows that this state is stable.
+    pub(super) told: bool,
+    /// Its messages have no ordinals: another strategy is at work there.
+    pub(super) unordered: bool,
+}
+
+impl Link {
+    pub(super) const STRANGER: Self = Self {
+        sent_at: Instant::ZERO,
+        heard_at: Instant::ZERO,
+        data_at: Instant::ZERO,
+        deadline: NEVER,
+        ack_due: NEVER,
+        gap_due: NEVER,
+        filled_at: Instant::ZERO,
+        sent_ord: 0,
+        heard_ord: 0,
+        data_ord: 0,
+        awaited_ord: 0,
+        snapshot: 0,
+        relay: None,
+        path: Path { rtt_us: 0, var_us: 0 },
+        gap_tries: 0,
+        asked: false,
+        suspected: false,
+        unanswered: false,
+        flushed: false,
+        random: false,
+        cut: false,
+        // There is nothing to be told about the empty state.
+        told: true,
+        unordered: false,
+    };
+
+    /// The earliest of its deadlines.
+    pub(super) fn next(&self) -> Instant {
+        self.deadline.min(self.ack_due).min(self.gap_due)
+    }
+
+    /// What this node is to acknowledge.
+    pub(super) fn echo(&self, now: Instant) -> Option<Echo> {
+        let held_ms = u32::try_from(since(now, self.heard_at) / 1_000).unwrap_or(u32::MAX);
+        (self.heard_ord > 0).then_some(Echo { ord: self.heard_ord, held_ms })
+    }
+
+    /// Takes note of an echo: what it acknowledges is no longer waited for. Gives the sample of the round trip if it is of the
+    /// last message.
+    pub(super) fn echoed(&mut self, echo: Echo, now: Instant, hold_us: u64, rto_us: u64) -> Option<u64> {
+        if echo.ord > self.sent_ord {
+            return None;
+        }
+        if echo.ord >= self.data_ord {
+            self.data_ord = 0;
+        }
+        if self.deadline != NEVER && echo.ord >= self.awaited_ord {
+            self.asked = false;
+            self.deadline = NEVER;
+            if self.data_ord > 0 {
+                self.awaited_ord = self.data_ord;
+                self.deadline = after(self.data_at.max(now), hold_us + rto_us);
+            }
+        }
+        let sample = since(now, self.sent_at).checked_sub(u64::from(echo.held_ms) * 1_000)?;
+        (echo.ord == self.sent_ord).then_some(sample)
+    }
+
+    /// Whether the last entries may still be under way to the peer, or their echo from there.
+    pub(super) fn in_flight(&self, path: Path, now: Instant) -> bool {
+        self.data_ord > 0 && since(now, self.data_at) <= path.rtt_us() + 2 * path.var_us()
+    }
+
+    /// The peer is taken for unreachable: nothing is assumed of what it was sent, and what is owed to it is forgotten.
+    pub(super) fn suspect(&mut self) {
+        self.deadline = NEVER;
+        self.ack_due = NEVER;
+        self.gap_due = NEVER;
+        self.data_ord = 0;
+        self.snapshot = 0;
+        self.asked = false;
+        self.suspected = true;
+        self.unanswered = false;
+        self.cut = false;
+    }
+
+    /// The peer began a new life.
+    pub(super) fn reborn(&mut self) {
+        let Self { sent_at, sent_ord, path, suspected, .. } = *self;
+        *self = Self { sent_at, sent_ord, path, suspected, told: false, ..Self::STRANGER };
+    }
+}

@@ -1,0 +1,68 @@
+//! How it ends: everybody is told that everybody has everything, and then nobody says anything.
+
+use super::link::{NEVER, after};
+use super::{LONGEST_US, PATIENCE_US, Relay, Want};
+use crate::gossip::common::{Common, Heard};
+use crate::storage::Storage;
+use crate::time::Instant;
+
+impl<S: Storage> Relay<S> {
+    /// Nobody is known any more to have everything.
+    pub(super) fn no_longer_stable(&mut self, now: Instant) {
+        self.quiet.ask_pause_us = 4 * self.acknowledged_us();
+        self.quiet.ask_at = after(now, 3 * self.acknowledged_us() + PATIENCE_US);
+        if core::mem::take(&mut self.quiet.stable) {
+            for link in self.links.iter_mut() {
+                link.told = false;
+            }
+        }
+    }
+
+    /// The relay's word, which is passed on.
+    pub(super) fn hear_stable(&mut self, heard: &Heard) {
+        let said = heard.control.is_some_and(|control| control.stable);
+        if said && heard.from == self.relay && heard.equal && !self.quiet.stable {
+            self.quiet.stable = true;
+            self.quiet.tell = true;
+        }
+    }
+
+    pub(super) fn look_for_silence(&mut self, common: &mut Common<S>, _: Instant) {
+        let busy = self.flush.at != NEVER || self.flush.dirty;
+        if self.is_root() && !self.quiet.stable && !busy {
+            let targets = self.peers().filter(|peer| !self.link(*peer).suspected);
+            self.quiet.stable = targets.into_iter().all(|peer| common.agreement.contains(peer));
+            self.quiet.tell = self.quiet.stable;
+        }
+        if !self.quiet.stable && common.is_settled() {
+            // No word of the relay is needed to know that.
+            self.quiet.stable = true;
+            self.quiet.tell = true;
+        }
+        if self.quiet.stable {
+            self.quiet.ask_at = NEVER;
+            if core::mem::take(&mut self.quiet.tell) {
+                for peer in self.peers() {
+                    if self.is_target(peer) && !self.link(peer).told {
+                        Self::write(common, peer, Want::Nothing);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Nobody has said that this is the end: is it?
+    pub(super) fn ask_for_silence(&mut self, common: &mut Common<S>, now: Instant) {
+        self.quiet.ask_at = after(now, self.quiet.ask_pause_us);
+        self.quiet.ask_pause_us = (2 * self.quiet.ask_pause_us).min(LONGEST_US);
+        if !self.is_root() {
+            Self::write_full(common, self.relay, Want::Reply);
+            return;
+        }
+        for peer in self.peers() {
+            if self.is_target(peer) && !common.agreement.contains(peer) {
+                Self::write_full(common, peer, Want::Reply);
+            }
+        }
+    }
+}

@@ -1,0 +1,121 @@
+//! This node's own version vector at a few earlier moments.
+//!
+//! What a peer is assumed to hold, because it was sent, is what this node held when it sent it. All peers of a flush share
+//! one snapshot, so a root needs a few vectors and a number per peer, not a vector per peer.
+
+use crate::causality::{RowId, Rows};
+use crate::gossip::common::SNAPSHOTS;
+use crate::storage::{Buf, Storage};
+use crate::time::Instant;
+
+use super::link::since;
+
+/// The latest few snapshots. An older one is forgotten: then a peer is assumed to hold what it has shown, and is sent some
+/// entries twice.
+pub(super) struct Snapshots<S: Storage> {
+    frontiers: S::PerRow<[u64; SNAPSHOTS]>,
+    /// The digest, in short, of each.
+    sums: [u64; SNAPSHOTS],
+    /// Number of the latest one, counted from 1.
+    latest: u32,
+    limit: usize,
+}
+
+impl<S: Storage> Snapshots<S> {
+    pub(super) fn new(rows: usize) -> Self {
+        Self { frontiers: S::PerRow::with_limit(rows), sums: [0; SNAPSHOTS], latest: 0, limit: rows }
+    }
+
+    pub(super) fn frontiers(&self) -> &[[u64; SNAPSHOTS]] {
+        &self.frontiers
+    }
+
+    /// Where a snapshot is kept, if it is.
+    pub(super) fn place(&self, number: u32) -> Option<usize> {
+        let kept = number > 0 && number <= self.latest && self.latest - number < SNAPSHOTS as u32;
+        kept.then_some(number as usize % SNAPSHOTS)
+    }
+
+    /// Whether a snapshot is of the digest `sum`.
+    pub(super) fn is_of(&self, number: u32, sum: u64) -> bool {
+        self.place(number).is_some_and(|at| self.sums[at] == sum)
+    }
+
+    /// The number of the snapshot of the present vector, taken if there is none. O(rows).
+    pub(super) fn take(&mut self, sum: u64, rows: &Rows<S>) -> u32 {
+        let oldest = self.latest.saturating_sub(SNAPSHOTS as u32 - 1).max(1);
+        if let Some(number) = (oldest..=self.latest).rev().find(|number| self.is_of(*number, sum)) {
+            return number;
+        }
+        self.begin(sum);
+        for (id, row) in rows.iter() {
+            self.put(id.at(), row.frontier);
+        }
+        self.latest
+    }
+
+    /// A snapshot of what a peer has shown.
+    pub(super) fn take_over(&mut self, vector: &[u64]) -> u32 {
+        self.begin(0);
+        for (at, frontier) in vector.iter().enumerate() {
+            self.put(at, *frontier);
+        }
+        self.latest
+    }
+
+    fn begin(&mut self, sum: u64) {
+        self.latest = self.latest.wrapping_add(1).max(1);
+        let at = self.latest as usize % SNAPSHOTS;
+        self.sums[at] = sum;
+        for frontiers in self.frontiers.iter_mut() {
+            frontiers[at] = 0;
+        }
+    }
+
+    fn put(&mut self, row: usize, frontier: u64) {
+        while self.frontiers.len() <= row && self.frontiers.len() < self.limit {
+            if self.frontiers.push([0; SNAPSHOTS]).is_err() {
+                return;
+            }
+        }
+        let at = self.latest as usize % SNAPSHOTS;
+        if let Some(frontiers) = self.frontiers.get_mut(row) {
+            frontiers[at] = frontier;
+        }
+    }
+}
+
+/// The version vector some time ago: two snapshots that take turns, the older one of which counts.
+pub(super) struct Aged<S: Storage> {
+    frontiers: S::PerRow<[u64; 2]>,
+    newer_at: Instant,
+    limit: usize,
+}
+
+impl<S: Storage> Aged<S> {
+    pub(super) fn new(rows: usize) -> Self {
+        Self { frontiers: S::PerRow::with_limit(rows), newer_at: Instant::ZERO, limit: rows }
+    }
+
+    /// Takes a new snapshot when the newer one is `age_us` old, which makes that the older one. O(rows) then.
+    pub(super) fn keep(&mut self, rows: &Rows<S>, age_us: u64, now: Instant) {
+        if since(now, self.newer_at) < age_us {
+            return;
+        }
+        self.newer_at = now;
+        for (id, row) in rows.iter() {
+            while self.frontiers.len() <= id.at() && self.frontiers.len() < self.limit {
+                if self.frontiers.push([0; 2]).is_err() {
+                    return;
+                }
+            }
+            if let Some([older, newer]) = self.frontiers.get_mut(id.at()) {
+                *older = core::mem::replace(newer, row.frontier);
+            }
+        }
+    }
+
+    pub(super) fn frontier(&self, row: RowId) -> u64 {
+        self.frontiers.get(row.at()).map_or(0, |pair| pair[0])
+    }
+}

@@ -1,0 +1,272 @@
+//! Up and down: who is the relay, when an uplink leaves, when a flush does and to whom.
+
+use super::link::{NEVER, after};
+use super::{FLUSHES_PER_TURN, Relay, Want};
+use crate::causality::Rows;
+use crate::gossip::common::{Common, Heard};
+use crate::id::NodeIndex;
+use crate::storage::Storage;
+use crate::time::Instant;
+
+/// The least time by which an uplink comes before the flush it is meant for, in microseconds.
+const GUARD_US: u64 = 15_000;
+/// How much later than expected a flush may come before it is no longer waited for, in microseconds.
+const LATE_US: u64 = 10_000;
+
+impl<S: Storage> Relay<S> {
+    /// The place of a node among those that may be the relay; 0 is first.
+    pub(super) fn rank(&self, node: NodeIndex) -> u32 {
+        let nodes = self.nodes();
+        (node.0 + nodes - self.turn % nodes) % nodes
+    }
+
+    fn of_rank(&self, rank: u32) -> NodeIndex {
+        NodeIndex((rank + self.turn % self.nodes()) % self.nodes())
+    }
+
+    /// The lowest-ranked node that is not suspected and has a relay itself.
+    fn lowest(&self) -> NodeIndex {
+        let fit = |node: &NodeIndex| *node == self.me || !(self.link(*node).suspected || self.link(*node).unordered);
+        (0..self.nodes()).map(|rank| self.of_rank(rank)).find(fit).unwrap_or(self.me)
+    }
+
+    pub(super) fn choose_relay(&mut self, common: &mut Common<S>, now: Instant) {
+        let planned = core::mem::take(&mut self.handed_on);
+        let lowest = self.lowest();
+        if lowest == self.relay {
+            return;
+        }
+        let before = core::mem::replace(&mut self.relay, lowest);
+        let rank = self.rank(lowest);
+        // Whoever suspected them is another relay's child now, or was.
+        for peer in self.peers() {
+            if self.link(peer).suspected && self.rank(peer) > rank {
+                self.forgive(peer);
+            }
+        }
+        if before != self.me {
+            self.take_over(common, before);
+        }
+        if !planned {
+            self.uplink.down_at = None;
+            self.uplink.slot = NEVER;
+            self.uplink.urgent = lowest != self.me;
+        } else if lowest == self.me {
+            // The old relay's flushes go on, at their times.
+            let flushed_us = now.as_micros().saturating_sub(self.path(before).rtt_us() / 2);
+            self.flush.last = Some(Instant::from_micros(flushed_us));
+            self.flush.at = NEVER;
+        }
+        self.uplink.dirty = true;
+        self.flush.dirty = true;
+        self.flush.count = 0;
+        self.no_longer_stable(now);
+    }
+
+    /// What the old relay held, it sent to everybody: a new root assumes that of all, others of their new relay.
+    fn take_over(&mut self, common: &Common<S>, before: NodeIndex) {
+        let number = self.snapshots.take_over(common.peers.vector(before).unwrap_or(&[]));
+        let (root, relay) = (self.is_root(), self.relay);
+        for peer in self.peers().filter(|peer| root || *peer == relay) {
+            let link = self.link_mut(peer);
+            if link.snapshot == 0 && !link.suspected {
+                link.snapshot = number;
+            }
+        }
+    }
+
+    /// The rank moves on, with the flush that waits: the next relay goes on at the same pace. Not while somebody is
+    /// suspected, who might be next.
+    fn hand_on(&mut self, common: &mut Common<S>, now: Instant) {
+        self.flush.count += 1;
+        if self.flush.count < FLUSHES_PER_TURN || self.watch.suspects > 0 || self.turn == u32::MAX {
+            return;
+        }
+        self.turn += 1;
+        self.handed_on = true;
+        self.choose_relay(common, now);
+        let relay = self.relay;
+        for peer in self.peers() {
+            self.link_mut(peer).relay = Some(relay);
+        }
+        let path = self.path(relay);
+        self.uplink.down_at = Some(after(now, path.rtt_us() / 2));
+        self.uplink.next_us = self.interval_us;
+    }
+
+    /// Whether a peer is sent down to.
+    pub(super) fn is_target(&self, peer: NodeIndex) -> bool {
+        let link = self.link(peer);
+        !link.suspected && peer != self.me && peer != self.relay && (self.is_root() || link.relay == Some(self.me))
+    }
+
+    /// Whether a peer has to acknowledge what it is sent, or is suspected.
+    pub(super) fn is_watched(&self, peer: NodeIndex) -> bool {
+        let link = self.link(peer);
+        !link.suspected && !link.unordered && (peer == self.relay || self.is_target(peer))
+    }
+
+    /// How long a peer may keep back its acknowledgement, in microseconds.
+    pub(super) fn hold_us(&self, peer: NodeIndex) -> u64 {
+        if peer == self.relay { self.interval_us } else { self.acknowledged_us() }
+    }
+
+    /// A local change, or news from a peer.
+    pub(super) fn changed(&mut self, common: &mut Common<S>, now: Instant) {
+        self.quiet.last_change = now;
+        self.no_longer_stable(now);
+        self.flush.dirty = true;
+        self.uplink.dirty = true;
+        self.hurry_digests(common, now);
+        if self.look_at == NEVER && (self.flush.at == NEVER || self.uplink.slot == NEVER) {
+            self.look_at = now;
+        }
+    }
+
+    /// What a message from the relay says about time, and every message about the tree.
+    pub(super) fn hear_control(&mut self, heard: &Heard, now: Instant) {
+        let from = heard.from;
+        let hold_us = self.hold_us(from);
+        let rto_us = self.path(from).rto_us();
+        let path = self.path(from);
+        let link = self.link_mut(from);
+        let Some(control) = heard.control else {
+            // It acknowledges nothing, so nothing is assumed that it has not shown.
+            link.unordered = true;
+            link.relay = None;
+            link.deadline = NEVER;
+            link.data_ord = 0;
+            link.snapshot = 0;
+            return;
+        };
+        link.unordered = false;
+        if control.ord > link.heard_ord {
+            link.heard_ord = control.ord;
+            link.heard_at = now;
+            link.relay = control.relay;
+        }
+        let sample = control.echoed.and_then(|echo| link.echoed(echo, now, hold_us, rto_us));
+        if let Some(sample) = sample {
+            link.path.sample(sample);
+        }
+        // An answer that does not know of it: it was lost.
+        if link.data_ord > 0 && !link.in_flight(path, now) {
+            link.snapshot = 0;
+            self.flush.dirty = true;
+            self.uplink.dirty = true;
+        }
+        if let Some(sample) = sample {
+            self.path.sample(sample);
+        }
+        self.links_at = self.links_at.min(self.link(from).next());
+        if control.turn > self.turn {
+            self.turn = control.turn;
+            self.handed_on = true;
+        }
+        if from == self.relay
+            && let Some(flush_ms) = control.flush_ms
+        {
+            let waited = self.uplink.slot != NEVER
+                && self.uplink.down_at.is_none_or(|down_at| self.uplink.slot > after(down_at, self.uplink.next_us));
+            self.uplink.down_at = Some(now);
+            self.uplink.next_us = u64::from(flush_ms) * 1_000;
+            if waited {
+                self.uplink.slot = NEVER;
+                self.uplink.dirty = true;
+            }
+        }
+    }
+
+    pub(super) fn look_down(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
+        if self.flush.dirty && self.flush.at == NEVER {
+            self.flush.dirty = false;
+            let needs = |peer: NodeIndex| {
+                self.is_target(peer) && (self.link(peer).unanswered || self.lacks(common, rows, peer))
+            };
+            if self.peers().any(needs) {
+                self.flush.at = self.flush.last.map_or(now, |last| after(last, self.interval_us).max(now));
+            }
+        }
+        if self.flush.at <= now {
+            self.flush(common, rows, now);
+        }
+    }
+
+    /// To exactly those that lack something, or wait for an answer.
+    fn flush(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
+        self.flush.at = NEVER;
+        self.flush.dirty = false;
+        self.flush.last = Some(now);
+        self.rounds += 1;
+        for peer in self.peers() {
+            if self.is_target(peer) && (self.link(peer).unanswered || self.lacks(common, rows, peer)) {
+                self.link_mut(peer).flushed = true;
+                Self::write_full(common, peer, Want::Nothing);
+            }
+        }
+        if self.is_root() {
+            self.hand_on(common, now);
+        }
+    }
+
+    pub(super) fn look_up(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
+        if self.is_root() {
+            self.uplink.slot = NEVER;
+            return;
+        }
+        if self.uplink.dirty && self.uplink.slot == NEVER {
+            self.uplink.dirty = false;
+            if self.uplink.urgent || self.lacks(common, rows, self.relay) {
+                self.uplink.slot = self.slot(now);
+            }
+        }
+        if self.uplink.slot <= now {
+            self.uplink.slot = NEVER;
+            self.uplink.dirty = false;
+            self.rounds += 1;
+            Self::write_full(common, self.relay, Want::Nothing);
+        }
+    }
+
+    /// When an uplink leaves for which there is a reason now: just in time for the next flush.
+    fn slot(&self, now: Instant) -> Instant {
+        // Without a sample a long round trip is assumed, but no later flush is waited for.
+        let path = self.path(self.relay);
+        let Some(down_at) = self.uplink.down_at.filter(|_| !self.uplink.urgent) else {
+            return self.paced(now);
+        };
+        let guard_us = GUARD_US.max(path.var_us() * 5 / 2);
+        let early_us = path.rtt_us() + guard_us;
+        if guard_us > self.interval_us / 8 || self.interval_us < early_us + guard_us + 20_000 {
+            return self.paced(now);
+        }
+        let next_down = after(down_at, self.uplink.next_us);
+        let late = after(next_down, guard_us + LATE_US);
+        let cut = Instant::from_micros(next_down.as_micros().saturating_sub(early_us));
+        if now <= cut {
+            cut
+        } else if now < late && path.is_measured() {
+            late
+        } else {
+            self.paced(now)
+        }
+    }
+
+    /// At once; but while the relay is overdue with its flush, one uplink in an interval is enough: it may be away.
+    fn paced(&self, now: Instant) -> Instant {
+        let link = self.link(self.relay);
+        let due = self.uplink.down_at.map_or(NEVER, |down_at| after(down_at, self.uplink.next_us));
+        let overdue = link.asked || (due <= now && link.data_ord > 0);
+        if overdue && !self.uplink.urgent { now.max(after(link.data_at, self.interval_us)) } else { now }
+    }
+
+    /// What waits leaves now.
+    pub(super) fn leave_now(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
+        if !self.is_root() && self.lacks(common, rows, self.relay) {
+            self.uplink.slot = NEVER;
+            self.rounds += 1;
+            Self::write_full(common, self.relay, Want::Nothing);
+        }
+        self.flush(common, rows, now);
+    }
+}

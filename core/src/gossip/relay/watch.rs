@@ -1,0 +1,287 @@
+//! What faults need: acknowledgements, questions, suspicion, probes, random digests, gaps.
+
+use super::link::{NEVER, after, since};
+use super::{LONGEST_US, Relay, Want};
+use crate::causality::Rows;
+use crate::gossip::common::{Common, Heard};
+use crate::gossip::fanout::Draw;
+use crate::id::NodeIndex;
+use crate::storage::Storage;
+use crate::time::Instant;
+
+/// A root probes one suspect in turn, in microseconds: the pause for one suspect, and the least.
+const PROBE_ONE_US: u64 = 500_000;
+const PROBE_LEAST_US: u64 = 250_000;
+/// Others probe those ranked before their relay, at first after this many microseconds.
+const PROBE_UP_US: u64 = 2_000_000;
+/// When a suspect answers, the others are probed at once, but not twice within this many microseconds.
+const PROBE_ALL_US: u64 = 500_000;
+/// The first pause between two random digests, in microseconds.
+const DIGEST_US: u64 = 1_000_000;
+/// A gap is not asked for at once when delays vary more than this, in microseconds: it may close by itself.
+const JITTER_US: u64 = 30_000;
+/// A gap that stays open is asked for ever more rarely after so many times.
+const GAP_TRIES: u8 = 4;
+/// Beyond the time for an answer, until a gap is asked for again, in microseconds.
+const GAP_SLACK_US: u64 = 200_000;
+
+impl<S: Storage> Relay<S> {
+    /// The age of what random digests call old, in microseconds.
+    pub(super) fn old_us(&self) -> u64 {
+        self.interval_us + 2 * self.path.rtt_us() + 100_000
+    }
+
+    /// Entries are to be acknowledged.
+    pub(super) fn hear_data(&mut self, heard: &Heard, now: Instant) {
+        if !heard.data {
+            return;
+        }
+        let from = heard.from;
+        if self.is_target(from) {
+            self.link_mut(from).unanswered = true;
+            self.flush.dirty = true;
+            return;
+        }
+        let flushed = heard.control.is_some_and(|control| control.flush_ms.is_some());
+        // The flush with which a relay hands on is acknowledged to the next one.
+        let handed_on = flushed && heard.control.is_some_and(|control| control.relay == Some(self.relay));
+        let to = if handed_on { self.relay } else { from };
+        let hold_us = if to == self.relay && flushed { self.acknowledged_us() } else { self.interval_us };
+        let link = self.link_mut(to);
+        link.ack_due = link.ack_due.min(after(now, hold_us));
+        self.links_at = self.links_at.min(self.link(to).ack_due);
+    }
+
+    /// What is missing, here or there.
+    pub(super) fn hear_gaps(&mut self, common: &mut Common<S>, heard: &Heard, rows: &Rows<S>, now: Instant) {
+        let from = heard.from;
+        let path = self.path(from);
+        let link = self.link_mut(from);
+        if !heard.behind {
+            link.gap_due = NEVER;
+            link.gap_tries = 0;
+        } else if link.gap_due == NEVER {
+            if heard.full {
+                let wait_us = if path.var_us() > JITTER_US { 4 * path.var_us() } else { 0 };
+                link.gap_due = after(now, wait_us);
+            } else if heard.long_behind && heard.control.is_some_and(|control| control.old) {
+                link.gap_due = now;
+            }
+        }
+        if link.gap_due <= now {
+            self.ask_for_gap(common, from, now);
+        }
+        self.links_at = self.links_at.min(self.link(from).gap_due);
+        let random = heard.control.is_some_and(|control| control.old);
+        // A gap shows in what has come already: only an earlier answer may be under way, no other message fills it.
+        let link = self.link(from);
+        let gap = heard.want == Want::Gap && since(now, link.filled_at) > path.rtt_us() + 2 * path.var_us();
+        if gap || (random && !link.in_flight(path, now) && self.had_long(common, from, rows)) {
+            let link = self.link_mut(from);
+            link.snapshot = 0;
+            link.filled_at = now;
+            Self::write_full(common, from, Want::Nothing);
+        } else if self.link(from).cut && heard.want != Want::Reply {
+            // It has said how far it is.
+            self.link_mut(from).cut = false;
+            Self::write_full(common, from, Want::Nothing);
+        }
+        if common.peers.is_diverged(from) {
+            Self::write_full(common, from, Want::Nothing);
+        }
+    }
+
+    fn ask_for_gap(&mut self, common: &mut Common<S>, peer: NodeIndex, now: Instant) {
+        let pause_us =
+            (self.path(peer).rto_us() + GAP_SLACK_US) << self.link(peer).gap_tries.saturating_sub(GAP_TRIES).min(6);
+        let link = self.link_mut(peer);
+        link.gap_tries = link.gap_tries.saturating_add(1);
+        link.gap_due = after(now, pause_us.min(LONGEST_US));
+        Self::write(common, peer, Want::Gap);
+    }
+
+    /// Whether a peer lacks what this node has had for some time.
+    fn had_long(&self, common: &Common<S>, peer: NodeIndex, rows: &Rows<S>) -> bool {
+        let vector = common.peers.vector(peer).unwrap_or(&[]);
+        let incarnation = common.peers.incarnation(peer);
+        !common.agreement.contains(peer)
+            && rows.iter().any(|(id, row)| {
+                let own = row.node == peer && Some(row.incarnation) == incarnation;
+                !own && self.aged.frontier(id) > vector.get(id.at()).copied().unwrap_or(0)
+            })
+    }
+
+    /// What peers ask for. Gaps are answered where they are seen.
+    pub(super) fn hear_questions(&mut self, common: &mut Common<S>, heard: &Heard, now: Instant) {
+        if heard.want != Want::Reply {
+            return;
+        }
+        // While there is traffic, data goes its usual way.
+        let quiet = since(now, self.quiet.last_change) > self.acknowledged_us();
+        let in_flight = self.link(heard.from).in_flight(self.path(heard.from), now);
+        if quiet && !heard.equal && !in_flight {
+            self.link_mut(heard.from).snapshot = 0;
+            Self::write_full(common, heard.from, Want::Nothing);
+        } else {
+            Self::write(common, heard.from, Want::Nothing);
+        }
+        // Who asks may have sent entries in vain; the echo of the question would hide that.
+        if heard.behind {
+            self.ask_for_gap(common, heard.from, now);
+            self.links_at = self.links_at.min(self.link(heard.from).gap_due);
+        }
+    }
+
+    /// Deadlines of links. O(peers).
+    pub(super) fn links_due(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
+        self.links_at = NEVER;
+        for peer in self.peers() {
+            if self.link(peer).next() <= now {
+                self.link_due(common, rows, peer, now);
+            }
+            self.links_at = self.links_at.min(self.link(peer).next());
+        }
+    }
+
+    fn link_due(&mut self, common: &mut Common<S>, rows: &Rows<S>, peer: NodeIndex, now: Instant) {
+        let rto_us = self.path(peer).rto_us();
+        let watched = self.is_watched(peer);
+        let is_relay = peer == self.relay;
+        let link = self.link_mut(peer);
+        if link.ack_due <= now {
+            link.ack_due = NEVER;
+            if is_relay {
+                Self::write_full(common, peer, Want::Nothing);
+            } else {
+                Self::write(common, peer, Want::Nothing);
+            }
+        }
+        if link.deadline <= now {
+            if !watched {
+                link.deadline = NEVER;
+                link.asked = false;
+            } else if link.asked {
+                self.suspect(common, peer, now);
+            } else {
+                link.asked = true;
+                link.deadline = after(now, rto_us);
+                Self::write(common, peer, Want::Reply);
+            }
+        }
+        if self.link(peer).gap_due <= now {
+            let vector = common.peers.vector(peer).unwrap_or(&[]);
+            if rows.iter().any(|(id, row)| vector.get(id.at()).is_some_and(|theirs| *theirs > row.frontier)) {
+                self.ask_for_gap(common, peer, now);
+            } else {
+                self.link_mut(peer).gap_due = NEVER;
+            }
+        }
+    }
+
+    fn suspect(&mut self, common: &mut Common<S>, peer: NodeIndex, now: Instant) {
+        self.link_mut(peer).suspect();
+        self.watch.suspects += 1;
+        self.watch.last_suspicion = now;
+        self.watch.probe_pause_us = PROBE_UP_US;
+        self.flush.dirty = true;
+        self.uplink.dirty = true;
+        self.hurry_digests(common, now);
+    }
+
+    pub(super) fn forgive(&mut self, peer: NodeIndex) {
+        if core::mem::take(&mut self.link_mut(peer).suspected) {
+            self.watch.suspects -= 1;
+            self.flush.dirty = true;
+            self.uplink.dirty = true;
+            self.quiet.tell = true;
+        }
+    }
+
+    /// Any message from a suspect clears it. Whatever kept it away may be over for the others too.
+    pub(super) fn clear_suspicion(&mut self, common: &mut Common<S>, from: NodeIndex, now: Instant) {
+        if !self.link(from).suspected {
+            return;
+        }
+        self.forgive(from);
+        if self.is_root() {
+            self.quiet.stable = false;
+            if since(now, self.watch.all_at) >= PROBE_ALL_US {
+                self.watch.all_at = now;
+                for peer in self.peers().filter(|peer| self.link(*peer).suspected) {
+                    Self::write(common, peer, Want::Reply);
+                }
+            }
+        }
+    }
+
+    /// Whether this node suspects somebody it needs: a root everybody, others those ranked before their relay.
+    fn is_relevant(&self, peer: NodeIndex) -> bool {
+        self.link(peer).suspected && (self.is_root() || self.rank(peer) < self.rank(self.relay))
+    }
+
+    /// Arms and disarms probes and random digests.
+    pub(super) fn look_for_suspects(&mut self, common: &mut Common<S>, now: Instant) {
+        let relevant = self.watch.suspects > 0 && self.peers().any(|peer| self.is_relevant(peer));
+        if !relevant {
+            self.watch.probe_at = NEVER;
+            self.watch.digest_at = NEVER;
+            return;
+        }
+        if self.watch.probe_at == NEVER {
+            self.watch.probe_at = after(now, self.probe_pause_us(common, now));
+        }
+        if self.watch.digest_at == NEVER {
+            self.watch.digest_pause_us = DIGEST_US;
+            self.watch.digest_at = after(now, jittered(common, DIGEST_US));
+        }
+    }
+
+    fn probe_pause_us(&mut self, common: &mut Common<S>, now: Instant) -> u64 {
+        if !self.is_root() {
+            let pause = self.watch.probe_pause_us.max(PROBE_UP_US);
+            self.watch.probe_pause_us = (2 * pause).min(LONGEST_US);
+            return pause;
+        }
+        let base = (PROBE_ONE_US / self.watch.suspects.max(1) as u64).max(PROBE_LEAST_US);
+        let quiet = since(now, self.quiet.last_change.max(self.watch.last_suspicion));
+        jittered(common, base.max((quiet / 2).min(LONGEST_US)))
+    }
+
+    pub(super) fn probe(&mut self, common: &mut Common<S>, now: Instant) {
+        self.watch.probe_at = NEVER;
+        let nodes = self.nodes();
+        let turns = (1..=nodes).map(|step| NodeIndex((self.watch.cursor + step) % nodes));
+        let Some(peer) = turns.into_iter().find(|peer| *peer != self.me && self.is_relevant(*peer)) else {
+            return;
+        };
+        self.watch.cursor = peer.0;
+        Self::write(common, peer, Want::Reply);
+        self.watch.probe_at = after(now, self.probe_pause_us(common, now));
+    }
+
+    /// New values make random digests worth their price again.
+    pub(super) fn hurry_digests(&mut self, common: &mut Common<S>, now: Instant) {
+        self.watch.digest_pause_us = DIGEST_US;
+        if self.watch.digest_at != NEVER && self.watch.digest_at > after(now, DIGEST_US * 5 / 4) {
+            self.watch.digest_at = after(now, jittered(common, DIGEST_US));
+        }
+    }
+
+    pub(super) fn random_digest(&mut self, common: &mut Common<S>, now: Instant) {
+        let mut draw = Draw::default();
+        while let Some(peer) = common.draw(&mut draw) {
+            if !self.link(peer).suspected {
+                self.link_mut(peer).random = true;
+                Self::write(common, peer, Want::Nothing);
+                break;
+            }
+        }
+        let pause = self.watch.digest_pause_us;
+        self.watch.digest_pause_us = (pause * 3 / 2).min(LONGEST_US);
+        self.watch.digest_at = after(now, jittered(common, pause));
+    }
+}
+
+fn jittered<S: Storage>(common: &mut Common<S>, us: u64) -> u64 {
+    common.jittered(us / 1_000) * 1_000
+}

@@ -1,0 +1,286 @@
+//! Strategy `relay` in simulated time: it survives what `rumor` survives, and each of its rules is needed.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod support;
+
+use rumormill_core::config::control_bytes;
+use rumormill_core::storage::Limits;
+use rumormill_core::{Config, Node, Strategy};
+use support::{CALM, Faults, HOSTILE, Rng, Sim, limits, state};
+
+const RELAY: Config = Config {
+    workload: None,
+    strategy: Strategy::Relay,
+    fanout: 2,
+    gossip_interval_ms: Some(460),
+    incarnation: 0,
+    seed: 0,
+    max_message_bytes: 1 << 20,
+    max_clock_ahead_ms: 60_000,
+    events: false,
+};
+
+/// One operation of any kind at a random node. Gives what it adds to the counter.
+fn operate(sim: &mut Sim, rng: &mut Rng, op: u64) -> i128 {
+    let at = rng.below(sim.nodes.len() as u64) as usize;
+    match rng.below(8) {
+        0..=3 => {
+            let value = if rng.chance(700) { format!("{op}") } else { format!("\"v{}\"", rng.below(60)) };
+            sim.ask(at, &format!(r#""type":"broadcast","message":{value}"#));
+        }
+        4 | 5 => {
+            let delta = rng.below(200) as i64 - 100;
+            sim.ask(at, &format!(r#""type":"add","delta":{delta}"#));
+            return i128::from(delta);
+        }
+        _ => {
+            let key = rng.below(10);
+            sim.ask(at, &format!(r#""type":"write","key":"k{key}","value":{op}"#));
+        }
+    }
+    0
+}
+
+/// Mixed operations, with cuts that come and go, one-way ones and cuts that are not transitive among them.
+fn abuse(sim: &mut Sim, ops: u64, mean_gap_us: u64) -> i128 {
+    let nodes = sim.nodes.len();
+    let mut rng = Rng(sim.rng.next());
+    let mut total = 0;
+    let mut next_cut = sim.now_us;
+    for op in 0..ops {
+        let at_us = sim.now_us + rng.below(2 * mean_gap_us);
+        sim.run_until(at_us);
+        if sim.now_us >= next_cut {
+            next_cut = sim.now_us + rng.below(4_000_000);
+            sim.heal();
+            for _ in 0..rng.below(3) {
+                let side: Vec<usize> = (0..nodes).filter(|_| rng.chance(400)).collect();
+                sim.partition(&side, rng.chance(250));
+            }
+        }
+        total += operate(sim, &mut rng, op);
+    }
+    total
+}
+
+fn survive_with(mut sim: Sim, seed: u64, ops: u64) {
+    let total = abuse(&mut sim, ops, 40_000);
+    sim.heal();
+    sim.converge(120_000);
+    sim.assert_equal_states();
+    assert_eq!(sim.nodes[0].store().counter.value(), total, "seed {seed}");
+    sim.fall_silent(300_000);
+    sim.assert_equal_states();
+}
+
+fn survive(nodes: usize, seed: u64, faults: Faults, config: Config, ops: u64) {
+    survive_with(Sim::new(nodes, seed, faults, config), seed, ops);
+}
+
+fn for_seeds(count: u64, run: impl Fn(u64) + std::panic::RefUnwindSafe) {
+    for seed in 0..count {
+        if let Err(panic) = std::panic::catch_unwind(|| run(seed)) {
+            eprintln!("failing seed: {seed}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
+#[test]
+fn five_nodes_survive_loss_duplication_reordering_and_cuts() {
+    for_seeds(200, |seed| survive(5, seed, HOSTILE, RELAY, 120));
+}
+
+#[test]
+fn twenty_five_nodes_survive_the_same() {
+    for_seeds(20, |seed| survive(25, seed, HOSTILE, RELAY, 300));
+}
+
+#[test]
+fn five_nodes_with_small_messages_survive_the_same() {
+    let max_message_bytes = 512 + control_bytes(&limits(5));
+    for_seeds(100, |seed| survive(5, seed, HOSTILE, Config { max_message_bytes, ..RELAY }, 120));
+}
+
+#[test]
+fn twenty_five_nodes_with_small_messages_survive_the_same() {
+    for_seeds(20, |seed| survive(25, seed, HOSTILE, Config { max_message_bytes: 1_300, ..RELAY }, 300));
+}
+
+#[test]
+fn nodes_that_each_know_only_one_peer_in_detail_survive_the_same() {
+    for_seeds(50, |seed| {
+        let tight = Limits { known_peers: 1, rumors: 2, ..limits(5) };
+        survive_with(Sim::with_limits(5, seed, HOSTILE, RELAY, tight), seed, 100);
+    });
+}
+
+#[test]
+fn clusters_of_both_strategies_survive_the_same() {
+    for_seeds(100, |seed| {
+        let mut sim = Sim::new(5, seed, HOSTILE, RELAY);
+        for at in (0..5).filter(|at| seed >> at & 1 == 1) {
+            sim.ask(at, r#""type":"configure","strategy":"rumor""#);
+        }
+        survive_with(sim, seed, 120);
+    });
+}
+
+#[test]
+fn a_change_of_strategy_under_way_loses_nothing() {
+    for_seeds(50, |seed| {
+        let mut sim = Sim::new(5, seed, HOSTILE, RELAY);
+        let mut rng = Rng(seed);
+        let mut total = 0;
+        for op in 0..150 {
+            sim.run_for_ms(40);
+            total += operate(&mut sim, &mut rng, op);
+            if op % 10 == 0 {
+                let name = if rng.chance(500) { "rumor" } else { "relay" };
+                sim.ask(rng.below(5) as usize, &format!(r#""type":"configure","strategy":"{name}""#));
+            }
+        }
+        sim.converge(120_000);
+        sim.assert_equal_states();
+        assert_eq!(sim.nodes[0].store().counter.value(), total, "seed {seed}");
+        sim.fall_silent(300_000);
+    });
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    let history = |seed| {
+        let mut sim = Sim::new(5, seed, HOSTILE, RELAY);
+        abuse(&mut sim, 200, 20_000);
+        sim.run_for_ms(10_000);
+        (sim.history, sim.sent)
+    };
+    assert_eq!(history(7), history(7));
+    assert_ne!(history(7), history(8));
+}
+
+#[test]
+fn a_quiet_cluster_sends_nothing_however_long_it_waits() {
+    let mut sim = Sim::new(25, 3, CALM, RELAY);
+    sim.run_for_ms(10_000);
+    sim.ask(4, r#""type":"broadcast","message":1"#);
+    sim.converge(10_000);
+    sim.fall_silent(20_000);
+    let sent = sim.sent;
+    sim.run_for_ms(3_600_000);
+    assert_eq!(sim.sent, sent);
+    assert!(sim.nodes.iter().all(Node::is_settled));
+}
+
+/// Rate 100, half broadcasts and half reads, for 20 s: messages per operation, and milliseconds to the last message.
+fn load(sim: &mut Sim, seed: u64, secs: u64) -> (f64, u64) {
+    let mut rng = Rng(seed);
+    let nodes = sim.nodes.len() as u64;
+    let (mut op, start) = (0, sim.now_us);
+    while sim.now_us < start + secs * 1_000_000 {
+        let due = sim.now_us + rng.below(20_000);
+        sim.run_until(due);
+        op += 1;
+        if rng.chance(500) {
+            sim.ask((op % nodes) as usize, &format!(r#""type":"broadcast","message":{op}"#));
+        }
+    }
+    let end = sim.now_us;
+    sim.converge(5_000);
+    sim.fall_silent(20_000);
+    (sim.sent as f64 / (op + nodes) as f64, (sim.last_sent_us - end) / 1_000)
+}
+
+#[test]
+fn twenty_five_nodes_at_rate_100_stay_inside_the_targets() {
+    for seed in 0..5 {
+        for (interval_ms, most) in [(460, 1.0), (1_730, 0.38)] {
+            let mut sim = Sim::new(25, seed, CALM, Config { gossip_interval_ms: Some(interval_ms), ..RELAY });
+            let (per_op, last_ms) = load(&mut sim, seed, 20);
+            eprintln!(
+                "seed {seed}, {interval_ms} ms: {per_op:.3} messages per operation, last message {last_ms} ms after"
+            );
+            assert!(per_op <= most && last_ms <= 3_000 + u64::from(interval_ms));
+        }
+    }
+}
+
+#[test]
+fn a_restarted_node_loses_nothing_that_had_left_it_and_a_second_restart_in_a_row_does_not_either() {
+    for_seeds(50, |seed| {
+        let mut sim = Sim::new(5, seed, CALM, RELAY);
+        let mut rng = Rng(seed);
+        for op in 0..60 {
+            let at = rng.below(5) as usize;
+            sim.ask(at, &format!(r#""type":"broadcast","message":{op}"#));
+            sim.ask(at, r#""type":"add","delta":1"#);
+            sim.run_for_ms(2_000);
+            if op % 20 == 10 {
+                let victim = if seed % 2 == 0 { 0 } else { rng.below(5) as usize };
+                sim.restart(victim, None);
+                sim.run_for_ms(rng.below(1_500));
+                if op < 40 {
+                    sim.restart(victim, None);
+                }
+            }
+        }
+        sim.converge(20_000);
+        sim.assert_equal_states();
+        assert_eq!(sim.nodes[2].store().counter.value(), 60, "seed {seed}");
+        assert_eq!(state(&sim.nodes[2]).set.len(), 60, "seed {seed}");
+        sim.fall_silent(60_000);
+    });
+}
+
+#[test]
+fn a_node_that_restarts_in_a_quiet_cluster_is_brought_up_to_date_even_when_messages_are_lost() {
+    for_seeds(50, |seed| {
+        let mut sim = Sim::new(5, seed, CALM, RELAY);
+        (0..20).for_each(|value| drop(sim.ask(value % 5, &format!(r#""type":"broadcast","message":{value}"#))));
+        sim.converge(20_000);
+        sim.fall_silent(60_000);
+        sim.faults = HOSTILE;
+        sim.restart((seed % 5) as usize, None);
+        sim.converge(120_000);
+        sim.assert_equal_states();
+        sim.fall_silent(300_000);
+    });
+}
+
+#[test]
+fn a_dead_member_is_probed_twice_a_second_at_most_and_ever_more_rarely() {
+    for dead in [0, 4] {
+        let mut sim = Sim::new(5, 11, CALM, RELAY);
+        sim.run_for_ms(2_000);
+        sim.partition(&[dead], false);
+        sim.ask(1, r#""type":"broadcast","message":1"#);
+        sim.ask(2, r#""type":"add","delta":1"#);
+        sim.run_for_ms(60_000);
+        let before = sim.sent;
+        let most = sim.sent_by.clone();
+        sim.run_for_ms(600_000);
+        let late: Vec<u64> = sim.sent_by.iter().zip(&most).map(|(now, before)| now - before).collect();
+        eprintln!("{dead} dead: {} messages in 600 s, by node {late:?}", sim.sent - before);
+        // Every one of them probes the dead node and sends a random digest once in 30 s, give or take a quarter.
+        assert!(late.iter().all(|late| *late <= 2 * 600 / 22), "{late:?}");
+        sim.heal();
+        sim.converge(60_000);
+        sim.fall_silent(60_000);
+    }
+}
+
+#[test]
+fn a_member_that_cannot_take_what_the_others_have_is_offered_it_ever_more_rarely() {
+    let mut sim = Sim::new(5, 17, CALM, RELAY);
+    let full = Limits { values: 10, ..limits(5) };
+    sim.replace(4, full);
+    (0..30).for_each(|value| drop(sim.ask(value % 4, &format!(r#""type":"broadcast","message":{value}"#))));
+    sim.run_for_ms(600_000);
+    assert_eq!(sim.nodes[4].store().set.len(), 10);
+    let before = sim.sent;
+    sim.run_for_ms(600_000);
+    // Five nodes, each asking once in 30 s: a question, an answer, what is lacking, its acknowledgement.
+    let most = 5 * 4 * 600 / 22;
+    assert!(sim.sent - before <= most, "{} messages, {most} allowed", sim.sent - before);
+    assert!(sim.nodes[..4].iter().all(|node| node.store().set.len() == 30));
+}
