@@ -36,14 +36,18 @@ fn found(defect: &str, workload: &str) -> (Option<i32>, Vec<(String, String)>) {
     let folder = results(&format!("wrong-{defect}"));
     let _ = std::fs::remove_dir_all(&folder);
     let (bin, folder_name) = (example("wrong_node"), folder.display().to_string());
-    // A reply that is late on purpose comes after six seconds.
-    let seconds = if defect == "late-reply" { "8" } else { "4" };
-    // Circles of transactions need transactions that meet.
-    let rate = if workload == "txn-rw-register" { "120" } else { "60" };
+    let (seconds, rate, concurrency, keys) = match defect {
+        // It comes after six seconds.
+        "late-reply" => ("8", "60", "1n", "10"),
+        // Transactions have to meet.
+        "txn-circular" => ("8", "100", "4n", "3"),
+        _ if workload == "txn-rw-register" => ("4", "120", "1n", "10"),
+        _ => ("4", "60", "1n", "10"),
+    };
     let run = [
         ["test", "--workload", workload, "--bin", bin.to_str().unwrap()].as_slice(),
         &["--node-count", "5", "--rate", rate, "--latency", "20", "--time-limit", seconds, "--recovery", "5"],
-        &["--results", &folder_name, "--", "--defect", defect],
+        &["--concurrency", concurrency, "--keys", keys, "--results", &folder_name, "--", "--defect", defect],
     ]
     .concat();
     let run = lab(&run);
