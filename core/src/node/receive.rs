@@ -351,6 +351,7 @@ impl<S: Storage> Node<S> {
 }
 
 /// In how many rows a peer is ahead of this node.
+#[derive(Clone, Copy)]
 struct Behind {
     /// Whether asking for them makes sense.
     lacking: bool,
