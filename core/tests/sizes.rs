@@ -26,8 +26,8 @@ macro_rules! assert_sizes {
 #[test]
 fn a_node_with_fixed_storage_takes_this_much_memory() {
     assert_sizes! {
-        Node<Tiny>: 21_872,
-        Node<Small>: 311_504,
+        Node<Tiny>: 21_936,
+        Node<Small>: 311_760,
     }
 }
 
@@ -37,12 +37,12 @@ fn the_parts_of_a_node_take_this_much_of_it() {
         Replica<Tiny>: 13_984,
         Store<Tiny>: 12_352,
         Causality<Tiny>: 1_616,
-        Gossip<Tiny>: 4_984,
+        Gossip<Tiny>: 5_048,
         Service<Tiny>: 848,
         Replica<Small>: 257_984,
         Store<Small>: 251_328,
         Causality<Small>: 6_640,
-        Gossip<Small>: 47_288,
+        Gossip<Small>: 47_544,
         Service<Small>: 4_176,
         Predictor: 472,
         Config: 48,
