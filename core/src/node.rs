@@ -257,6 +257,14 @@ impl<S: Storage> Node<S> {
         self.gossip.as_ref()
     }
 
+    /// Switches off a rule of strategy `relay`: for tests that show what it is for.
+    #[doc(hidden)]
+    pub fn switch_off(&mut self, rule: crate::gossip::Rule) {
+        if let Some(gossip) = &mut self.gossip {
+            gossip.switch_off(rule);
+        }
+    }
+
     /// The digest in short: equal on two nodes that hold the same.
     #[must_use]
     pub fn digest(&self) -> Sum {

@@ -284,3 +284,42 @@ fn a_member_that_cannot_take_what_the_others_have_is_offered_it_ever_more_rarely
     assert!(sim.sent - before <= most, "{} messages, {most} allowed", sim.sent - before);
     assert!(sim.nodes[..4].iter().all(|node| node.store().set.len() == 30));
 }
+
+#[test]
+fn the_load_of_the_relay_moves_on_without_a_burst() {
+    let near = Faults { delay_us: (10_000, 10_001), ..CALM };
+    let mut sim = Sim::new(10, 4, near, Config { gossip_interval_ms: Some(100), ..RELAY });
+    let mut rng = Rng(4);
+    let (mut op, mut busiest_second, mut total) = (0_u64, 0, 0);
+    // 64 flushes are 6.4 s: everybody is the relay once.
+    for _ in 0..70 {
+        let before = sim.sent;
+        for _ in 0..100 {
+            sim.run_for_ms(10);
+            op += 1;
+            sim.ask(rng.below(10) as usize, &format!(r#""type":"broadcast","message":{op}"#));
+        }
+        busiest_second = busiest_second.max(sim.sent - before);
+        total = sim.sent;
+    }
+    let most = *sim.sent_by.iter().max().unwrap();
+    eprintln!("{total} messages, {most} by the busiest node, {busiest_second} in the busiest second");
+    // The first two nodes are the relay for 13 of the 70 s.
+    assert!(most * 4 < total, "{:?}", sim.sent_by);
+    assert!(busiest_second * 70 * 10 < total * 12);
+    sim.converge(2_000);
+    sim.fall_silent(20_000);
+}
+
+#[test]
+fn a_root_that_knows_few_peers_in_detail_sends_nobody_much_twice() {
+    let longest_line = |known_peers| {
+        let config = RELAY;
+        let mut sim = Sim::with_limits(40, 9, CALM, config, Limits { known_peers, ..limits(40) });
+        load(&mut sim, 9, 20);
+        (sim.sent, sim.longest_line)
+    };
+    let (all, few) = (longest_line(40), longest_line(2));
+    eprintln!("messages and bytes of the longest: {all:?} with all peers known in detail, {few:?} with two");
+    assert!(few.0 * 20 < all.0 * 21 && few.1 * 2 < all.1 * 3);
+}

@@ -85,6 +85,8 @@ const BAD_FIELDS: &[(&str, &[&str])] = &[
     (r#""type":"broadcast","messages":[1]"#, &["message"]),
     // configure
     (r#""type":"configure""#, &["fanout|gossip_interval_ms"]),
+    (r#""type":"configure","strategy":"plumtree""#, &["strategy", "relay"]),
+    (r#""type":"configure","strategy":1"#, &["strategy"]),
     (r#""type":"configure","fanout":0"#, &["fanout", "255"]),
     (r#""type":"configure","fanout":256"#, &["fanout", "255"]),
     (r#""type":"configure","fanout":-1"#, &["fanout", "255"]),

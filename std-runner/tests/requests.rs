@@ -395,7 +395,7 @@ fn a_string_is_the_same_value_however_it_is_escaped() {
 }
 
 #[test]
-fn configure_takes_one_or_both_of_its_fields_up_to_the_edges_of_their_ranges() {
+fn configure_takes_any_of_its_fields_up_to_the_edges_of_their_ranges() {
     let mut node = Node::start(9, &[]);
     for fields in [
         r#""fanout":1"#,
@@ -405,6 +405,9 @@ fn configure_takes_one_or_both_of_its_fields_up_to_the_edges_of_their_ranges() {
         r#""fanout":1,"gossip_interval_ms":1"#,
         r#""gossip_interval_ms":60000,"fanout":255"#,
         r#""fanout":3,"gossip_interval_ms":100"#,
+        r#""strategy":"relay""#,
+        r#""strategy":"rumor","fanout":2"#,
+        r#""gossip_interval_ms":460,"strategy":"relay""#,
     ] {
         node.expect(&format!(r#""type":"configure",{fields}"#), r#""type": "configure_ok""#);
     }

@@ -24,7 +24,7 @@ pub use agreement::Agreement;
 pub use common::{Assumed, Common, Control, Echo, Heard, Hot, Scheduler, Sent, is_news_to};
 pub use fanout::{Draw, Sampler};
 pub use peers::{Life, Peers, Pending, Resume, Want};
-pub use relay::Relay;
+pub use relay::{Relay, Rule};
 pub use rumor::Rumor;
 
 /// The scheduler in charge. One at a time: a change of strategy makes the other one.
@@ -82,6 +82,15 @@ impl<S: Storage> Gossip<S> {
                 s.start(&self.common, now);
                 s.took_over(&mut self.common, now);
             });
+        }
+    }
+
+    /// Switches off a rule of the scheduler with a relay: for tests that show what it is for.
+    #[doc(hidden)]
+    pub fn switch_off(&mut self, rule: Rule) {
+        match &mut self.scheduler {
+            Active::Rumor(_) => {}
+            Active::Relay(relay) => relay.switch_off(rule),
         }
     }
 

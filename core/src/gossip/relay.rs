@@ -40,6 +40,31 @@ const FLUSHES_PER_TURN: u32 = 64;
 /// Messages that may follow each other at once when one is cut.
 const BURST: u8 = 8;
 
+/// Rules that faults made necessary. Tests switch one off, to show what it is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Only a root sends down to everybody; others to their children.
+    Tree,
+    /// Uplinks are timed to the flush.
+    Alignment,
+    /// While the relay is overdue, one uplink in an interval.
+    Pacing,
+    /// Who does not acknowledge is asked before it is suspected.
+    Question,
+    /// Acknowledgements to anybody but the relay are empty.
+    EmptyAcknowledgements,
+    /// Suspects are looked for.
+    Probes,
+    /// Who suspects somebody relevant sends digests to random peers.
+    RandomDigests,
+    /// What a full message does not fill is asked for.
+    Gaps,
+    /// Nobody is silent before it was told that all hold the same.
+    StableWord,
+    /// A new relay is assumed to hold, and to have sent, what the old one did.
+    TakeOver,
+}
+
 /// The scheduler of strategy `relay`.
 pub struct Relay<S: Storage> {
     links: S::PerNode<Link>,
@@ -66,6 +91,8 @@ pub struct Relay<S: Storage> {
     first_digest_at: Instant,
     first_pause_us: u64,
     rounds: u64,
+    /// Rules that are switched off, one bit each.
+    without: u16,
     finished: bool,
 }
 
@@ -150,8 +177,18 @@ impl<S: Storage> Relay<S> {
             first_digest_at: NEVER,
             first_pause_us: FIRST_DIGEST_US,
             rounds: 0,
+            without: 0,
             finished: false,
         }
+    }
+
+    /// Switches a rule off.
+    pub(super) fn switch_off(&mut self, rule: Rule) {
+        self.without |= 1 << rule as u16;
+    }
+
+    fn keeps(&self, rule: Rule) -> bool {
+        self.without >> rule as u16 & 1 == 0
     }
 
     fn nodes(&self) -> u32 {
@@ -282,8 +319,8 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
     #[inline]
     fn news(&mut self, common: &mut Common<S>, _: Lane, _: Dot, _: Option<NodeIndex>, now: Instant) {
         // In a busy interval everything is arranged already.
-        let is_first = self.quiet.stable || now > self.quiet.last_change || self.look_at == NEVER;
-        if is_first && common.has_peers() {
+        let arranged = !self.quiet.stable && now <= self.quiet.last_change && self.look_at != NEVER;
+        if !arranged && common.has_peers() {
             self.changed(common, now);
         }
     }

@@ -11,7 +11,7 @@ use super::{Figures, Found};
 use crate::history::Phase;
 use crate::judgement::Slow;
 use crate::settings::Micros;
-use crate::trace::{FaultChange, NEVER};
+use crate::trace::{FaultChange, FaultEvent, NEVER};
 
 /// Values listed as the slowest.
 const SLOWEST: usize = 10;
@@ -99,16 +99,21 @@ fn last_reads(view: &View<'_>) -> Vec<Option<usize>> {
 }
 
 /// For each heal that ended a partition: until all nodes that were up then had every value acknowledged before. Where a
-/// value never came, until the end of the run.
+/// value never came, until the end of the run. A heal that the next partition cuts short says nothing and is left out.
 fn catch_up(view: &View<'_>) -> Vec<f64> {
     let mut cut = false;
     let mut all = Vec::new();
-    for event in &view.trace.faults {
+    for (at, event) in view.trace.faults.iter().enumerate() {
         match event.what {
             FaultChange::Partition { .. } => cut = true,
             FaultChange::Heal if cut => {
                 cut = false;
-                all.push(millis(caught_up(view, event.at_us) - event.at_us));
+                let caught_up_us = caught_up(view, event.at_us);
+                let is_cut = |later: &&FaultEvent| matches!(later.what, FaultChange::Partition { .. });
+                let next = view.trace.faults[at..].iter().find(is_cut);
+                if next.is_none_or(|next| caught_up_us <= next.at_us) {
+                    all.push(millis(caught_up_us - event.at_us));
+                }
             }
             FaultChange::Heal
             | FaultChange::Kill { .. }

@@ -1,7 +1,7 @@
 //! How it ends: everybody is told that everybody has everything, and then nobody says anything.
 
 use super::link::{NEVER, after};
-use super::{LONGEST_US, PATIENCE_US, Relay, Want};
+use super::{LONGEST_US, PATIENCE_US, Relay, Rule, Want};
 use crate::gossip::common::{Common, Heard};
 use crate::storage::Storage;
 use crate::time::Instant;
@@ -10,6 +10,9 @@ impl<S: Storage> Relay<S> {
     /// Nobody is known any more to have everything.
     pub(super) fn no_longer_stable(&mut self, now: Instant) {
         self.quiet.ask_pause_us = 4 * self.acknowledged_us();
+        if !self.keeps(Rule::StableWord) {
+            return;
+        }
         self.quiet.ask_at = after(now, 3 * self.acknowledged_us() + PATIENCE_US);
         if core::mem::take(&mut self.quiet.stable) {
             for link in self.links.iter_mut() {

@@ -1,7 +1,7 @@
 //! Up and down: who is the relay, when an uplink leaves, when a flush does and to whom.
 
 use super::link::{NEVER, after};
-use super::{FLUSHES_PER_TURN, Relay, Want};
+use super::{FLUSHES_PER_TURN, Relay, Rule, Want};
 use crate::causality::Rows;
 use crate::gossip::common::{Common, Heard};
 use crate::id::NodeIndex;
@@ -44,7 +44,7 @@ impl<S: Storage> Relay<S> {
                 self.forgive(peer);
             }
         }
-        if before != self.me {
+        if before != self.me && self.keeps(Rule::TakeOver) {
             self.take_over(common, before);
         }
         if !planned {
@@ -97,7 +97,8 @@ impl<S: Storage> Relay<S> {
     /// Whether a peer is sent down to.
     pub(super) fn is_target(&self, peer: NodeIndex) -> bool {
         let link = self.link(peer);
-        !link.suspected && peer != self.me && peer != self.relay && (self.is_root() || link.relay == Some(self.me))
+        let below = self.is_root() || link.relay == Some(self.me) || !self.keeps(Rule::Tree);
+        !link.suspected && peer != self.me && peer != self.relay && below
     }
 
     /// Whether a peer has to acknowledge what it is sent, or is suspected.
@@ -232,7 +233,7 @@ impl<S: Storage> Relay<S> {
     fn slot(&self, now: Instant) -> Instant {
         // Without a sample a long round trip is assumed, but no later flush is waited for.
         let path = self.path(self.relay);
-        let Some(down_at) = self.uplink.down_at.filter(|_| !self.uplink.urgent) else {
+        let Some(down_at) = self.uplink.down_at.filter(|_| !self.uplink.urgent && self.keeps(Rule::Alignment)) else {
             return self.paced(now);
         };
         let guard_us = GUARD_US.max(path.var_us() * 5 / 2);
@@ -257,7 +258,11 @@ impl<S: Storage> Relay<S> {
         let link = self.link(self.relay);
         let due = self.uplink.down_at.map_or(NEVER, |down_at| after(down_at, self.uplink.next_us));
         let overdue = link.asked || (due <= now && link.data_ord > 0);
-        if overdue && !self.uplink.urgent { now.max(after(link.data_at, self.interval_us)) } else { now }
+        if overdue && !self.uplink.urgent && self.keeps(Rule::Pacing) {
+            now.max(after(link.data_at, self.interval_us))
+        } else {
+            now
+        }
     }
 
     /// What waits leaves now.

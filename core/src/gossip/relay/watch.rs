@@ -1,7 +1,7 @@
 //! What faults need: acknowledgements, questions, suspicion, probes, random digests, gaps.
 
 use super::link::{NEVER, after, since};
-use super::{LONGEST_US, Relay, Want};
+use super::{LONGEST_US, Relay, Rule, Want};
 use crate::causality::Rows;
 use crate::gossip::common::{Common, Heard};
 use crate::gossip::fanout::Draw;
@@ -97,7 +97,9 @@ impl<S: Storage> Relay<S> {
         let link = self.link_mut(peer);
         link.gap_tries = link.gap_tries.saturating_add(1);
         link.gap_due = after(now, pause_us.min(LONGEST_US));
-        Self::write(common, peer, Want::Gap);
+        if self.keeps(Rule::Gaps) {
+            Self::write(common, peer, Want::Gap);
+        }
     }
 
     /// Whether a peer lacks what this node has had for some time.
@@ -146,11 +148,12 @@ impl<S: Storage> Relay<S> {
     fn link_due(&mut self, common: &mut Common<S>, rows: &Rows<S>, peer: NodeIndex, now: Instant) {
         let rto_us = self.path(peer).rto_us();
         let watched = self.is_watched(peer);
-        let is_relay = peer == self.relay;
+        let full = peer == self.relay || !self.keeps(Rule::EmptyAcknowledgements);
+        let asks = self.keeps(Rule::Question);
         let link = self.link_mut(peer);
         if link.ack_due <= now {
             link.ack_due = NEVER;
-            if is_relay {
+            if full {
                 Self::write_full(common, peer, Want::Nothing);
             } else {
                 Self::write(common, peer, Want::Nothing);
@@ -160,7 +163,7 @@ impl<S: Storage> Relay<S> {
             if !watched {
                 link.deadline = NEVER;
                 link.asked = false;
-            } else if link.asked {
+            } else if link.asked || !asks {
                 self.suspect(common, peer, now);
             } else {
                 link.asked = true;
@@ -227,10 +230,10 @@ impl<S: Storage> Relay<S> {
             self.watch.digest_at = NEVER;
             return;
         }
-        if self.watch.probe_at == NEVER {
+        if self.watch.probe_at == NEVER && self.keeps(Rule::Probes) {
             self.watch.probe_at = after(now, self.probe_pause_us(common, now));
         }
-        if self.watch.digest_at == NEVER {
+        if self.watch.digest_at == NEVER && self.keeps(Rule::RandomDigests) {
             self.watch.digest_pause_us = DIGEST_US;
             self.watch.digest_at = after(now, jittered(common, DIGEST_US));
         }

@@ -1,0 +1,201 @@
+//! What happens without each of the rules of strategy `relay`, in simulated time.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod support;
+
+use rumormill_core::gossip::Rule;
+use rumormill_core::{Config, Strategy};
+use support::{CALM, Faults, Rng, Sim};
+
+const LOSS: Faults = Faults { loss_per_mille: 100, ..CALM };
+const NODES: usize = 15;
+
+fn sim(seed: u64, faults: Faults, without: Option<Rule>) -> Sim {
+    slow_sim(seed, faults, without, 460)
+}
+
+fn slow_sim(seed: u64, faults: Faults, without: Option<Rule>, interval_ms: u32) -> Sim {
+    let config = Config { strategy: Strategy::Relay, gossip_interval_ms: Some(interval_ms), ..Config::default() };
+    let mut sim = Sim::new(NODES, seed, faults, config);
+    for node in &mut sim.nodes {
+        without.into_iter().for_each(|rule| node.switch_off(rule));
+    }
+    sim
+}
+
+/// 60 operations a second, half of them broadcasts. Gives how many operations there were.
+fn load(sim: &mut Sim, rng: &mut Rng, ms: u64) -> usize {
+    let end = sim.now_us + ms * 1_000;
+    let mut ops = 0;
+    while sim.now_us < end {
+        let due = sim.now_us + rng.below(33_000);
+        sim.run_until(due);
+        ops += 1;
+        if rng.chance(500) {
+            let value = sim.now_us;
+            sim.ask(ops % NODES, &format!(r#""type":"broadcast","message":{value}"#));
+        }
+    }
+    ops
+}
+
+/// Every node sees a majority, and no two see the same one: whom it sees is not transitive.
+fn cut_to_a_ring(sim: &mut Sim) {
+    let reach = NODES / 4 + 1;
+    let mut place: Vec<usize> = (0..NODES).collect();
+    let mut rng = Rng(sim.rng.0);
+    (1..NODES).rev().for_each(|at| place.swap(at, rng.below(at as u64 + 1) as usize));
+    for a in 0..NODES {
+        for b in 0..NODES {
+            let apart = (a + NODES - b) % NODES;
+            if apart.min(NODES - apart) > reach {
+                sim.cut.insert((place[a], place[b]));
+            }
+        }
+    }
+}
+
+/// Messages per operation over some seeds: 6 s of load, then 10 s of load with a fault, then the end.
+fn messages_per_op(faults: Faults, without: Option<Rule>, fault: impl Fn(&mut Sim)) -> f64 {
+    let (mut sent, mut ops) = (0, 0);
+    for seed in 0..8 {
+        let mut sim = sim(seed, faults, without);
+        let mut rng = Rng(seed);
+        ops += load(&mut sim, &mut rng, 6_000);
+        fault(&mut sim);
+        ops += load(&mut sim, &mut rng, 10_000);
+        sim.heal();
+        sim.run_for_ms(10_000);
+        sent += sim.sent;
+    }
+    sent as f64 / ops as f64
+}
+
+/// Compares the price with and without a rule, which has to be `at_least` times as high.
+fn costs_more_without(rule: Rule, at_least: f64, faults: Faults, fault: impl Fn(&mut Sim)) {
+    let with = messages_per_op(faults, None, &fault);
+    let without = messages_per_op(faults, Some(rule), &fault);
+    eprintln!("{rule:?}: {with:.3} messages per operation with the rule, {without:.3} without");
+    assert!(without > at_least * with, "{rule:?}: {with:.3} with, {without:.3} without");
+}
+
+#[test]
+fn without_the_tree_rule_everybody_sends_down_to_everybody() {
+    costs_more_without(Rule::Tree, 1.2, CALM, cut_to_a_ring);
+}
+
+#[test]
+fn without_alignment_uplinks_leave_one_by_one() {
+    costs_more_without(Rule::Alignment, 1.05, CALM, |_| {});
+}
+
+#[test]
+fn without_pacing_every_value_is_sent_up_to_a_relay_that_is_gone() {
+    let sent_up = |without| {
+        let mut sim = slow_sim(3, CALM, without, 1_730);
+        let mut rng = Rng(3);
+        load(&mut sim, &mut rng, 6_000);
+        sim.partition(&[0], false);
+        let before = sim.sent;
+        load(&mut sim, &mut rng, 3_000);
+        sim.sent - before
+    };
+    let (with, without) = (sent_up(None), sent_up(Some(Rule::Pacing)));
+    eprintln!("messages in the 3 s after the relay is gone: {with} with pacing, {without} without");
+    assert!(10 * without > 13 * with);
+}
+
+#[test]
+fn without_the_question_every_lost_message_makes_a_suspect() {
+    costs_more_without(Rule::Question, 1.05, LOSS, |_| {});
+}
+
+#[test]
+fn with_data_in_every_acknowledgement_peers_chat() {
+    costs_more_without(Rule::EmptyAcknowledgements, 1.02, CALM, cut_to_a_ring);
+}
+
+#[test]
+fn without_probes_a_relay_that_was_cut_off_does_not_come_back() {
+    let converges = |without| {
+        let mut sim = sim(1, CALM, without);
+        let mut rng = Rng(1);
+        load(&mut sim, &mut rng, 4_000);
+        sim.partition(&[0], false);
+        load(&mut sim, &mut rng, 6_000);
+        sim.heal();
+        sim.run_for_ms(60_000);
+        sim.is_converged()
+    };
+    assert!(converges(None));
+    assert!(!converges(Some(Rule::Probes)), "it came back without being looked for");
+}
+
+#[test]
+fn without_random_digests_two_roots_that_do_not_see_each_other_drift_apart_as_long_as_there_is_traffic() {
+    let apart = |without| -> usize {
+        let behind = |seed| {
+            let mut sim = sim(seed, CALM, without);
+            let mut rng = Rng(seed);
+            load(&mut sim, &mut rng, 3_000);
+            // Everybody else sees both, and is the child of one.
+            sim.cut.extend([(0, 1), (1, 0)]);
+            load(&mut sim, &mut rng, 20_000);
+            let sizes: Vec<usize> = sim.nodes.iter().map(|node| node.store().set.len()).collect();
+            sizes.iter().max().unwrap() - sizes.iter().min().unwrap()
+        };
+        (0..10).map(behind).sum()
+    };
+    let (with, without) = (apart(None) / 10, apart(Some(Rule::RandomDigests)) / 10);
+    eprintln!("values by which nodes differ under load, mean: {with} with random digests, {without} without");
+    assert!(without > 2 * with);
+}
+
+#[test]
+fn without_asking_for_gaps_what_was_lost_waits_for_a_deadline() {
+    let caught_up_ms = |without| -> u64 {
+        (0..20)
+            .map(|seed| {
+                let mut sim = sim(seed, LOSS, without);
+                load(&mut sim, &mut Rng(seed), 6_000);
+                sim.converge(120_000)
+            })
+            .sum()
+    };
+    let (with, without) = (caught_up_ms(None) / 20, caught_up_ms(Some(Rule::Gaps)) / 20);
+    eprintln!("converged after the load, mean: {with} ms with questions for gaps, {without} ms without");
+    assert!(without > with * 3 / 2);
+}
+
+#[test]
+fn without_the_word_a_flush_that_was_lost_with_its_relay_is_missed_for_ever() {
+    let converges = |without| {
+        let mut sim = sim(5, CALM, without);
+        sim.run_for_ms(5_000);
+        sim.cut.insert((0, 3));
+        sim.ask(0, r#""type":"broadcast","message":1"#);
+        // The flush reaches everybody but n3, and then the relay is gone.
+        sim.run_for_ms(150);
+        sim.partition(&[0], false);
+        sim.run_for_ms(60_000);
+        sim.nodes[1..].iter().all(|node| node.digest() == sim.nodes[1].digest())
+    };
+    assert!(converges(None));
+    assert!(!converges(Some(Rule::StableWord)), "somebody noticed");
+}
+
+#[test]
+fn without_taking_over_a_new_relay_is_sent_and_sends_everything_again() {
+    let longest_line = |without| {
+        let mut sim = sim(2, CALM, without);
+        let mut rng = Rng(2);
+        load(&mut sim, &mut rng, 20_000);
+        sim.longest_line = 0;
+        sim.partition(&[0], false);
+        load(&mut sim, &mut rng, 6_000);
+        sim.longest_line
+    };
+    let (with, without) = (longest_line(None), longest_line(Some(Rule::TakeOver)));
+    eprintln!("longest message after the relay is gone: {with} bytes, {without} without taking over");
+    assert!(without > 2 * with);
+}
