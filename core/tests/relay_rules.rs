@@ -112,7 +112,7 @@ fn without_the_question_every_lost_message_makes_a_suspect() {
 
 #[test]
 fn with_data_in_every_acknowledgement_peers_chat() {
-    costs_more_without(Rule::EmptyAcknowledgements, 1.02, CALM, cut_to_a_ring);
+    costs_more_without(Rule::EmptyAcknowledgements, 1.02, CALM, |sim| sim.cut.extend([(0, 1), (1, 0)]));
 }
 
 #[test]

@@ -17,7 +17,7 @@ const PROBE_UP_US: u64 = 2_000_000;
 /// When a suspect answers, the others are probed at once, but not twice within this many microseconds.
 const PROBE_ALL_US: u64 = 500_000;
 /// The first pause between two random digests, in microseconds.
-const DIGEST_US: u64 = 1_000_000;
+const DIGEST_US: u64 = 1_500_000;
 /// A gap is not asked for at once when delays vary more than this, in microseconds: it may close by itself.
 const JITTER_US: u64 = 30_000;
 /// A gap that stays open is asked for ever more rarely after so many times.
