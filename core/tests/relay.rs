@@ -6,7 +6,7 @@ mod support;
 use rumormill_core::config::control_bytes;
 use rumormill_core::storage::Limits;
 use rumormill_core::{Config, Node, Strategy};
-use support::{CALM, Faults, HOSTILE, Rng, Sim, limits, state};
+use support::{CALM, Faults, HOSTILE, Rng, Sim, for_seeds, limits, operate, state};
 
 const RELAY: Config = Config {
     workload: None,
@@ -19,27 +19,6 @@ const RELAY: Config = Config {
     max_clock_ahead_ms: 60_000,
     events: false,
 };
-
-/// One operation of any kind at a random node. Gives what it adds to the counter.
-fn operate(sim: &mut Sim, rng: &mut Rng, op: u64) -> i128 {
-    let at = rng.below(sim.nodes.len() as u64) as usize;
-    match rng.below(8) {
-        0..=3 => {
-            let value = if rng.chance(700) { format!("{op}") } else { format!("\"v{}\"", rng.below(60)) };
-            sim.ask(at, &format!(r#""type":"broadcast","message":{value}"#));
-        }
-        4 | 5 => {
-            let delta = rng.below(200) as i64 - 100;
-            sim.ask(at, &format!(r#""type":"add","delta":{delta}"#));
-            return i128::from(delta);
-        }
-        _ => {
-            let key = rng.below(10);
-            sim.ask(at, &format!(r#""type":"write","key":"k{key}","value":{op}"#));
-        }
-    }
-    0
-}
 
 /// Mixed operations, with cuts that come and go, one-way ones and cuts that are not transitive among them.
 fn abuse(sim: &mut Sim, ops: u64, mean_gap_us: u64) -> i128 {
@@ -75,15 +54,6 @@ fn survive_with(mut sim: Sim, seed: u64, ops: u64) {
 
 fn survive(nodes: usize, seed: u64, faults: Faults, config: Config, ops: u64) {
     survive_with(Sim::new(nodes, seed, faults, config), seed, ops);
-}
-
-fn for_seeds(count: u64, run: impl Fn(u64) + std::panic::RefUnwindSafe) {
-    for seed in 0..count {
-        if let Err(panic) = std::panic::catch_unwind(|| run(seed)) {
-            eprintln!("failing seed: {seed}");
-            std::panic::resume_unwind(panic);
-        }
-    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod support;
 
 use rumormill_core::config::min_message_bytes;
 use rumormill_core::{Config, Instant, Node};
-use support::{CALM, Faults, HOSTILE, Rng, Sim, limits, state};
+use support::{CALM, Faults, HOSTILE, Rng, Sim, for_seeds, limits, operate, state};
 
 /// Mixed operations at random nodes, with cuts that come and go. Gives what the counter must show.
 fn abuse(sim: &mut Sim, ops: u64, mean_gap_us: u64) -> i128 {
@@ -25,22 +25,7 @@ fn abuse(sim: &mut Sim, ops: u64, mean_gap_us: u64) -> i128 {
                 sim.partition(&side, one_way);
             }
         }
-        let at = rng.below(nodes as u64) as usize;
-        match rng.below(8) {
-            0..=3 => {
-                let value = if rng.chance(700) { format!("{op}") } else { format!("\"v{}\"", rng.below(60)) };
-                sim.ask(at, &format!(r#""type":"broadcast","message":{value}"#));
-            }
-            4 | 5 => {
-                let delta = rng.below(200) as i64 - 100;
-                total += i128::from(delta);
-                sim.ask(at, &format!(r#""type":"add","delta":{delta}"#));
-            }
-            _ => {
-                let key = rng.below(10);
-                sim.ask(at, &format!(r#""type":"write","key":"k{key}","value":{op}"#));
-            }
-        }
+        total += operate(sim, &mut rng, op);
     }
     total
 }
@@ -58,15 +43,6 @@ fn survive(nodes: usize, seed: u64, faults: Faults, config: Config, ops: u64) {
     sim.fall_silent(300_000);
     sim.assert_equal_states();
     assert!(sim.nodes.iter().all(|node| node.stats().repairs == 0 || faults.loss_per_mille > 0), "an alarm");
-}
-
-fn for_seeds(count: u64, run: impl Fn(u64) + std::panic::RefUnwindSafe) {
-    for seed in 0..count {
-        if let Err(panic) = std::panic::catch_unwind(|| run(seed)) {
-            eprintln!("failing seed: {seed}");
-            std::panic::resume_unwind(panic);
-        }
-    }
 }
 
 #[test]

@@ -331,3 +331,34 @@ pub fn state<S: Storage>(node: &Node<S>) -> State {
     }
     state
 }
+
+/// One operation of any kind at a random node. Gives what it adds to the counter.
+pub fn operate(sim: &mut Sim, rng: &mut Rng, op: u64) -> i128 {
+    let at = rng.below(sim.nodes.len() as u64) as usize;
+    match rng.below(8) {
+        0..=3 => {
+            let value = if rng.chance(700) { format!("{op}") } else { format!("\"v{}\"", rng.below(60)) };
+            sim.ask(at, &format!(r#""type":"broadcast","message":{value}"#));
+        }
+        4 | 5 => {
+            let delta = rng.below(200) as i64 - 100;
+            sim.ask(at, &format!(r#""type":"add","delta":{delta}"#));
+            return i128::from(delta);
+        }
+        _ => {
+            let key = rng.below(10);
+            sim.ask(at, &format!(r#""type":"write","key":"k{key}","value":{op}"#));
+        }
+    }
+    0
+}
+
+/// Runs a test for the seeds from 0 on, and names the one that fails.
+pub fn for_seeds(count: u64, run: impl Fn(u64) + std::panic::RefUnwindSafe) {
+    for seed in 0..count {
+        if let Err(panic) = std::panic::catch_unwind(|| run(seed)) {
+            eprintln!("failing seed: {seed}");
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
