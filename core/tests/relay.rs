@@ -6,7 +6,7 @@ mod support;
 use rumormill_core::config::control_bytes;
 use rumormill_core::storage::Limits;
 use rumormill_core::{Config, Node, Strategy};
-use support::{CALM, Faults, HOSTILE, Rng, Sim, for_seeds, limits, operate, state};
+use support::{CALM, Faults, HOSTILE, Rng, Sim, abuse, for_seeds, limits, operate, state};
 
 const RELAY: Config = Config {
     workload: None,
@@ -20,30 +20,8 @@ const RELAY: Config = Config {
     events: false,
 };
 
-/// Mixed operations, with cuts that come and go, one-way ones and cuts that are not transitive among them.
-fn abuse(sim: &mut Sim, ops: u64, mean_gap_us: u64) -> i128 {
-    let nodes = sim.nodes.len();
-    let mut rng = Rng(sim.rng.next());
-    let mut total = 0;
-    let mut next_cut = sim.now_us;
-    for op in 0..ops {
-        let at_us = sim.now_us + rng.below(2 * mean_gap_us);
-        sim.run_until(at_us);
-        if sim.now_us >= next_cut {
-            next_cut = sim.now_us + rng.below(4_000_000);
-            sim.heal();
-            for _ in 0..rng.below(3) {
-                let side: Vec<usize> = (0..nodes).filter(|_| rng.chance(400)).collect();
-                sim.partition(&side, rng.chance(250));
-            }
-        }
-        total += operate(sim, &mut rng, op);
-    }
-    total
-}
-
 fn survive_with(mut sim: Sim, seed: u64, ops: u64) {
-    let total = abuse(&mut sim, ops, 40_000);
+    let total = abuse(&mut sim, ops, 40_000, |rng| rng.below(3));
     sim.heal();
     sim.converge(120_000);
     sim.assert_equal_states();
@@ -121,7 +99,7 @@ fn a_change_of_strategy_under_way_loses_nothing() {
 fn the_same_seed_gives_the_same_bytes() {
     let history = |seed| {
         let mut sim = Sim::new(5, seed, HOSTILE, RELAY);
-        abuse(&mut sim, 200, 20_000);
+        abuse(&mut sim, 200, 20_000, |rng| rng.below(3));
         sim.run_for_ms(10_000);
         (sim.history, sim.sent)
     };

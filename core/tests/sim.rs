@@ -5,35 +5,12 @@ mod support;
 
 use rumormill_core::config::min_message_bytes;
 use rumormill_core::{Config, Instant, Node};
-use support::{CALM, Faults, HOSTILE, Rng, Sim, for_seeds, limits, operate, state};
-
-/// Mixed operations at random nodes, with cuts that come and go. Gives what the counter must show.
-fn abuse(sim: &mut Sim, ops: u64, mean_gap_us: u64) -> i128 {
-    let nodes = sim.nodes.len();
-    let mut rng = Rng(sim.rng.next());
-    let mut total = 0;
-    let mut next_cut = sim.now_us;
-    for op in 0..ops {
-        let at_us = sim.now_us + rng.below(2 * mean_gap_us);
-        sim.run_until(at_us);
-        if sim.now_us >= next_cut {
-            next_cut = sim.now_us + rng.below(4_000_000);
-            sim.heal();
-            if rng.chance(600) {
-                let side: Vec<usize> = (0..nodes).filter(|_| rng.chance(400)).collect();
-                let one_way = rng.chance(250);
-                sim.partition(&side, one_way);
-            }
-        }
-        total += operate(sim, &mut rng, op);
-    }
-    total
-}
+use support::{CALM, Faults, HOSTILE, Rng, Sim, abuse, for_seeds, limits, state};
 
 /// Abuse, heal, convergence under continued loss, equal states, silence.
 fn survive(nodes: usize, seed: u64, faults: Faults, config: Config, ops: u64) {
     let mut sim = Sim::new(nodes, seed, faults, config);
-    let total = abuse(&mut sim, ops, 40_000);
+    let total = abuse(&mut sim, ops, 40_000, |rng| u64::from(rng.chance(600)));
     sim.heal();
     sim.converge(60_000);
     sim.assert_equal_states();
@@ -73,7 +50,7 @@ fn two_nodes_that_each_know_only_one_peer_in_detail_survive_the_same() {
     for_seeds(50, |seed| {
         let tight = rumormill_core::storage::Limits { known_peers: 1, rumors: 2, ..limits(4) };
         let mut sim = Sim::with_limits(4, seed, HOSTILE, Config::default(), tight);
-        let total = abuse(&mut sim, 100, 40_000);
+        let total = abuse(&mut sim, 100, 40_000, |rng| u64::from(rng.chance(600)));
         sim.heal();
         sim.converge(60_000);
         sim.assert_equal_states();
@@ -86,7 +63,7 @@ fn two_nodes_that_each_know_only_one_peer_in_detail_survive_the_same() {
 fn the_same_seed_gives_the_same_bytes() {
     let history = |seed| {
         let mut sim = Sim::new(5, seed, HOSTILE, Config::default());
-        abuse(&mut sim, 200, 20_000);
+        abuse(&mut sim, 200, 20_000, |rng| u64::from(rng.chance(600)));
         sim.run_for_ms(10_000);
         (sim.history, sim.sent)
     };

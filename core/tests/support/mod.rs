@@ -362,3 +362,26 @@ pub fn for_seeds(count: u64, run: impl Fn(u64) + std::panic::RefUnwindSafe) {
         }
     }
 }
+
+/// Mixed operations at random nodes, with cuts that come and go, one-way ones among them; `cuts` draws how many at once, and
+/// several make cuts that are not transitive. Gives what the counter must show.
+pub fn abuse(sim: &mut Sim, ops: u64, mean_gap_us: u64, cuts: impl Fn(&mut Rng) -> u64) -> i128 {
+    let nodes = sim.nodes.len();
+    let mut rng = Rng(sim.rng.next());
+    let mut total = 0;
+    let mut next_cut = sim.now_us;
+    for op in 0..ops {
+        let at_us = sim.now_us + rng.below(2 * mean_gap_us);
+        sim.run_until(at_us);
+        if sim.now_us >= next_cut {
+            next_cut = sim.now_us + rng.below(4_000_000);
+            sim.heal();
+            for _ in 0..cuts(&mut rng) {
+                let side: Vec<usize> = (0..nodes).filter(|_| rng.chance(400)).collect();
+                sim.partition(&side, rng.chance(250));
+            }
+        }
+        total += operate(sim, &mut rng, op);
+    }
+    total
+}

@@ -122,7 +122,7 @@ impl Bench {
 }
 
 /// The number of a node or client id: `n12` is 12. No other spelling.
-fn number(id: &str, prefix: char) -> Option<usize> {
+pub(super) fn number(id: &str, prefix: char) -> Option<usize> {
     let digits = id.strip_prefix(prefix)?;
     let canonical = digits == "0" || !digits.starts_with('0');
     (canonical && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok()).flatten()

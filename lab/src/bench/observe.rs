@@ -5,6 +5,8 @@
 
 use rumormill_core::wire::{Chunks, Item, Key, Message, Pairs, Token};
 
+use super::lines::number;
+
 /// What was seen.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
@@ -67,7 +69,7 @@ pub(super) fn look(line: &[u8], values: bool) -> Seen {
 }
 
 fn own_seq(message: &Message<'_>, incarnation: Option<u64>) -> Option<u64> {
-    let own = (number(message.src?.raw())?, incarnation?);
+    let own = (number(std::str::from_utf8(message.src?.raw()).ok()?, 'n')?, incarnation?);
     let Some(Token::Object(digest)) = message.get(Key::Digest) else { return None };
     Pairs::new(digest).find(|(name, _)| row(name.raw()) == Some(own)).and_then(|(_, frontier)| match frontier {
         Token::Int(frontier) => u64::try_from(frontier).ok(),
@@ -101,11 +103,7 @@ fn ours(data: &str, values: bool) -> Seen {
 fn row(name: &[u8]) -> Option<(usize, u64)> {
     let name = std::str::from_utf8(name).ok()?;
     let (id, incarnation) = name.split_once('@').unwrap_or((name, "0"));
-    Some((number(id.as_bytes())?, incarnation.parse().ok()?))
-}
-
-fn number(id: &[u8]) -> Option<usize> {
-    std::str::from_utf8(id).ok()?.strip_prefix('n')?.parse().ok()
+    Some((number(id, 'n')?, incarnation.parse().ok()?))
 }
 
 /// Depth is bounded by serde_json.
