@@ -8,7 +8,7 @@ use crate::output::Sink;
 use crate::replicated::{Bound, Replica};
 use crate::stats::Stats;
 use crate::storage::{ID_BYTES_MAX, Storage};
-use crate::wire::{BadField, Key, Out, Serial, Why};
+use crate::wire::{BadField, Block, Key, Out, Serial, Short, Why};
 
 /// What a request comes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,41 +158,59 @@ pub struct Reply {
 }
 
 /// An id in the form in which JSON prints it: most come and go without ever being read.
-pub type JsonId = heapless::Vec<u8, ID_BYTES_MAX>;
+pub type JsonId = Short<ID_BYTES_MAX>;
+
+/// `{"src": "…", "dest": "`, the beginning of every message of a node.
+pub type Head = Short<{ 2 * ID_BYTES_MAX }>;
 
 /// Where a reply is written from.
 pub(crate) struct Source<'s, S: Storage> {
     pub(crate) replica: &'s Replica<S>,
     pub(crate) service: &'s Service<S>,
     pub(crate) stats: &'s Stats,
-    /// `{"src": "…", "dest": "`, the beginning of every message of this node.
-    pub(crate) head: &'s [u8],
+    /// Empty while the cluster is not known.
+    pub(crate) head: &'s Head,
     pub(crate) incarnation: u64,
 }
 
 impl Reply {
     /// Writes the reply as one line.
-    #[inline]
     pub(crate) fn write<S: Storage, W: Sink>(&self, out: &mut Out<'_, W>, source: &Source<'_, S>, msg_id: &Serial) {
         if source.head.is_empty() {
             out.str("{\"src\": \"");
-            out.raw(&self.from);
+            out.raw(self.from.bytes());
             out.str("\", \"dest\": \"");
         } else {
-            out.short(source.head);
+            out.short(source.head.bytes());
         }
-        out.short(&self.to);
-        if matches!(self.answer, Answer::Broadcast) {
-            out.str("\", \"body\": {\"type\": \"broadcast_ok\", \"in_reply_to\": ");
-        } else {
-            out.str("\", \"body\": {\"type\": \"");
-            self.body(out, source);
-            out.str(", \"in_reply_to\": ");
-        }
+        out.short(self.to.bytes());
+        out.str("\", \"body\": {\"type\": \"");
+        self.body(out, source);
+        out.str(", \"in_reply_to\": ");
         out.int(self.in_reply_to);
         out.str(", \"msg_id\": ");
-        out.short(msg_id.text());
+        out.short(msg_id.text().bytes());
         out.str("}}\n");
+    }
+
+    /// As [`Reply::write`], at once, for replies that say nothing but that the request was carried out, as most do. `None` for
+    /// all others. Gives the length of the line.
+    #[inline]
+    pub(crate) fn write_at_once(&self, mut block: Block<'_>, head: &Head, msg_id: &Serial) -> Option<usize> {
+        block.short(head);
+        block.short(&self.to);
+        if matches!(self.answer, Answer::Broadcast) {
+            block.literal(b"\", \"body\": {\"type\": \"broadcast_ok\", \"in_reply_to\": ");
+        } else if matches!(self.answer, Answer::Add) {
+            block.literal(b"\", \"body\": {\"type\": \"add_ok\", \"in_reply_to\": ");
+        } else {
+            return None;
+        }
+        block.unsigned(u64::try_from(self.in_reply_to).ok()?);
+        block.literal(b", \"msg_id\": ");
+        block.short(msg_id.text());
+        block.literal(b"}}\n");
+        block.finish().filter(|_| !head.is_empty())
     }
 
     /// Type and payload.
