@@ -339,7 +339,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// A request that can be answered.
-    #[inline]
+    #[inline(always)]
     fn request(&mut self, now: Now, message: &Message<'_>) -> Result<Answer, Problem> {
         check_twice(message)?;
         let kind = known_kind(message)?;
@@ -502,7 +502,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Measures how long this node's changes took until every peer was known to hold them.
-    #[inline]
+    #[inline(always)]
     fn judge_convergence(&mut self, now: Instant) {
         if self.service.bench.is_waiting() {
             self.judge_waiting(now);
@@ -549,7 +549,13 @@ fn copy_escaped(id: &Str<'_>, max: usize, to: &mut JsonId) -> bool {
     out.finish().is_ok()
 }
 
+#[inline]
 fn check_twice(message: &Message<'_>) -> Result<(), Problem> {
+    if message.has_twice() { what_stands_twice(message) } else { Ok(()) }
+}
+
+#[cold]
+fn what_stands_twice(message: &Message<'_>) -> Result<(), Problem> {
     if let Some(part) = message.envelope_twice() {
         return Err(Problem::EnvelopeTwice(part));
     }

@@ -200,7 +200,7 @@ impl<S: Storage> Rows<S> {
     /// Marks a dot as applied. To be called after the entry was applied, never before.
     ///
     /// A dot beyond the window is not marked: see [`Rows::has_room_for`].
-    #[inline]
+    #[inline(always)]
     pub fn mark(&mut self, dot: super::Dot) -> Mark {
         let row = &mut self.rows[dot.row.at()];
         if dot.seq == row.frontier + 1 && row.window == 0 && self.hashed.0 == dot.row {
@@ -208,6 +208,12 @@ impl<S: Storage> Rows<S> {
             row.frontier = dot.seq;
             return Mark::New;
         }
+        self.mark_any(dot)
+    }
+
+    #[inline(never)]
+    fn mark_any(&mut self, dot: super::Dot) -> Mark {
+        let row = &mut self.rows[dot.row.at()];
         if row.contains(dot.seq) || dot.seq > row.frontier + 1 + WINDOW {
             return Mark::Known;
         }

@@ -100,7 +100,7 @@ impl<S: Storage> Service<S> {
     ///
     /// # Errors
     /// What is wrong with the request; nothing changed.
-    #[inline]
+    #[inline(always)]
     pub fn handle<G: Spread<S>>(&mut self, kind: Kind, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
         // What there are most of does without the stack that all others need together.
         if kind == Kind::Broadcast { self.broadcast(message, cx) } else { self.handle_other(kind, message, cx) }
