@@ -416,3 +416,45 @@ fn full(f: &mut core::fmt::Formatter<'_>, bound: Bound) -> core::fmt::Result {
         Bound::Lives(max) => write!(f, "at most {max} lives of one node are told apart"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Tiny;
+    use crate::wire::BLOCK;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_reply_written_at_once_is_the_one_that_is_written_piece_by_piece(
+            (head, to) in ("[ -~]{0,128}", "[ -~]{0,64}"),
+            in_reply_to in prop_oneof![0_i64..1_000, 0_i64..200_000_000, any::<i64>()],
+            before in 0_u32..200,
+            answer in prop::sample::select(&[Answer::Broadcast, Answer::Add, Answer::Init][..]),
+        ) {
+            let mut reply = Reply { in_reply_to, answer, ..Reply::default() };
+            prop_assert!(reply.to.assign(to.as_bytes()));
+            let mut source_head = Head::default();
+            prop_assert!(source_head.assign(head.as_bytes()));
+            let mut msg_id = Serial::default();
+            (0..before).for_each(|_| msg_id.advance());
+
+            let mut room = [0; BLOCK];
+            let at_once = reply.write_at_once(Block::new(&mut room), &source_head, &msg_id);
+            let acknowledges = answer != Answer::Init && !head.is_empty();
+            prop_assert_eq!(at_once.is_some(), acknowledges && (0..100_000_000).contains(&in_reply_to));
+
+            let replica = Replica::<Tiny>::new(&Tiny::LIMITS, 0);
+            let service = Service::new(&Tiny::LIMITS);
+            let (stats, head) = (Stats::default(), &source_head);
+            let source = Source { replica: &replica, service: &service, stats: &stats, head, incarnation: 0 };
+            let mut sink: heapless::Vec<u8, BLOCK> = heapless::Vec::new();
+            let mut out = Out::new(&mut sink);
+            reply.write(&mut out, &source, &msg_id);
+            prop_assert!(out.finish().is_ok());
+            if let Some(len) = at_once {
+                prop_assert_eq!(&room[..len], &sink[..]);
+            }
+        }
+    }
+}

@@ -71,3 +71,47 @@ impl<'b> Block<'b> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn short(text: &str) -> Short<128> {
+        let mut short = Short::default();
+        assert!(short.assign(text.as_bytes()));
+        short
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_come_out_in_order(pieces in prop::collection::vec(("[ -~]{0,128}", 0..EIGHT_DIGITS, 0_u32..9), 0..7)) {
+            let mut bytes = [0; BLOCK];
+            let mut block = Block::new(&mut bytes);
+            let mut expected = std::string::String::new();
+            for (text, int, scale) in pieces {
+                let int = int / 10_u64.pow(scale);
+                block.short(&short(&text));
+                block.literal(b"\", ");
+                block.unsigned(int);
+                expected += &std::format!("{text}\", {int}");
+            }
+            let len = block.finish();
+            prop_assert_eq!(len.map(|len| &bytes[..len]), Some(expected.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_line_that_may_not_fit_and_a_long_integer_are_left_to_others() {
+        let mut bytes = [0; BLOCK];
+        let mut block = Block::new(&mut bytes);
+        (0..8).for_each(|_| block.short(&short(&"x".repeat(128))));
+        assert_eq!(block.finish(), Some(BLOCK));
+        let mut block = Block::new(&mut bytes);
+        (0..9).for_each(|_| block.short(&short(&"x".repeat(127))));
+        assert_eq!(block.finish(), None);
+        let mut block = Block::new(&mut bytes);
+        block.unsigned(EIGHT_DIGITS);
+        assert_eq!(block.finish(), None);
+    }
+}

@@ -147,7 +147,8 @@ impl Layout {
         let (Some(msg_id), Some(field)) = (integer(parts.msg_id), integer(parts.field)) else {
             return false;
         };
-        let (src, dest, type_name) = (text(parts.src), text(parts.dest), text(parts.type_name));
+        let src = if parts.src.is_empty() { None } else { text(parts.src) };
+        let (dest, type_name) = (text(parts.dest), text(parts.type_name));
         message.set_all(src, dest, type_name, self.kind, msg_id, self.field.zip(field.map(Token::Int)));
         true
     }
@@ -168,7 +169,8 @@ impl Layout {
             }
             let hole = match stretch.hole {
                 Hole::End => return after.is_empty().then_some(starts),
-                Hole::Src => after.iter().position(|byte| !is_plain(*byte)).unwrap_or(after.len()),
+                // An empty one would be taken for none.
+                Hole::Src => after.iter().position(|byte| !is_plain(*byte)).filter(|len| *len > 0)?,
                 // A fraction or an exponent does not fit the literal text that follows.
                 Hole::Ignored | Hole::MsgId | Hole::Field => integer_len(after)?,
             };
@@ -335,6 +337,25 @@ mod tests {
                 prop_assert!(predictor.decode(line.as_bytes(), &mut predicted).is_ok());
                 prop_assert!(scanned.decode(line.as_bytes()).is_ok());
                 prop_assert_eq!(predicted, scanned);
+            }
+        }
+
+        #[test]
+        fn lines_with_and_without_a_part_are_told_apart(
+            parts in prop::collection::vec((0_u8..3, any::<bool>(), any::<bool>(), 0_u8..20), 1..12),
+        ) {
+            let mut predictor = Predictor::default();
+            for (src, msg_id, field, int) in parts {
+                let src = ["", r#""src":"","#, r#""src":"c1","#][usize::from(src)];
+                let msg_id = if msg_id { std::format!(r#","msg_id":{int}"#) } else { std::string::String::new() };
+                let field = if field { std::format!(r#","message":{int}"#) } else { std::string::String::new() };
+                let line = std::format!(r#"{{{src}"dest":"n1","body":{{"type":"broadcast"{field}{msg_id}}}}}"#);
+                for _ in 0..3 {
+                    let (mut predicted, mut scanned) = (Message::new(), Message::new());
+                    prop_assert_eq!(predictor.decode(line.as_bytes(), &mut predicted), Ok(()));
+                    prop_assert_eq!(scanned.decode(line.as_bytes()), Ok(()));
+                    prop_assert_eq!(predicted, scanned);
+                }
             }
         }
 

@@ -2,8 +2,7 @@
 //!
 //! Numbers mostly have as many digits as the ones before and clients ask more than once, so most lines of a kind differ
 //! only inside of holes that stay where they are. Each byte of such a line lies in a range: outside of holes it is the same
-//! as before, and in a hole for a number it is a digit. One loop over all bytes checks that, whatever keys and text they
-//! are, and nothing that is read from the holes has to be checked again.
+//! as before, and in a hole for a number it is a digit. One loop over all bytes checks that, whatever they stand for.
 
 use super::integer::last_of_eight;
 
@@ -38,7 +37,7 @@ impl Place {
     }
 
     #[inline]
-    pub(super) fn of<'a>(self, line: &'a [u8]) -> Option<&'a [u8]> {
+    pub(super) fn of(self, line: &[u8]) -> Option<&[u8]> {
         line.get(usize::from(self.start)..usize::from(self.end))
     }
 
