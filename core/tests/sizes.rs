@@ -26,8 +26,8 @@ macro_rules! assert_sizes {
 #[test]
 fn a_node_with_fixed_storage_takes_this_much_memory() {
     assert_sizes! {
-        Node<Tiny>: 22_352,
-        Node<Small>: 312_176,
+        Node<Tiny>: 22_272,
+        Node<Small>: 312_096,
     }
 }
 
@@ -44,7 +44,7 @@ fn the_parts_of_a_node_take_this_much_of_it() {
         Causality<Small>: 6_640,
         Gossip<Small>: 47_544,
         Service<Small>: 4_176,
-        Predictor: 824,
+        Predictor: 760,
         Config: 48,
         Stats: 192,
         Reply: 272,
