@@ -179,9 +179,11 @@ impl<S: Storage> Relay<S> {
             } else if link.asked || !asks {
                 self.suspect(common, peer, now);
             } else {
+                // What was sent may be lost, so it goes with the question.
                 link.asked = true;
                 link.deadline = after(now, rto_us);
-                Self::write(common, peer, Want::Reply);
+                link.snapshot = 0;
+                Self::write_full(common, peer, Want::Reply);
             }
         }
         if self.link(peer).gap_due <= now {
