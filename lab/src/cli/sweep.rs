@@ -95,7 +95,8 @@ pub(super) fn run(options: &Options) -> Result<End, String> {
     Ok(if valid { End::Valid } else { End::Invalid })
 }
 
-/// Every fanout with every interval, strategy and condition; each as often as once.
+/// Every fanout with every interval, strategy and condition; each as often as once, and a strategy for which the fanout has
+/// no meaning with the first one only.
 fn cells(options: &Options, settings: &Settings) -> Result<Vec<(Cell, Program)>, String> {
     let asked_partition = settings.faults.kinds.contains(&FaultKind::Partition);
     let conditions: &[Condition] = match (options.calm_only, options.partition_only || asked_partition) {
@@ -106,7 +107,8 @@ fn cells(options: &Options, settings: &Settings) -> Result<Vec<(Cell, Program)>,
     };
     let mut cells: Vec<(Cell, Program)> = Vec::new();
     for strategy in &options.strategies {
-        for fanout in &options.fanouts {
+        let several = sweep::has_fanout(strategy);
+        for fanout in options.fanouts.iter().take(if several { usize::MAX } else { 1 }) {
             for interval_ms in &options.intervals_ms {
                 let program = node(options, settings, (strategy, *fanout, *interval_ms))?;
                 for condition in conditions {
@@ -249,5 +251,7 @@ mod tests {
         assert_eq!(count("--fanouts 2 --intervals-ms 100 --partition-only"), 1);
         assert_eq!(count("--fanouts 2 --intervals-ms 100 --nemesis partition,loss"), 1);
         assert_eq!(count("--fanouts 2 --intervals-ms 100 --nemesis loss"), 2);
+        // The fanout has no meaning for a relay.
+        assert_eq!(count("--fanouts 1,2,3 --intervals-ms 100 --calm-only --strategies rumor,relay"), 4);
     }
 }

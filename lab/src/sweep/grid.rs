@@ -25,10 +25,14 @@ pub struct Cell {
 }
 
 impl Cell {
-    /// As plots label it: fanout and interval.
+    /// As plots label it: fanout, where it has a meaning, and interval.
     #[must_use]
     pub fn label(&self) -> String {
-        format!("{}/{}", self.fanout, self.interval_ms)
+        if has_fanout(&self.strategy) {
+            format!("{}/{}", self.fanout, self.interval_ms)
+        } else {
+            self.interval_ms.to_string()
+        }
     }
 
     /// The settings of its run with this seed.
@@ -41,6 +45,12 @@ impl Cell {
         }
         settings
     }
+}
+
+/// Whether the fanout has a meaning for a strategy: a relay sends to all.
+#[must_use]
+pub fn has_fanout(strategy: &str) -> bool {
+    strategy != "relay"
 }
 
 /// Runs every cell under `seeds` seeds, upwards from that of the settings, on `jobs` threads; `done` is called after

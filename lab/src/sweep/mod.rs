@@ -30,7 +30,7 @@ use serde::{Deserialize, Serialize};
 
 pub use figures::{Point, Spread};
 pub use files::{csv, json, write_folder};
-pub use grid::{Cell, run};
+pub use grid::{Cell, has_fanout, run};
 pub use plots::sheets;
 pub use spots::{Spot, spots};
 pub use table::screen;

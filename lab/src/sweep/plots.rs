@@ -2,7 +2,7 @@
 
 use super::figures::places;
 use super::floors::{Floors, GLOMERS, PUBLISHED, is_standard};
-use super::{Condition, Point, Sweep};
+use super::{Condition, Point, Sweep, has_fanout};
 use crate::check;
 use crate::report::plot::{Axis, Colour, Layer, Mark, Panel, Sheet};
 use crate::report::{self, Run};
@@ -45,9 +45,16 @@ fn series(sweep: &Sweep) -> Vec<Series> {
     let mut all = Vec::new();
     for (s, strategy) in strategies.iter().enumerate() {
         for (f, fanout) in fanouts.iter().enumerate() {
-            let name = format!("fanout {fanout}");
+            let is_run = |point: &Point| point.cell.strategy == *strategy && point.cell.fanout == *fanout;
+            if !sweep.points.iter().any(is_run) {
+                continue;
+            }
             all.push(Series {
-                name: if strategies.len() > 1 { format!("{strategy}, {name}") } else { name },
+                name: match (strategies.len() > 1, has_fanout(strategy)) {
+                    (true, true) => format!("{strategy}, fanout {fanout}"),
+                    (false, true) => format!("fanout {fanout}"),
+                    (_, false) => (*strategy).to_owned(),
+                },
                 strategy: (*strategy).to_owned(),
                 fanout: *fanout,
                 colour: Colour::SERIES[f % Colour::SERIES.len()],
@@ -77,6 +84,14 @@ impl Latency {
         match self {
             Self::Median => point.median_ms(),
             Self::Max => point.max_ms(),
+        }
+    }
+
+    /// The same as Maelstrom computes it, against which limits and published results stand.
+    fn stable_of(self, point: &Point) -> Option<f64> {
+        match self {
+            Self::Median => point.stable_median_ms.map(|spread| spread.mean),
+            Self::Max => point.stable_max_ms.map(|spread| spread.max),
         }
     }
 
@@ -110,7 +125,7 @@ fn cost(sweep: &Sweep, latency: Latency) -> Option<Sheet> {
     let least = floor.map_or(cheapest * 0.5, |floor| (floor * 0.7).clamp(cheapest * 0.1, cheapest * 0.7));
     let y = Axis::log("messages per operation", least, (dearest * 1.8).max(if standard { 45.0 } else { 0.0 }));
     let mut caption = format!(
-        "One mark per setting, labelled fanout/interval in ms: lower and further left is better. {} Dashed lines are what \
+        "One mark per setting, labelled fanout/interval in ms (a relay: interval): lower and further left is better. {} Dashed lines are what \
          theory demands.",
         match latency {
             Latency::Median =>
@@ -123,7 +138,7 @@ fn cost(sweep: &Sweep, latency: Latency) -> Option<Sheet> {
     if standard {
         caption.push_str(
             " Boxes are the Gossip Glomers' limits and crosses published results; both are Maelstrom's stable latency, \
-             which lies below the true one (the table has both).",
+             which lies below the true one: small open marks are where a setting stands by that.",
         );
     }
     let mut sheet = Sheet::new(name, title, x.clone()).caption(&caption);
@@ -151,10 +166,16 @@ fn cost_panel(sweep: &Sweep, (latency, condition): (Latency, Condition), x: &Axi
         let place = |point: &&Point| latency.of(point).map(|ms| (ms, point.messages_per_op.mean));
         let at: Vec<(f64, f64)> = points.iter().filter_map(place).collect();
         // Marks of calm runs are filled, those under partition open.
-        let mark = if condition == Condition::Calm { series.mark } else { Mark::Ring };
+        let mark = if condition == Condition::Calm { series.mark } else { series.mark.open() };
         panel = panel
             .layer(Layer::line(at.clone(), series.colour).small().opacity(0.5))
             .layer(Layer::marks(at, series.colour).shaped(mark).large().named(&series.name));
+        if is_standard(&sweep.settings) && condition == Condition::Calm {
+            let stable = |point: &&Point| latency.stable_of(point).map(|ms| (ms, point.messages_per_op.mean));
+            let at = points.iter().filter_map(stable).filter(|(ms, _)| *ms >= x.from()).collect();
+            let marks = Layer::marks(at, series.colour).shaped(series.mark.open()).opacity(0.7);
+            panel = panel.layer(marks.named("the same, as Maelstrom measures"));
+        }
         for point in points {
             let on_front = match latency {
                 Latency::Median => point.front_median,

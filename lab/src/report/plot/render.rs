@@ -116,9 +116,9 @@ impl Canvas<'_> {
         match mark {
             Mark::Dot => self.0.draw(&Circle::new(at, size, style)),
             Mark::Ring => self.0.draw(&Circle::new(at, size, ShapeStyle { filled: false, ..style })),
-            Mark::Square => {
+            Mark::Square | Mark::Frame => {
                 let corners = [(at.0 - size, at.1 - size), (at.0 + size, at.1 + size)];
-                self.0.draw(&Rectangle::new(corners, style))
+                self.0.draw(&Rectangle::new(corners, ShapeStyle { filled: mark == Mark::Square, ..style }))
             }
             Mark::Triangle => self.0.draw(&TriangleMarker::new(at, size + FINE, style)),
             Mark::Cross => self.0.draw(&Cross::new(at, size, Self::style(colour, opacity, FINE + 1))),

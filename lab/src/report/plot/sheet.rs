@@ -110,6 +110,8 @@ pub enum Mark {
     Ring,
     /// A filled square.
     Square,
+    /// An open square.
+    Frame,
     /// A triangle.
     Triangle,
     /// Two crossing lines.
@@ -119,6 +121,16 @@ pub enum Mark {
 impl Mark {
     /// For series in turn, as [`Colour::SERIES`].
     pub const SERIES: [Self; 4] = [Self::Dot, Self::Square, Self::Triangle, Self::Ring];
+
+    /// The open mark that goes with a filled one.
+    #[must_use]
+    pub const fn open(self) -> Self {
+        match self {
+            Self::Dot | Self::Ring => Self::Ring,
+            Self::Square | Self::Frame => Self::Frame,
+            Self::Triangle | Self::Cross => Self::Cross,
+        }
+    }
 }
 
 /// A value holds until the next point.
