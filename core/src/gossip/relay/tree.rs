@@ -274,7 +274,7 @@ impl<S: Storage> Relay<S> {
         let link = self.link(self.relay);
         let (due, pause_us) = match self.uplink.down_at {
             Some(down_at) => (after(down_at, self.uplink.next_us), self.interval_us),
-            None => (now, self.path(self.relay).rtt_us()),
+            None => (now, self.path(self.relay).rtt_us().min(self.interval_us)),
         };
         let overdue = link.asked || (due <= now && link.data_ord > 0);
         if overdue && !self.uplink.urgent && self.keeps(Rule::Pacing) {
