@@ -1,0 +1,41 @@
+//! What is said about lines that cannot be answered: ten at once, then one a second.
+
+use rumormill_core::{Instant, Now, Rejected};
+
+use crate::board::host;
+
+/// Reports before the limit applies.
+const BURST: u32 = 10;
+
+/// Limits how often something is said.
+pub(crate) struct Report {
+    allowed: u32,
+    second: Instant,
+}
+
+impl Default for Report {
+    fn default() -> Self {
+        Self { allowed: BURST, second: Instant::ZERO }
+    }
+}
+
+impl Report {
+    pub(crate) fn rejected(&mut self, _why: Rejected, now: Now) {
+        self.say("line not answered\n", now);
+    }
+
+    pub(crate) fn too_long(&mut self, now: Now) {
+        self.say("line not answered: longer than 1024 bytes\n", now);
+    }
+
+    fn say(&mut self, what: &str, now: Now) {
+        if now.at.ms_since(self.second) >= 1_000 {
+            self.second = now.at;
+            self.allowed = self.allowed.max(1);
+        }
+        if self.allowed > 0 {
+            self.allowed -= 1;
+            host::say(what);
+        }
+    }
+}
