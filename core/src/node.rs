@@ -379,6 +379,8 @@ impl<S: Storage> Node<S> {
     }
 
     /// The cluster is known: this life begins.
+    #[cold]
+    #[inline(never)]
     fn begin(&mut self) {
         let members = &self.replica.causality.members;
         let (nodes, me) = (members.len(), members.me());
@@ -393,11 +395,11 @@ impl<S: Storage> Node<S> {
         // An empty table has room for a row.
         let _ = self.replica.begin(self.config.incarnation);
         let rng = XorShiftRng::seed_from_u64(mix2(self.config.seed ^ salt, self.config.incarnation));
-        let mut gossip = Gossip::new(nodes, me, &self.limits, rng, self.replica.sum().short());
+        let sum = self.replica.sum().short();
+        let gossip = self.gossip.insert(Gossip::new(nodes, me, &self.limits, rng, sum));
         gossip.use_relay(self.config.strategy == Strategy::Relay, Instant::ZERO);
         gossip.configure(self.config.fanout, self.config.gossip_interval_ms, Instant::ZERO);
         self.settled = nodes == 1;
-        self.gossip = Some(gossip);
     }
 
     /// The first message after `init`.

@@ -28,12 +28,11 @@ const LINE_BYTES: usize = 1_024;
 
 #[entry]
 fn main() -> ! {
-    let Some((mut uart, mut clock)) = board::start() else { host::fail("the board was started twice") };
+    let Some((mut uart, mut clock)) = board::start() else { host::fail("a second start") };
     let config = Config { max_message_bytes: LINE_BYTES, ..Config::default() };
     let config = options::read(config).unwrap_or_else(|wrong| host::refuse(wrong));
-    let node = || Node::new(config).unwrap_or_else(|_| host::refuse("a choice is out of its bounds"));
-    let Some(node) = singleton!(: Node<Capacities> = node()) else { host::fail("there is a node already") };
-    let mut lines = Lines::<LINE_BYTES>::new();
+    let node = start(config).unwrap_or_else(|| host::refuse("a choice is out of its bounds"));
+    let Some(lines) = singleton!(: Lines<LINE_BYTES> = Lines::new()) else { host::fail("a second start") };
     let mut report = Report::default();
     loop {
         let now = clock.now();
@@ -54,6 +53,13 @@ fn main() -> ! {
     node.finish(now);
     transmit(node, now, &mut uart);
     host::succeed()
+}
+
+/// The node, in static memory. On its own, so that its way there takes no stack from what follows.
+#[inline(never)]
+fn start(config: Config) -> Option<&'static mut Node<Capacities>> {
+    let node = Node::new(config).ok()?;
+    singleton!(: Node<Capacities> = node)
 }
 
 /// Sends everything that waits. The UART takes it all, so no message is lost here.

@@ -154,6 +154,7 @@ type Ops<'a> = heapless::Vec<Op<'a>, TXN_OPS_MAX>;
 impl<S: Storage> Service<S> {
     /// All operations in order on the local state, all or nothing; then the last write of each key is a change, and all
     /// of them share one stamp.
+    #[inline(never)]
     pub(super) fn txn<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
         let ops = ops(message, cx)?;
         let changes = || {
