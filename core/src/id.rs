@@ -113,6 +113,7 @@ pub struct Members<S: Storage> {
 
 impl<S: Storage> Members<S> {
     /// An empty cluster with room for `nodes` ids of `id_bytes` bytes.
+    #[inline(always)]
     #[must_use]
     pub fn new(nodes: usize, id_bytes: usize) -> Self {
         Self {

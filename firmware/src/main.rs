@@ -58,8 +58,7 @@ fn main() -> ! {
 /// The node, in static memory. On its own, so that its way there takes no stack from what follows.
 #[inline(never)]
 fn start(config: Config) -> Option<&'static mut Node<Capacities>> {
-    let node = Node::new(config).ok()?;
-    singleton!(: Node<Capacities> = node)
+    Node::new_in(singleton!(: Option<Node<Capacities>> = None)?, config).ok()
 }
 
 /// Sends everything that waits. The UART takes it all, so no message is lost here.

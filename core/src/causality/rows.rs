@@ -98,6 +98,7 @@ pub struct Rows<S: Storage> {
 
 impl<S: Storage> Rows<S> {
     /// No rows yet, room for `rows`.
+    #[inline(always)]
     #[must_use]
     pub fn new(rows: usize, lives_per_node: usize) -> Self {
         Self {

@@ -105,6 +105,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     const LANE: Lane = Lane::Tick;
     const VECTORS: &'static [&'static str] = &["p_counters", "n_counters"];
 
+    #[inline(always)]
     fn new(limits: &Limits) -> Self {
         Self {
             cells: S::PerCell::filled(2 * limits.rows, Cell { number: 0, link: Link::new(RowId(0), 0, 0) }),

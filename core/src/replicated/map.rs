@@ -225,6 +225,7 @@ impl<S: Storage> LwwMap<S> {
 impl<S: Storage> Replicated<S> for LwwMap<S> {
     const LANE: Lane = Lane::Push;
 
+    #[inline(always)]
     fn new(limits: &Limits) -> Self {
         Self {
             slots: S::PerKey::with_limit(limits.keys),

@@ -263,6 +263,7 @@ impl<S: Storage> Seen<S> {
 impl<S: Storage> Replicated<S> for BroadcastSet<S> {
     const LANE: Lane = Lane::Push;
 
+    #[inline(always)]
     fn new(limits: &Limits) -> Self {
         Self {
             log: S::PerValue::with_limit(limits.values),

@@ -26,6 +26,7 @@ pub struct Bench<S: Storage> {
 
 impl<S: Storage> Bench<S> {
     /// Nothing was changed yet.
+    #[inline(always)]
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let none = Watched::default();
