@@ -7,21 +7,25 @@
 #![no_main]
 
 mod board;
+#[cfg(feature = "footprint")]
+mod footprint;
 mod lines;
 mod options;
 mod report;
+mod sizes;
 
 use cortex_m::singleton;
 use cortex_m_rt::entry;
-use rumormill_core::storage::Tiny;
+#[cfg(feature = "small")]
+use rumormill_core::storage::Small as Capacities;
+#[cfg(not(feature = "small"))]
+use rumormill_core::storage::Tiny as Capacities;
 use rumormill_core::{Config, Node, Now};
 
 use board::{Uart, host};
 use lines::{Lines, Next};
 use report::Report;
 
-/// What the node is built on: its capacities, and so its memory.
-type Capacities = Tiny;
 /// Bytes of the longest line that is read, and of the longest message that is sent to a peer. Has room for
 /// `Config::min_message_bytes` of the capacities.
 const LINE_BYTES: usize = 1_024;
@@ -52,6 +56,8 @@ fn main() -> ! {
     let now = clock.now();
     node.finish(now);
     transmit(node, now, &mut uart);
+    #[cfg(feature = "footprint")]
+    footprint::say();
     host::succeed()
 }
 

@@ -37,6 +37,8 @@ pub(crate) fn read(mut config: Config) -> Result<Config, Wrong> {
                 let number = value.parse().map_err(|_| "--incarnation must be from 0 to 999999999999999")?;
                 incarnation = Some(number);
             }
+            #[cfg(feature = "sabotage")]
+            "--sabotage" => host::sabotage(value),
             _ => return Err("there are --workload, --strategy, --fanout, --gossip-interval-ms, --seed, --incarnation"),
         }
     }

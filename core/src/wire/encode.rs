@@ -109,7 +109,7 @@ impl<'w, W: Sink> Out<'w, W> {
     }
 
     /// Where pieces are gathered.
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn stage(&mut self) -> &mut [u8] {
         match &mut self.stage {
             Some(stage) if !W::LENDS => stage,
@@ -128,7 +128,7 @@ impl<'w, W: Sink> Out<'w, W> {
     }
 
     /// Writes bytes that are JSON already.
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn raw(&mut self, bytes: &[u8]) {
         let (start, end) = (self.staged, self.staged + bytes.len());
         let Some(place) = self.stage().get_mut(start..end) else {
@@ -164,7 +164,7 @@ impl<'w, W: Sink> Out<'w, W> {
     }
 
     /// Writes text that is JSON already.
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn str(&mut self, text: &str) {
         self.raw(text.as_bytes());
     }

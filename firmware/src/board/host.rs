@@ -38,12 +38,30 @@ pub(crate) fn command_line(memory: &mut [u8]) -> Option<&str> {
 
 /// Says something to whoever watches.
 pub(crate) fn say(what: &str) {
-    // The host wants an end in the text itself.
-    for piece in what.as_bytes().chunks(63) {
-        let mut text = [0; 64];
-        text[..piece.len()].copy_from_slice(piece);
+    const BYTES: usize = 63;
+    for piece in what.as_bytes().chunks(BYTES) {
+        // The host wants a zero at the end.
+        let mut text = [0; BYTES + 1];
+        text.iter_mut().zip(piece).for_each(|(to, from)| *to = *from);
         call(WRITE0, text.as_ptr().cast());
     }
+}
+
+/// Says a number.
+pub(crate) fn say_number(number: u32) {
+    let mut rest = number;
+    let mut text = [0; 10];
+    let mut len = 0;
+    for digit in text.iter_mut().rev() {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+        len += 1;
+        if rest == 0 {
+            break;
+        }
+    }
+    let digits = text.iter().rev().take(len).rev();
+    digits.for_each(|digit| say(core::str::from_utf8(&[*digit]).unwrap_or("?")));
 }
 
 /// Ends the run: all is well.
@@ -78,12 +96,35 @@ fn exit(status: u32) -> ! {
 fn panic(info: &PanicInfo<'_>) -> ! {
     say("panicked at ");
     say(info.location().map_or("an unknown place", |place| place.file()));
+    say(" line ");
+    say_number(info.location().map_or(0, |place| place.line()));
     say("\n");
     exit(FAILED)
 }
 
 #[exception]
-unsafe fn HardFault(_: &ExceptionFrame) -> ! {
-    say("hard fault\n");
+unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
+    say("hard fault at address ");
+    say_number(frame.pc());
+    say("\n");
     exit(FAILED)
+}
+
+/// Does what must not happen.
+#[cfg(feature = "sabotage")]
+pub(crate) fn sabotage(what: &str) -> ! {
+    match what {
+        "panic" => panic!("as was asked for"),
+        "fault" => cortex_m::asm::udf(),
+        "overflow" => {
+            #[expect(unconditional_recursion)]
+            fn deeper(at: &[u32; 64]) -> u32 {
+                let further = core::hint::black_box([at[0] + 1; 64]);
+                deeper(&further) + further[1]
+            }
+            say_number(deeper(&[0; 64]));
+            fail("there is no end of the stack")
+        }
+        _ => refuse("--sabotage must be panic, fault or overflow"),
+    }
 }

@@ -18,7 +18,7 @@ pub(crate) fn starts() -> Option<u64> {
     unsafe extern "C" {
         static _starts: [u32; 2];
     }
-    // SAFETY: two aligned words of flash, reserved in memory.x and never written by this program.
+    // SAFETY: two aligned words of flash, reserved in the memory map and never written by this program.
     let [low, high] = unsafe { core::ptr::read_volatile(&raw const _starts) };
     // Flash that was never written is all ones, or under QEMU all zeros.
     let count = u64::from(high) << 32 | u64::from(low);
