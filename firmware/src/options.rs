@@ -1,6 +1,6 @@
 //! The command line: the options of the process that make sense here, by the same names.
 
-use rumormill_core::config::{Config, Strategy, Workload};
+use rumormill_core::config::{Config, FANOUT, INCARNATION_MAX, INTERVAL_MS, Strategy, Workload};
 
 use crate::board::{self, host};
 
@@ -27,15 +27,15 @@ pub(crate) fn read(mut config: Config) -> Result<Config, Wrong> {
         match name {
             "--workload" => config.workload = Some(workload(value)?),
             "--strategy" => config.strategy = strategy(value)?,
-            "--fanout" => config.fanout = value.parse().map_err(|_| "--fanout must be from 1 to 255")?,
+            "--fanout" => config.fanout = number(value, FANOUT).ok_or("--fanout must be from 1 to 255")?,
             "--gossip-interval-ms" => {
-                let ms = value.parse().map_err(|_| "--gossip-interval-ms must be from 1 to 60000")?;
+                let ms = number(value, INTERVAL_MS).ok_or("--gossip-interval-ms must be from 1 to 60000")?;
                 config.gossip_interval_ms = Some(ms);
             }
             "--seed" => seed = Some(value.parse().map_err(|_| "--seed must be an integer of 64 bits")?),
             "--incarnation" => {
-                let number = value.parse().map_err(|_| "--incarnation must be from 0 to 999999999999999")?;
-                incarnation = Some(number);
+                let wrong = "--incarnation must be from 0 to 999999999999999";
+                incarnation = Some(value.parse().ok().filter(|life| *life <= INCARNATION_MAX).ok_or(wrong)?);
             }
             #[cfg(feature = "sabotage")]
             "--sabotage" => host::sabotage(value),
@@ -45,6 +45,11 @@ pub(crate) fn read(mut config: Config) -> Result<Config, Wrong> {
     config.incarnation = incarnation.or_else(board::starts).ok_or("--incarnation, or a count of starts in flash")?;
     config.seed = seed.unwrap_or_else(board::id);
     Ok(config)
+}
+
+fn number<T: TryFrom<u32>>(text: &str, (min, max): (u32, u32)) -> Option<T> {
+    let number = text.parse().ok().filter(|number| (min..=max).contains(number))?;
+    T::try_from(number).ok()
 }
 
 fn workload(name: &str) -> Result<Workload, Wrong> {
