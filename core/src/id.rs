@@ -75,8 +75,11 @@ pub const fn mix2(a: u64, b: u64) -> u64 {
 pub fn hash_bytes(bytes: &[u8]) -> u64 {
     let mut hash = 0x243f_6a88_85a3_08d3 ^ bytes.len() as u64;
     for chunk in bytes.chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
+        let word = chunk.first_chunk().copied().unwrap_or_else(|| {
+            let mut word = [0; 8];
+            word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            word
+        });
         hash = mix2(hash, u64::from_le_bytes(word));
     }
     hash
@@ -277,15 +280,21 @@ fn sift_down<T>(items: &mut [T], mut at: usize, is_less: &impl Fn(&T, &T) -> boo
     }
 }
 
+/// What stands before and after the last `@`.
+fn split_last(name: &str) -> Option<(&str, &str)> {
+    let at = name.bytes().rposition(|byte| byte == b'@')?;
+    Some((name.get(..at)?, name.get(at + 1..)?))
+}
+
 fn split_row(name: &str) -> Option<(&str, u64)> {
-    let (id, incarnation) = name.rsplit_once('@')?;
+    let (id, incarnation) = split_last(name)?;
     let canonical = incarnation.bytes().all(|byte| byte.is_ascii_digit()) && !incarnation.starts_with('0');
     let incarnation = incarnation.parse().ok().filter(|incarnation| canonical && *incarnation <= INCARNATION_MAX)?;
     Some((id, incarnation))
 }
 
 fn ends_like_a_row(id: &str) -> bool {
-    id.rsplit_once('@').is_some_and(|(_, tail)| tail.bytes().all(|byte| byte.is_ascii_digit()))
+    split_last(id).is_some_and(|(_, tail)| tail.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! How large things are, and how deep the stack was: for the table in docs/embedding.md.
 
 use rumormill_core::Node;
+use rumormill_core::causality::Causality;
+use rumormill_core::gossip::Gossip;
+use rumormill_core::replicated::{BroadcastSet, Counter, LwwMap};
+use rumormill_core::service::Service;
 use rumormill_core::storage::{Fixed, Small, Tiny};
 
 use crate::board::host;
@@ -23,6 +27,12 @@ pub(crate) fn say() {
         ("small node", small),
         ("small per node", (size_of::<Node<SmallNodes>>() - small) / 32),
         ("small per value", (size_of::<Node<SmallValues>>() - small) / 4_096),
+        ("part set", size_of::<BroadcastSet<Tiny>>()),
+        ("part counter", size_of::<Counter<Tiny>>()),
+        ("part map", size_of::<LwwMap<Tiny>>()),
+        ("part causality", size_of::<Causality<Tiny>>()),
+        ("part gossip", size_of::<Gossip<Tiny>>()),
+        ("part service", size_of::<Service<Tiny>>()),
     ] {
         host::say(name);
         host::say(": ");

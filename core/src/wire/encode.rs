@@ -45,7 +45,7 @@ impl Serial {
     #[must_use]
     #[inline]
     pub fn text(&self) -> &[u8] {
-        &self.text[Self::DIGITS - usize::from(self.len).min(Self::DIGITS)..]
+        self.text.get(Self::DIGITS - usize::from(self.len).min(Self::DIGITS)..).unwrap_or(&[])
     }
 
     /// Goes on to the next number; after the largest, to 0. O(digits), mostly O(1).
@@ -120,7 +120,7 @@ impl<'w, W: Sink> Out<'w, W> {
     #[inline]
     fn flush(&mut self) {
         match &self.stage {
-            Some(stage) if !W::LENDS => self.full |= self.sink.put(&stage[..self.staged]).is_err(),
+            Some(stage) if !W::LENDS => self.full |= self.sink.put(stage.get(..self.staged).unwrap_or(&[])).is_err(),
             _ => self.sink.take(self.staged),
         }
         self.flushed += self.staged;
@@ -224,11 +224,12 @@ impl<'w, W: Sink> Out<'w, W> {
     /// Writes an integer with zeros in front up to `width` digits.
     pub fn padded(&mut self, mut int: u64, width: usize) {
         let mut text = [b'0'; 20];
-        for digit in text[..width].iter_mut().rev() {
+        let width = width.min(text.len());
+        for digit in text.iter_mut().take(width).rev() {
             *digit = b'0' + (int % 10) as u8;
             int /= 10;
         }
-        self.raw(&text[..width]);
+        self.raw(text.get(..width).unwrap_or(&[]));
     }
 
     /// Writes a ratio with at most three decimals and no trailing zeros; `0` when `below` is 0.
@@ -280,9 +281,10 @@ impl<'w, W: Sink> Out<'w, W> {
     pub fn escaped(&mut self, text: &str) {
         let mut rest = text.as_bytes();
         while let Some(plain) = rest.iter().position(|byte| escaped_len(*byte) > 1) {
-            self.raw(&rest[..plain]);
-            self.escape(rest[plain]);
-            rest = &rest[plain + 1..];
+            let Some((before, [byte, after @ ..])) = rest.split_at_checked(plain) else { break };
+            self.raw(before);
+            self.escape(*byte);
+            rest = after;
         }
         self.raw(rest);
     }

@@ -300,7 +300,7 @@ impl<'a> Scanner<'a> {
                 Byte::Refused => return Err(self.wrong()),
             }
         }
-        let raw = &self.bytes[start..self.at];
+        let raw = self.bytes.get(start..self.at).unwrap_or(&[]);
         if high {
             self.text(start, self.at)?;
         }
@@ -405,7 +405,7 @@ impl<'a> Scanner<'a> {
             self.at += 1;
         }
         let count = self.at - digits;
-        if count == 0 || (count > 1 && self.bytes[digits] == b'0') {
+        if count == 0 || (count > 1 && self.bytes.get(digits) == Some(&b'0')) {
             return Err(self.wrong());
         }
         if matches!(self.peek(), b'.' | b'e' | b'E') || count > 18 || (negative && magnitude == 0) {
