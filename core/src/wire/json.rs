@@ -582,7 +582,7 @@ static STRING: [Byte; 256] = {
 mod tests {
     use super::*;
     use std::format;
-    use std::string::{String, ToString as _};
+    use std::string::String;
 
     #[test]
     fn numbers_overflow_a_double_where_the_standard_library_makes_them_infinite() {
@@ -625,7 +625,7 @@ mod tests {
         for number in numbers {
             let Ok(double) = number.parse::<f64>() else { continue };
             infinite += u32::from(double.is_infinite());
-            assert_eq!(overflows_a_double(number.as_bytes()), double.is_infinite(), "{}", number.to_string());
+            assert_eq!(overflows_a_double(number.as_bytes()), double.is_infinite(), "{number}");
         }
         assert!(infinite > 1_000, "{infinite}");
     }
