@@ -13,11 +13,11 @@ use crate::gossip::Gossip;
 use crate::id::{Id, NotACluster, Value, json_len, mix2};
 use crate::output::{Event, Events, Sink, SinkFull, Transmit, Wakeup};
 use crate::replicated::{Lane, LwwMap, Refused, Replica, Store};
-use crate::service::{self, Answer, Context, JsonId, Problem, Reply, Service, Spread};
+use crate::service::{self, Answer, Context, Head, JsonId, Problem, Reply, Service, Spread};
 use crate::stats::Stats;
 use crate::storage::{Extra as _, Limits, Storage};
 use crate::time::{Instant, Now};
-use crate::wire::{BadField, Key, Kind, Malformed, Message, Out, Predictor, Serial, Str, Why, short};
+use crate::wire::{BadField, Block, Key, Kind, Malformed, Message, Out, Predictor, Serial, Str, Why, short};
 
 /// Why a line got no reply. Nothing changed but a counter in [`Stats`], and the next line is read normally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +75,8 @@ pub struct Node<S: Storage> {
     sending: send::Sending,
     events: Events,
     stats: Stats,
-    /// `{"src": "…", "dest": "`, once the cluster is known.
-    head: heapless::Vec<u8, { 2 * crate::storage::ID_BYTES_MAX }>,
+    /// Empty until the cluster is known.
+    head: Head,
     next_msg_id: Serial,
     started: bool,
     settled: bool,
@@ -129,7 +129,7 @@ impl<S: Storage> Node<S> {
             sending: send::Sending::default(),
             events: Events::default(),
             stats: Stats::default(),
-            head: heapless::Vec::new(),
+            head: Head::default(),
             next_msg_id: Serial::default(),
             started: false,
             settled: false,
@@ -240,8 +240,20 @@ impl<S: Storage> Node<S> {
         sent
     }
 
-    #[inline(never)]
+    #[inline]
     fn poll_reply<W: Sink>(&mut self, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
+        if let Some(room) = sink.room().first_chunk_mut()
+            && let Some(len) = self.reply.write_at_once(Block::new(room), &self.head, &self.next_msg_id)
+        {
+            sink.take(len);
+            self.next_msg_id.advance();
+            return Ok(Some(Transmit::Reply));
+        }
+        self.poll_longer_reply(sink)
+    }
+
+    #[inline(never)]
+    fn poll_longer_reply<W: Sink>(&mut self, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
         let Self { replica, service, stats, head, config, .. } = &*self;
         let source = service::Source { replica, service, stats, head, incarnation: config.incarnation };
         let mut out = Out::new(sink);
@@ -350,7 +362,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// A request that can be answered.
-    #[inline]
+    #[inline(always)]
     fn request(&mut self, now: Now, message: &Message<'_>) -> Result<Answer, Problem> {
         check_twice(message)?;
         let kind = known_kind(message)?;
@@ -375,6 +387,7 @@ impl<S: Storage> Node<S> {
         done
     }
 
+    #[inline(never)]
     fn before_init(&mut self, message: &Message<'_>, answerable: bool) -> Result<(), Rejected> {
         if message.kind.is_some_and(Kind::is_unanswered) {
             self.stats.strangers += 1;
@@ -514,7 +527,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// Measures how long this node's changes took until every peer was known to hold them.
-    #[inline]
+    #[inline(always)]
     fn judge_convergence(&mut self, now: Instant) {
         if self.service.bench.is_waiting() {
             self.judge_waiting(now);
@@ -540,13 +553,13 @@ fn copy(id: &Str<'_>, max: usize, to: &mut JsonId) -> bool {
     // What needed no escape when it came needs none when it goes.
     let raw = id.raw();
     // Mostly it is there from the line before.
-    (!raw.is_empty() && short::same(raw, to)) || copy_plain(raw, max, to)
+    (!raw.is_empty() && short::same(raw, to.bytes())) || copy_plain(raw, max, to)
 }
 
 #[inline(never)]
 fn copy_plain(raw: &[u8], max: usize, to: &mut JsonId) -> bool {
     to.clear();
-    !raw.is_empty() && raw.len() <= max && to.extend_from_slice(raw).is_ok()
+    !raw.is_empty() && raw.len() <= max && to.assign(raw)
 }
 
 #[cold]
@@ -561,7 +574,13 @@ fn copy_escaped(id: &Str<'_>, max: usize, to: &mut JsonId) -> bool {
     out.finish().is_ok()
 }
 
+#[inline]
 fn check_twice(message: &Message<'_>) -> Result<(), Problem> {
+    if message.has_twice() { what_stands_twice(message) } else { Ok(()) }
+}
+
+#[cold]
+fn what_stands_twice(message: &Message<'_>) -> Result<(), Problem> {
     if let Some(part) = message.envelope_twice() {
         return Err(Problem::EnvelopeTwice(part));
     }

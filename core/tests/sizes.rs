@@ -44,7 +44,7 @@ fn the_parts_of_a_node_take_this_much_of_it() {
         Causality<Small>: 6_640,
         Gossip<Small>: 47_544,
         Service<Small>: 4_176,
-        Predictor: 824,
+        Predictor: 760,
         Config: 48,
         Stats: 192,
         Reply: 272,

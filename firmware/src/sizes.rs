@@ -15,13 +15,13 @@ macro_rules! sizes {
 }
 
 sizes! {
-    Node<Tiny>: 20_576,
-    Node<Small>: 293_696,
+    Node<Tiny>: 20_568,
+    Node<Small>: 293_688,
     Replica<Tiny>: 13_240,
     Store<Tiny>: 11_632,
     Gossip<Tiny>: 4_968,
     Service<Tiny>: 840,
-    Reply: 264,
+    Reply: 256,
     Config: 40,
     Stats: 192,
     Hot: 32,

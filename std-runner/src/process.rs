@@ -30,6 +30,7 @@ pub fn run<S: Storage>(node: Node<S>, max_line: usize) -> io::Result<()> {
         started: Clock::now(),
         limit: RateLimit::default(),
         too_long: 0,
+        read_waits: true,
     };
     match process.until_end() {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -44,6 +45,8 @@ struct Process<S: Storage> {
     started: Clock,
     limit: RateLimit,
     too_long: u64,
+    /// Whether a read waits for input. It does unless somebody else who has our stdin open has made it non-blocking.
+    read_waits: bool,
 }
 
 impl<S: Storage> Process<S> {
@@ -54,7 +57,11 @@ impl<S: Storage> Process<S> {
                 let count = match rustix::io::read(rustix::stdio::stdin(), self.lines.room()) {
                     Ok(0) => break,
                     Ok(count) => count,
-                    Err(Errno::INTR | Errno::AGAIN) => 0,
+                    Err(Errno::INTR) => 0,
+                    Err(Errno::AGAIN) => {
+                        self.read_waits = false;
+                        0
+                    }
                     Err(error) => return Err(error.into()),
                 };
                 self.lines.filled(count);
@@ -68,9 +75,14 @@ impl<S: Storage> Process<S> {
         self.end()
     }
 
-    /// Waits for input or for the next timer, whichever is first. True when there is input.
+    /// Waits for input or for the next timer, whichever is first. True when there is input to be read; when no timer runs,
+    /// the read may do the waiting.
     fn wait(&self, now: Now) -> io::Result<bool> {
-        let timeout = self.node.poll_timeout().map(|wakeup| {
+        let wakeup = self.node.poll_timeout();
+        if wakeup.is_none() && self.read_waits {
+            return Ok(true);
+        }
+        let timeout = wakeup.map(|wakeup| {
             let us = wakeup.at.as_micros().saturating_sub(now.at.as_micros());
             Timespec { tv_sec: (us / 1_000_000) as i64, tv_nsec: (us % 1_000_000 * 1_000) as i64 }
         });

@@ -201,7 +201,7 @@ impl<S: Storage> Rows<S> {
     /// Marks a dot as applied. To be called after the entry was applied, never before.
     ///
     /// A dot beyond the window is not marked: see [`Rows::has_room_for`].
-    #[inline]
+    #[inline(always)]
     pub fn mark(&mut self, dot: super::Dot) -> Mark {
         let Some(row) = self.rows.get_mut(dot.row.at()) else {
             return Mark::Known;
@@ -211,6 +211,14 @@ impl<S: Storage> Rows<S> {
             row.frontier = dot.seq;
             return Mark::New;
         }
+        self.mark_any(dot)
+    }
+
+    #[inline(never)]
+    fn mark_any(&mut self, dot: super::Dot) -> Mark {
+        let Some(row) = self.rows.get_mut(dot.row.at()) else {
+            return Mark::Known;
+        };
         if row.contains(dot.seq) || dot.seq > row.frontier + 1 + WINDOW {
             return Mark::Known;
         }

@@ -101,9 +101,16 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&mut self.scheduler, s => s.start(&self.common, now));
     }
 
-    /// See [`Scheduler::news`].
+    /// See [`Scheduler::news`]. Nothing is done where there is nobody to tell.
     #[inline]
     pub fn news(&mut self, lane: Lane, dot: Dot, source: Option<NodeIndex>, now: Instant) {
+        if self.common.has_peers() {
+            self.spread(lane, dot, source, now);
+        }
+    }
+
+    #[inline(never)]
+    fn spread(&mut self, lane: Lane, dot: Dot, source: Option<NodeIndex>, now: Instant) {
         scheduler!(&mut self.scheduler, s => s.news(&mut self.common, lane, dot, source, now));
     }
 

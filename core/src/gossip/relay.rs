@@ -45,10 +45,16 @@ const BURST: u8 = 8;
 pub enum Rule {
     /// Only a root sends down to everybody; others to their children.
     Tree,
+    /// A root sends only every other flush to the children of another relay.
+    EveryOther,
     /// Uplinks are timed to the flush.
     Alignment,
     /// While the relay is overdue, one uplink in an interval.
     Pacing,
+    /// The echo of its ordinal acknowledges a message, whatever else the peer lacks by then.
+    Echo,
+    /// What the digest with the echo of a later message lacks was lost.
+    HiddenLoss,
     /// Who does not acknowledge is asked before it is suspected.
     Question,
     /// Acknowledgements to anybody but the relay are empty.
@@ -57,6 +63,8 @@ pub enum Rule {
     Probes,
     /// Who suspects somebody relevant sends digests to random peers.
     RandomDigests,
+    /// Random digests are answered with what was missing some time ago, not with what may be under way.
+    OldDigest,
     /// What a full message does not fill is asked for.
     Gaps,
     /// Nobody is silent before it was told that all hold the same.
@@ -334,7 +342,7 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
             common.agreement.remove(heard.from);
         }
         self.clear_suspicion(common, heard.from, now);
-        self.hear_control(&heard, now);
+        self.hear_control(common, &heard, rows, now);
         // What it says about the end counts if it is the relay now.
         self.choose_relay(common, now);
         self.hear_data(&heard, now);

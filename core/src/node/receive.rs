@@ -12,6 +12,7 @@ use crate::wire::{Chunks, Item, Items, Key, Kind, Message, Pairs, RawEntry, SEQ_
 
 impl<S: Storage> Node<S> {
     /// Handles `gossip` or `replicate`. O(length of the line).
+    #[inline(never)]
     pub(super) fn receive(&mut self, now: Now, kind: Kind, message: &Message<'_>) -> Result<(), Rejected> {
         let mut scratch = Id::new();
         let src =

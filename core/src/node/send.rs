@@ -78,7 +78,7 @@ impl<S: Storage> Node<S> {
             last,
             replica: &self.replica,
             gossip,
-            head: &self.head,
+            head: self.head.bytes(),
             incarnation: self.config.incarnation,
             msg_id: self.next_msg_id.number(),
             limit: self.config.max_message_bytes,

@@ -153,7 +153,7 @@ impl<S: Storage> BroadcastSet<S> {
     }
 
     /// An integer that the bitmap holds: most are.
-    #[inline]
+    #[inline(always)]
     fn insert_dense(&mut self, dot: Dot, int: i64, bit: usize) -> Result<Merged, Refused> {
         let (Some(word), mask) = (self.seen.dense.get_mut(bit / 64), 1 << (bit % 64)) else {
             return self.insert_sparse(dot, Value::Int(int));
@@ -210,7 +210,7 @@ impl<S: Storage> BroadcastSet<S> {
     }
 
     /// Adds a value to the log, for which there is room, and to the last run, or begins one.
-    #[inline]
+    #[inline(always)]
     fn append(&mut self, dot: Dot, word: i64, is_text: bool) {
         let open = &mut self.open;
         if dot.seq == open.seq && open.row == Some(dot.row) && open.is_text == is_text {

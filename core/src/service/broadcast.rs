@@ -8,7 +8,7 @@ use crate::storage::Storage;
 use crate::wire::{BadField, Items, Key, Message, Scalar, Token, Why};
 
 impl<S: Storage> Service<S> {
-    #[inline]
+    #[inline(always)]
     pub(super) fn broadcast<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
         insert(message, Key::Message, cx)?;
         cx.stats.broadcasts_received += 1;

@@ -24,7 +24,7 @@ pub use basic::{init, is_same_cluster};
 pub use bench::{Bench, WRITES_KEPT};
 pub use kv::TXN_OPS_MAX;
 pub(crate) use reply::Source;
-pub use reply::{Answer, JsonId, Problem, Reply};
+pub use reply::{Answer, Head, JsonId, Problem, Reply};
 
 /// What requests need of gossip.
 pub trait Spread<S: Storage> {
@@ -101,9 +101,20 @@ impl<S: Storage> Service<S> {
     ///
     /// # Errors
     /// What is wrong with the request; nothing changed.
+    #[inline(always)]
     pub fn handle<G: Spread<S>>(&mut self, kind: Kind, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+        // What there are most of does without the stack that all others need together.
+        if kind == Kind::Broadcast { self.broadcast(message, cx) } else { self.handle_other(kind, message, cx) }
+    }
+
+    #[inline(never)]
+    fn handle_other<G: Spread<S>>(
+        &mut self,
+        kind: Kind,
+        message: &Message<'_>,
+        cx: &mut Context<'_, S, G>,
+    ) -> Answered {
         match kind {
-            Kind::Broadcast => self.broadcast(message, cx),
             Kind::Read => self.read(cx),
             Kind::Add => self.add(message, cx),
             Kind::Echo => self.echo(message),
@@ -123,8 +134,8 @@ impl<S: Storage> Service<S> {
             Kind::BenchReport => Ok(bench::report(cx)),
             Kind::BenchStats => Ok(self.bench_stats(cx)),
             Kind::Txn => self.txn(message, cx),
-            // Node to node, or handled before a cluster is known.
-            Kind::Gossip | Kind::Replicate | Kind::Init => Err(Problem::UnknownType),
+            // Node to node, or handled before.
+            Kind::Gossip | Kind::Replicate | Kind::Init | Kind::Broadcast => Err(Problem::UnknownType),
         }
     }
 

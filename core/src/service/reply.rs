@@ -8,7 +8,7 @@ use crate::output::Sink;
 use crate::replicated::{Bound, Replica};
 use crate::stats::Stats;
 use crate::storage::{ID_BYTES_MAX, Storage};
-use crate::wire::{BadField, Key, Out, Serial, Why};
+use crate::wire::{BadField, Block, Key, Out, Serial, Short, Why};
 
 /// What a request comes to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,41 +158,59 @@ pub struct Reply {
 }
 
 /// An id in the form in which JSON prints it: most come and go without ever being read.
-pub type JsonId = heapless::Vec<u8, ID_BYTES_MAX>;
+pub type JsonId = Short<ID_BYTES_MAX>;
+
+/// `{"src": "…", "dest": "`, the beginning of every message of a node.
+pub type Head = Short<{ 2 * ID_BYTES_MAX }>;
 
 /// Where a reply is written from.
 pub(crate) struct Source<'s, S: Storage> {
     pub(crate) replica: &'s Replica<S>,
     pub(crate) service: &'s Service<S>,
     pub(crate) stats: &'s Stats,
-    /// `{"src": "…", "dest": "`, the beginning of every message of this node.
-    pub(crate) head: &'s [u8],
+    /// Empty while the cluster is not known.
+    pub(crate) head: &'s Head,
     pub(crate) incarnation: u64,
 }
 
 impl Reply {
     /// Writes the reply as one line.
-    #[inline]
     pub(crate) fn write<S: Storage, W: Sink>(&self, out: &mut Out<'_, W>, source: &Source<'_, S>, msg_id: &Serial) {
         if source.head.is_empty() {
             out.str("{\"src\": \"");
-            out.raw(&self.from);
+            out.raw(self.from.bytes());
             out.str("\", \"dest\": \"");
         } else {
-            out.short(source.head);
+            out.short(source.head.bytes());
         }
-        out.short(&self.to);
-        if matches!(self.answer, Answer::Broadcast) {
-            out.str("\", \"body\": {\"type\": \"broadcast_ok\", \"in_reply_to\": ");
-        } else {
-            out.str("\", \"body\": {\"type\": \"");
-            self.body(out, source);
-            out.str(", \"in_reply_to\": ");
-        }
+        out.short(self.to.bytes());
+        out.str("\", \"body\": {\"type\": \"");
+        self.body(out, source);
+        out.str(", \"in_reply_to\": ");
         out.int(self.in_reply_to);
         out.str(", \"msg_id\": ");
-        out.short(msg_id.text());
+        out.short(msg_id.text().bytes());
         out.str("}}\n");
+    }
+
+    /// As [`Reply::write`], at once, for replies that say nothing but that the request was carried out, as most do. `None` for
+    /// all others. Gives the length of the line.
+    #[inline]
+    pub(crate) fn write_at_once(&self, mut block: Block<'_>, head: &Head, msg_id: &Serial) -> Option<usize> {
+        block.short(head);
+        block.short(&self.to);
+        if matches!(self.answer, Answer::Broadcast) {
+            block.literal(b"\", \"body\": {\"type\": \"broadcast_ok\", \"in_reply_to\": ");
+        } else if matches!(self.answer, Answer::Add) {
+            block.literal(b"\", \"body\": {\"type\": \"add_ok\", \"in_reply_to\": ");
+        } else {
+            return None;
+        }
+        block.unsigned(u64::try_from(self.in_reply_to).ok()?);
+        block.literal(b", \"msg_id\": ");
+        block.short(msg_id.text());
+        block.literal(b"}}\n");
+        block.finish().filter(|_| !head.is_empty())
     }
 
     /// Type and payload.
@@ -396,5 +414,47 @@ fn full(f: &mut core::fmt::Formatter<'_>, bound: Bound) -> core::fmt::Result {
         Bound::Keys(max) => write!(f, "store full: it holds at most {max} keys"),
         Bound::Nodes(max) => write!(f, "node_ids: a cluster has at most {max} nodes"),
         Bound::Lives(max) => write!(f, "at most {max} lives of one node are told apart"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::storage::Tiny;
+    use crate::wire::BLOCK;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_reply_written_at_once_is_the_one_that_is_written_piece_by_piece(
+            (head, to) in ("[ -~]{0,128}", "[ -~]{0,64}"),
+            in_reply_to in prop_oneof![0_i64..1_000, 0_i64..200_000_000, any::<i64>()],
+            before in 0_u32..200,
+            answer in prop::sample::select(&[Answer::Broadcast, Answer::Add, Answer::Init][..]),
+        ) {
+            let mut reply = Reply { in_reply_to, answer, ..Reply::default() };
+            prop_assert!(reply.to.assign(to.as_bytes()));
+            let mut source_head = Head::default();
+            prop_assert!(source_head.assign(head.as_bytes()));
+            let mut msg_id = Serial::default();
+            (0..before).for_each(|_| msg_id.advance());
+
+            let mut room = [0; BLOCK];
+            let at_once = reply.write_at_once(Block::new(&mut room), &source_head, &msg_id);
+            let acknowledges = answer != Answer::Init && !head.is_empty();
+            prop_assert_eq!(at_once.is_some(), acknowledges && (0..100_000_000).contains(&in_reply_to));
+
+            let replica = Replica::<Tiny>::new(&Tiny::LIMITS, 0);
+            let service = Service::new(&Tiny::LIMITS);
+            let (stats, head) = (Stats::default(), &source_head);
+            let source = Source { replica: &replica, service: &service, stats: &stats, head, incarnation: 0 };
+            let mut sink: heapless::Vec<u8, BLOCK> = heapless::Vec::new();
+            let mut out = Out::new(&mut sink);
+            reply.write(&mut out, &source, &msg_id);
+            prop_assert!(out.finish().is_ok());
+            if let Some(len) = at_once {
+                prop_assert_eq!(&room[..len], &sink[..]);
+            }
+        }
     }
 }

@@ -85,6 +85,7 @@ impl<T> Buf<T> for HeapBuf<T> {
         self.limit
     }
 
+    #[inline(always)]
     fn push(&mut self, item: T) -> Result<(), T> {
         if self.items.len() == self.limit {
             return Err(item);

@@ -1,6 +1,6 @@
 //! Messages to bytes, in the text form of the protocol: `, ` and `: ` between things, and no other white space.
 
-use super::short;
+use super::short::{self, Short};
 use crate::causality::{Arg, Entry, Tag};
 use crate::id::{Value, escaped_len};
 use crate::output::{Sink, SinkFull};
@@ -20,14 +20,14 @@ impl Sink for Count {
 #[derive(Clone, Copy, Debug)]
 pub struct Serial {
     number: u64,
-    /// Its digits, the last one last.
-    text: [u8; Serial::DIGITS],
-    len: u8,
+    text: Short<{ Serial::DIGITS }>,
 }
 
 impl Default for Serial {
     fn default() -> Self {
-        Self { number: 0, text: [b'0'; Self::DIGITS], len: 1 }
+        let mut serial = Self { number: 0, text: Short::default() };
+        serial.write();
+        serial
     }
 }
 
@@ -44,29 +44,34 @@ impl Serial {
     /// Its digits.
     #[must_use]
     #[inline]
-    pub fn text(&self) -> &[u8] {
-        self.text.get(Self::DIGITS - usize::from(self.len).min(Self::DIGITS)..).unwrap_or(&[])
+    pub fn text(&self) -> &Short<{ Serial::DIGITS }> {
+        &self.text
     }
 
     /// Goes on to the next number; after the largest, to 0. O(digits), mostly O(1).
     #[inline]
     pub fn advance(&mut self) {
         self.number = self.number.wrapping_add(1);
-        match self.text.last_mut() {
-            Some(digit) if *digit < b'9' && self.number > 0 => *digit += 1,
-            _ => self.write(),
+        if self.number > 0 {
+            for digit in self.text.bytes_mut().iter_mut().rev() {
+                if *digit < b'9' {
+                    *digit += 1;
+                    return;
+                }
+                *digit = b'0';
+            }
         }
+        // One digit more, or none.
+        self.write();
     }
 
     #[cold]
     fn write(&mut self) {
-        let (mut rest, mut len) = (self.number, 0);
-        for digit in self.text.iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            len += u8::from(rest > 0);
-            rest /= 10;
-        }
-        self.len = len.max(1);
+        self.text.clear();
+        let mut out = Out::new(&mut self.text);
+        out.unsigned(self.number);
+        // There is room for the largest number.
+        let _ = out.finish();
     }
 }
 
@@ -175,17 +180,14 @@ impl<'w, W: Sink> Out<'w, W> {
         if int >= EIGHT_DIGITS {
             return self.long_unsigned(int);
         }
-        let digits = eight_digits(int);
-        // A zero has one digit.
-        let zeros = ((digits | 1 << 56).trailing_zeros() / 8) as usize;
-        let text = ((digits | ASCII) >> (8 * zeros)).to_le_bytes();
+        let (text, count) = digits_of(int);
         let start = self.staged;
         match self.stage().get_mut(start..).and_then(<[u8]>::first_chunk_mut::<8>) {
             Some(place) => {
                 *place = text;
-                self.staged += 8 - zeros;
+                self.staged += count;
             }
-            None => self.raw_slow(&text[..8 - zeros]),
+            None => self.raw_slow(text.get(..count).unwrap_or(&text)),
         }
     }
 
@@ -360,8 +362,17 @@ pub fn length(write: impl FnOnce(&mut Out<'_, Count>)) -> usize {
 
 const WIDE: u64 = 1_000_000_000_000_000_000;
 
-const EIGHT_DIGITS: u64 = 100_000_000;
+pub(super) const EIGHT_DIGITS: u64 = 100_000_000;
 const ASCII: u64 = 0x3030_3030_3030_3030;
+
+/// An integer below 10^8 in decimal, and how many of the characters are its digits.
+#[inline]
+pub(super) const fn digits_of(int: u64) -> ([u8; 8], usize) {
+    let digits = eight_digits(int);
+    // A zero has one digit.
+    let zeros = ((digits | 1 << 56).trailing_zeros() / 8) as usize;
+    (((digits | ASCII) >> (8 * zeros)).to_le_bytes(), 8 - zeros)
+}
 
 /// The eight decimal digits of an integer below 10^8, one in each byte, the first one lowest: divided by 100 and by 10 in
 /// all lanes of a word at once, by multiplication.
@@ -402,15 +413,15 @@ mod tests {
     fn a_serial_counts_as_the_standard_library_writes() {
         let mut serial = Serial::default();
         for number in 0..12_345_u64 {
-            assert_eq!((serial.number(), serial.text()), (number, std::format!("{number}").as_bytes()));
+            assert_eq!((serial.number(), serial.text().bytes()), (number, std::format!("{number}").as_bytes()));
             serial.advance();
         }
         let mut last = Serial { number: u64::MAX - 1, ..serial };
         last.write();
         last.advance();
-        assert_eq!(last.text(), std::format!("{}", u64::MAX).as_bytes());
+        assert_eq!(last.text().bytes(), std::format!("{}", u64::MAX).as_bytes());
         last.advance();
-        assert_eq!((last.number(), last.text()), (0, &b"0"[..]));
+        assert_eq!((last.number(), last.text().bytes()), (0, &b"0"[..]));
     }
 
     #[test]

@@ -1,8 +1,5 @@
 //! Digits to integers, eight at a time.
 
-/// Powers of ten.
-pub(super) const POWERS: [u64; 9] = [1, 10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000];
-
 const ONES: u64 = 0x0101_0101_0101_0101;
 const ASCII: u64 = 0x30 * ONES;
 

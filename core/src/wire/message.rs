@@ -430,10 +430,16 @@ impl<'a> Message<'a> {
     /// Whether nothing stands there twice and the body has one integer at most besides `type` and `msg_id`, so that its
     /// layout can be learned.
     pub(super) fn is_predictable(&self) -> bool {
-        let once = self.twice == 0 && self.envelope_twice.is_none();
-        once && !self.is_reply
+        !self.has_twice()
+            && !self.is_reply
             && self.fields.len() <= 1
             && self.fields.iter().all(|field| matches!(field.1, Token::Int(_)))
+    }
+
+    /// Whether anything stands there twice.
+    #[inline]
+    pub(crate) fn has_twice(&self) -> bool {
+        self.twice != 0 || self.envelope_twice.is_some()
     }
 
     /// A part of the envelope that stands there twice.

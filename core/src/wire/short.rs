@@ -1,5 +1,77 @@
 //! Short stretches of bytes, compared and copied in words that overlap: a call into the library costs more than the work.
 
+use crate::output::{Sink, SinkFull};
+
+/// A short text in a block of which all is initialised: a copy of the block's beginning is one of the text, whatever its
+/// length. `N` is at most 255.
+#[derive(Clone, Copy, Debug)]
+pub struct Short<const N: usize> {
+    block: [u8; N],
+    len: u8,
+}
+
+impl<const N: usize> Default for Short<N> {
+    fn default() -> Self {
+        const { assert!(N <= u8::MAX as usize) };
+        Self { block: [0; N], len: 0 }
+    }
+}
+
+impl<const N: usize> Short<N> {
+    /// The text.
+    #[must_use]
+    #[inline]
+    pub fn bytes(&self) -> &[u8] {
+        self.block.get(..self.len()).unwrap_or(&[])
+    }
+
+    /// Its length.
+    #[must_use]
+    #[inline]
+    pub fn len(&self) -> usize {
+        usize::from(self.len)
+    }
+
+    /// Whether it is empty.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The block, whose first bytes are the text.
+    #[inline]
+    pub(super) fn block(&self) -> &[u8; N] {
+        &self.block
+    }
+
+    /// The text, to be changed in place.
+    #[inline]
+    pub(super) fn bytes_mut(&mut self) -> &mut [u8] {
+        let len = self.len();
+        self.block.get_mut(..len).unwrap_or(&mut [])
+    }
+
+    /// Takes a copy of a text; false, and empty, when it is too long.
+    pub fn assign(&mut self, text: &[u8]) -> bool {
+        self.clear();
+        self.put(text).is_ok()
+    }
+
+    /// Forgets the text.
+    pub fn clear(&mut self) {
+        self.len = 0;
+    }
+}
+
+impl<const N: usize> Sink for Short<N> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), SinkFull> {
+        let place = self.block.get_mut(usize::from(self.len)..).and_then(|room| room.get_mut(..bytes.len()));
+        place.ok_or(SinkFull)?.copy_from_slice(bytes);
+        self.len += bytes.len() as u8;
+        Ok(())
+    }
+}
+
 /// Whether two slices are the same.
 #[inline]
 pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {

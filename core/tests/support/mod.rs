@@ -81,6 +81,8 @@ pub struct Sim {
     pub sent_by: Vec<u64>,
     pub last_sent_us: u64,
     pub longest_line: usize,
+    /// When each message left, from whom and to whom, if that is kept.
+    pub log: Option<Vec<(u64, usize, usize)>>,
     /// Hash of every byte that any node wrote, in order.
     pub history: u64,
     configs: Vec<Config>,
@@ -110,6 +112,7 @@ impl Sim {
             sent_by: vec![0; nodes],
             last_sent_us: 0,
             longest_line: 0,
+            log: None,
             history: 0,
             configs,
             limits,
@@ -198,6 +201,9 @@ impl Sim {
         self.last_sent_us = self.now_us;
         let id = self.nodes[from].replica().causality.members.id(to).to_owned();
         let to = self.ids.iter().position(|other| *other == id).unwrap();
+        if let Some(log) = &mut self.log {
+            log.push((self.now_us, from, to));
+        }
         if self.cut.contains(&(from, to)) || self.rng.chance(self.faults.loss_per_mille) {
             return;
         }
@@ -239,6 +245,19 @@ impl Sim {
 
     pub fn run_for_ms(&mut self, ms: u64) {
         self.run_until(self.now_us + ms * 1_000);
+    }
+
+    /// The most messages that left within any second, of those that `of` puts together. Needs [`Sim::log`].
+    pub fn worst_second<K: Ord>(&self, of: impl Fn(usize, usize) -> K) -> usize {
+        let mut times: BTreeMap<K, Vec<u64>> = BTreeMap::new();
+        for (at_us, from, to) in self.log.iter().flatten() {
+            times.entry(of(*from, *to)).or_default().push(*at_us);
+        }
+        let within = |times: &Vec<u64>| {
+            let count = |first: usize| times[first..].iter().take_while(|at| **at < times[first] + 1_000_000).count();
+            (0..times.len()).map(count).max().unwrap_or(0)
+        };
+        times.values().map(within).max().unwrap_or(0)
     }
 
     /// Whether no message is under way and no timer runs.

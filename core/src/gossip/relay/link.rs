@@ -149,21 +149,21 @@ impl Link {
         (self.heard_ord > 0).then_some(Echo { ord: self.heard_ord, held_ms })
     }
 
-    /// Takes note of an echo: what it acknowledges is no longer waited for. Gives the sample of the round trip if it is of the
-    /// last message.
-    pub(super) fn echoed(&mut self, echo: Echo, now: Instant, hold_us: u64, rto_us: u64) -> Option<u64> {
+    /// Takes note of an echo: what it acknowledges is no longer waited for, what was sent since is for another `patience_us`.
+    /// Gives the sample of the round trip if it is of the last message.
+    pub(super) fn echoed(&mut self, echo: Echo, acknowledges: bool, now: Instant, patience_us: u64) -> Option<u64> {
         if echo.ord > self.sent_ord {
             return None;
         }
         if echo.ord >= self.data_ord {
             self.data_ord = 0;
         }
-        if self.deadline != NEVER && echo.ord >= self.awaited_ord {
+        if self.deadline != NEVER && echo.ord >= self.awaited_ord && acknowledges {
             self.asked = false;
             self.deadline = NEVER;
             if self.data_ord > 0 {
                 self.awaited_ord = self.data_ord;
-                self.deadline = after(self.data_at.max(now), hold_us + rto_us);
+                self.deadline = after(self.data_at.max(now), patience_us);
             }
         }
         let sample = since(now, self.sent_at).checked_sub(u64::from(echo.held_ms) * 1_000)?;

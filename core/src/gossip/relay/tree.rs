@@ -1,6 +1,6 @@
 //! Up and down: who is the relay, when an uplink leaves, when a flush does and to whom.
 
-use super::link::{NEVER, after};
+use super::link::{NEVER, after, since};
 use super::{FLUSHES_PER_TURN, Relay, Rule, Want};
 use crate::causality::Rows;
 use crate::gossip::common::{Common, Heard};
@@ -125,8 +125,9 @@ impl<S: Storage> Relay<S> {
     }
 
     /// What a message from the relay says about time, and every message about the tree.
-    pub(super) fn hear_control(&mut self, heard: &Heard, now: Instant) {
+    pub(super) fn hear_control(&mut self, common: &Common<S>, heard: &Heard, rows: &Rows<S>, now: Instant) {
         let from = heard.from;
+        let acknowledged = self.keeps(Rule::Echo) || self.covers(common, rows, from);
         let hold_us = self.hold_us(from);
         let rto_us = self.path(from).rto_us();
         let path = self.path(from);
@@ -146,13 +147,15 @@ impl<S: Storage> Relay<S> {
             link.heard_at = now;
             link.relay = control.relay;
         }
-        let sample = control.echoed.and_then(|echo| link.echoed(echo, now, hold_us, rto_us));
+        let later = control.echoed.is_some_and(|echo| link.data_ord > 0 && echo.ord > link.data_ord);
+        let sample = control.echoed.and_then(|echo| link.echoed(echo, acknowledged, now, hold_us + rto_us));
         if let Some(sample) = sample {
             link.path.sample(sample);
         }
-        // An answer that does not know of it: it was lost.
-        if link.data_ord > 0 && !link.in_flight(path, now) {
-            link.snapshot = 0;
+        // An answer that does not know of it: it was lost. The echo of a later message does not tell, its digest does.
+        let overdue = link.data_ord > 0 && !link.in_flight(path, now);
+        if overdue || (later && self.keeps(Rule::HiddenLoss) && !self.has_shown(common, rows, from)) {
+            self.link_mut(from).snapshot = 0;
             self.flush.dirty = true;
             self.uplink.dirty = true;
         }
@@ -178,6 +181,13 @@ impl<S: Storage> Relay<S> {
         }
     }
 
+    /// Whether a peer is the child of another relay, and had the flush before this one: it gets every other.
+    fn is_served(&self, peer: NodeIndex, now: Instant) -> bool {
+        let link = self.link(peer);
+        let elsewhere = link.relay.is_some_and(|relay| relay != self.me);
+        elsewhere && since(now, link.data_at) < self.interval_us * 3 / 2 && self.keeps(Rule::EveryOther)
+    }
+
     pub(super) fn look_down(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
         if self.flush.dirty && self.flush.at == NEVER {
             self.flush.dirty = false;
@@ -193,14 +203,19 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// To exactly those that lack something, or wait for an answer.
+    /// To exactly those that lack something, or wait for an answer. Those that another relay serves can wait for the next.
     fn flush(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
         self.flush.at = NEVER;
         self.flush.dirty = false;
         self.flush.last = Some(now);
         self.rounds += 1;
         for peer in self.peers() {
-            if self.is_target(peer) && (self.link(peer).unanswered || self.lacks(common, rows, peer)) {
+            if !self.is_target(peer) || !(self.link(peer).unanswered || self.lacks(common, rows, peer)) {
+                continue;
+            }
+            if self.is_served(peer, now) {
+                self.flush.dirty = true;
+            } else {
                 self.link_mut(peer).flushed = true;
                 Self::write_full(common, peer, Want::Nothing);
             }
@@ -253,13 +268,17 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// At once; but while the relay is overdue with its flush, one uplink in an interval is enough: it may be away.
+    /// At once; but while the relay is overdue, one uplink in an interval is enough: it may be away. Of a relay that has not
+    /// flushed yet, an answer to the last uplink is waited for.
     fn paced(&self, now: Instant) -> Instant {
         let link = self.link(self.relay);
-        let due = self.uplink.down_at.map_or(NEVER, |down_at| after(down_at, self.uplink.next_us));
+        let (due, pause_us) = match self.uplink.down_at {
+            Some(down_at) => (after(down_at, self.uplink.next_us), self.interval_us),
+            None => (now, self.path(self.relay).rtt_us()),
+        };
         let overdue = link.asked || (due <= now && link.data_ord > 0);
         if overdue && !self.uplink.urgent && self.keeps(Rule::Pacing) {
-            now.max(after(link.data_at, self.interval_us))
+            now.max(after(link.data_at, pause_us))
         } else {
             now
         }

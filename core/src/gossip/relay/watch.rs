@@ -56,6 +56,7 @@ impl<S: Storage> Relay<S> {
     pub(super) fn hear_gaps(&mut self, common: &mut Common<S>, heard: &Heard, rows: &Rows<S>, now: Instant) {
         let from = heard.from;
         let path = self.path(from);
+        let long_behind = heard.long_behind || !self.keeps(Rule::OldDigest);
         let link = self.link_mut(from);
         if !heard.behind {
             link.gap_due = NEVER;
@@ -64,7 +65,7 @@ impl<S: Storage> Relay<S> {
             if heard.full {
                 let wait_us = if path.var_us() > JITTER_US { 4 * path.var_us() } else { 0 };
                 link.gap_due = after(now, wait_us);
-            } else if heard.long_behind && heard.control.is_some_and(|control| control.old) {
+            } else if long_behind && heard.control.is_some_and(|control| control.old) {
                 link.gap_due = now;
             }
         }
@@ -102,6 +103,22 @@ impl<S: Storage> Relay<S> {
         }
     }
 
+    /// Whether a peer has shown all that it is assumed to hold; of one that is not known in detail nobody can tell.
+    pub(super) fn has_shown(&self, common: &Common<S>, rows: &Rows<S>, peer: NodeIndex) -> bool {
+        let assumed = self.assumed_of(common, peer);
+        let Some(vector) = common.peers.vector(peer) else { return true };
+        rows.iter().all(|(id, row)| {
+            let frontier = assumed.frontier(peer, id, row);
+            frontier == u64::MAX || frontier <= vector.get(id.at()).copied().unwrap_or(0)
+        })
+    }
+
+    /// Whether a peer has shown all that this node holds.
+    pub(super) fn covers(&self, common: &Common<S>, rows: &Rows<S>, peer: NodeIndex) -> bool {
+        let vector = common.peers.vector(peer).unwrap_or(&[]);
+        rows.iter().all(|(id, row)| row.frontier <= vector.get(id.at()).copied().unwrap_or(0))
+    }
+
     /// Whether a peer lacks what this node has had for some time.
     fn had_long(&self, common: &Common<S>, peer: NodeIndex, rows: &Rows<S>) -> bool {
         let vector = common.peers.vector(peer).unwrap_or(&[]);
@@ -109,7 +126,8 @@ impl<S: Storage> Relay<S> {
         !common.agreement.contains(peer)
             && rows.iter().any(|(id, row)| {
                 let own = row.node == peer && Some(row.incarnation) == incarnation;
-                !own && self.aged.frontier(id) > vector.get(id.at()).copied().unwrap_or(0)
+                let held = if self.keeps(Rule::OldDigest) { self.aged.frontier(id) } else { row.frontier };
+                !own && held > vector.get(id.at()).copied().unwrap_or(0)
             })
     }
 
@@ -126,11 +144,6 @@ impl<S: Storage> Relay<S> {
             Self::write_full(common, heard.from, Want::Nothing);
         } else {
             Self::write(common, heard.from, Want::Nothing);
-        }
-        // Who asks may have sent entries in vain; the echo of the question would hide that.
-        if heard.behind {
-            self.ask_for_gap(common, heard.from, now);
-            self.links_at = self.links_at.min(self.link(heard.from).gap_due);
         }
     }
 
@@ -166,9 +179,11 @@ impl<S: Storage> Relay<S> {
             } else if link.asked || !asks {
                 self.suspect(common, peer, now);
             } else {
+                // What was sent may be lost, so it goes with the question.
                 link.asked = true;
                 link.deadline = after(now, rto_us);
-                Self::write(common, peer, Want::Reply);
+                link.snapshot = 0;
+                Self::write_full(common, peer, Want::Reply);
             }
         }
         if self.link(peer).gap_due <= now {

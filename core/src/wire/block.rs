@@ -1,0 +1,117 @@
+//! Lines of a few short pieces, written into one block.
+//!
+//! All pieces together are shorter than the block, so each is a few moves of a size that is known when this is compiled:
+//! the bytes of a move that are not part of its piece are written over by the next. What the compiler can prove to fit needs no check.
+
+use super::encode::{EIGHT_DIGITS, digits_of};
+use super::short::Short;
+
+/// Bytes of a block: more than four [`Short`] texts and what stands between them.
+pub const BLOCK: usize = 1_024;
+
+/// Bytes that are moved for a short text, if it is not longer.
+const MOVE: usize = 32;
+
+/// Writes a line into a block. Nothing of the block counts unless [`Block::finish`] says how much.
+pub struct Block<'b> {
+    block: &'b mut [u8; BLOCK],
+    len: usize,
+    full: bool,
+}
+
+impl<'b> Block<'b> {
+    /// Writes from the start of `block`.
+    #[inline]
+    pub fn new(block: &'b mut [u8; BLOCK]) -> Self {
+        Self { block, len: 0, full: false }
+    }
+
+    /// The length of the line, if all pieces fitted.
+    #[must_use]
+    #[inline]
+    pub fn finish(self) -> Option<usize> {
+        (!self.full).then_some(self.len)
+    }
+
+    /// Writes all of `text`, which is JSON already.
+    #[inline(always)]
+    pub fn literal<const N: usize>(&mut self, text: &[u8; N]) {
+        self.piece(text, N);
+    }
+
+    /// Writes a text that is JSON already.
+    #[inline(always)]
+    pub fn short<const N: usize>(&mut self, text: &Short<N>) {
+        match text.block().first_chunk::<MOVE>() {
+            Some(start) if text.len() <= MOVE => self.piece(start, text.len()),
+            _ => self.piece(text.block(), text.len()),
+        }
+    }
+
+    /// Writes an integer of up to eight digits; for others the line does not fit.
+    #[inline(always)]
+    pub fn unsigned(&mut self, int: u64) {
+        if int < EIGHT_DIGITS {
+            let (digits, count) = digits_of(int);
+            self.piece(&digits, count);
+        } else {
+            self.full = true;
+        }
+    }
+
+    /// Writes the first `len` bytes of `bytes`.
+    #[inline(always)]
+    fn piece<const N: usize>(&mut self, bytes: &[u8; N], len: usize) {
+        match self.block.get_mut(self.len..).and_then(<[u8]>::first_chunk_mut::<N>) {
+            Some(place) => {
+                *place = *bytes;
+                self.len += len;
+            }
+            None => self.full = true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn short(text: &str) -> Short<128> {
+        let mut short = Short::default();
+        assert!(short.assign(text.as_bytes()));
+        short
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_come_out_in_order(pieces in prop::collection::vec(("[ -~]{0,128}", 0..EIGHT_DIGITS, 0_u32..9), 0..7)) {
+            let mut bytes = [0; BLOCK];
+            let mut block = Block::new(&mut bytes);
+            let mut expected = std::string::String::new();
+            for (text, int, scale) in pieces {
+                let int = int / 10_u64.pow(scale);
+                block.short(&short(&text));
+                block.literal(b"\", ");
+                block.unsigned(int);
+                expected += &std::format!("{text}\", {int}");
+            }
+            let len = block.finish();
+            prop_assert_eq!(len.map(|len| &bytes[..len]), Some(expected.as_bytes()));
+        }
+    }
+
+    #[test]
+    fn a_line_that_may_not_fit_and_a_long_integer_are_left_to_others() {
+        let mut bytes = [0; BLOCK];
+        let mut block = Block::new(&mut bytes);
+        (0..8).for_each(|_| block.short(&short(&"x".repeat(128))));
+        assert_eq!(block.finish(), Some(BLOCK));
+        let mut block = Block::new(&mut bytes);
+        (0..9).for_each(|_| block.short(&short(&"x".repeat(127))));
+        assert_eq!(block.finish(), None);
+        let mut block = Block::new(&mut bytes);
+        block.unsigned(EIGHT_DIGITS);
+        assert_eq!(block.finish(), None);
+    }
+}
