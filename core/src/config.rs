@@ -213,7 +213,7 @@ impl Limits {
     /// # Errors
     /// The first capacity that is outside of its bounds.
     pub fn check(&self) -> Result<(), ConfigError> {
-        let million = 1 << 20;
+        let million: usize = 1 << 20;
         for (name, value, min, max) in [
             ("nodes", self.nodes, 1, million),
             ("lives_per_node", self.lives_per_node, 1, 1_024),
@@ -221,7 +221,8 @@ impl Limits {
             ("known_peers", self.known_peers, 1, million),
             ("values", self.values, 1, 1_024 * million),
             ("set_text_bytes", self.set_text_bytes, 0, 2_048 * million),
-            ("dense_values", self.dense_values, 0, 16_384 * million),
+            // More than 32 bits can count: there the bound is what they can.
+            ("dense_values", self.dense_values, 0, million.saturating_mul(16_384)),
             ("keys", self.keys, 1, 16 * million),
             ("text_bytes", self.text_bytes, 8, TEXT_BYTES_MAX),
             ("id_bytes", self.id_bytes, 2, ID_BYTES_MAX),

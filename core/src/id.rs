@@ -75,8 +75,11 @@ pub const fn mix2(a: u64, b: u64) -> u64 {
 pub fn hash_bytes(bytes: &[u8]) -> u64 {
     let mut hash = 0x243f_6a88_85a3_08d3 ^ bytes.len() as u64;
     for chunk in bytes.chunks(8) {
-        let mut word = [0; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
+        let word = chunk.first_chunk().copied().unwrap_or_else(|| {
+            let mut word = [0; 8];
+            word.iter_mut().zip(chunk).for_each(|(to, from)| *to = *from);
+            word
+        });
         hash = mix2(hash, u64::from_le_bytes(word));
     }
     hash
@@ -113,6 +116,7 @@ pub struct Members<S: Storage> {
 
 impl<S: Storage> Members<S> {
     /// An empty cluster with room for `nodes` ids of `id_bytes` bytes.
+    #[inline(always)]
     #[must_use]
     pub fn new(nodes: usize, id_bytes: usize) -> Self {
         Self {
@@ -165,9 +169,8 @@ impl<S: Storage> Members<S> {
     /// The ids do not form a cluster; call [`Members::clear`] then.
     pub fn finish(&mut self, me: &str) -> Result<(), NotACluster> {
         let Self { bytes, spans, .. } = self;
-        let text = |span: &Span| &bytes[span.start as usize..][..usize::from(span.len)];
-        spans.sort_unstable_by(|a, b| text(a).cmp(text(b)));
-        if spans.windows(2).any(|pair| text(&pair[0]) == text(&pair[1])) {
+        heap_sort(spans, |a, b| bytes_of(bytes, a) < bytes_of(bytes, b));
+        if spans.iter().zip(spans.iter().skip(1)).any(|(a, b)| bytes_of(bytes, a) == bytes_of(bytes, b)) {
             return Err(NotACluster::Twice);
         }
         self.me = self.find(me).ok_or(NotACluster::Absent)?;
@@ -241,25 +244,76 @@ impl<S: Storage> Members<S> {
     }
 
     fn text(&self, span: &Span) -> &[u8] {
-        &self.bytes[span.start as usize..][..usize::from(span.len)]
+        bytes_of(&self.bytes, span)
     }
 }
 
+fn bytes_of<'a>(bytes: &'a [u8], span: &Span) -> &'a [u8] {
+    let start = span.start as usize;
+    bytes.get(start..start + usize::from(span.len)).unwrap_or(&[])
+}
+
+/// Sorts in place in O(n log n), not keeping the order of equal items (Williams, "Algorithm 232: Heapsort", 1964). The
+/// standard library's way is a good part of the program on a small device, for a list that is sorted once.
+fn heap_sort<T>(items: &mut [T], is_less: impl Fn(&T, &T) -> bool) {
+    let len = items.len();
+    (0..len / 2).rev().for_each(|root| sift_down(items, root, &is_less));
+    for end in (1..len).rev() {
+        if let Ok([first, last]) = items.get_disjoint_mut([0, end]) {
+            core::mem::swap(first, last);
+        }
+        sift_down(items.get_mut(..end).unwrap_or(&mut []), 0, &is_less);
+    }
+}
+
+/// Moves an item down until none below it is larger. What is below it is a heap already.
+fn sift_down<T>(items: &mut [T], mut at: usize, is_less: &impl Fn(&T, &T) -> bool) {
+    // Bounded by the depth of the heap.
+    while let Some(left) = items.get(2 * at + 1) {
+        let right_is_larger = items.get(2 * at + 2).is_some_and(|right| is_less(left, right));
+        let child = 2 * at + 1 + usize::from(right_is_larger);
+        match items.get_disjoint_mut([at, child]) {
+            Ok([item, larger]) if is_less(item, larger) => core::mem::swap(item, larger),
+            Ok(_) | Err(_) => return,
+        }
+        at = child;
+    }
+}
+
+/// What stands before and after the last `@`.
+fn split_last(name: &str) -> Option<(&str, &str)> {
+    let at = name.bytes().rposition(|byte| byte == b'@')?;
+    Some((name.get(..at)?, name.get(at + 1..)?))
+}
+
 fn split_row(name: &str) -> Option<(&str, u64)> {
-    let (id, incarnation) = name.rsplit_once('@')?;
+    let (id, incarnation) = split_last(name)?;
     let canonical = incarnation.bytes().all(|byte| byte.is_ascii_digit()) && !incarnation.starts_with('0');
     let incarnation = incarnation.parse().ok().filter(|incarnation| canonical && *incarnation <= INCARNATION_MAX)?;
     Some((id, incarnation))
 }
 
 fn ends_like_a_row(id: &str) -> bool {
-    id.rsplit_once('@').is_some_and(|(_, tail)| tail.bytes().all(|byte| byte.is_ascii_digit()))
+    split_last(id).is_some_and(|(_, tail)| tail.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::storage::Tiny;
+
+    #[test]
+    fn lists_of_every_length_are_sorted_whatever_their_order() {
+        for len in 0..200_u32 {
+            for factor in [0, 1, 7, 199, 0x9e37_79b9] {
+                let mut items: std::vec::Vec<u32> = (0..len).map(|at| at.wrapping_mul(factor) % 211).collect();
+                let mut expected = items.clone();
+                expected.sort_unstable();
+                heap_sort(&mut items, |a, b| a < b);
+                assert_eq!(items, expected);
+            }
+        }
+    }
 
     #[test]
     fn members_are_found_by_id_and_by_row_name() {

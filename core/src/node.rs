@@ -15,7 +15,7 @@ use crate::output::{Event, Events, Sink, SinkFull, Transmit, Wakeup};
 use crate::replicated::{Lane, LwwMap, Refused, Replica, Store};
 use crate::service::{self, Answer, Context, Head, JsonId, Problem, Reply, Service, Spread};
 use crate::stats::Stats;
-use crate::storage::{Limits, Storage};
+use crate::storage::{Extra as _, Limits, Storage};
 use crate::time::{Instant, Now};
 use crate::wire::{BadField, Block, Key, Kind, Malformed, Message, Out, Predictor, Serial, Str, Why, short};
 
@@ -68,7 +68,7 @@ pub struct Node<S: Storage> {
     /// Gossip, once the cluster is known.
     gossip: Option<Gossip<S>>,
     service: Service<S>,
-    predictor: Predictor,
+    predictor: S::Extra<Predictor>,
     /// The reply that waits, if one does: kept in place, since every request writes it.
     reply: Reply,
     reply_waits: bool,
@@ -96,15 +96,34 @@ impl<S: Storage> Node<S> {
     /// # Errors
     /// A choice outside of its bounds, or capacities that the storage cannot have.
     pub fn with_limits(config: Config, limits: Limits) -> Result<Self, ConfigError> {
-        if !S::ADJUSTABLE && limits != S::LIMITS {
+        Self::check(&config, &limits)?;
+        Ok(Self::checked(config, limits))
+    }
+
+    /// Makes a node with the capacities its storage comes with in the place where it is to stay: for static memory, so that a
+    /// value of this size does not go over the stack more often than it has to.
+    ///
+    /// # Errors
+    /// A choice outside of its bounds; `place` is as it was.
+    pub fn new_in(place: &mut Option<Self>, config: Config) -> Result<&mut Self, ConfigError> {
+        Self::check(&config, &S::LIMITS)?;
+        Ok(place.insert(Self::checked(config, S::LIMITS)))
+    }
+
+    fn check(config: &Config, limits: &Limits) -> Result<(), ConfigError> {
+        if !S::ADJUSTABLE && *limits != S::LIMITS {
             return Err(ConfigError::Capacity { name: "capacities of fixed storage", min: 0, max: 0 });
         }
-        config.check(&limits)?;
-        Ok(Self {
+        config.check(limits)
+    }
+
+    #[inline(always)]
+    fn checked(config: Config, limits: Limits) -> Self {
+        Self {
             replica: Replica::new(&limits, config.max_clock_ahead_ms.saturating_mul(1_000)),
             gossip: None,
             service: Service::new(&limits),
-            predictor: Predictor::default(),
+            predictor: Default::default(),
             reply: Reply::default(),
             reply_waits: false,
             sending: send::Sending::default(),
@@ -116,7 +135,7 @@ impl<S: Storage> Node<S> {
             settled: false,
             config,
             limits,
-        })
+        }
     }
 
     /// Joins the cluster of `ids` as `me`, as a line with `init` does.
@@ -147,7 +166,11 @@ impl<S: Storage> Node<S> {
         self.stats.lines += 1;
         self.replica.causality.clock.set_wall(now.wall_us);
         let mut message = Message::new();
-        if let Err(malformed) = self.predictor.decode(line, &mut message) {
+        let decoded = match self.predictor.get() {
+            Some(predictor) => predictor.decode(line, &mut message),
+            None => message.decode(line),
+        };
+        if let Err(malformed) = decoded {
             self.stats.malformed_lines += 1;
             return Err(Rejected::Malformed(malformed));
         }
@@ -392,6 +415,8 @@ impl<S: Storage> Node<S> {
     }
 
     /// The cluster is known: this life begins.
+    #[cold]
+    #[inline(never)]
     fn begin(&mut self) {
         let members = &self.replica.causality.members;
         let (nodes, me) = (members.len(), members.me());
@@ -406,11 +431,11 @@ impl<S: Storage> Node<S> {
         // An empty table has room for a row.
         let _ = self.replica.begin(self.config.incarnation);
         let rng = XorShiftRng::seed_from_u64(mix2(self.config.seed ^ salt, self.config.incarnation));
-        let mut gossip = Gossip::new(nodes, me, &self.limits, rng, self.replica.sum().short());
+        let sum = self.replica.sum().short();
+        let gossip = self.gossip.insert(Gossip::new(nodes, me, &self.limits, rng, sum));
         gossip.use_relay(self.config.strategy == Strategy::Relay, Instant::ZERO);
         gossip.configure(self.config.fanout, self.config.gossip_interval_ms, Instant::ZERO);
         self.settled = nodes == 1;
-        self.gossip = Some(gossip);
     }
 
     /// The first message after `init`.

@@ -26,21 +26,21 @@ macro_rules! assert_sizes {
 #[test]
 fn a_node_with_fixed_storage_takes_this_much_memory() {
     assert_sizes! {
-        Node<Tiny>: 22_272,
-        Node<Small>: 312_096,
+        Node<Tiny>: 21_056,
+        Node<Small>: 298_016,
     }
 }
 
 #[test]
 fn the_parts_of_a_node_take_this_much_of_it() {
     assert_sizes! {
-        Replica<Tiny>: 14_016,
-        Store<Tiny>: 12_384,
+        Replica<Tiny>: 13_552,
+        Store<Tiny>: 11_920,
         Causality<Tiny>: 1_616,
         Gossip<Tiny>: 5_048,
         Service<Tiny>: 848,
-        Replica<Small>: 258_016,
-        Store<Small>: 251_360,
+        Replica<Small>: 244_688,
+        Store<Small>: 238_032,
         Causality<Small>: 6_640,
         Gossip<Small>: 47_544,
         Service<Small>: 4_176,

@@ -36,6 +36,16 @@ pub struct Program {
     pub path: PathBuf,
     /// Its arguments.
     pub args: Vec<OsString>,
+    /// Nodes that run another program.
+    pub others: Vec<(usize, Self)>,
+}
+
+impl Program {
+    /// What a node runs: the last that was said of it counts.
+    #[must_use]
+    pub fn of(&self, node: usize) -> &Self {
+        self.others.iter().rev().find(|(other, _)| *other == node).map_or(self, |(_, program)| program)
+    }
 }
 
 /// Where things go while a run goes on.
@@ -159,8 +169,9 @@ impl Processes<'_, '_> {
     fn start(&mut self, node: usize, settings: &Settings) -> io::Result<()> {
         self.kill(node);
         let log = OpenOptions::new().create(true).append(true).open(self.log(node))?;
-        let mut child = Command::new(&self.program.path)
-            .args(&self.program.args)
+        let program = self.program.of(node);
+        let mut child = Command::new(&program.path)
+            .args(&program.args)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(if self.output.show_stderr { Stdio::piped() } else { Stdio::from(log.try_clone()?) })

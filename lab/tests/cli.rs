@@ -24,7 +24,7 @@ fn file(name: &str, text: &str) -> String {
 fn a_wrong_option_is_answered_by_what_is_allowed() {
     let schedule = file("bad.schedule", "1 partition one n2\n2 explode n1\n");
     let plain = file("not-executable", "x");
-    let rows: [(&[&str], &[&str]); 16] = [
+    let rows: [(&[&str], &[&str]); 20] = [
         (&["test", "--rate", "0"], &["--rate", "above 0"]),
         (&["test", "--node-count", "0"], &["--node-count", "from 1 to 100000"]),
         (&["test", "--latency=-1"], &["--latency", "from 0 to 60000"]),
@@ -39,6 +39,10 @@ fn a_wrong_option_is_answered_by_what_is_allowed() {
         (&["test", "--ignore", "nothing"], &["--ignore", "nothing", "set-full"]),
         (&["test", "--bin", "/there/is/no/such/program"], &["no program", "build it first"]),
         (&["test", "--bin", &plain], &["cannot be executed", "chmod +x"]),
+        (&["test", "--bin-for", "n1"], &["--bin-for", "n0 to n4", "not n1"]),
+        (&["test", "--bin-for", "n1,n5=/bin/sh"], &["--bin-for", "n0 to n4", "n5"]),
+        (&["test", "--bin-for", "n1="], &["--bin-for", "a command"]),
+        (&["test", "--bin-for", "n1=/there/is/no/such/program -x"], &["no program", "build it first"]),
         (&["test", "--schedule", &schedule], &["line 2", "explode"]),
         (&["sim", "--", "--fanout", "0"], &["--fanout", "1..=255"]),
     ];
@@ -60,6 +64,20 @@ fn a_program_that_ends_at_once_is_shown_with_its_last_words() {
     assert!(out.starts_with("INVALID"), "{out}");
     let flat = out.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(flat.contains("status 3") && flat.contains("no license"), "{out}");
+}
+
+#[test]
+fn single_nodes_can_run_another_program() {
+    let other = std::env::temp_dir().join(format!("rumormill-lab-other-{}", std::process::id()));
+    std::fs::write(&other, "#!/bin/sh\necho \"I am $1\" >&2\nexit 3\n").unwrap();
+    std::fs::set_permissions(&other, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let nodes = format!("n0,n2={} another", other.display());
+    let (status, out, _) = lab(&["test", "--node-count", "3", "--bin-for", &nodes, "--time-limit", "1"]);
+    std::fs::remove_file(&other).unwrap();
+    assert_eq!(status, Some(1), "{out}");
+    let flat = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("n0") && flat.contains("n2") && flat.contains("I am another"), "{out}");
+    assert!(!flat.contains("n1 ended"), "{out}");
 }
 
 #[test]

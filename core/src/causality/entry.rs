@@ -98,6 +98,6 @@ impl<'a> Entry<'a> {
     /// The arguments.
     #[must_use]
     pub fn args(&self) -> &[Arg<'a>] {
-        &self.args[..usize::from(self.len)]
+        self.args.get(..usize::from(self.len)).unwrap_or(&self.args)
     }
 }

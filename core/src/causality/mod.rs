@@ -37,6 +37,7 @@ pub struct Causality<S: Storage> {
 
 impl<S: Storage> Causality<S> {
     /// Nothing has happened yet.
+    #[inline(always)]
     #[must_use]
     pub fn new(limits: &Limits, max_clock_ahead_us: u64) -> Self {
         Self {

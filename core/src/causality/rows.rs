@@ -98,6 +98,7 @@ pub struct Rows<S: Storage> {
 
 impl<S: Storage> Rows<S> {
     /// No rows yet, room for `rows`.
+    #[inline(always)]
     #[must_use]
     pub fn new(rows: usize, lives_per_node: usize) -> Self {
         Self {
@@ -131,13 +132,12 @@ impl<S: Storage> Rows<S> {
         self.rows.iter().enumerate().map(|(at, row)| (RowId(at as u32), row))
     }
 
-    /// A row.
-    ///
-    /// # Panics
-    /// When `row` is not from this table, which is a bug.
+    /// A row. One that is not from this table, which is a bug, is a row of which nothing was applied.
     #[must_use]
     pub fn get(&self, row: RowId) -> &Row {
-        &self.rows[row.at()]
+        const NOTHING: Row =
+            Row { node: NodeIndex(NONE), incarnation: 0, frontier: 0, window: 0, hash: 0, next_of_node: NONE };
+        self.rows.get(row.at()).unwrap_or(&NOTHING)
     }
 
     /// Hash of all frontiers, independent of the order of rows; equal vectors have equal hashes.
@@ -155,8 +155,7 @@ impl<S: Storage> Rows<S> {
     pub fn find(&self, node: NodeIndex, incarnation: u64) -> Option<RowId> {
         let mut at = *self.first_of_node.get(node.at())?;
         // Bounded by the lives of one node.
-        while at != NONE {
-            let row = &self.rows[at as usize];
+        while let Some(row) = self.rows.get(at as usize) {
             if row.incarnation == incarnation {
                 return Some(RowId(at));
             }
@@ -176,9 +175,9 @@ impl<S: Storage> Rows<S> {
         let first = *self.first_of_node.get(node.at()).ok_or(RowRefused::Stranger)?;
         let mut lives = 0;
         let mut at = first;
-        while at != NONE {
+        while let Some(row) = self.rows.get(at as usize) {
             lives += 1;
-            at = self.rows[at as usize].next_of_node;
+            at = row.next_of_node;
         }
         if lives >= self.lives_per_node {
             return Err(RowRefused::Full);
@@ -187,7 +186,9 @@ impl<S: Storage> Rows<S> {
         let added = self.rows.len() as u32;
         let row = Row { node, incarnation, frontier: 0, window: 0, hash, next_of_node: first };
         self.rows.push(row).map_err(|_| RowRefused::Full)?;
-        self.first_of_node[node.at()] = added;
+        if let Some(first) = self.first_of_node.get_mut(node.at()) {
+            *first = added;
+        }
         Ok(RowId(added))
     }
 
@@ -202,7 +203,9 @@ impl<S: Storage> Rows<S> {
     /// A dot beyond the window is not marked: see [`Rows::has_room_for`].
     #[inline(always)]
     pub fn mark(&mut self, dot: super::Dot) -> Mark {
-        let row = &mut self.rows[dot.row.at()];
+        let Some(row) = self.rows.get_mut(dot.row.at()) else {
+            return Mark::Known;
+        };
         if dot.seq == row.frontier + 1 && row.window == 0 && self.hashed.0 == dot.row {
             // The next one, as almost always.
             row.frontier = dot.seq;
@@ -213,7 +216,9 @@ impl<S: Storage> Rows<S> {
 
     #[inline(never)]
     fn mark_any(&mut self, dot: super::Dot) -> Mark {
-        let row = &mut self.rows[dot.row.at()];
+        let Some(row) = self.rows.get_mut(dot.row.at()) else {
+            return Mark::Known;
+        };
         if row.contains(dot.seq) || dot.seq > row.frontier + 1 + WINDOW {
             return Mark::Known;
         }
@@ -246,7 +251,7 @@ impl<S: Storage> Rows<S> {
 
     /// Moves the frontier to `to` and on over what the window holds.
     fn advance(&mut self, id: RowId, to: u64) {
-        let row = &mut self.rows[id.at()];
+        let Some(row) = self.rows.get_mut(id.at()) else { return };
         let before = row.frontier;
         let shift = to - before;
         // Bit 63 of this word is the dot `frontier + 65`; bit 0 becomes the dot after the new frontier.

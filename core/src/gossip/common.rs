@@ -221,7 +221,7 @@ impl Assumed<'_> {
         if row.node == peer && Some(row.incarnation) == self.incarnation {
             return u64::MAX;
         }
-        self.at.and_then(|at| Some(self.frontiers.get(id.at())?[at])).unwrap_or(0)
+        self.at.and_then(|at| self.frontiers.get(id.at())?.get(at).copied()).unwrap_or(0)
     }
 }
 

@@ -30,8 +30,10 @@ impl<S: Storage> Sampler<S> {
     pub fn draw(&mut self, drawn: &mut Draw, rng: &mut impl Rng) -> Option<NodeIndex> {
         let left = self.order.len().checked_sub(drawn.0).filter(|left| *left > 0)?;
         let pick = drawn.0 + below(rng, left as u32) as usize;
-        self.order.swap(drawn.0, pick);
-        let peer = self.order[drawn.0];
+        let peer = *self.order.get(pick)?;
+        if let Ok([here, there]) = self.order.get_disjoint_mut([drawn.0, pick]) {
+            core::mem::swap(here, there);
+        }
         drawn.0 += 1;
         Some(NodeIndex(peer))
     }

@@ -68,6 +68,7 @@ impl<S: Storage> Gossip<S> {
 
     /// Puts the scheduler with a relay in charge, or the one without. It begins as after a change of which nobody knows.
     /// Takes the memory of the new one, if the storage is on the heap.
+    #[inline(never)]
     pub fn use_relay(&mut self, relay: bool, now: Instant) {
         let nodes = self.common.agreement.nodes();
         match (&self.scheduler, relay) {

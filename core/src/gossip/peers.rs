@@ -105,7 +105,7 @@ impl<S: Storage> Records<S> {
     }
 
     fn get(&self, peer: NodeIndex) -> &Peer {
-        self.met.get(self.places[peer.at()] as usize).unwrap_or(&STRANGER)
+        self.places.get(peer.at()).and_then(|place| self.met.get(*place as usize)).unwrap_or(&STRANGER)
     }
 
     fn get_mut(&mut self, peer: NodeIndex) -> &mut Peer {
@@ -228,8 +228,8 @@ impl<S: Storage> Peers<S> {
         if life == Life::New {
             let Peer { pending, known, .. } = *record;
             *record = Peer { incarnation: Some(incarnation), pending, known, ..STRANGER };
-            if let Some(slot) = known {
-                self.known[slot as usize].frontiers.clear();
+            if let Some(known) = known.and_then(|slot| self.known.get_mut(slot as usize)) {
+                known.frontiers.clear();
             }
         }
         self.hear(peer, now);
@@ -269,7 +269,7 @@ impl<S: Storage> Peers<S> {
     pub fn learn(&mut self, peer: NodeIndex, row: RowId, frontier: u64) {
         let slot = self.slot_of(peer);
         let rows = self.rows;
-        let frontiers = &mut self.known[slot].frontiers;
+        let Some(Known { frontiers, .. }) = self.known.get_mut(slot) else { return };
         while frontiers.len() <= row.at() && frontiers.len() < rows {
             let _ = frontiers.push(0);
         }
@@ -295,7 +295,7 @@ impl<S: Storage> Peers<S> {
     #[must_use]
     pub fn vector(&self, peer: NodeIndex) -> Option<&[u64]> {
         let slot = self.peers.get(peer).known?;
-        Some(&self.known[slot as usize].frontiers)
+        Some(&self.known.get(slot as usize)?.frontiers)
     }
 
     /// Gives the peer a vector to be learned, that of the peer heard longest ago if all are in use.
@@ -307,12 +307,14 @@ impl<S: Storage> Peers<S> {
         self.clock += 1;
         let used = self.clock;
         if let Some(slot) = self.peers.get(peer).known {
-            self.known[slot as usize].used = used;
+            if let Some(known) = self.known.get_mut(slot as usize) {
+                known.used = used;
+            }
             return slot as usize;
         }
         // There is at least one; those that no peer has are the oldest.
-        let slot = (0..self.known.len()).min_by_key(|slot| self.known[*slot].used).unwrap_or(0);
-        let known = &mut self.known[slot];
+        let oldest = self.known.iter_mut().enumerate().min_by_key(|(_, known)| known.used);
+        let Some((slot, known)) = oldest else { return 0 };
         if let Some(before) = known.peer.replace(peer) {
             self.peers.get_mut(before).known = None;
         }

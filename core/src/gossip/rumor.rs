@@ -97,7 +97,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
     }
 
     fn hot(&self) -> &[Hot] {
-        &self.hot[..self.sealed]
+        self.hot.get(..self.sealed).unwrap_or(&self.hot)
     }
 
     #[inline]

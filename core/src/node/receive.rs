@@ -410,6 +410,8 @@ fn sum(token: Token<'_>) -> Option<Sum> {
 /// Reads `agree`: eight hexadecimal digits that name the cluster, a colon, and the members. `None` when it speaks of
 /// another cluster.
 fn agreement(agree: Str<'_>, cluster: u32) -> Option<&str> {
-    let (name, members) = core::str::from_utf8(agree.raw()).ok()?.split_once(':')?;
+    let text = core::str::from_utf8(agree.raw()).ok()?;
+    let at = text.bytes().position(|byte| byte == b':')?;
+    let (name, members) = (text.get(..at)?, text.get(at + 1..)?);
     (u32::from_str_radix(name, 16) == Ok(cluster)).then_some(members)
 }

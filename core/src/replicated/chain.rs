@@ -26,6 +26,19 @@ impl Link {
     }
 }
 
+/// The link of an entry; beyond the table, where no chain leads, that of one that stands alone.
+fn link_of<T: Linked>(items: &[T], at: u32) -> &Link {
+    const ALONE: Link = Link::new(RowId(NONE), 0, 0);
+    items.get(at as usize).map_or(&ALONE, Linked::link)
+}
+
+/// Changes the link of an entry.
+fn relink<T: Linked>(items: &mut [T], at: u32, change: impl FnOnce(&mut Link)) {
+    if let Some(item) = items.get_mut(at as usize) {
+        change(item.link_mut());
+    }
+}
+
 /// An entry that can be linked.
 pub(super) trait Linked {
     fn link(&self) -> &Link;
@@ -51,7 +64,7 @@ impl Ends {
     /// (near the tail) and for messages that continue each other (near the hint), O(entries of the row) at worst.
     pub(super) fn seek<T: Linked>(&self, items: &[T], row: RowId, after: u64) -> Option<u32> {
         let at = match self.last_up_to(items, row, after) {
-            Some(last) => items[last as usize].link().next,
+            Some(last) => link_of(items, last).next,
             None => self.head,
         };
         if at == NONE {
@@ -80,7 +93,7 @@ impl Ends {
 
     /// Links the entry at `at` where its number belongs. Same bound as [`Ends::seek`].
     pub(super) fn insert<T: Linked>(&mut self, items: &mut [T], at: u32) {
-        let Link { seq, row, .. } = *items[at as usize].link();
+        let Link { seq, row, .. } = *link_of(items, at);
         let prev = self.last_up_to(items, row, seq);
         self.insert_after(items, prev, at);
     }
@@ -88,29 +101,28 @@ impl Ends {
     /// Links the entry at `at` behind `prev`, or before all others.
     pub(super) fn insert_after<T: Linked>(&mut self, items: &mut [T], prev: Option<u32>, at: u32) {
         let prev = prev.unwrap_or(NONE);
-        let next = if prev == NONE { self.head } else { items[prev as usize].link().next };
-        let link = items[at as usize].link_mut();
-        (link.prev, link.next) = (prev, next);
+        let next = if prev == NONE { self.head } else { link_of(items, prev).next };
+        relink(items, at, |link| (link.prev, link.next) = (prev, next));
         match prev {
             NONE => self.head = at,
-            prev => items[prev as usize].link_mut().next = at,
+            prev => relink(items, prev, |link| link.next = at),
         }
         match next {
             NONE => self.tail = at,
-            next => items[next as usize].link_mut().prev = at,
+            next => relink(items, next, |link| link.prev = at),
         }
     }
 
     /// Takes the entry at `at` out of the chain.
     pub(super) fn remove<T: Linked>(&mut self, items: &mut [T], at: u32) {
-        let Link { prev, next, .. } = *items[at as usize].link();
+        let Link { prev, next, .. } = *link_of(items, at);
         match prev {
             NONE => self.head = next,
-            prev => items[prev as usize].link_mut().next = next,
+            prev => relink(items, prev, |link| link.next = next),
         }
         match next {
             NONE => self.tail = prev,
-            next => items[next as usize].link_mut().prev = prev,
+            next => relink(items, next, |link| link.prev = prev),
         }
         if self.hint.get() == at {
             self.hint.set(NONE);
@@ -118,7 +130,7 @@ impl Ends {
     }
 
     fn last_up_to<T: Linked>(&self, items: &[T], row: RowId, limit: u64) -> Option<u32> {
-        let seq = |at: u32| items[at as usize].link().seq;
+        let seq = |at: u32| link_of(items, at).seq;
         if self.tail == NONE || seq(self.head) > limit {
             return None;
         }
@@ -128,10 +140,10 @@ impl Ends {
         let mut at = self.nearest(items, row, limit);
         // Both walks end: at the head or before the tail, whose numbers were compared above.
         while seq(at) > limit {
-            at = items[at as usize].link().prev;
+            at = link_of(items, at).prev;
         }
         loop {
-            let next = items[at as usize].link().next;
+            let next = link_of(items, at).next;
             if next == NONE || seq(next) > limit {
                 return Some(at);
             }
@@ -143,7 +155,7 @@ impl Ends {
         let hint = self.hint.get();
         let usable = items.get(hint as usize).is_some_and(|item| item.link().row == row);
         let candidates = [self.head, self.tail, if usable { hint } else { self.head }];
-        let distance = |at: u32| items[at as usize].link().seq.abs_diff(limit);
+        let distance = |at: u32| link_of(items, at).seq.abs_diff(limit);
         candidates.into_iter().min_by_key(|at| distance(*at)).unwrap_or(self.head)
     }
 }

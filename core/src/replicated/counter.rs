@@ -105,6 +105,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     const LANE: Lane = Lane::Tick;
     const VECTORS: &'static [&'static str] = &["p_counters", "n_counters"];
 
+    #[inline(always)]
     fn new(limits: &Limits) -> Self {
         Self {
             cells: S::PerCell::filled(2 * limits.rows, Cell { number: 0, link: Link::new(RowId(0), 0, 0) }),
@@ -133,16 +134,23 @@ impl<S: Storage> Replicated<S> for Counter<S> {
             _ => return Err(Refused::Unreadable),
         };
         let at = place(row, sign);
-        let before = self.cells[at].number;
+        let Some(Cell { number: before, link: old }) = self.cells.get(at).copied() else {
+            return Err(Refused::Unreadable);
+        };
         if number <= before {
             return Ok(Merged::Superseded);
         }
-        if before > 0 {
-            let old = self.cells[at].link.row;
-            self.ends[old.at()].remove(&mut self.cells, at as u32);
+        if before > 0
+            && let Some(ends) = self.ends.get_mut(old.row.at())
+        {
+            ends.remove(&mut self.cells, at as u32);
         }
-        self.cells[at] = Cell { number, link: Link::new(dot.row, dot.seq, 0) };
-        self.ends[dot.row.at()].insert(&mut self.cells, at as u32);
+        if let Some(cell) = self.cells.get_mut(at) {
+            *cell = Cell { number, link: Link::new(dot.row, dot.seq, 0) };
+        }
+        if let Some(ends) = self.ends.get_mut(dot.row.at()) {
+            ends.insert(&mut self.cells, at as u32);
+        }
         self.totals[sign as usize] += u128::from(number - before);
         let key = causality.rows.get(row).hash ^ (sign as u64);
         let term = |number| if number == 0 { 0 } else { mix2(key, number) };
@@ -151,7 +159,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     }
 
     fn seek(&self, row: RowId, after: u64) -> Option<At> {
-        self.ends[row.at()].seek(&self.cells, row, after).map(At::slot)
+        self.ends.get(row.at())?.seek(&self.cells, row, after).map(At::slot)
     }
 
     fn next(&self, at: At) -> Option<At> {
@@ -159,11 +167,12 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     }
 
     fn seq(&self, at: At) -> u64 {
-        self.cells[at.slot as usize].link.seq
+        self.cells.get(at.slot as usize).map_or(0, |cell| cell.link.seq)
     }
 
     fn entry<'a>(&'a self, at: At, causality: &'a Causality<S>) -> Entry<'a> {
-        let Cell { number, link } = self.cells[at.slot as usize];
+        let none = Cell { number: 0, link: Link::new(RowId(0), 0, 0) };
+        let Cell { number, link } = self.cells.get(at.slot as usize).copied().unwrap_or(none);
         let sign = Sign::ALL[at.slot as usize % 2];
         let row = RowId(at.slot / 2);
         let number = Arg::unsigned(number);

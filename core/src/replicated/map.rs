@@ -126,7 +126,7 @@ impl<S: Storage> LwwMap<S> {
     /// Where a key is kept.
     #[must_use]
     pub fn find(&self, key: Value<'_>) -> Option<u32> {
-        self.index.find(key.hash(), |at| self.slots[at as usize].key.get() == key)
+        self.index.find(key.hash(), |at| self.slots.get(at as usize).is_some_and(|slot| slot.key.get() == key))
     }
 
     /// Key, value and stamp of a slot from [`LwwMap::find`].
@@ -159,11 +159,11 @@ impl<S: Storage> LwwMap<S> {
     pub fn read(&mut self, key: Value<'_>, now_us: u64) -> Option<u32> {
         self.reads += 1;
         let found = self.find(key);
-        match found {
-            Some(at) => {
-                let slot = &mut self.slots[at as usize];
-                slot.reads.rotate_right(1);
-                slot.reads[0] = Read { at_us: now_us, saw_us: slot.stamp_us, key: 0 };
+        match found.and_then(|at| self.slots.get_mut(at as usize)) {
+            Some(slot) => {
+                // The oldest of them is forgotten.
+                let [latest, before] = &mut slot.reads;
+                *before = core::mem::replace(latest, Read { at_us: now_us, saw_us: slot.stamp_us, key: 0 });
             }
             None => {
                 self.misses[self.missed % MISSES] = Read { at_us: now_us, saw_us: 0, key: key.hash() };
@@ -181,30 +181,40 @@ impl<S: Storage> LwwMap<S> {
     }
 
     fn judge_reads(&mut self, at: Option<u32>, hash: u64, stamp_us: u64) {
-        let kept = at.map_or(&mut [][..], |at| &mut self.slots[at as usize].reads[..]);
+        let slot = at.and_then(|at| self.slots.get_mut(at as usize));
+        let kept = slot.map_or(&mut [][..], |slot| &mut slot.reads[..]);
         let misses = self.misses.iter_mut().filter(|read| read.key == hash);
         let stale = kept.iter_mut().chain(misses).filter_map(|read| read.turns_out_stale(stamp_us).then_some(()));
         self.stale_reads += stale.count() as u64;
     }
 
     fn overwrite(&mut self, at: u32, dot: Dot, value: Kept<S::Text>, stamp_us: u64) {
-        let old = self.slots[at as usize].link.row;
-        self.ends[old.at()].remove(&mut self.slots, at);
-        let slot = &mut self.slots[at as usize];
-        (slot.value, slot.stamp_us, slot.link) = (value, stamp_us, Link::new(dot.row, dot.seq, 0));
-        self.ends[dot.row.at()].insert(&mut self.slots, at);
+        let old = self.slots.get(at as usize).map(|slot| slot.link.row);
+        if let Some(ends) = old.and_then(|row| self.ends.get_mut(row.at())) {
+            ends.remove(&mut self.slots, at);
+        }
+        if let Some(slot) = self.slots.get_mut(at as usize) {
+            (slot.value, slot.stamp_us, slot.link) = (value, stamp_us, Link::new(dot.row, dot.seq, 0));
+        }
+        if let Some(ends) = self.ends.get_mut(dot.row.at()) {
+            ends.insert(&mut self.slots, at);
+        }
     }
 
     fn insert(&mut self, dot: Dot, key: Kept<S::Text>, value: Kept<S::Text>, stamp_us: u64) -> Result<(), Refused> {
         let Self { slots, index, .. } = self;
         let at = slots.len() as u32;
         let full = Refused::Full(Bound::Keys(slots.limit()));
-        if slots.room() == 0 || !index.insert(key.get().hash(), at, |at| slots[at as usize].key.get().hash()) {
+        if slots.room() == 0
+            || !index.insert(key.get().hash(), at, |at| slots.get(at as usize).map_or(0, |slot| slot.key.get().hash()))
+        {
             return Err(full);
         }
         let link = Link::new(dot.row, dot.seq, 0);
         slots.push(Slot { key, value, stamp_us, link, reads: Default::default() }).map_err(|_| full)?;
-        self.ends[dot.row.at()].insert(slots, at);
+        if let Some(ends) = self.ends.get_mut(dot.row.at()) {
+            ends.insert(slots, at);
+        }
         Ok(())
     }
 
@@ -216,7 +226,9 @@ impl<S: Storage> LwwMap<S> {
     }
 
     fn term(&self, at: u32, causality: &Causality<S>) -> u64 {
-        let slot = &self.slots[at as usize];
+        let Some(slot) = self.slots.get(at as usize) else {
+            return 0;
+        };
         let content = mix2(slot.key.get().hash(), slot.value.get().hash());
         mix2(content, mix2(slot.stamp_us, causality.rows.get(slot.link.row).hash))
     }
@@ -225,6 +237,7 @@ impl<S: Storage> LwwMap<S> {
 impl<S: Storage> Replicated<S> for LwwMap<S> {
     const LANE: Lane = Lane::Push;
 
+    #[inline(always)]
     fn new(limits: &Limits) -> Self {
         Self {
             slots: S::PerKey::with_limit(limits.keys),
@@ -253,9 +266,8 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
         let stamp_us = stamp.as_unsigned().ok_or(Refused::Unreadable)?;
         causality.clock.check(stamp_us).map_err(|_| Refused::ClockAhead)?;
         let found = self.find(key);
-        match found {
-            Some(at) => {
-                let slot = &self.slots[at as usize];
+        match found.and_then(|at| Some((at, self.slots.get(at as usize)?))) {
+            Some((at, slot)) => {
                 let rank = |stamp_us: u64, row: RowId| {
                     let row = causality.rows.get(row);
                     (stamp_us, row.node, row.incarnation)
@@ -283,7 +295,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
     }
 
     fn seek(&self, row: RowId, after: u64) -> Option<At> {
-        self.ends[row.at()].seek(&self.slots, row, after).map(At::slot)
+        self.ends.get(row.at())?.seek(&self.slots, row, after).map(At::slot)
     }
 
     fn next(&self, at: At) -> Option<At> {
@@ -291,12 +303,12 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
     }
 
     fn seq(&self, at: At) -> u64 {
-        self.slots[at.slot as usize].link.seq
+        self.slots.get(at.slot as usize).map_or(0, |slot| slot.link.seq)
     }
 
     fn entry<'a>(&'a self, at: At, _: &'a Causality<S>) -> Entry<'a> {
-        let slot = &self.slots[at.slot as usize];
-        Self::write(slot.key.get(), slot.value.get(), slot.stamp_us)
+        let (key, value, stamp_us) = self.slot(at.slot).unwrap_or((Value::Int(0), Value::Int(0), 0));
+        Self::write(key, value, stamp_us)
     }
 
     fn fingerprint(&self) -> u64 {

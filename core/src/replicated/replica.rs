@@ -37,6 +37,7 @@ pub struct Replica<S: Storage> {
 
 impl<S: Storage> Replica<S> {
     /// An empty replica.
+    #[inline(always)]
     #[must_use]
     pub fn new(limits: &Limits, max_clock_ahead_us: u64) -> Self {
         Self { causality: Causality::new(limits, max_clock_ahead_us), store: Store::new(limits), own: None }

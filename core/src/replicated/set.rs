@@ -105,7 +105,7 @@ impl<S: Storage> BroadcastSet<S> {
     #[must_use]
     pub fn contains(&self, value: Value<'_>) -> bool {
         match self.seen.dense_bit(value) {
-            Some(bit) => self.seen.dense[bit / 64] >> (bit % 64) & 1 == 1,
+            Some(bit) => self.seen.dense.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1),
             None => self.seen.sparse.find(value.hash(), |place| self.value(Place(place)) == value).is_some(),
         }
     }
@@ -114,7 +114,7 @@ impl<S: Storage> BroadcastSet<S> {
     pub fn values(&self) -> impl Iterator<Item = Value<'_>> {
         self.runs.iter().enumerate().flat_map(move |(slot, run)| {
             let start = run.start();
-            let words = &self.log[start.at()..start.at() + self.run_len(slot)];
+            let words = self.log.get(start.at()..start.at() + self.run_len(slot)).unwrap_or(&[]);
             words.iter().map(move |word| read(*word, start.is_text(), &self.text))
         })
     }
@@ -126,13 +126,22 @@ impl<S: Storage> BroadcastSet<S> {
     }
 
     fn value(&self, place: Place) -> Value<'_> {
-        read(self.log[place.at()], place.is_text(), &self.text)
+        read(self.word(place.at()), place.is_text(), &self.text)
+    }
+
+    fn word(&self, at: usize) -> i64 {
+        self.log.get(at).copied().unwrap_or(0)
     }
 
     /// How many values a run has; one at least.
     fn run_len(&self, slot: usize) -> usize {
         let end = self.runs.get(slot + 1).map_or(self.log.len(), |next| next.start().at());
-        end - self.runs[slot].start().at()
+        end - self.runs.get(slot).map_or(end, |run| run.start().at())
+    }
+
+    /// The first dot of a run.
+    fn first_seq(&self, slot: u32) -> u64 {
+        self.runs.get(slot as usize).map_or(0, |run| run.link.seq)
     }
 
     #[inline(always)]
@@ -146,7 +155,9 @@ impl<S: Storage> BroadcastSet<S> {
     /// An integer that the bitmap holds: most are.
     #[inline(always)]
     fn insert_dense(&mut self, dot: Dot, int: i64, bit: usize) -> Result<Merged, Refused> {
-        let (word, mask) = (&mut self.seen.dense[bit / 64], 1 << (bit % 64));
+        let (Some(word), mask) = (self.seen.dense.get_mut(bit / 64), 1 << (bit % 64)) else {
+            return self.insert_sparse(dot, Value::Int(int));
+        };
         if *word & mask != 0 {
             return Ok(Merged::Superseded);
         }
@@ -187,7 +198,8 @@ impl<S: Storage> BroadcastSet<S> {
         {
             return Err(Refused::Full(Bound::SetText(text.limit())));
         }
-        let hash_of = |other| read(log[Place(other).at()], Place(other).is_text(), text).hash();
+        let word = |place: Place| log.get(place.at()).copied().unwrap_or(0);
+        let hash_of = |other| read(word(Place(other)), Place(other).is_text(), text).hash();
         if !seen.sparse.insert(hash, place.0, hash_of) {
             return Err(Refused::Full(Bound::Values(log.limit())));
         }
@@ -217,13 +229,12 @@ impl<S: Storage> BroadcastSet<S> {
     #[inline(never)]
     fn begin_run(&mut self, dot: Dot, is_text: bool) {
         let slot = self.runs.len() as u32;
-        let ends = &self.ends[dot.row.at()];
-        let before = ends.floor(&self.runs, dot.row, dot.seq);
+        let before = self.ends.get(dot.row.at()).and_then(|ends| ends.floor(&self.runs, dot.row, dot.seq));
         let seq = before.map_or(dot.seq, |before| dot.seq.max(self.last_seq(before)));
         let start = Place::new(self.log.len(), is_text);
         // As many places as there are values.
         let _ = self.runs.push(Run { link: Link::new(dot.row, seq, start.0) });
-        let ends = &mut self.ends[dot.row.at()];
+        let Some(ends) = self.ends.get_mut(dot.row.at()) else { return };
         ends.insert_after(&mut self.runs, before, slot);
         // In front of other runs of its row it stays as it is: they may have the dots that follow.
         let row = ends.is_tail(slot).then_some(dot.row);
@@ -232,7 +243,7 @@ impl<S: Storage> BroadcastSet<S> {
 
     /// The last dot of a run.
     fn last_seq(&self, slot: u32) -> u64 {
-        self.runs[slot as usize].link.seq + self.run_len(slot as usize) as u64 - 1
+        self.first_seq(slot) + (self.run_len(slot as usize) as u64).saturating_sub(1)
     }
 }
 
@@ -263,6 +274,7 @@ impl<S: Storage> Seen<S> {
 impl<S: Storage> Replicated<S> for BroadcastSet<S> {
     const LANE: Lane = Lane::Push;
 
+    #[inline(always)]
     fn new(limits: &Limits) -> Self {
         Self {
             log: S::PerValue::with_limit(limits.values),
@@ -292,13 +304,13 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
     }
 
     fn seek(&self, row: RowId, after: u64) -> Option<At> {
-        let ends = &self.ends[row.at()];
+        let ends = self.ends.get(row.at())?;
         let Some(slot) = ends.floor(&self.runs, row, after) else {
             return ends.head().map(At::slot);
         };
         // The run begins at or before `after`.
-        let step = after - self.runs[slot as usize].link.seq;
-        self.next(At { slot, step: step.min(self.run_len(slot as usize) as u64 - 1) as u32 })
+        let step = after.saturating_sub(self.first_seq(slot));
+        self.next(At { slot, step: step.min((self.run_len(slot as usize) as u64).saturating_sub(1)) as u32 })
     }
 
     fn next(&self, at: At) -> Option<At> {
@@ -310,12 +322,12 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
     }
 
     fn seq(&self, at: At) -> u64 {
-        self.runs[at.slot as usize].link.seq + u64::from(at.step)
+        self.first_seq(at.slot) + u64::from(at.step)
     }
 
     fn entry<'a>(&'a self, at: At, _: &'a Causality<S>) -> Entry<'a> {
-        let start = self.runs[at.slot as usize].start();
-        Entry::bare(read(self.log[start.at() + at.step as usize], start.is_text(), &self.text).into())
+        let start = self.runs.get(at.slot as usize).map_or(Place::new(0, false), Run::start);
+        Entry::bare(read(self.word(start.at() + at.step as usize), start.is_text(), &self.text).into())
     }
 
     fn fingerprint(&self) -> u64 {

@@ -21,6 +21,7 @@ macro_rules! product {
         impl<S: Storage> Store<S> {
             /// The empty state.
             #[must_use]
+            #[inline(always)]
             pub fn new(limits: &Limits) -> Self {
                 Self { $($name: $type::new(limits),)+ }
             }

@@ -138,7 +138,7 @@ fn write_respaced<W: crate::output::Sink>(out: &mut Out<'_, W>, text: &str) {
                 let mut scanner = Scanner::new(rest);
                 let Ok(string) = scanner.string() else { return };
                 write_raw_string(out, string.raw());
-                rest = &rest[scanner.position()..];
+                rest = rest.get(scanner.position()..).unwrap_or(&[]);
                 continue;
             }
             b',' => out.raw(b", "),

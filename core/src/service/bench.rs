@@ -26,6 +26,7 @@ pub struct Bench<S: Storage> {
 
 impl<S: Storage> Bench<S> {
     /// Nothing was changed yet.
+    #[inline(always)]
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         let none = Watched::default();
@@ -88,15 +89,14 @@ impl<S: Storage> Bench<S> {
 
     /// Median and maximum over the last [`WRITES_KEPT`] writes that every peer is known to hold.
     fn convergence_ms(&self) -> (u64, u64) {
-        let mut took = [0; WRITES_KEPT];
-        let mut count = 0;
-        for ms in self.writes.iter().filter_map(|write| write.took_ms).take(WRITES_KEPT) {
-            took[count] = ms;
-            count += 1;
-        }
-        let took = &mut took[..count];
-        took.sort_unstable();
-        (took.get(count / 2).copied().unwrap_or(0), took.last().copied().unwrap_or(0))
+        let took = || self.writes.iter().filter_map(|write| write.took_ms);
+        let middle = took().count() / 2;
+        // Few and seldom asked for: to count is shorter than to sort, and takes no memory.
+        let is_median = |ms: &u64| {
+            let below = took().filter(|other| other < ms).count();
+            below <= middle && middle < below + took().filter(|other| other == ms).count()
+        };
+        (took().find(is_median).unwrap_or(0), took().max().unwrap_or(0))
     }
 }
 
@@ -107,6 +107,7 @@ impl<S: Storage> Service<S> {
         Ok(Answer::WriteId(self.bench.written(cx.replica.own_seq(), cx.now.at)))
     }
 
+    #[inline(never)]
     pub(super) fn bench_stats<G: Spread<S>>(&self, cx: &Context<'_, S, G>) -> Answer {
         let (reads, stale_reads) = cx.replica.store.map.reads();
         let (median_ms, max_ms) = self.bench.convergence_ms();

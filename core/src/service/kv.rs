@@ -105,8 +105,8 @@ fn micros(token: Token<'_>) -> Option<u64> {
             return None;
         }
     };
-    let (mantissa, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let (mantissa, exponent) = split(text, |byte| matches!(byte, b'e' | b'E')).unwrap_or((text, "0"));
+    let (whole, fraction) = split(mantissa, |byte| byte == b'.').unwrap_or((mantissa, ""));
     // In units of 10^scale microseconds.
     let mut scale = exponent.parse::<i32>().ok()?.checked_add(6)?.checked_sub(i32::try_from(fraction.len()).ok()?)?;
     let mut units: u128 = 0;
@@ -141,6 +141,12 @@ fn micros(token: Token<'_>) -> Option<u64> {
     u64::try_from(units).ok().filter(|us| *us <= HybridClock::STAMP_MAX_US)
 }
 
+/// What stands before and after the first byte of a kind, which is ASCII.
+fn split(text: &str, is_separator: impl Fn(u8) -> bool) -> Option<(&str, &str)> {
+    let at = text.bytes().position(is_separator)?;
+    Some((text.get(..at)?, text.get(at + 1..)?))
+}
+
 /// One operation of a transaction.
 #[derive(Clone, Copy)]
 struct Op<'a> {
@@ -154,11 +160,12 @@ type Ops<'a> = heapless::Vec<Op<'a>, TXN_OPS_MAX>;
 impl<S: Storage> Service<S> {
     /// All operations in order on the local state, all or nothing; then the last write of each key is a change, and all
     /// of them share one stamp.
+    #[inline(never)]
     pub(super) fn txn<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
         let ops = ops(message, cx)?;
         let changes = || {
             let last = |at: usize, op: &Op<'_>| {
-                !ops[at + 1..].iter().any(|later| later.write.is_some() && later.key == op.key)
+                !ops.iter().skip(at + 1).any(|later| later.write.is_some() && later.key == op.key)
             };
             ops.iter().enumerate().filter(move |(at, op)| op.write.is_some() && last(*at, op)).map(|(_, op)| op)
         };
@@ -197,7 +204,7 @@ impl<S: Storage> Service<S> {
             out.str(if op.write.is_some() { "\"w\", " } else { "\"r\", " });
             write_scalar(&mut out, op.key);
             out.raw(b", ");
-            let earlier = ops[..at].iter().rev().find(|earlier| earlier.write.is_some() && earlier.key == op.key);
+            let earlier = ops.iter().take(at).rev().find(|earlier| earlier.write.is_some() && earlier.key == op.key);
             match op.write.or(earlier.and_then(|earlier| earlier.write)) {
                 Some(written) => write_scalar(&mut out, written),
                 None => {

@@ -84,6 +84,7 @@ pub type Answered = Result<Answer, Problem>;
 
 impl<S: Storage> Service<S> {
     /// A service that has answered nothing yet.
+    #[inline(always)]
     #[must_use]
     pub fn new(limits: &Limits) -> Self {
         use crate::storage::Buf;

@@ -2,7 +2,7 @@
 
 use core::marker::PhantomData;
 
-use super::{Buf, ID_BYTES_MAX, Index, Limits, Storage, Text};
+use super::{Buf, ID_BYTES_MAX, Index, Limits, Omitted, Storage, Text};
 
 /// Storage whose capacities are compile-time constants.
 ///
@@ -28,11 +28,11 @@ pub struct Fixed<
     const PAYLOAD: usize,
 >(PhantomData<()>);
 
-/// For a sensor: 8 nodes, 128 values, 16 keys, strings of 24 bytes. A node takes 22,272 bytes on a 64-bit machine, as
+/// For a sensor: 8 nodes, 128 values, 16 keys, strings of 24 bytes. A node takes 21,056 bytes on a 64-bit machine, as
 /// `core/tests/sizes.rs` asserts.
 pub type Tiny = Fixed<8, 1, 128, 32, 64, 4, 128, 192, 16, 512, 16, 32, 24, 16, 256>;
 
-/// For a gateway: 32 nodes, 4,096 values, 256 keys, strings of 64 bytes. A node takes 312,096 bytes on a 64-bit machine,
+/// For a gateway: 32 nodes, 4,096 values, 256 keys, strings of 64 bytes. A node takes 298,016 bytes on a 64-bit machine,
 /// as `core/tests/sizes.rs` asserts.
 pub type Small = Fixed<32, 1, 1024, 128, 256, 32, 4096, 6144, 256, 16384, 256, 512, 64, 64, 2048>;
 
@@ -77,6 +77,7 @@ impl<
         assert!(KNOWN >= 1 && KNOWN <= NODES, "at least the peer heard last is known in detail");
         assert!(ROWS >= NODES, "every node needs a row for its present life");
         assert!(VALUE_SLOTS >= VALUES && KEY_SLOTS >= KEYS, "an index holds all items");
+        assert!(VALUES < u16::MAX as usize && KEYS < u16::MAX as usize, "places are counted in 16 bits");
         assert!(TEXT >= 8 && TEXT <= super::TEXT_BYTES_MAX, "strings of 8 to 256 bytes");
         Limits {
             nodes: NODES,
@@ -109,13 +110,17 @@ impl<
     type Text = heapless::String<TEXT>;
     type PerRumor<T> = heapless::Vec<T, RUMORS>;
     type Payload = heapless::Vec<u8, PAYLOAD>;
+    type Extra<T: Default> = Omitted<T>;
 }
 
 impl<T, const N: usize> Buf<T> for heapless::Vec<T, N> {
+    // Inlined, it is made where it is to stay.
+    #[inline(always)]
     fn with_limit(_limit: usize) -> Self {
         Self::new()
     }
 
+    #[inline(always)]
     fn filled(limit: usize, item: T) -> Self
     where
         T: Clone,
@@ -167,46 +172,51 @@ impl<const N: usize> Text for heapless::String<N> {
 /// the table is not nearly full.
 #[derive(Clone, Debug)]
 pub struct FixedIndex<const N: usize> {
-    slots: [u32; N],
-    used: usize,
+    slots: [u16; N],
 }
 
-/// No slot.
-const VACANT: u32 = u32::MAX;
+/// No slot. So there are 65,534 items at most, in tables of as many slots.
+const VACANT: u16 = u16::MAX;
 
 impl<const N: usize> Index for FixedIndex<N> {
+    #[inline(always)]
     fn with_limit(_limit: usize) -> Self {
-        Self { slots: [VACANT; N], used: 0 }
+        Self { slots: [VACANT; N] }
     }
 
     fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        for slot in probe::<N>(hash).map(|at| self.slots[at]) {
-            if slot == VACANT {
+        for slot in probe(&self.slots, hash) {
+            if *slot == VACANT {
                 return None;
             }
-            if is_it(slot) {
-                return Some(slot);
+            if is_it(u32::from(*slot)) {
+                return Some(u32::from(*slot));
             }
         }
         None
     }
 
     fn insert(&mut self, hash: u64, slot: u32, _hash_of: impl Fn(u32) -> u64) -> bool {
-        if self.used == N {
+        let Some(slot) = u16::try_from(slot).ok().filter(|slot| *slot != VACANT) else {
             return false;
+        };
+        let Some((before, after)) = self.slots.split_at_mut_checked(start::<N>(hash)) else {
+            return false;
+        };
+        match after.iter_mut().chain(before).find(|place| **place == VACANT) {
+            Some(place) => *place = slot,
+            None => return false,
         }
-        for at in probe::<N>(hash) {
-            if self.slots[at] == VACANT {
-                self.slots[at] = slot;
-                self.used += 1;
-                return true;
-            }
-        }
-        false
+        true
     }
 }
 
-fn probe<const N: usize>(hash: u64) -> impl Iterator<Item = usize> {
-    let start = ((u128::from(hash) * N as u128) >> 64) as usize;
-    (start..N).chain(0..start)
+fn start<const N: usize>(hash: u64) -> usize {
+    ((u128::from(hash) * N as u128) >> 64) as usize
+}
+
+/// All slots, from the one where a search for `hash` begins.
+fn probe<const N: usize>(slots: &[u16; N], hash: u64) -> impl Iterator<Item = &u16> {
+    let (before, after) = slots.split_at_checked(start::<N>(hash)).unwrap_or((slots, &[]));
+    after.iter().chain(before)
 }

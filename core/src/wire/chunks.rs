@@ -67,7 +67,7 @@ impl<'a> RawEntry<'a> {
         'a: 's,
     {
         let mut args = [Arg::Int(0); ARGS_MAX];
-        for ((arg, token), room) in args.iter_mut().zip(&self.args[..self.len]).zip(&mut scratch.0) {
+        for ((arg, token), room) in args.iter_mut().zip(&self.args).take(self.len).zip(&mut scratch.0) {
             *arg = match token {
                 Token::Int(int) => Arg::Int(*int),
                 Token::Big(big) => Arg::Big(*big),
@@ -75,7 +75,7 @@ impl<'a> RawEntry<'a> {
                 Token::Number(_) | Token::Bool(_) | Token::Null | Token::Array(_) | Token::Object(_) => return None,
             };
         }
-        Entry::new(self.tag, &args[..self.len])
+        Entry::new(self.tag, args.get(..self.len)?)
     }
 }
 

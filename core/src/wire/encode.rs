@@ -114,7 +114,7 @@ impl<'w, W: Sink> Out<'w, W> {
     }
 
     /// Where pieces are gathered.
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     fn stage(&mut self) -> &mut [u8] {
         match &mut self.stage {
             Some(stage) if !W::LENDS => stage,
@@ -125,7 +125,7 @@ impl<'w, W: Sink> Out<'w, W> {
     #[inline]
     fn flush(&mut self) {
         match &self.stage {
-            Some(stage) if !W::LENDS => self.full |= self.sink.put(&stage[..self.staged]).is_err(),
+            Some(stage) if !W::LENDS => self.full |= self.sink.put(stage.get(..self.staged).unwrap_or(&[])).is_err(),
             _ => self.sink.take(self.staged),
         }
         self.flushed += self.staged;
@@ -133,7 +133,7 @@ impl<'w, W: Sink> Out<'w, W> {
     }
 
     /// Writes bytes that are JSON already.
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn raw(&mut self, bytes: &[u8]) {
         let (start, end) = (self.staged, self.staged + bytes.len());
         let Some(place) = self.stage().get_mut(start..end) else {
@@ -169,7 +169,7 @@ impl<'w, W: Sink> Out<'w, W> {
     }
 
     /// Writes text that is JSON already.
-    #[inline(always)]
+    #[cfg_attr(not(target_os = "none"), inline(always))]
     pub fn str(&mut self, text: &str) {
         self.raw(text.as_bytes());
     }
@@ -187,7 +187,7 @@ impl<'w, W: Sink> Out<'w, W> {
                 *place = text;
                 self.staged += count;
             }
-            None => self.raw_slow(&text[..count]),
+            None => self.raw_slow(text.get(..count).unwrap_or(&text)),
         }
     }
 
@@ -226,11 +226,12 @@ impl<'w, W: Sink> Out<'w, W> {
     /// Writes an integer with zeros in front up to `width` digits.
     pub fn padded(&mut self, mut int: u64, width: usize) {
         let mut text = [b'0'; 20];
-        for digit in text[..width].iter_mut().rev() {
+        let width = width.min(text.len());
+        for digit in text.iter_mut().take(width).rev() {
             *digit = b'0' + (int % 10) as u8;
             int /= 10;
         }
-        self.raw(&text[..width]);
+        self.raw(text.get(..width).unwrap_or(&[]));
     }
 
     /// Writes a ratio with at most three decimals and no trailing zeros; `0` when `below` is 0.
@@ -282,9 +283,10 @@ impl<'w, W: Sink> Out<'w, W> {
     pub fn escaped(&mut self, text: &str) {
         let mut rest = text.as_bytes();
         while let Some(plain) = rest.iter().position(|byte| escaped_len(*byte) > 1) {
-            self.raw(&rest[..plain]);
-            self.escape(rest[plain]);
-            rest = &rest[plain + 1..];
+            let Some((before, [byte, after @ ..])) = rest.split_at_checked(plain) else { break };
+            self.raw(before);
+            self.escape(*byte);
+            rest = after;
         }
         self.raw(rest);
     }

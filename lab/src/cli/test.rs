@@ -34,6 +34,11 @@ pub(super) struct Options {
     #[arg(long, value_name = "PATH")]
     bin: Option<PathBuf>,
 
+    /// Another program for some of the nodes, in the first run only: their names, and the command with its arguments, as
+    /// "n3,n4=firmware/node --workload broadcast". Can be given several times
+    #[arg(long, value_name = "NODES=COMMAND")]
+    bin_for: Vec<String>,
+
     /// Another program to put through the same run, without arguments, and to show beside the first; "rumormill" is the
     /// built-in node. Can be given several times
     #[arg(long, value_name = "PATH")]
@@ -66,13 +71,19 @@ pub(super) fn run(options: &Options) -> Result<End, String> {
     let settings = options.run.settings()?;
     let mut programs = vec![match &options.bin {
         None => built_in(&settings, &options.args)?,
-        Some(path) => (path.display().to_string(), Program { path: find(path)?, args: options.args.clone() }),
+        Some(path) => (path.display().to_string(), program(path, options.args.clone())?),
     }];
+    if let Some((name, first)) = programs.first_mut() {
+        for text in &options.bin_for {
+            name.push_str(&format!(", {text}"));
+            first.others.extend(others(text, settings.nodes)?);
+        }
+    }
     for path in &options.compare {
         programs.push(if path.as_os_str() == BUILT_IN {
             built_in(&settings, &[])?
         } else {
-            (path.display().to_string(), Program { path: find(path)?, args: Vec::new() })
+            (path.display().to_string(), program(path, Vec::new())?)
         });
     }
     let mut all: Vec<Tested> = Vec::new();
@@ -123,7 +134,28 @@ fn built_in(settings: &Settings, args: &[OsString]) -> Result<(String, Program),
     all.extend(args.iter().cloned());
     let shown: Vec<_> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let name = std::iter::once(BUILT_IN.to_owned()).chain(shown).collect::<Vec<_>>().join(" ");
-    Ok((name, Program { path, args: all }))
+    Ok((name, Program { path, args: all, others: Vec::new() }))
+}
+
+fn program(path: &Path, args: Vec<OsString>) -> Result<Program, String> {
+    Ok(Program { path: find(path)?, args, others: Vec::new() })
+}
+
+/// What `--bin-for` says, for a cluster of `nodes`.
+fn others(text: &str, nodes: usize) -> Result<Vec<(usize, Program)>, String> {
+    let wrong = || {
+        let last = nodes - 1;
+        format!("--bin-for must be nodes from n0 to n{last}, \"=\" and a command, as n0,n{last}=PATH, not {text}")
+    };
+    let (names, command) = text.split_once('=').ok_or_else(wrong)?;
+    let mut words = command.split_whitespace();
+    let path = words.next().ok_or_else(wrong)?;
+    let program = program(Path::new(path), words.map(OsString::from).collect())?;
+    let number = |name: &str| {
+        let number = name.trim().strip_prefix('n')?.parse::<usize>().ok()?;
+        (number < nodes).then_some(number)
+    };
+    names.split(',').map(|name| Some((number(name)?, program.clone()))).collect::<Option<_>>().ok_or_else(wrong)
 }
 
 /// A program that is there and can be executed. A bare name is looked for in the present folder first, then in the path.

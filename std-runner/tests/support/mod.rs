@@ -5,6 +5,7 @@
 
 #![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
 
+pub mod bad_lines;
 mod cluster;
 mod node;
 

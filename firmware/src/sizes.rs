@@ -1,0 +1,30 @@
+//! How large things are where pointers have 32 bits. A node is one value in static memory, so its size is a promise: a change
+//! of it stops the build here, with both numbers, to be seen in review. `core/tests/sizes.rs` says the same for 64 bits.
+
+use rumormill_core::gossip::{Gossip, Hot};
+use rumormill_core::replicated::{Replica, Store};
+use rumormill_core::service::{Reply, Service};
+use rumormill_core::storage::{Small, Tiny};
+use rumormill_core::wire::{Message, Token};
+use rumormill_core::{Config, Node, Stats};
+
+macro_rules! sizes {
+    ($($type:ty: $size:expr,)+) => {
+        $(const _: [(); $size] = [(); size_of::<$type>()];)+
+    };
+}
+
+sizes! {
+    Node<Tiny>: 20_568,
+    Node<Small>: 293_688,
+    Replica<Tiny>: 13_240,
+    Store<Tiny>: 11_632,
+    Gossip<Tiny>: 4_968,
+    Service<Tiny>: 840,
+    Reply: 256,
+    Config: 40,
+    Stats: 192,
+    Hot: 32,
+    Token<'_>: 16,
+    Message<'_>: 944,
+}
