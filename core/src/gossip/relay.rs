@@ -139,6 +139,8 @@ struct Watch {
     cursor: u32,
     /// When all suspects were probed at once.
     all_at: Instant,
+    /// And are to be again, as soon as that may be.
+    all_wanted: bool,
     digest_at: Instant,
     digest_pause_us: u64,
 }
@@ -175,6 +177,7 @@ impl<S: Storage> Relay<S> {
                 probe_pause_us: 0,
                 cursor: 0,
                 all_at: Instant::ZERO,
+                all_wanted: false,
                 digest_at: NEVER,
                 digest_pause_us: 0,
             },

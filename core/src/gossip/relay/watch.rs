@@ -14,7 +14,7 @@ const PROBE_ONE_US: u64 = 500_000;
 const PROBE_LEAST_US: u64 = 250_000;
 /// Others probe those ranked before their relay, at first after this many microseconds.
 const PROBE_UP_US: u64 = 2_000_000;
-/// When a suspect answers, the others are probed at once, but not twice within this many microseconds.
+/// When a suspect answers, the others are probed at once, but not twice within this many microseconds: then after them.
 const PROBE_ALL_US: u64 = 500_000;
 /// The first pause between two random digests, in microseconds.
 const DIGEST_US: u64 = 1_500_000;
@@ -223,12 +223,21 @@ impl<S: Storage> Relay<S> {
         self.forgive(from);
         if self.is_root() {
             self.quiet.stable = false;
-            if since(now, self.watch.all_at) >= PROBE_ALL_US {
-                self.watch.all_at = now;
-                for peer in self.peers().filter(|peer| self.link(*peer).suspected) {
-                    Self::write(common, peer, Want::Reply);
-                }
+            let next = after(self.watch.all_at, PROBE_ALL_US);
+            if next <= now {
+                self.probe_all(common, now);
+            } else if self.watch.suspects > 0 {
+                self.watch.all_wanted = true;
+                self.watch.probe_at = self.watch.probe_at.min(next);
             }
+        }
+    }
+
+    fn probe_all(&mut self, common: &mut Common<S>, now: Instant) {
+        self.watch.all_at = now;
+        self.watch.all_wanted = false;
+        for peer in self.peers().filter(|peer| self.link(*peer).suspected) {
+            Self::write(common, peer, Want::Reply);
         }
     }
 
@@ -267,6 +276,10 @@ impl<S: Storage> Relay<S> {
 
     pub(super) fn probe(&mut self, common: &mut Common<S>, now: Instant) {
         self.watch.probe_at = NEVER;
+        if self.watch.all_wanted && self.is_root() {
+            self.probe_all(common, now);
+            return;
+        }
         let nodes = self.nodes();
         let turns = (1..=nodes).map(|step| NodeIndex((self.watch.cursor + step) % nodes));
         let Some(peer) = turns.into_iter().find(|peer| *peer != self.me && self.is_relevant(*peer)) else {
