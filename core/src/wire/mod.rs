@@ -7,6 +7,7 @@
 
 mod block;
 mod chunks;
+mod double;
 mod encode;
 mod integer;
 mod iter;
