@@ -431,7 +431,8 @@ fn fanout(c: &mut Criterion) {
     let mut group = c.benchmark_group("throughput/fanout");
     for peers in [25, 10_000] {
         for fanout in [2, 5] {
-            let mut sampler = Sampler::<Heap>::new(peers + 1, NodeIndex(0));
+            let mut sampler = Sampler::<Heap>::unfilled(peers + 1);
+            sampler.fill(peers + 1, NodeIndex(0));
             let mut rng = XorShiftRng::seed_from_u64(1);
             group.throughput(Throughput::Elements(fanout));
             group.bench_function(format!("{fanout} of {peers}"), |b| {

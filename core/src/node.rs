@@ -7,7 +7,7 @@ mod send;
 use rand_core::SeedableRng;
 use rand_xorshift::XorShiftRng;
 
-use crate::causality::{Arg, Dot, Entry, Sum};
+use crate::causality::{Arg, Dot, Entry, HybridClock, Sum};
 use crate::config::{Config, ConfigError, Strategy};
 use crate::gossip::Gossip;
 use crate::id::{Id, NotACluster, Value, json_len, mix2};
@@ -97,7 +97,9 @@ impl<S: Storage> Node<S> {
     /// A choice outside of its bounds, or capacities that the storage cannot have.
     pub fn with_limits(config: Config, limits: Limits) -> Result<Self, ConfigError> {
         Self::check(&config, &limits)?;
-        Ok(Self::checked(config, limits))
+        let mut node = Self::unfilled(limits);
+        node.fill(config);
+        Ok(node)
     }
 
     /// Makes a node with the capacities its storage comes with in the place where it is to stay: for static memory, so that a
@@ -107,7 +109,9 @@ impl<S: Storage> Node<S> {
     /// A choice outside of its bounds; `place` is as it was.
     pub fn new_in(place: &mut Option<Self>, config: Config) -> Result<&mut Self, ConfigError> {
         Self::check(&config, &S::LIMITS)?;
-        Ok(place.insert(Self::checked(config, S::LIMITS)))
+        let node = place.insert(Self::unfilled(S::LIMITS));
+        node.fill(config);
+        Ok(node)
     }
 
     fn check(config: &Config, limits: &Limits) -> Result<(), ConfigError> {
@@ -117,12 +121,13 @@ impl<S: Storage> Node<S> {
         config.check(limits)
     }
 
+    /// A node whose tables are empty: nothing of them goes over the stack.
     #[inline(always)]
-    fn checked(config: Config, limits: Limits) -> Self {
+    fn unfilled(limits: Limits) -> Self {
         Self {
-            replica: Replica::new(&limits, config.max_clock_ahead_ms.saturating_mul(1_000)),
+            replica: Replica::unfilled(&limits),
             gossip: None,
-            service: Service::new(&limits),
+            service: Service::unfilled(&limits),
             predictor: Default::default(),
             reply: Reply::default(),
             reply_waits: false,
@@ -133,9 +138,17 @@ impl<S: Storage> Node<S> {
             next_msg_id: Serial::default(),
             started: false,
             settled: false,
-            config,
+            config: Config::default(),
             limits,
         }
+    }
+
+    /// Fills the tables that are never empty, in place.
+    fn fill(&mut self, config: Config) {
+        self.replica.causality.clock = HybridClock::new(config.max_clock_ahead_ms.saturating_mul(1_000));
+        self.config = config;
+        self.replica.store.fill(&self.limits);
+        self.service.bench.fill();
     }
 
     /// Joins the cluster of `ids` as `me`, as a line with `init` does.
@@ -432,7 +445,8 @@ impl<S: Storage> Node<S> {
         let _ = self.replica.begin(self.config.incarnation);
         let rng = XorShiftRng::seed_from_u64(mix2(self.config.seed ^ salt, self.config.incarnation));
         let sum = self.replica.sum().short();
-        let gossip = self.gossip.insert(Gossip::new(nodes, me, &self.limits, rng, sum));
+        let gossip = self.gossip.insert(Gossip::unfilled(nodes, me, &self.limits, rng, sum));
+        gossip.fill();
         gossip.use_relay(self.config.strategy == Strategy::Relay, Instant::ZERO);
         gossip.configure(self.config.fanout, self.config.gossip_interval_ms, Instant::ZERO);
         self.settled = nodes == 1;

@@ -112,7 +112,8 @@ impl<S: Storage> Rows<S> {
 
     /// Makes room for a cluster of `nodes`. Called once, before any row is added.
     pub fn set_nodes(&mut self, nodes: usize) {
-        self.first_of_node = S::PerNode::filled(nodes, NONE);
+        self.first_of_node = S::PerNode::with_limit(nodes);
+        self.first_of_node.fill_to(nodes, NONE);
     }
 
     /// Number of rows.

@@ -18,12 +18,17 @@ pub struct Agreement<S: Storage> {
 }
 
 impl<S: Storage> Agreement<S> {
-    /// For a cluster of `nodes` of which only `me` is known to hold `sum`.
+    /// For a cluster of `nodes` and the digest `sum`. Before [`Agreement::fill`].
     #[must_use]
-    pub fn new(nodes: usize, me: NodeIndex, sum: u64) -> Self {
-        let mut new = Self { bits: S::NodeBits::filled(nodes.div_ceil(64), 0), nodes, agreed: 0, sum };
-        new.insert(me);
-        new
+    #[inline(always)]
+    pub fn unfilled(nodes: usize, sum: u64) -> Self {
+        Self { bits: S::NodeBits::with_limit(nodes.div_ceil(64)), nodes, agreed: 0, sum }
+    }
+
+    /// Only `me` is known to hold the digest.
+    pub fn fill(&mut self, me: NodeIndex) {
+        self.bits.fill_to(self.nodes.div_ceil(64), 0);
+        self.insert(me);
     }
 
     /// Starts again when the state has changed: only `me` is known to hold it. True when it has.
@@ -123,10 +128,12 @@ mod tests {
 
     #[test]
     fn joining_the_digits_of_a_set_gives_that_set() {
-        let mut a = Agreement::<Small>::new(30, NodeIndex(3), 1);
+        let mut a = Agreement::<Small>::unfilled(30, 1);
+        a.fill(NodeIndex(3));
         a.insert(NodeIndex(29));
         a.insert(NodeIndex(16));
-        let mut b = Agreement::<Small>::new(30, NodeIndex(0), 1);
+        let mut b = Agreement::<Small>::unfilled(30, 1);
+        b.fill(NodeIndex(0));
         b.join((0..a.digits()).map(|at| a.digit(at)));
         let members =
             |of: &Agreement<Small>| (0..30).filter(|n| of.contains(NodeIndex(*n))).collect::<std::vec::Vec<_>>();

@@ -116,18 +116,27 @@ pub struct Common<S: Storage> {
 }
 
 impl<S: Storage> Common<S> {
-    /// For a cluster of `nodes` of which nothing is known; this node's digest, in short, is `sum`.
+    /// For a cluster of `nodes` of which nothing is known; this node's digest, in short, is `sum`. Before [`Common::fill`].
     #[must_use]
-    pub fn new(nodes: usize, me: NodeIndex, limits: &Limits, rng: XorShiftRng, sum: u64) -> Self {
+    #[inline(always)]
+    pub fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits, rng: XorShiftRng, sum: u64) -> Self {
         Self {
-            peers: Peers::new(nodes, limits),
-            agreement: Agreement::new(nodes, me, sum),
+            peers: Peers::unfilled(nodes, limits),
+            agreement: Agreement::unfilled(nodes, sum),
             fanout: 2,
             interval_ms: None,
             me,
-            sampler: Sampler::new(nodes, me),
+            sampler: Sampler::unfilled(nodes),
             rng,
         }
+    }
+
+    /// Fills the tables that are never empty, where they are to stay.
+    pub fn fill(&mut self, limits: &Limits) {
+        let nodes = self.agreement.nodes();
+        self.peers.fill(nodes, limits);
+        self.agreement.fill(self.me);
+        self.sampler.fill(nodes, self.me);
     }
 
     /// Changes fanout and interval.

@@ -15,15 +15,19 @@ pub struct Sampler<S: Storage> {
 pub struct Draw(usize);
 
 impl<S: Storage> Sampler<S> {
-    /// A sampler over all of `nodes` but `me`.
+    /// A sampler with room for `nodes`.
     #[must_use]
-    pub fn new(nodes: usize, me: NodeIndex) -> Self {
-        let mut order = S::PerNode::with_limit(nodes);
+    #[inline(always)]
+    pub fn unfilled(nodes: usize) -> Self {
+        Self { order: S::PerNode::with_limit(nodes) }
+    }
+
+    /// Makes it one over all of `nodes` but `me`. Called once.
+    pub fn fill(&mut self, nodes: usize, me: NodeIndex) {
         for node in (0..nodes as u32).filter(|node| *node != me.0) {
             // As many places as there are nodes.
-            let _ = order.push(node);
+            let _ = self.order.push(node);
         }
-        Self { order }
     }
 
     /// The next peer of this drawing; `None` when all were drawn. Each of those left is equally likely.
@@ -55,7 +59,8 @@ mod tests {
     #[test]
     fn a_drawing_gives_every_peer_once_and_never_this_node() {
         let mut rng = XorShiftRng::seed_from_u64(1);
-        let mut sampler = Sampler::<Small>::new(25, NodeIndex(7));
+        let mut sampler = Sampler::<Small>::unfilled(25);
+        sampler.fill(25, NodeIndex(7));
         for _ in 0..50 {
             let mut draw = Draw::default();
             let mut drawn: std::vec::Vec<u32> =
@@ -68,7 +73,8 @@ mod tests {
     #[test]
     fn the_first_two_drawn_are_uniform_over_all_pairs() {
         let mut rng = XorShiftRng::seed_from_u64(2);
-        let mut sampler = Sampler::<Small>::new(5, NodeIndex(0));
+        let mut sampler = Sampler::<Small>::unfilled(5);
+        sampler.fill(5, NodeIndex(0));
         let mut counts = [[0_u32; 5]; 5];
         for _ in 0..12_000 {
             let mut draw = Draw::default();

@@ -53,11 +53,17 @@ pub struct Gossip<S: Storage> {
 }
 
 impl<S: Storage> Gossip<S> {
-    /// For a cluster of `nodes` of which nothing is known; this node's digest, in short, is `sum`.
+    /// For a cluster of `nodes` of which nothing is known; this node's digest, in short, is `sum`. Before [`Gossip::fill`].
     #[must_use]
-    pub fn new(nodes: usize, me: NodeIndex, limits: &Limits, rng: XorShiftRng, sum: u64) -> Self {
+    #[inline(always)]
+    pub fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits, rng: XorShiftRng, sum: u64) -> Self {
         let scheduler = Active::Rumor(Rumor::new(limits));
-        Self { common: Common::new(nodes, me, limits, rng, sum), scheduler, limits: *limits, started: false }
+        Self { common: Common::unfilled(nodes, me, limits, rng, sum), scheduler, limits: *limits, started: false }
+    }
+
+    /// Fills the tables that are never empty, where they are to stay.
+    pub fn fill(&mut self) {
+        self.common.fill(&self.limits);
     }
 
     /// Changes fanout and interval at once, timers that run included.
@@ -73,7 +79,10 @@ impl<S: Storage> Gossip<S> {
         let nodes = self.common.agreement.nodes();
         match (&self.scheduler, relay) {
             (Active::Rumor(_), true) => {
-                self.scheduler = Active::Relay(Relay::new(nodes, self.common.me(), &self.limits));
+                self.scheduler = Active::Relay(Relay::unfilled(nodes, self.common.me(), &self.limits));
+                if let Active::Relay(relay) = &mut self.scheduler {
+                    relay.fill(nodes);
+                }
             }
             (Active::Relay(_), false) => self.scheduler = Active::Rumor(Rumor::new(&self.limits)),
             (Active::Rumor(_), false) | (Active::Relay(_), true) => return,

@@ -100,8 +100,9 @@ struct Records<S: Storage> {
 const NOWHERE: u32 = u32::MAX;
 
 impl<S: Storage> Records<S> {
-    fn new(nodes: usize) -> Self {
-        Self { places: S::PerNode::filled(nodes, NOWHERE), met: S::PerNode::with_limit(nodes) }
+    #[inline(always)]
+    fn unfilled(nodes: usize) -> Self {
+        Self { places: S::PerNode::with_limit(nodes), met: S::PerNode::with_limit(nodes) }
     }
 
     fn get(&self, peer: NodeIndex) -> &Peer {
@@ -152,21 +153,26 @@ const REPAIR_AFTER: u8 = 2;
 const REPEAT_MS: u64 = 500;
 
 impl<S: Storage> Peers<S> {
-    /// A cluster of `nodes`, of which nothing is known.
+    /// A cluster of `nodes`, of which nothing is known. Before [`Peers::fill`].
     #[must_use]
-    pub fn new(nodes: usize, limits: &Limits) -> Self {
-        let mut known = S::PerKnown::with_limit(limits.known_peers.min(nodes));
-        for _ in 0..limits.known_peers.min(nodes) {
-            // As many places as there are slots. All memory is taken here, none when peers are heard.
-            let _ = known.push(Known { peer: None, used: 0, frontiers: S::PerRow::with_limit(limits.rows) });
-        }
+    #[inline(always)]
+    pub fn unfilled(nodes: usize, limits: &Limits) -> Self {
         Self {
-            peers: Records::new(nodes),
-            known,
+            peers: Records::unfilled(nodes),
+            known: S::PerKnown::with_limit(limits.known_peers.min(nodes)),
             queue: S::PerNode::with_limit(nodes),
             head: 0,
             rows: limits.rows,
             clock: 0,
+        }
+    }
+
+    /// Takes the memory for all peers: none is taken when they are heard. Called once.
+    pub fn fill(&mut self, nodes: usize, limits: &Limits) {
+        self.peers.places.fill_to(nodes, NOWHERE);
+        for _ in 0..limits.known_peers.min(nodes) {
+            // As many places as there are slots.
+            let _ = self.known.push(Known { peer: None, used: 0, frontiers: S::PerRow::with_limit(limits.rows) });
         }
     }
 

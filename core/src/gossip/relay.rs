@@ -156,11 +156,12 @@ struct Quiet {
 }
 
 impl<S: Storage> Relay<S> {
-    /// A scheduler for a cluster of `nodes` to which nothing has happened yet.
+    /// A scheduler for a cluster of `nodes` to which nothing has happened yet. Before [`Relay::fill`].
     #[must_use]
-    pub fn new(nodes: usize, me: NodeIndex, limits: &Limits) -> Self {
+    #[inline(always)]
+    pub fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits) -> Self {
         Self {
-            links: S::PerNode::filled(nodes, Link::STRANGER),
+            links: S::PerNode::with_limit(nodes),
             snapshots: Snapshots::new(limits.rows),
             aged: Aged::new(limits.rows),
             me,
@@ -191,6 +192,11 @@ impl<S: Storage> Relay<S> {
             without: 0,
             finished: false,
         }
+    }
+
+    /// Fills the table of peers, where it is to stay.
+    pub fn fill(&mut self, nodes: usize) {
+        self.links.fill_to(nodes, Link::STRANGER);
     }
 
     /// Switches a rule off.

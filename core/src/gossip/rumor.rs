@@ -51,6 +51,7 @@ pub struct Rumor<S: Storage> {
 impl<S: Storage> Rumor<S> {
     /// A scheduler to which nothing has happened yet.
     #[must_use]
+    #[inline(always)]
     pub fn new(limits: &Limits) -> Self {
         Self {
             hot: S::PerRumor::with_limit(limits.rumors),

@@ -106,13 +106,18 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     const VECTORS: &'static [&'static str] = &["p_counters", "n_counters"];
 
     #[inline(always)]
-    fn new(limits: &Limits) -> Self {
+    fn unfilled(limits: &Limits) -> Self {
         Self {
-            cells: S::PerCell::filled(2 * limits.rows, Cell { number: 0, link: Link::new(RowId(0), 0, 0) }),
-            ends: S::PerRow::filled(limits.rows, Ends::empty()),
+            cells: S::PerCell::with_limit(2 * limits.rows),
+            ends: S::PerRow::with_limit(limits.rows),
             totals: [0; 2],
             fingerprint: 0,
         }
+    }
+
+    fn fill(&mut self, limits: &Limits) {
+        self.cells.fill_to(2 * limits.rows, Cell { number: 0, link: Link::new(RowId(0), 0, 0) });
+        self.ends.fill_to(limits.rows, Ends::empty());
     }
 
     fn owns(tag: Tag) -> bool {

@@ -46,7 +46,7 @@ impl<T: Text> Kept<T> {
 }
 
 /// A read that may yet turn out to have been stale.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 struct Read {
     /// When it happened on the hybrid clock; 0 when there is none.
     at_us: u64,
@@ -57,6 +57,10 @@ struct Read {
 }
 
 impl Read {
+    const NONE: Self = Self { at_us: 0, saw_us: 0, key: 0 };
+    /// Zeros, in one piece: a loop over it would be run on the stack when a map is made.
+    const MISSES: [Self; MISSES] = [Self::NONE; MISSES];
+
     /// A write of `stamp_us` has arrived: was this read older than it? Counts once.
     fn turns_out_stale(&mut self, stamp_us: u64) -> bool {
         let stale = self.saw_us < stamp_us && stamp_us < self.at_us;
@@ -211,7 +215,7 @@ impl<S: Storage> LwwMap<S> {
             return Err(full);
         }
         let link = Link::new(dot.row, dot.seq, 0);
-        slots.push(Slot { key, value, stamp_us, link, reads: Default::default() }).map_err(|_| full)?;
+        slots.push(Slot { key, value, stamp_us, link, reads: [Read::NONE; READS_PER_KEY] }).map_err(|_| full)?;
         if let Some(ends) = self.ends.get_mut(dot.row.at()) {
             ends.insert(slots, at);
         }
@@ -238,18 +242,22 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
     const LANE: Lane = Lane::Push;
 
     #[inline(always)]
-    fn new(limits: &Limits) -> Self {
+    fn unfilled(limits: &Limits) -> Self {
         Self {
             slots: S::PerKey::with_limit(limits.keys),
             index: S::KeyIndex::with_limit(limits.keys),
-            ends: S::PerRow::filled(limits.rows, Ends::empty()),
+            ends: S::PerRow::with_limit(limits.rows),
             fingerprint: 0,
             text_bytes: limits.text_bytes,
-            misses: Default::default(),
+            misses: Read::MISSES,
             missed: 0,
             reads: 0,
             stale_reads: 0,
         }
+    }
+
+    fn fill(&mut self, limits: &Limits) {
+        self.ends.fill_to(limits.rows, Ends::empty());
     }
 
     fn owns(tag: Tag) -> bool {

@@ -116,7 +116,17 @@ pub trait Replicated<S: Storage>: Sized {
     const VECTORS: &'static [&'static str] = &[];
 
     /// The empty state, with room as given.
-    fn new(limits: &Limits) -> Self;
+    #[must_use]
+    fn new(limits: &Limits) -> Self {
+        let mut new = Self::unfilled(limits);
+        new.fill(limits);
+        new
+    }
+    /// The empty state, before [`Replicated::fill`].
+    #[must_use]
+    fn unfilled(limits: &Limits) -> Self;
+    /// Fills the tables that are never empty, where the state is to stay.
+    fn fill(&mut self, limits: &Limits);
     /// Whether entries with this tag are its own.
     fn owns(tag: Tag) -> bool;
     /// Joins an entry into the state, whether its dot is known or not.

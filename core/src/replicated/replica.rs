@@ -1,7 +1,7 @@
 //! State and version vector together: the one place where an entry is applied and its dot marked, in that order.
 
 use super::{Lane, Merged, Refused, Store};
-use crate::causality::{Causality, Dot, Entry, Mark, RowId, RowRefused, Sum};
+use crate::causality::{Causality, Dot, Entry, HybridClock, Mark, RowId, RowRefused, Sum};
 use crate::storage::{Limits, Storage};
 
 /// What became of an entry from a peer.
@@ -37,10 +37,19 @@ pub struct Replica<S: Storage> {
 
 impl<S: Storage> Replica<S> {
     /// An empty replica.
-    #[inline(always)]
     #[must_use]
     pub fn new(limits: &Limits, max_clock_ahead_us: u64) -> Self {
-        Self { causality: Causality::new(limits, max_clock_ahead_us), store: Store::new(limits), own: None }
+        let mut new = Self::unfilled(limits);
+        new.causality.clock = HybridClock::new(max_clock_ahead_us);
+        new.store.fill(limits);
+        new
+    }
+
+    /// An empty replica, before the store is filled.
+    #[inline(always)]
+    #[must_use]
+    pub fn unfilled(limits: &Limits) -> Self {
+        Self { causality: Causality::new(limits, 0), store: Store::unfilled(limits), own: None }
     }
 
     /// Begins this life. Called once, when the members are set.

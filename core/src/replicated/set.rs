@@ -275,20 +275,25 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
     const LANE: Lane = Lane::Push;
 
     #[inline(always)]
-    fn new(limits: &Limits) -> Self {
+    fn unfilled(limits: &Limits) -> Self {
         Self {
             log: S::PerValue::with_limit(limits.values),
             runs: S::PerValue::with_limit(limits.values),
             open: Open { row: None, seq: 0, is_text: false },
             text: S::SetText::with_limit(limits.set_text_bytes),
             seen: Seen {
-                dense: S::DenseBits::filled(limits.dense_values.div_ceil(64), 0),
+                dense: S::DenseBits::with_limit(limits.dense_values.div_ceil(64)),
                 sparse: S::ValueIndex::with_limit(limits.values),
             },
-            ends: S::PerRow::filled(limits.rows, Ends::empty()),
+            ends: S::PerRow::with_limit(limits.rows),
             fingerprint: 0,
             text_bytes: limits.text_bytes,
         }
+    }
+
+    fn fill(&mut self, limits: &Limits) {
+        self.seen.dense.fill_to(limits.dense_values.div_ceil(64), 0);
+        self.ends.fill_to(limits.rows, Ends::empty());
     }
 
     fn owns(tag: Tag) -> bool {

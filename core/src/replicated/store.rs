@@ -19,11 +19,16 @@ macro_rules! product {
         }
 
         impl<S: Storage> Store<S> {
-            /// The empty state.
+            /// The empty state, before [`Store::fill`].
             #[must_use]
             #[inline(always)]
-            pub fn new(limits: &Limits) -> Self {
-                Self { $($name: $type::new(limits),)+ }
+            pub fn unfilled(limits: &Limits) -> Self {
+                Self { $($name: $type::unfilled(limits),)+ }
+            }
+
+            /// Fills the tables that are never empty, where the state is to stay.
+            pub fn fill(&mut self, limits: &Limits) {
+                $(self.$name.fill(limits);)+
             }
 
             /// How changes of this tag travel; `None` when no data type owns it.

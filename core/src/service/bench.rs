@@ -25,17 +25,17 @@ pub struct Bench<S: Storage> {
 }
 
 impl<S: Storage> Bench<S> {
-    /// Nothing was changed yet.
+    /// Nothing was changed yet. Before [`Bench::fill`].
     #[inline(always)]
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
-        let none = Watched::default();
-        Self {
-            writes: S::PerRumor::filled(limits.rumors.min(WRITES_KEPT), none),
-            written: 0,
-            waiting: 0,
-            counter: none,
-        }
+    pub fn unfilled(limits: &Limits) -> Self {
+        let writes = S::PerRumor::with_limit(limits.rumors.min(WRITES_KEPT));
+        Self { writes, written: 0, waiting: 0, counter: Watched::default() }
+    }
+
+    /// Fills the table of writes, where it is to stay.
+    pub fn fill(&mut self) {
+        self.writes.fill_to(self.writes.limit().min(WRITES_KEPT), Watched::default());
     }
 
     /// Whether a change waits to be known by all.

@@ -155,35 +155,74 @@ struct Op<'a> {
     write: Option<Scalar<'a>>,
 }
 
-type Ops<'a> = heapless::Vec<Op<'a>, TXN_OPS_MAX>;
+/// The operations of a transaction that was checked, read from its line again: a table of them is the largest thing that a
+/// device would have on its stack.
+#[derive(Clone)]
+struct Reread<'a>(Items<'a>);
+
+impl<'a> Iterator for Reread<'a> {
+    type Item = Op<'a>;
+
+    fn next(&mut self) -> Option<Op<'a>> {
+        op(self.0.next()?)
+    }
+}
+
+/// The writes that no later one of the same key replaces.
+fn changes<'a>(ops: impl Iterator<Item = Op<'a>> + Clone) -> impl Iterator<Item = (Scalar<'a>, Scalar<'a>)> {
+    let mut rest = ops;
+    core::iter::from_fn(move || {
+        loop {
+            let Op { key, write } = rest.next()?;
+            if let Some(new) = write
+                && !rest.clone().any(|later| later.write.is_some() && later.key == key)
+            {
+                return Some((key, new));
+            }
+        }
+    })
+}
 
 impl<S: Storage> Service<S> {
     /// All operations in order on the local state, all or nothing; then the last write of each key is a change, and all
     /// of them share one stamp.
     #[inline(never)]
     pub(super) fn txn<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
-        let ops = ops(message, cx)?;
-        let changes = || {
-            let last = |at: usize, op: &Op<'_>| {
-                !ops.iter().skip(at + 1).any(|later| later.write.is_some() && later.key == op.key)
-            };
-            ops.iter().enumerate().filter(move |(at, op)| op.write.is_some() && last(*at, op)).map(|(_, op)| op)
-        };
+        if S::ADJUSTABLE {
+            return self.txn_in_table(message, cx);
+        }
+        check_ops(message, cx, |_| ())?;
+        self.run(Reread(message.list(Key::Txn)?), cx)
+    }
+
+    /// With the operations in a table: where there is a stack for it, that is faster.
+    fn txn_in_table<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+        let mut table = heapless::Vec::<Op<'_>, TXN_OPS_MAX>::new();
+        check_ops(message, cx, |op| {
+            // There are no more of them, as is checked before.
+            let _ = table.push(op);
+        })?;
+        self.run(table.iter().copied(), cx)
+    }
+
+    #[inline(always)]
+    fn run<'a, G: Spread<S>>(
+        &mut self,
+        ops: impl Iterator<Item = Op<'a>> + Clone,
+        cx: &mut Context<'_, S, G>,
+    ) -> Answered {
         let mut new_keys = 0;
-        for op in changes() {
-            let mut scratch = Scratch::new();
-            let key = value(&op.key, Key::Txn, cx.limits, &mut scratch)?;
-            new_keys += usize::from(cx.replica.store.map.find(key).is_none());
+        for (key, _) in changes(ops.clone()) {
+            new_keys += usize::from(is_new(&key, cx)?);
         }
         if new_keys > cx.replica.store.map.room() {
             return Err(Problem::Full(Bound::Keys(cx.limits.keys)));
         }
         self.render(&ops, cx)?;
-        if let Some(stamp_us) = changes().next().and_then(|_| cx.replica.causality.clock.tick()) {
-            for op in changes() {
+        if let Some(stamp_us) = changes(ops.clone()).next().and_then(|_| cx.replica.causality.clock.tick()) {
+            for (key, new) in changes(ops) {
                 let (mut key_scratch, mut value_scratch) = (Scratch::new(), Scratch::new());
-                let Some(new) = op.write else { continue };
-                let key = value(&op.key, Key::Txn, cx.limits, &mut key_scratch)?;
+                let key = value(&key, Key::Txn, cx.limits, &mut key_scratch)?;
                 let new = value(&new, Key::Txn, cx.limits, &mut value_scratch)?;
                 cx.update(&LwwMap::<S>::write(key, new, stamp_us), Key::Txn)?;
             }
@@ -193,19 +232,25 @@ impl<S: Storage> Service<S> {
 
     /// Writes the operations with their results to the payload: a read gives the last write before it in the same
     /// transaction, else what is stored.
-    fn render<G: Spread<S>>(&mut self, ops: &Ops<'_>, cx: &Context<'_, S, G>) -> Result<(), Problem> {
+    #[inline(never)]
+    fn render<'a, G: Spread<S>>(
+        &mut self,
+        ops: &(impl Iterator<Item = Op<'a>> + Clone),
+        cx: &Context<'_, S, G>,
+    ) -> Result<(), Problem> {
         self.payload.clear();
         let max = self.payload.limit();
         let mut sink = PayloadSink(&mut self.payload);
         let mut out = Out::new(&mut sink);
         out.raw(b"[");
-        for (at, op) in ops.iter().enumerate() {
+        for (at, op) in ops.clone().enumerate() {
             out.str(if at > 0 { ", [" } else { "[" });
             out.str(if op.write.is_some() { "\"w\", " } else { "\"r\", " });
             write_scalar(&mut out, op.key);
             out.raw(b", ");
-            let earlier = ops.iter().take(at).rev().find(|earlier| earlier.write.is_some() && earlier.key == op.key);
-            match op.write.or(earlier.and_then(|earlier| earlier.write)) {
+            let earlier =
+                || ops.clone().take(at).filter(|earlier| earlier.key == op.key).filter_map(|op| op.write).last();
+            match op.write.or_else(earlier) {
                 Some(written) => write_scalar(&mut out, written),
                 None => {
                     let mut scratch = Scratch::new();
@@ -225,32 +270,53 @@ impl<S: Storage> Service<S> {
     }
 }
 
-fn ops<'a, S: Storage, G: Spread<S>>(message: &Message<'a>, cx: &Context<'_, S, G>) -> Result<Ops<'a>, BadField> {
+/// Whether the store does not have the key.
+#[inline(never)]
+fn is_new<S: Storage, G: Spread<S>>(key: &Scalar<'_>, cx: &Context<'_, S, G>) -> Result<bool, BadField> {
+    let mut scratch = Scratch::new();
+    let key = value(key, Key::Txn, cx.limits, &mut scratch)?;
+    Ok(cx.replica.store.map.find(key).is_none())
+}
+
+/// One operation, if it has the form of one.
+fn op(token: Token<'_>) -> Option<Op<'_>> {
+    let Token::Array(array) = token else {
+        return None;
+    };
+    let mut items = Items::new(array);
+    let (Some(Token::Text(function)), Some(key), Some(third), None) =
+        (items.next(), items.next(), items.next(), items.next())
+    else {
+        return None;
+    };
+    let key = Scalar::of(key)?;
+    let write = match (function.is("r"), function.is("w")) {
+        (true, _) => None,
+        (_, true) => Some(Scalar::of(third)?),
+        (false, false) => return None,
+    };
+    Some(Op { key, write })
+}
+
+/// Checks the operations, in their order, and gives each one that is right; says the first thing that is wrong with them.
+fn check_ops<'a, S: Storage, G: Spread<S>>(
+    message: &Message<'a>,
+    cx: &Context<'_, S, G>,
+    mut each: impl FnMut(Op<'a>),
+) -> Result<(), BadField> {
     let bad = |why| BadField { key: Key::Txn, why };
-    let form = bad(Why::Not("a list of [\"r\", key, null] and [\"w\", key, value]"));
-    let mut ops = Ops::new();
-    for token in message.list(Key::Txn)? {
-        let Token::Array(array) = token else {
-            return Err(form);
-        };
-        let mut items = Items::new(array);
-        let (Some(Token::Text(function)), Some(key), Some(third), None) =
-            (items.next(), items.next(), items.next(), items.next())
-        else {
-            return Err(form);
-        };
-        let key = Scalar::of(key).ok_or(form)?;
-        let write = match (function.is("r"), function.is("w")) {
-            (true, _) => None,
-            (_, true) => Some(Scalar::of(third).ok_or(form)?),
-            (false, false) => return Err(form),
-        };
+    for (at, token) in message.list(Key::Txn)?.enumerate() {
+        let form = bad(Why::Not("a list of [\"r\", key, null] and [\"w\", key, value]"));
+        let Op { key, write } = op(token).ok_or(form)?;
         for scalar in [Some(key), write].into_iter().flatten() {
             value(&scalar, Key::Txn, cx.limits, &mut Scratch::new())?;
         }
-        ops.push(Op { key, write }).map_err(|_| bad(Why::TooLong { max: TXN_OPS_MAX, unit: "operations" }))?;
+        if at >= TXN_OPS_MAX {
+            return Err(bad(Why::TooLong { max: TXN_OPS_MAX, unit: "operations" }));
+        }
+        each(Op { key, write });
     }
-    Ok(ops)
+    Ok(())
 }
 
 fn write_scalar<W: crate::output::Sink>(out: &mut Out<'_, W>, scalar: Scalar<'_>) {

@@ -83,14 +83,14 @@ pub struct Context<'c, S: Storage, G: Spread<S>> {
 pub type Answered = Result<Answer, Problem>;
 
 impl<S: Storage> Service<S> {
-    /// A service that has answered nothing yet.
+    /// A service that has answered nothing yet, before [`Bench::fill`].
     #[inline(always)]
     #[must_use]
-    pub fn new(limits: &Limits) -> Self {
+    pub fn unfilled(limits: &Limits) -> Self {
         use crate::storage::Buf;
         Self {
             payload: S::Payload::with_limit(limits.payload_bytes),
-            bench: Bench::new(limits),
+            bench: Bench::unfilled(limits),
             shape: None,
             generated: 0,
         }

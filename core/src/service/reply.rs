@@ -445,7 +445,7 @@ mod tests {
             prop_assert_eq!(at_once.is_some(), acknowledges && (0..100_000_000).contains(&in_reply_to));
 
             let replica = Replica::<Tiny>::new(&Tiny::LIMITS, 0);
-            let service = Service::new(&Tiny::LIMITS);
+            let service = Service::unfilled(&Tiny::LIMITS);
             let (stats, head) = (Stats::default(), &source_head);
             let source = Source { replica: &replica, service: &service, stats: &stats, head, incarnation: 0 };
             let mut sink: heapless::Vec<u8, BLOCK> = heapless::Vec::new();

@@ -120,16 +120,11 @@ impl<T, const N: usize> Buf<T> for heapless::Vec<T, N> {
         Self::new()
     }
 
-    #[inline(always)]
-    fn filled(limit: usize, item: T) -> Self
+    fn fill_to(&mut self, len: usize, item: T)
     where
         T: Clone,
     {
-        let mut vec = Self::new();
-        for _ in 0..limit.min(N) {
-            let _ = vec.push(item.clone());
-        }
-        vec
+        let _ = self.resize(len.min(N), item);
     }
 
     fn limit(&self) -> usize {

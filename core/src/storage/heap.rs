@@ -73,12 +73,12 @@ impl<T> Buf<T> for HeapBuf<T> {
         Self { items: Vec::with_capacity(limit), limit }
     }
 
-    fn filled(limit: usize, item: T) -> Self
+    fn fill_to(&mut self, len: usize, item: T)
     where
         T: Clone,
     {
-        // `vec!` of zeros asks the system for zeroed pages, which stay untouched.
-        Self { items: vec![item; limit], limit }
+        // `vec!` of zeros asks the system for zeroed pages, which stay untouched. What was reserved was not touched either.
+        self.items = vec![item; len.min(self.limit)];
     }
 
     fn limit(&self) -> usize {

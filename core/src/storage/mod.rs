@@ -58,8 +58,9 @@ pub struct Limits {
 pub trait Buf<T>: Deref<Target = [T]> + DerefMut {
     /// An empty buffer for `limit` items. A fixed buffer takes the smaller of `limit` and its own size.
     fn with_limit(limit: usize) -> Self;
-    /// A buffer of `limit` copies of `item`.
-    fn filled(limit: usize, item: T) -> Self
+    /// Fills an empty buffer with `len` copies of `item`, or as many as fit. In place: a value with filled buffers would be
+    /// copied on its way to where it is to stay, one with empty ones is made there.
+    fn fill_to(&mut self, len: usize, item: T)
     where
         T: Clone;
     /// How many items fit.

@@ -22,6 +22,7 @@ pub(super) struct Snapshots<S: Storage> {
 }
 
 impl<S: Storage> Snapshots<S> {
+    #[inline(always)]
     pub(super) fn new(rows: usize) -> Self {
         Self { frontiers: S::PerRow::with_limit(rows), sums: [0; SNAPSHOTS], latest: 0, limit: rows }
     }
@@ -93,6 +94,7 @@ pub(super) struct Aged<S: Storage> {
 }
 
 impl<S: Storage> Aged<S> {
+    #[inline(always)]
     pub(super) fn new(rows: usize) -> Self {
         Self { frontiers: S::PerRow::with_limit(rows), newer_at: Instant::ZERO, limit: rows }
     }
