@@ -15,11 +15,11 @@ macro_rules! sizes {
 }
 
 sizes! {
-    Node<Tiny>: 20_568,
-    Node<Small>: 293_688,
+    Node<Tiny>: 20_576,
+    Node<Small>: 293_696,
     Replica<Tiny>: 13_240,
     Store<Tiny>: 11_632,
-    Gossip<Tiny>: 4_968,
+    Gossip<Tiny>: 4_976,
     Service<Tiny>: 840,
     Reply: 256,
     Config: 40,
