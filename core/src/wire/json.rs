@@ -288,7 +288,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads `uXXXX`.
+    /// Reads the `u` of an escape and its four hexadecimal digits.
     fn unicode(&mut self) -> Scanned<u32> {
         let digits = self.bytes.get(self.at + 1..self.at + 5).ok_or(self.wrong())?;
         let mut code = 0;
