@@ -216,7 +216,6 @@ impl Limits {
         let million: usize = 1 << 20;
         for (name, value, min, max) in [
             ("nodes", self.nodes, 1, million),
-            ("lives_per_node", self.lives_per_node, 1, 1_024),
             ("rows", self.rows, 1, 16 * million),
             ("known_peers", self.known_peers, 1, million),
             ("values", self.values, 1, 1_024 * million),

@@ -26,23 +26,23 @@ macro_rules! assert_sizes {
 #[test]
 fn a_node_with_fixed_storage_takes_this_much_memory() {
     assert_sizes! {
-        Node<Tiny>: 21_056,
-        Node<Small>: 298_016,
+        Node<Tiny>: 21_408,
+        Node<Small>: 299_424,
     }
 }
 
 #[test]
 fn the_parts_of_a_node_take_this_much_of_it() {
     assert_sizes! {
-        Replica<Tiny>: 13_552,
+        Replica<Tiny>: 13_920,
         Store<Tiny>: 11_920,
-        Causality<Tiny>: 1_616,
-        Gossip<Tiny>: 5_048,
+        Causality<Tiny>: 1_992,
+        Gossip<Tiny>: 5_040,
         Service<Tiny>: 848,
-        Replica<Small>: 244_688,
+        Replica<Small>: 246_112,
         Store<Small>: 238_032,
-        Causality<Small>: 6_640,
-        Gossip<Small>: 47_544,
+        Causality<Small>: 8_072,
+        Gossip<Small>: 47_536,
         Service<Small>: 4_176,
         Predictor: 760,
         Config: 48,
@@ -55,7 +55,7 @@ fn the_parts_of_a_node_take_this_much_of_it() {
 fn what_there_are_many_of_and_what_lies_on_the_stack_is_this_large() {
     assert_sizes! {
         Dot: 16,
-        Row: 40,
+        Row: 48,
         Hot: 32,
         Event: 24,
         Entry<'_>: 104,

@@ -42,7 +42,6 @@ const START_MS: u64 = 1_000_000;
 /// The smallest tables that are of any use.
 const SMALLEST: Limits = Limits {
     nodes: 8,
-    lives_per_node: 2,
     rows: 10,
     known_peers: 1,
     values: 12,

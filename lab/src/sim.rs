@@ -94,7 +94,6 @@ pub fn limits_for(settings: &Settings) -> Limits {
     Limits {
         nodes: settings.nodes,
         // A life for each kill, with room to spare; in a large cluster few nodes write, and each has a row of its own.
-        lives_per_node: 16,
         rows: match settings.nodes > COMPARE_NODES_MAX {
             true => writers + if kills { 256 } else { 4 },
             false => settings.nodes * 16,

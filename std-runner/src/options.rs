@@ -74,9 +74,9 @@ pub struct Options {
     #[arg(long, env = "RUMORMILL_MAX_NODES", value_name = "N")]
     max_nodes: Option<usize>,
 
-    /// Lives of one node that are told apart, 1 to 1024 [default: 4]
-    #[arg(long, env = "RUMORMILL_MAX_LIVES", value_name = "N")]
-    max_lives: Option<usize>,
+    /// Rows, one per life of a node in which it changed something, 1 to 16777216 [default: large 2048, small 128, tiny 32]
+    #[arg(long, env = "RUMORMILL_MAX_ROWS", value_name = "N")]
+    max_rows: Option<usize>,
 
     /// Peers whose whole version vector is remembered, 1 to 1048576 [default: large 256, small 32, tiny 4]
     #[arg(long, env = "RUMORMILL_MAX_KNOWN_PEERS", value_name = "N")]
@@ -280,13 +280,11 @@ impl Options {
             ProfileName::Large => Heap::LIMITS,
         };
         let nodes = self.max_nodes.unwrap_or(base.nodes);
-        let lives_per_node = self.max_lives.unwrap_or(base.lives_per_node);
         let values = self.max_values.unwrap_or(base.values);
         let dense_values = if self.max_values.is_some() { values.saturating_mul(8) } else { base.dense_values };
         Limits {
             nodes,
-            lives_per_node,
-            rows: nodes.saturating_mul(lives_per_node),
+            rows: self.max_rows.unwrap_or(base.rows),
             known_peers: self.max_known_peers.unwrap_or(base.known_peers),
             values,
             set_text_bytes: self.max_set_text_bytes.unwrap_or(base.set_text_bytes),

@@ -78,7 +78,7 @@ impl<S: Storage> Node<S> {
         let mut chunks = Chunks::new(data);
         // Bounded by the length of the line.
         while let Some(chunk) = chunks.chunk() {
-            let row = self.row_of(chunk.row);
+            let row = self.open(chunk.row);
             self.stats.refused_rows += u64::from(row.is_none());
             let mut seq = chunk.from;
             while let Some(item) = chunks.item() {
@@ -90,11 +90,12 @@ impl<S: Storage> Node<S> {
                     Item::Int(int) => self.merge(now, from, dot, &Entry::bare(Arg::Int(int))),
                     Item::Entry(raw) => self.merge_raw(now, from, dot, &raw),
                     Item::Skip(_) => {
-                        let outcome = self.replica.skip(row, before, seq);
+                        let outcome = self.replica.skip(row, before, seq, u64::MAX);
                         self.count(outcome);
                     }
                 }
             }
+            let row = row.and_then(|row| self.replica.close(row));
             self.learn_from_chunk(from, present, row, seq);
         }
     }
@@ -145,8 +146,8 @@ impl<S: Storage> Node<S> {
             Outcome::Refused(Refused::ClockAhead) => &mut stats.refused_clock_ahead,
             Outcome::Refused(Refused::Unreadable | Refused::Overflow) => &mut stats.refused_unreadable,
             Outcome::Refused(Refused::Row(_)) => &mut stats.refused_rows,
-            Outcome::TooFarAhead { .. } => &mut stats.too_far_ahead,
-            Outcome::Impostor => &mut stats.impostors,
+            Outcome::TooFarAhead { .. } | Outcome::SkipTooFar { .. } => &mut stats.too_far_ahead,
+            Outcome::Impostor | Outcome::Refused(Refused::Impostor) => &mut stats.impostors,
         } += 1;
     }
 
@@ -161,8 +162,12 @@ impl<S: Storage> Node<S> {
             if frontier == 0 {
                 continue;
             }
-            let Some(row) = self.row_of(name) else {
+            let Some((node, life)) = self.row_name(name) else {
                 self.stats.refused_rows += 1;
+                continue;
+            };
+            let Some(row) = self.replica.causality.rows.find(node, life) else {
+                lacking += usize::from(self.replica.causality.rows.has_room_for_life(node, life));
                 continue;
             };
             let Some(gossip) = &mut self.gossip else {
@@ -187,7 +192,10 @@ impl<S: Storage> Node<S> {
         let mut recent = 0;
         for (name, frontier) in old {
             let Token::Int(frontier) = frontier else { continue };
-            let (Some(id), Some(gossip)) = (self.row_of(name), &self.gossip) else { continue };
+            let Some((node, life)) = self.row_name(name) else { continue };
+            let (Some(id), Some(gossip)) = (self.replica.causality.rows.find(node, life), &self.gossip) else {
+                continue;
+            };
             let mine = self.replica.causality.rows.get(id).frontier;
             let theirs = gossip.common.peers.vector(from).and_then(|known| known.get(id.at())).copied().unwrap_or(0);
             recent += usize::from(theirs > mine && u64::try_from(frontier).unwrap_or(0) <= mine);
@@ -195,10 +203,15 @@ impl<S: Storage> Node<S> {
         recent
     }
 
-    fn row_of(&mut self, name: Str<'_>) -> Option<RowId> {
+    fn row_name(&self, name: Str<'_>) -> Option<(NodeIndex, u64)> {
         let mut scratch: heapless::String<{ crate::storage::ID_BYTES_MAX + 20 }> = heapless::String::new();
         let name = name.unescape(&mut scratch)?;
-        self.replica.causality.row_named(name).ok()
+        self.replica.causality.members.find_row(name)
+    }
+
+    fn open(&mut self, name: Str<'_>) -> Option<RowId> {
+        let (node, life) = self.row_name(name)?;
+        self.replica.open(node, life).ok()
     }
 
     /// Compares the digests, joins what both know of the others, and lets gossip decide what follows.
@@ -311,18 +324,9 @@ impl<S: Storage> Node<S> {
 
     /// Joins one number of a foreign vector. Says whether it is this node's number now.
     fn foreign_cell(&mut self, now: Now, from: NodeIndex, sign: Sign, name: Str<'_>, number: u64) -> bool {
-        let Some(row) = self.row_of(name) else {
+        let Some((node, incarnation)) = self.row_name(name) else {
             self.stats.refused_rows += 1;
             return false;
-        };
-        let own = self.replica.own_row() == Some(row);
-        if own && number > self.replica.store.counter.cell(row, sign) {
-            self.stats.impostors += 1;
-            return false;
-        }
-        let (node, incarnation) = {
-            let row = self.replica.causality.rows.get(row);
-            (row.node, row.incarnation)
         };
         let mut id = Id::new();
         // Ids of members fit.
@@ -331,7 +335,8 @@ impl<S: Storage> Node<S> {
         if let Some(entry) = Entry::new(sign.tag(), &args) {
             self.foreign_change(now, from, &entry);
         }
-        number > 0 && self.replica.store.counter.cell(row, sign) == number
+        let row = self.replica.causality.rows.find(node, incarnation);
+        number > 0 && row.is_some_and(|row| self.replica.store.counter.cell(row, sign) == number)
     }
 
     fn foreign_change(&mut self, now: Now, from: NodeIndex, entry: &Entry<'_>) {

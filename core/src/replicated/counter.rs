@@ -6,7 +6,7 @@
 
 use super::chain::{self, Ends, Link, Linked};
 use super::{At, Lane, Merged, Refused, Replicated};
-use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
+use crate::causality::{Arg, Causality, Dot, Entry, RowId, RowRefused, Tag};
 use crate::id::{mix, mix2};
 use crate::storage::{Buf, Limits, Storage};
 
@@ -129,14 +129,28 @@ impl<S: Storage> Replicated<S> for Counter<S> {
         let sign = Sign::of(entry.tag).ok_or(Refused::Unreadable)?;
         let (number, named) = entry.args().split_last().ok_or(Refused::Unreadable)?;
         let number = number.as_unsigned().ok_or(Refused::Unreadable)?;
-        let row = match named {
-            [] => dot.row,
-            [Arg::Text(name)] => causality.row_named(name).map_err(Refused::Row)?,
+        let named = match named {
+            [] => None,
+            [Arg::Text(name)] => Some(causality.members.find_row(name).ok_or(Refused::Row(RowRefused::Stranger))?),
             [Arg::Row { node, incarnation }] => {
-                let member = causality.members.find(node).ok_or(Refused::Unreadable)?;
-                causality.rows.find_or_add(member, *incarnation, node).map_err(Refused::Row)?
+                Some((causality.members.find(node).ok_or(Refused::Unreadable)?, *incarnation))
             }
             _ => return Err(Refused::Unreadable),
+        };
+        let row = match named {
+            None => dot.row,
+            Some((node, incarnation)) => match causality.rows.find(node, incarnation) {
+                Some(row) if causality.rows.is_immune(row) && number > self.cell(row, sign) => {
+                    return Err(Refused::Impostor);
+                }
+                Some(row) => row,
+                None if number == 0 => return Ok(Merged::Superseded),
+                // A row that is new has no number, so this one will be applied.
+                None => {
+                    let id = causality.members.id(node);
+                    causality.rows.find_or_add(node, incarnation, id).map_err(Refused::Row)?
+                }
+            },
         };
         let at = place(row, sign);
         let Some(Cell { number: before, link: old }) = self.cells.get(at).copied() else {

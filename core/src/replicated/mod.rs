@@ -87,8 +87,8 @@ pub enum Bound {
     Keys(usize),
     /// The members of the cluster.
     Nodes(usize),
-    /// The lives of one node that are told apart.
-    Lives(usize),
+    /// The lives of all nodes that are told apart, of which each node is guaranteed a share. For good: rows stay.
+    Rows(usize),
 }
 
 /// Why an entry was not merged. Nothing changed, and its dot must not be marked.
@@ -104,6 +104,9 @@ pub enum Refused {
     Unreadable,
     /// Weather or misconfiguration: the row it names cannot be had.
     Row(crate::causality::RowRefused),
+    /// Hostile, a bug, or two processes of one name: it claims for a row that only this memory makes changes in what this
+    /// memory has not made.
+    Impostor,
 }
 
 /// A state that is the join of entries: merging is commutative, associative and idempotent.

@@ -8,6 +8,14 @@ use crate::storage::{Limits, Storage};
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor([Option<At>; TYPES]);
 
+impl Cursor {
+    /// Whether no entry follows.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+}
+
 /// Makes the product of the data types, in the order of their dots. A further data type is a further line below.
 macro_rules! product {
     ($($(#[$doc:meta])* $name:ident: $type:ident = $at:literal,)+) => {

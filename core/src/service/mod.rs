@@ -215,7 +215,8 @@ impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
             }
             Refused::Overflow => Problem::Field(BadField { key, why: Why::Overflow }),
             Refused::Unreadable => Problem::Field(BadField { key, why: too_long(self.limits) }),
-            Refused::Row(_) => Problem::Full(Bound::Lives(self.limits.lives_per_node)),
+            // A client's change is made in this node's own row.
+            Refused::Row(_) | Refused::Impostor => Problem::Full(Bound::Rows(self.limits.rows)),
         }
     }
 }

@@ -413,7 +413,11 @@ fn full(f: &mut core::fmt::Formatter<'_>, bound: Bound) -> core::fmt::Result {
         Bound::SetText(max) => write!(f, "set full for good: its strings take at most {max} bytes and it only grows"),
         Bound::Keys(max) => write!(f, "store full: it holds at most {max} keys"),
         Bound::Nodes(max) => write!(f, "node_ids: a cluster has at most {max} nodes"),
-        Bound::Lives(max) => write!(f, "at most {max} lives of one node are told apart"),
+        Bound::Rows(max) => write!(
+            f,
+            "no room for another life of this node: at most {max} lives of all nodes are told apart, and the rest is \
+             reserved for other nodes"
+        ),
     }
 }
 

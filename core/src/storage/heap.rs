@@ -16,8 +16,7 @@ pub struct Heap;
 impl Storage for Heap {
     const LIMITS: Limits = Limits {
         nodes: 256,
-        lives_per_node: 4,
-        rows: 1_024,
+        rows: 2_048,
         known_peers: 256,
         values: 1 << 20,
         set_text_bytes: 16 << 20,

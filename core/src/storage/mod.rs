@@ -29,10 +29,9 @@ pub const TEXT_BYTES_MAX: usize = 256;
 pub struct Limits {
     /// Nodes of the cluster, own included.
     pub nodes: usize,
-    /// Lives of one node that are told apart at the same time.
-    pub lives_per_node: usize,
-    /// Rows (a node in one of its lives) over all nodes. Only a node that changes something takes one, and each has one of
-    /// its own: a cluster in which few write can do with fewer rows than nodes.
+    /// Rows (a node in one of its lives) over all nodes: one pool, in which each of n nodes is guaranteed
+    /// `max(1, rows / 2 / n)`. A row is taken where a change of that life was applied, and stays; each node has one of its
+    /// own: a cluster in which few write can do with fewer rows than nodes.
     pub rows: usize,
     /// Peers whose whole version vector is remembered; of the others only the last fingerprint.
     pub known_peers: usize,

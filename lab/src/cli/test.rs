@@ -128,8 +128,8 @@ fn built_in(settings: &Settings, args: &[OsString]) -> Result<(String, Program),
     }
     let kills = settings.faults.kinds.contains(&FaultKind::Kill)
         || settings.faults.schedule.iter().any(|line| matches!(line.what, Planned::Kill(_)));
-    if kills && !given("--max-lives") {
-        all.extend(["--max-lives".into(), "64".into()]);
+    if kills && !given("--max-rows") {
+        all.extend(["--max-rows".into(), "4096".into()]);
     }
     all.extend(args.iter().cloned());
     let shown: Vec<_> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
