@@ -40,7 +40,16 @@ impl Sign {
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     number: u64,
+    /// The note is the row of the dot under which the number came.
     link: Link,
+}
+
+impl Cell {
+    const NOTHING: Self = Self { number: 0, link: Link::new(0, 0) };
+
+    fn row(&self) -> RowId {
+        RowId(self.link.note)
+    }
 }
 
 impl Linked for Cell {
@@ -116,7 +125,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     }
 
     fn fill(&mut self, limits: &Limits) {
-        self.cells.fill_to(2 * limits.rows, Cell { number: 0, link: Link::new(RowId(0), 0, 0) });
+        self.cells.fill_to(2 * limits.rows, Cell::NOTHING);
         self.ends.fill_to(limits.rows, Ends::empty());
     }
 
@@ -153,19 +162,20 @@ impl<S: Storage> Replicated<S> for Counter<S> {
             },
         };
         let at = place(row, sign);
-        let Some(Cell { number: before, link: old }) = self.cells.get(at).copied() else {
+        let Some(old) = self.cells.get(at).copied() else {
             return Err(Refused::Unreadable);
         };
+        let before = old.number;
         if number <= before {
             return Ok(Merged::Superseded);
         }
         if before > 0
-            && let Some(ends) = self.ends.get_mut(old.row.at())
+            && let Some(ends) = self.ends.get_mut(old.row().at())
         {
             ends.remove(&mut self.cells, at as u32);
         }
         if let Some(cell) = self.cells.get_mut(at) {
-            *cell = Cell { number, link: Link::new(dot.row, dot.seq, 0) };
+            *cell = Cell { number, link: Link::new(dot.seq, dot.row.0) };
         }
         if let Some(ends) = self.ends.get_mut(dot.row.at()) {
             ends.insert(&mut self.cells, at as u32);
@@ -178,7 +188,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     }
 
     fn seek(&self, row: RowId, after: u64) -> Option<At> {
-        self.ends.get(row.at())?.seek(&self.cells, row, after).map(At::slot)
+        self.ends.get(row.at())?.seek(&self.cells, after).map(At::slot)
     }
 
     fn next(&self, at: At) -> Option<At> {
@@ -190,14 +200,13 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     }
 
     fn entry<'a>(&'a self, at: At, causality: &'a Causality<S>) -> Entry<'a> {
-        let none = Cell { number: 0, link: Link::new(RowId(0), 0, 0) };
-        let Cell { number, link } = self.cells.get(at.slot as usize).copied().unwrap_or(none);
+        let cell = self.cells.get(at.slot as usize).copied().unwrap_or(Cell::NOTHING);
         let sign = Sign::ALL[at.slot as usize % 2];
         let row = RowId(at.slot / 2);
-        let number = Arg::unsigned(number);
+        let number = Arg::unsigned(cell.number);
         let (node, incarnation) = causality.name(row);
         let named = [Arg::Row { node, incarnation }, number];
-        let args = if row == link.row { &named[1..] } else { &named[..] };
+        let args = if row == cell.row() { &named[1..] } else { &named[..] };
         Entry::new(sign.tag(), args).unwrap_or(Entry::bare(number))
     }
 

@@ -75,8 +75,15 @@ struct Slot<T> {
     key: Kept<T>,
     value: Kept<T>,
     stamp_us: u64,
+    /// The note is the row of the dot.
     link: Link,
     reads: [Read; READS_PER_KEY],
+}
+
+impl<T> Slot<T> {
+    fn row(&self) -> RowId {
+        RowId(self.link.note)
+    }
 }
 
 impl<T> Linked for Slot<T> {
@@ -193,12 +200,12 @@ impl<S: Storage> LwwMap<S> {
     }
 
     fn overwrite(&mut self, at: u32, dot: Dot, value: Kept<S::Text>, stamp_us: u64) {
-        let old = self.slots.get(at as usize).map(|slot| slot.link.row);
+        let old = self.slots.get(at as usize).map(Slot::row);
         if let Some(ends) = old.and_then(|row| self.ends.get_mut(row.at())) {
             ends.remove(&mut self.slots, at);
         }
         if let Some(slot) = self.slots.get_mut(at as usize) {
-            (slot.value, slot.stamp_us, slot.link) = (value, stamp_us, Link::new(dot.row, dot.seq, 0));
+            (slot.value, slot.stamp_us, slot.link) = (value, stamp_us, Link::new(dot.seq, dot.row.0));
         }
         if let Some(ends) = self.ends.get_mut(dot.row.at()) {
             ends.insert(&mut self.slots, at);
@@ -214,7 +221,7 @@ impl<S: Storage> LwwMap<S> {
         {
             return Err(full);
         }
-        let link = Link::new(dot.row, dot.seq, 0);
+        let link = Link::new(dot.seq, dot.row.0);
         slots.push(Slot { key, value, stamp_us, link, reads: [Read::NONE; READS_PER_KEY] }).map_err(|_| full)?;
         if let Some(ends) = self.ends.get_mut(dot.row.at()) {
             ends.insert(slots, at);
@@ -234,7 +241,7 @@ impl<S: Storage> LwwMap<S> {
             return 0;
         };
         let content = mix2(slot.key.get().hash(), slot.value.get().hash());
-        mix2(content, mix2(slot.stamp_us, causality.rows.get(slot.link.row).hash))
+        mix2(content, mix2(slot.stamp_us, causality.rows.get(slot.row()).hash))
     }
 }
 
@@ -280,7 +287,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
                     let row = causality.rows.get(row);
                     (stamp_us, row.node, row.incarnation)
                 };
-                if rank(stamp_us, dot.row) <= rank(slot.stamp_us, slot.link.row) {
+                if rank(stamp_us, dot.row) <= rank(slot.stamp_us, slot.row()) {
                     self.judge_reads(found, key.hash(), stamp_us);
                     let _ = causality.clock.observe(stamp_us);
                     return Ok(Merged::Superseded);
@@ -303,7 +310,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
     }
 
     fn seek(&self, row: RowId, after: u64) -> Option<At> {
-        self.ends.get(row.at())?.seek(&self.slots, row, after).map(At::slot)
+        self.ends.get(row.at())?.seek(&self.slots, after).map(At::slot)
     }
 
     fn next(&self, at: At) -> Option<At> {

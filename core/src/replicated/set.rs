@@ -229,11 +229,11 @@ impl<S: Storage> BroadcastSet<S> {
     #[inline(never)]
     fn begin_run(&mut self, dot: Dot, is_text: bool) {
         let slot = self.runs.len() as u32;
-        let before = self.ends.get(dot.row.at()).and_then(|ends| ends.floor(&self.runs, dot.row, dot.seq));
+        let before = self.ends.get(dot.row.at()).and_then(|ends| ends.floor(&self.runs, dot.seq));
         let seq = before.map_or(dot.seq, |before| dot.seq.max(self.last_seq(before)));
         let start = Place::new(self.log.len(), is_text);
         // As many places as there are values.
-        let _ = self.runs.push(Run { link: Link::new(dot.row, seq, start.0) });
+        let _ = self.runs.push(Run { link: Link::new(seq, start.0) });
         let Some(ends) = self.ends.get_mut(dot.row.at()) else { return };
         ends.insert_after(&mut self.runs, before, slot);
         // In front of other runs of its row it stays as it is: they may have the dots that follow.
@@ -310,7 +310,7 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
 
     fn seek(&self, row: RowId, after: u64) -> Option<At> {
         let ends = self.ends.get(row.at())?;
-        let Some(slot) = ends.floor(&self.runs, row, after) else {
+        let Some(slot) = ends.floor(&self.runs, after) else {
             return ends.head().map(At::slot);
         };
         // The run begins at or before `after`.
