@@ -37,6 +37,16 @@ impl Value<'_> {
             Self::Text(text) => hash_bytes(text.as_bytes()),
         }
     }
+
+    /// A hash for the tables of one process. Who does not know `key` cannot choose values that collide, so that no peer
+    /// makes a search long.
+    #[must_use]
+    pub fn keyed_hash(&self, key: u64) -> u64 {
+        match self {
+            Self::Int(int) => mix2(key, int.cast_unsigned()),
+            Self::Text(text) => hash_bytes_from(key, text.as_bytes()),
+        }
+    }
 }
 
 /// Bytes of `text` in JSON without the quotes: what the bounds on strings and ids count, so that a bound on a string
@@ -73,7 +83,11 @@ pub const fn mix2(a: u64, b: u64) -> u64 {
 /// Hash of a string of bytes, eight at a time.
 #[must_use]
 pub fn hash_bytes(bytes: &[u8]) -> u64 {
-    let mut hash = 0x243f_6a88_85a3_08d3 ^ bytes.len() as u64;
+    hash_bytes_from(0, bytes)
+}
+
+fn hash_bytes_from(key: u64, bytes: &[u8]) -> u64 {
+    let mut hash = key ^ 0x243f_6a88_85a3_08d3 ^ bytes.len() as u64;
     for chunk in bytes.chunks(8) {
         let word = chunk.first_chunk().copied().unwrap_or_else(|| {
             let mut word = [0; 8];
@@ -340,6 +354,21 @@ mod tests {
         ] {
             assert_eq!(members.set(me, ids.iter().copied()), Err(why));
             assert!(members.is_empty());
+        }
+    }
+
+    #[test]
+    fn values_chosen_to_collide_do_not_in_a_table_with_a_key() {
+        let crowded = |hash: u64| hash >> 52 == 0;
+        let ints = (0..1 << 21).map(Value::Int).filter(|value| crowded(value.hash()));
+        let texts: std::vec::Vec<_> = (0..1 << 21).map(|at| std::format!("{at}")).collect();
+        let texts = texts.iter().map(|text| Value::Text(text)).filter(|value| crowded(value.hash()));
+        let values: std::vec::Vec<_> = ints.chain(texts).collect();
+        assert!(values.len() > 900);
+        for key in [1, 2, u64::MAX] {
+            let places: std::collections::BTreeSet<_> =
+                values.iter().map(|value| value.keyed_hash(key) >> 52).collect();
+            assert!(places.len() > 700, "{} of 4,096 places", places.len());
         }
     }
 

@@ -81,7 +81,8 @@ impl<S: Storage> Node<S> {
     fn fill(&mut self, config: Config) {
         self.replica.causality.clock = HybridClock::new(config.max_clock_ahead_ms.saturating_mul(1_000));
         self.config = config;
-        self.replica.store.fill(&self.limits);
+        // The seed itself shows in whom this node speaks to.
+        self.replica.store.fill(&self.limits, mix2(config.seed, u64::from_be_bytes(*b"hashkeys")));
         self.service.bench.fill();
     }
 

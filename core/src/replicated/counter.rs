@@ -68,6 +68,8 @@ pub struct Counter<S: Storage> {
     /// Two per row: P, then N.
     cells: S::PerCell<Cell>,
     ends: S::PerRow<Ends>,
+    /// Cells that have a number.
+    filled: u64,
     totals: [u128; 2],
     fingerprint: u64,
 }
@@ -89,7 +91,7 @@ impl<S: Storage> Counter<S> {
     /// How many cells have a number.
     #[must_use]
     pub fn cells(&self) -> u64 {
-        self.cells.iter().filter(|cell| cell.number > 0).count() as u64
+        self.filled
     }
 
     /// The number that this row's cell takes when it changes by `delta`, or `None` when the cell, or the value as a
@@ -119,12 +121,13 @@ impl<S: Storage> Replicated<S> for Counter<S> {
         Self {
             cells: S::PerCell::with_limit(2 * limits.rows),
             ends: S::PerRow::with_limit(limits.rows),
+            filled: 0,
             totals: [0; 2],
             fingerprint: 0,
         }
     }
 
-    fn fill(&mut self, limits: &Limits) {
+    fn fill(&mut self, limits: &Limits, _: u64) {
         self.cells.fill_to(2 * limits.rows, Cell::NOTHING);
         self.ends.fill_to(limits.rows, Ends::empty());
     }
@@ -180,6 +183,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
         if let Some(ends) = self.ends.get_mut(dot.row.at()) {
             ends.insert(&mut self.cells, at as u32);
         }
+        self.filled += u64::from(before == 0);
         self.totals[sign as usize] += u128::from(number - before);
         let key = causality.rows.get(row).hash ^ (sign as u64);
         let term = |number| if number == 0 { 0 } else { mix2(key, number) };

@@ -100,6 +100,8 @@ impl<T> Linked for Slot<T> {
 pub struct LwwMap<S: Storage> {
     slots: S::PerKey<Slot<S::Text>>,
     index: S::KeyIndex,
+    /// Of the hashes in `index`.
+    key: u64,
     ends: S::PerRow<Ends>,
     fingerprint: u64,
     text_bytes: usize,
@@ -137,7 +139,8 @@ impl<S: Storage> LwwMap<S> {
     /// Where a key is kept.
     #[must_use]
     pub fn find(&self, key: Value<'_>) -> Option<u32> {
-        self.index.find(key.hash(), |at| self.slots.get(at as usize).is_some_and(|slot| slot.key.get() == key))
+        self.index
+            .find(key.keyed_hash(self.key), |at| self.slots.get(at as usize).is_some_and(|slot| slot.key.get() == key))
     }
 
     /// Key, value and stamp of a slot from [`LwwMap::find`].
@@ -214,10 +217,12 @@ impl<S: Storage> LwwMap<S> {
 
     fn insert(&mut self, dot: Dot, key: Kept<S::Text>, value: Kept<S::Text>, stamp_us: u64) -> Result<(), Refused> {
         let Self { slots, index, .. } = self;
+        let hash_of = |key: Value<'_>| key.keyed_hash(self.key);
         let at = slots.len() as u32;
         let full = Refused::Full(Bound::Keys(slots.limit()));
         if slots.room() == 0
-            || !index.insert(key.get().hash(), at, |at| slots.get(at as usize).map_or(0, |slot| slot.key.get().hash()))
+            || !index
+                .insert(hash_of(key.get()), at, |at| slots.get(at as usize).map_or(0, |slot| hash_of(slot.key.get())))
         {
             return Err(full);
         }
@@ -253,6 +258,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
         Self {
             slots: S::PerKey::with_limit(limits.keys),
             index: S::KeyIndex::with_limit(limits.keys),
+            key: 0,
             ends: S::PerRow::with_limit(limits.rows),
             fingerprint: 0,
             text_bytes: limits.text_bytes,
@@ -263,7 +269,8 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
         }
     }
 
-    fn fill(&mut self, limits: &Limits) {
+    fn fill(&mut self, limits: &Limits, key: u64) {
+        self.key = key;
         self.ends.fill_to(limits.rows, Ends::empty());
     }
 

@@ -111,7 +111,8 @@ pub enum Refused {
 
 /// A state that is the join of entries: merging is commutative, associative and idempotent.
 ///
-/// Work per call is O(1) expected unless said otherwise.
+/// Work per call is O(1) expected, and O(log entries of a row) where an entry is not the last of its row, unless said
+/// otherwise.
 pub trait Replicated<S: Storage>: Sized {
     /// How its changes travel.
     const LANE: Lane;
@@ -122,14 +123,14 @@ pub trait Replicated<S: Storage>: Sized {
     #[must_use]
     fn new(limits: &Limits) -> Self {
         let mut new = Self::unfilled(limits);
-        new.fill(limits);
+        new.fill(limits, 0);
         new
     }
     /// The empty state, before [`Replicated::fill`].
     #[must_use]
     fn unfilled(limits: &Limits) -> Self;
-    /// Fills the tables that are never empty, where the state is to stay.
-    fn fill(&mut self, limits: &Limits);
+    /// Fills the tables that are never empty, where the state is to stay. Hash tables use `key`, which peers cannot know.
+    fn fill(&mut self, limits: &Limits, key: u64);
     /// Whether entries with this tag are its own.
     fn owns(tag: Tag) -> bool;
     /// Joins an entry into the state, whether its dot is known or not.

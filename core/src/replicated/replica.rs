@@ -62,7 +62,7 @@ impl<S: Storage> Replica<S> {
     pub fn new(limits: &Limits, max_clock_ahead_us: u64) -> Self {
         let mut new = Self::unfilled(limits);
         new.causality.clock = HybridClock::new(max_clock_ahead_us);
-        new.store.fill(limits);
+        new.store.fill(limits, 0);
         new
     }
 

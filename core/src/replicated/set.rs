@@ -106,7 +106,11 @@ impl<S: Storage> BroadcastSet<S> {
     pub fn contains(&self, value: Value<'_>) -> bool {
         match self.seen.dense_bit(value) {
             Some(bit) => self.seen.dense.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1),
-            None => self.seen.sparse.find(value.hash(), |place| self.value(Place(place)) == value).is_some(),
+            None => self
+                .seen
+                .sparse
+                .find(value.keyed_hash(self.seen.key), |place| self.value(Place(place)) == value)
+                .is_some(),
         }
     }
 
@@ -183,15 +187,14 @@ impl<S: Storage> BroadcastSet<S> {
             Value::Text(text) if json_len(text) > self.text_bytes => return Err(Refused::Unreadable),
             Value::Text(text) => ((self.text.len() << 16 | text.len()) as i64, true),
         };
-        let hash = value.hash();
-        self.index(Place::new(self.log.len(), is_text), value, hash)?;
+        self.index(Place::new(self.log.len(), is_text), value)?;
         self.append(dot, word, is_text);
-        self.fingerprint = self.fingerprint.wrapping_add(hash);
+        self.fingerprint = self.fingerprint.wrapping_add(value.hash());
         Ok(Merged::Applied)
     }
 
     /// Adds a value to the index, and its string to the text.
-    fn index(&mut self, place: Place, value: Value<'_>, hash: u64) -> Result<(), Refused> {
+    fn index(&mut self, place: Place, value: Value<'_>) -> Result<(), Refused> {
         let Self { log, text, seen, .. } = self;
         if let Value::Text(string) = value
             && string.len() > text.room()
@@ -199,8 +202,9 @@ impl<S: Storage> BroadcastSet<S> {
             return Err(Refused::Full(Bound::SetText(text.limit())));
         }
         let word = |place: Place| log.get(place.at()).copied().unwrap_or(0);
-        let hash_of = |other| read(word(Place(other)), Place(other).is_text(), text).hash();
-        if !seen.sparse.insert(hash, place.0, hash_of) {
+        let key = seen.key;
+        let hash_of = |other| read(word(Place(other)), Place(other).is_text(), text).keyed_hash(key);
+        if !seen.sparse.insert(value.keyed_hash(key), place.0, hash_of) {
             return Err(Refused::Full(Bound::Values(log.limit())));
         }
         if let Value::Text(string) = value {
@@ -260,6 +264,8 @@ fn read(word: i64, is_text: bool, text: &[u8]) -> Value<'_> {
 struct Seen<S: Storage> {
     dense: S::DenseBits,
     sparse: S::ValueIndex,
+    /// Of the hashes in `sparse`.
+    key: u64,
 }
 
 impl<S: Storage> Seen<S> {
@@ -284,6 +290,7 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
             seen: Seen {
                 dense: S::DenseBits::with_limit(limits.dense_values.div_ceil(64)),
                 sparse: S::ValueIndex::with_limit(limits.values),
+                key: 0,
             },
             ends: S::PerRow::with_limit(limits.rows),
             fingerprint: 0,
@@ -291,7 +298,8 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
         }
     }
 
-    fn fill(&mut self, limits: &Limits) {
+    fn fill(&mut self, limits: &Limits, key: u64) {
+        self.seen.key = key;
         self.seen.dense.fill_to(limits.dense_values.div_ceil(64), 0);
         self.ends.fill_to(limits.rows, Ends::empty());
     }

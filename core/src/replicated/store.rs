@@ -35,8 +35,10 @@ macro_rules! product {
             }
 
             /// Fills the tables that are never empty, where the state is to stay.
-            pub fn fill(&mut self, limits: &Limits) {
-                $(self.$name.fill(limits);)+
+            ///
+            /// The key of the hash tables is one that peers cannot know.
+            pub fn fill(&mut self, limits: &Limits, key: u64) {
+                $(self.$name.fill(limits, key);)+
             }
 
             /// How changes of this tag travel; `None` when no data type owns it.
