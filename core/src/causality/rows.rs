@@ -535,6 +535,7 @@ mod tests {
         assert_eq!(rows.len(), 32);
         assert!(rows.find_or_add(NodeIndex(1), 8, "n1").is_ok(), "what is there is found in a full pool");
         assert_eq!(rows.find_or_add(NodeIndex(8), 1, "n8"), Err(RowRefused::Stranger));
+        assert!(!rows.has_room_for_life(NodeIndex(8), 1));
     }
 
     #[test]
@@ -544,6 +545,7 @@ mod tests {
         let mut add = |node, life| rows.find_or_add(NodeIndex(node), life, "n").is_ok();
         assert_eq!((0..100).filter(|life| add(7, *life)).count(), 16);
         assert_eq!((0..1_000).filter(|node| add(*node, 500)).count(), 16);
+        assert!(!rows.has_room_for_life(NodeIndex(999), 1));
     }
 
     #[test]
@@ -551,7 +553,30 @@ mod tests {
         let mut rows = Rows::<Tiny>::new(32);
         rows.set_nodes(32);
         let mut add = |node, life| rows.find_or_add(NodeIndex(node), life, "n").is_ok();
-        assert_eq!((0..32).flat_map(|node| [(node, 2), (node, 1)]).filter(|row| add(row.0, row.1)).count(), 32);
+        for node in 0..32 {
+            assert_eq!([2, 1, 3].map(|life| add(node, life)), [true, false, false]);
+        }
+    }
+
+    #[test]
+    fn a_stranger_has_no_room_even_in_an_empty_table() {
+        let mut rows = Rows::<Tiny>::new(32);
+        rows.set_nodes(8);
+        assert!(rows.is_empty() && rows.has_room_for_life(NodeIndex(7), 1));
+        assert!(!rows.has_room_for_life(NodeIndex(8), 1));
+        assert_eq!(rows.open(NodeIndex(8), 1, "n8"), Err(RowRefused::Stranger));
+        assert!(rows.find_or_add(NodeIndex(7), 1, "n7").is_ok() && !rows.is_empty());
+    }
+
+    #[test]
+    fn the_last_dot_of_the_window_counts_when_the_frontier_comes_up_to_it() {
+        for to in WINDOW - 2..=WINDOW + 2 {
+            let (mut rows, row) = rows();
+            rows.mark(Dot { row, seq: WINDOW + 1 });
+            rows.mark_range(row, 0, to);
+            let expected = if to == WINDOW { WINDOW + 1 } else { to };
+            assert_eq!((rows.get(row).frontier, rows.get(row).highest()), (expected, to.max(WINDOW + 1)));
+        }
     }
 
     proptest! {
