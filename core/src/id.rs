@@ -153,7 +153,7 @@ impl<S: Storage> Members<S> {
     /// # Errors
     /// The id is unfit or does not fit; call [`Members::clear`] then.
     pub fn add(&mut self, id: &str) -> Result<(), NotACluster> {
-        if id.is_empty() || json_len(id) > self.id_bytes || ends_like_a_row(id) {
+        if !is_fit(id, self.id_bytes) {
             return Err(NotACluster::BadId);
         }
         let span = Span { start: self.bytes.len() as u32, len: id.len() as u16 };
@@ -255,7 +255,7 @@ fn bytes_of<'a>(bytes: &'a [u8], span: &Span) -> &'a [u8] {
 
 /// Sorts in place in O(n log n), not keeping the order of equal items (Williams, "Algorithm 232: Heapsort", 1964). The
 /// standard library's way is a good part of the program on a small device, for a list that is sorted once.
-fn heap_sort<T>(items: &mut [T], is_less: impl Fn(&T, &T) -> bool) {
+pub(crate) fn heap_sort<T>(items: &mut [T], is_less: impl Fn(&T, &T) -> bool) {
     let len = items.len();
     (0..len / 2).rev().for_each(|root| sift_down(items, root, &is_less));
     for end in (1..len).rev() {
@@ -291,6 +291,12 @@ fn split_row(name: &str) -> Option<(&str, u64)> {
     let canonical = incarnation.bytes().all(|byte| byte.is_ascii_digit()) && !incarnation.starts_with('0');
     let incarnation = incarnation.parse().ok().filter(|incarnation| canonical && *incarnation <= INCARNATION_MAX)?;
     Some((id, incarnation))
+}
+
+/// Whether a string can be the id of a node: not empty, at most `max` bytes as JSON prints it, and no name of a row.
+#[must_use]
+pub(crate) fn is_fit(id: &str, max: usize) -> bool {
+    !id.is_empty() && json_len(id) <= max && !ends_like_a_row(id)
 }
 
 fn ends_like_a_row(id: &str) -> bool {

@@ -2,7 +2,9 @@
 
 mod birth;
 mod entries;
+mod error;
 mod receive;
+mod refusals;
 mod send;
 
 use crate::causality::{Arg, Dot, Entry, Sum};
@@ -10,12 +12,15 @@ use crate::config::{Config, Strategy};
 use crate::gossip::Gossip;
 use crate::id::{Id, Value, json_len};
 use crate::output::{Event, Events, Sink, SinkFull, Transmit, Wakeup};
-use crate::replicated::{Lane, LwwMap, Refused, Replica, Store};
+use crate::replicated::{Bound, Lane, LwwMap, Replica, Store};
 use crate::service::{self, Answer, Context, Head, JsonId, Problem, Reply, Service, Spread};
 use crate::stats::Stats;
 use crate::storage::{Extra as _, Limits, Storage};
 use crate::time::{Instant, Now};
 use crate::wire::{BadField, Block, Key, Kind, Malformed, Message, Out, Predictor, Serial, Str, Why, short};
+
+pub use error::UpdateError;
+use refusals::Refusals;
 
 /// Why a line got no reply. Nothing changed but a counter in [`Stats`], and the next line is read normally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +35,15 @@ pub enum Rejected {
     Stranger,
     /// A bug of the driver: the reply to the line before was not polled. The line was not read.
     ReplyPending,
+}
+
+/// Why a driver did not hand a line over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skipped {
+    /// It was longer than the driver's bound on lines.
+    TooLong,
+    /// It had waited while the process stood still, so that its sender has given up.
+    Stale,
 }
 
 /// A local change, for users without JSON clients.
@@ -73,6 +87,7 @@ pub struct Node<S: Storage> {
     sending: send::Sending,
     events: Events,
     stats: Stats,
+    refusals: Refusals,
     /// Empty until the cluster is known.
     head: Head,
     next_msg_id: Serial,
@@ -117,22 +132,29 @@ impl<S: Storage> Node<S> {
     /// Makes a local change, as a client's request does.
     ///
     /// # Errors
-    /// Why it cannot be made; nothing changed.
-    pub fn update(&mut self, now: Now, change: Change<'_>) -> Result<Option<Dot>, Refused> {
+    /// Why it cannot be made; nothing changed, the clock included.
+    pub fn update(&mut self, now: Now, change: Change<'_>) -> Result<Option<Dot>, UpdateError> {
         self.replica.causality.clock.set_wall(now.wall_us);
-        let own = self.replica.own_row().ok_or(Refused::Unreadable)?;
+        let own = self.replica.own_row().ok_or(UpdateError::NotJoined)?;
+        let clock = self.replica.causality.clock.clone();
         let entry = match change {
             Change::Broadcast(value) => Entry::bare(value.into()),
             Change::Add(delta) => {
-                let (sign, number) = self.replica.store.counter.after(own, delta).ok_or(Refused::Overflow)?;
-                Entry::new(sign.tag(), &[Arg::unsigned(number)]).ok_or(Refused::Unreadable)?
+                let (sign, number) = self.replica.store.counter.after(own, delta).ok_or(UpdateError::Overflow)?;
+                Entry::new(sign.tag(), &[Arg::unsigned(number)]).ok_or(UpdateError::Overflow)?
             }
             Change::Write { key, value } => {
-                let stamp_us = self.replica.causality.clock.tick().ok_or(Refused::ClockAhead)?;
+                let stamp_us = self.replica.causality.clock.tick().ok_or(UpdateError::EndOfTime)?;
                 LwwMap::<S>::write(key, value, stamp_us)
             }
         };
-        let done = self.replica.update(&entry)?;
+        let done = match self.replica.update(&entry) {
+            Ok(done) => done,
+            Err(refused) => {
+                self.replica.causality.clock = clock;
+                return Err(UpdateError::new(refused, &self.limits));
+            }
+        };
         if let Some(dot) = done {
             let lane = Replica::<S>::lane(&entry).unwrap_or(Lane::Push);
             self.local_news(lane, dot, now.at);
@@ -183,7 +205,8 @@ impl<S: Storage> Node<S> {
 
     #[inline(never)]
     fn poll_longer_reply<W: Sink>(&mut self, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
-        let Self { replica, service, stats, head, config, .. } = &*self;
+        let stats = &self.stats();
+        let Self { replica, service, head, config, .. } = &*self;
         let source = service::Source { replica, service, stats, head, incarnation: config.incarnation };
         let mut out = Out::new(sink);
         self.reply.write(&mut out, &source, &self.next_msg_id);
@@ -201,6 +224,20 @@ impl<S: Storage> Node<S> {
     /// The next event, if [`Config::events`] is on.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop()
+    }
+
+    /// The next table that was found full and was not named before: what a client or a peer offered was refused. Each is
+    /// named once. O(1).
+    pub fn poll_refusal(&mut self) -> Option<Bound> {
+        self.refusals.pop(&self.limits)
+    }
+
+    /// Counts lines that the driver did not hand over.
+    pub fn skipped(&mut self, why: Skipped, lines: u64) {
+        *match why {
+            Skipped::TooLong => &mut self.stats.lines_too_long,
+            Skipped::Stale => &mut self.stats.lines_stale,
+        } += lines;
     }
 
     /// The state.
@@ -235,10 +272,14 @@ impl<S: Storage> Node<S> {
         self.replica.sum()
     }
 
-    /// Whether every member is known to hold exactly this node's state. Until the next change the node is silent.
+    /// Whether every member is known to hold exactly this node's state. Until the next change the node is silent. False
+    /// from the moment of a change on, before anybody was told of it.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.settled
+        let alone_or_known = |gossip: &Gossip<S>| {
+            !gossip.common.has_peers() || gossip.common.agreement.sum() == self.replica.sum().short()
+        };
+        self.settled && self.gossip.as_ref().is_some_and(alone_or_known)
     }
 
     /// What the node has counted.
@@ -296,7 +337,12 @@ impl<S: Storage> Node<S> {
         check_twice(message)?;
         let kind = known_kind(message)?;
         if kind == Kind::Init {
-            let same = service::is_same_cluster(message, &self.replica.causality.members)?;
+            let same = service::is_same_cluster(
+                message,
+                &self.replica.causality.members,
+                &self.limits,
+                &mut self.service.ids,
+            )?;
             return if same { Ok(Answer::Init) } else { Err(Problem::OtherCluster) };
         }
         let Self { replica, gossip: Some(gossip), service, stats, config, limits, .. } = self else {
@@ -350,6 +396,9 @@ impl<S: Storage> Node<S> {
     #[cold]
     fn refuse(&mut self, problem: Problem, message: &Message<'_>) {
         self.stats.errors_sent += 1;
+        if let Problem::Full(bound) = problem {
+            self.refusals.note(bound);
+        }
         self.reply.answer = Answer::Error(problem);
         self.reply.name.clear();
         if let (Problem::UnknownType, Some(type_name)) = (problem, message.type_name) {
@@ -493,7 +542,7 @@ fn known_kind(message: &Message<'_>) -> Result<Kind, Problem> {
         (Some(kind), _) => Ok(kind),
         (None, Some(_)) => Err(Problem::UnknownType),
         (None, None) => {
-            let why = if message.get(Key::Type).is_some() { Why::Not("a string") } else { Why::Missing };
+            let why = if message.need(Key::Type).is_ok() { Why::Not("a string") } else { Why::Missing };
             Err(BadField { key: Key::Type, why }.into())
         }
     }

@@ -9,10 +9,12 @@ use proptest::test_runner::{RngSeed, TestCaseError};
 use rumormill_core::causality::{RowId, Sum};
 use rumormill_core::config::{INCARNATION_MAX, min_message_bytes};
 use rumormill_core::id::{NotACluster, json_len};
-use rumormill_core::replicated::{Bound, Refused};
+use rumormill_core::replicated::Bound;
 use rumormill_core::storage::{Small, Storage, Tiny};
 use rumormill_core::wire::SEQ_MAX;
-use rumormill_core::{Change, Config, Event, Instant, Node, Now, Rejected, Sink, SinkFull, Stats, Transmit, Value};
+use rumormill_core::{
+    Change, Config, Event, Instant, Node, Now, Rejected, Sink, SinkFull, Stats, Transmit, UpdateError, Value,
+};
 use serde_json::json;
 
 #[test]
@@ -45,9 +47,9 @@ fn a_local_change_that_finds_no_room_is_an_error_and_takes_no_dot() {
         assert_eq!(before, (node.digest(), node.replica().own_seq()), "{request}");
     }
     let refused = node.update(NOW, Change::Broadcast(Value::Int(128)));
-    assert_eq!(refused, Err(Refused::Full(Bound::Values(128))));
+    assert_eq!(refused, Err(UpdateError::Full(Bound::Values(128))));
     let refused = node.update(NOW, Change::Write { key: Value::Int(16), value: Value::Int(1) });
-    assert_eq!(refused, Err(Refused::Full(Bound::Keys(16))));
+    assert_eq!(refused, Err(UpdateError::Full(Bound::Keys(16))));
     assert_eq!(before, (node.digest(), node.replica().own_seq()));
     // What needs no room is taken, under the very next dot.
     let dot = node.update(NOW, Change::Write { key: Value::Int(3), value: Value::Int(2) });
@@ -406,7 +408,7 @@ trait Member {
     fn handle_timeout(&mut self, now: Now);
     fn poll_transmit(&mut self, now: Now, sink: &mut Bytes) -> Option<Transmit>;
     fn poll_timeout(&self) -> Option<Instant>;
-    fn update(&mut self, now: Now, change: Change<'_>) -> Result<(), Refused>;
+    fn update(&mut self, now: Now, change: Change<'_>) -> Result<(), UpdateError>;
     fn stats(&self) -> Stats;
     fn sum(&self) -> Sum;
     fn is_settled(&self) -> bool;
@@ -434,7 +436,7 @@ impl<S: Storage> Member for Node<S> {
         Self::poll_timeout(self).map(|wakeup| wakeup.at)
     }
 
-    fn update(&mut self, now: Now, change: Change<'_>) -> Result<(), Refused> {
+    fn update(&mut self, now: Now, change: Change<'_>) -> Result<(), UpdateError> {
         Self::update(self, now, change).map(drop)
     }
 
@@ -523,7 +525,7 @@ impl Net {
         self.cut.clear();
     }
 
-    fn update(&mut self, id: &str, change: Change<'_>) -> Result<(), Refused> {
+    fn update(&mut self, id: &str, change: Change<'_>) -> Result<(), UpdateError> {
         let (at, now) = (self.at(id), self.now());
         let done = self.member(at).update(now, change);
         self.collect(at);

@@ -3,7 +3,7 @@
 use rand_core::SeedableRng;
 use rand_xorshift::XorShiftRng;
 
-use super::{Node, check_twice, send};
+use super::{Node, Refusals, check_twice, send};
 use crate::causality::HybridClock;
 use crate::config::{Config, ConfigError, Strategy};
 use crate::gossip::Gossip;
@@ -68,6 +68,7 @@ impl<S: Storage> Node<S> {
             sending: send::Sending::default(),
             events: Events::default(),
             stats: Stats::default(),
+            refusals: Refusals::default(),
             head: Head::default(),
             next_msg_id: Serial::default(),
             started: false,

@@ -1,11 +1,11 @@
 //! A message from a peer: its entries are merged, then what its header says is learned.
 
 use super::{Node, Rejected};
-use crate::causality::{Arg, Dot, Entry, RowId, Sum};
+use crate::causality::{Arg, Dot, Entry, RowId, RowRefused, Sum};
 use crate::gossip::{Control, Echo, Heard, Life, Want};
 use crate::id::{Id, NodeIndex};
 use crate::output::Event;
-use crate::replicated::{Lane, Outcome, Refused, Replica, Sign};
+use crate::replicated::{Bound, Lane, Outcome, Refused, Replica, Sign};
 use crate::storage::{INCARNATION_MAX, Storage};
 use crate::time::Now;
 use crate::wire::{Chunks, Item, Items, Key, Kind, Message, Pairs, RawEntry, SEQ_MAX, Scalar, Scratch, Str, Token};
@@ -137,6 +137,9 @@ impl<S: Storage> Node<S> {
 
     #[inline]
     fn count(&mut self, outcome: Outcome) {
+        if let Outcome::Refused(Refused::Full(bound)) = outcome {
+            self.refusals.note(bound);
+        }
         let stats = &mut self.stats;
         *match outcome {
             Outcome::News => &mut stats.entries_applied,
@@ -198,7 +201,14 @@ impl<S: Storage> Node<S> {
     fn row_of(&mut self, name: Str<'_>) -> Option<RowId> {
         let mut scratch: heapless::String<{ crate::storage::ID_BYTES_MAX + 20 }> = heapless::String::new();
         let name = name.unescape(&mut scratch)?;
-        self.replica.causality.row_named(name).ok()
+        match self.replica.causality.row_named(name) {
+            Ok(row) => Some(row),
+            Err(RowRefused::Full) => {
+                self.refusals.note(Bound::Lives(self.limits.lives_per_node));
+                None
+            }
+            Err(RowRefused::Stranger) => None,
+        }
     }
 
     /// Compares the digests, joins what both know of the others, and lets gossip decide what follows.
@@ -296,7 +306,10 @@ impl<S: Storage> Node<S> {
                 cells += u64::from(self.foreign_cell(now, from, sign, name, number));
             }
         }
-        self.service.data_from_peer(Lane::Tick);
+        // Numbers that were refused are no data.
+        if cells > 0 {
+            self.service.data_from_peer(Lane::Tick);
+        }
         let sum = self.replica.sum().short();
         let mine = self.replica.store.counter.cells();
         if let Some(gossip) = &mut self.gossip {

@@ -91,6 +91,20 @@ pub enum Bound {
     Lives(usize),
 }
 
+impl core::fmt::Display for Bound {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Values(max) => write!(f, "set full for good: it holds at most {max} values and only grows"),
+            Self::SetText(max) => {
+                write!(f, "set full for good: its strings take at most {max} bytes and it only grows")
+            }
+            Self::Keys(max) => write!(f, "store full: it holds at most {max} keys"),
+            Self::Nodes(max) => write!(f, "node_ids: a cluster has at most {max} nodes"),
+            Self::Lives(max) => write!(f, "at most {max} lives of one node are told apart"),
+        }
+    }
+}
+
 /// Why an entry was not merged. Nothing changed, and its dot must not be marked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {

@@ -59,6 +59,8 @@ pub struct Service<S: Storage> {
     pub payload: S::Payload,
     /// Measurements of writes and of the counter.
     pub bench: Bench<S>,
+    /// Hashes of the ids of an `init` that is not the first.
+    pub ids: S::PerNode<u64>,
     shape: Option<Shape>,
     generated: u64,
 }
@@ -91,6 +93,7 @@ impl<S: Storage> Service<S> {
         Self {
             payload: S::Payload::with_limit(limits.payload_bytes),
             bench: Bench::unfilled(limits),
+            ids: S::PerNode::with_limit(limits.nodes),
             shape: None,
             generated: 0,
         }
@@ -133,6 +136,7 @@ impl<S: Storage> Service<S> {
             Kind::BenchWrite => self.bench_write(message, cx),
             Kind::BenchReport => Ok(bench::report(cx)),
             Kind::BenchStats => Ok(self.bench_stats(cx)),
+            Kind::Stats => Ok(Answer::Stats),
             Kind::Txn => self.txn(message, cx),
             // Node to node, or handled before.
             Kind::Gossip | Kind::Replicate | Kind::Init | Kind::Broadcast => Err(Problem::UnknownType),

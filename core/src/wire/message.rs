@@ -103,6 +103,7 @@ names! {
         BenchWrite = "bench_write",
         BenchReport = "bench_report",
         BenchStats = "bench_stats",
+        Stats = "stats",
         Txn = "txn",
     }
 }
@@ -120,7 +121,8 @@ impl Kind {
             | Self::Digest
             | Self::GossipStatus
             | Self::BenchReport
-            | Self::BenchStats => &[],
+            | Self::BenchStats
+            | Self::Stats => &[],
             Self::Gossip => &[Key::Value, Key::Data, Key::Digest, Key::Sum, Key::Incarnation],
             Self::Replicate => &[Key::PCounters, Key::NCounters, Key::Data, Key::Digest, Key::Sum, Key::Incarnation],
             Self::Add => &[Key::Element, Key::Delta],
@@ -235,7 +237,7 @@ pub struct Message<'a> {
     pub kind: Option<Kind>,
     /// `msg_id`, when it is an integer.
     pub msg_id: Option<i64>,
-    /// Whether it is an answer.
+    /// Whether it is an answer: it has an `in_reply_to` that is not `null`.
     pub is_reply: bool,
     /// The fields of the body that stand there twice, one bit each.
     twice: u64,
@@ -248,7 +250,7 @@ impl PartialEq for Message<'_> {
         let fields = |of: &Self| (of.src, of.dest, of.type_name, of.kind, of.msg_id, of.is_reply, of.twice);
         fields(self) == fields(other)
             && self.fields.len() == other.fields.len()
-            && self.fields.iter().all(|(key, token)| other.get(*key) == Some(*token))
+            && self.fields.iter().all(|(key, token)| other.written(*key) == Some(*token))
     }
 }
 
@@ -392,17 +394,17 @@ impl<'a> Message<'a> {
     #[inline]
     fn set(&mut self, key: Key, token: Token<'a>) {
         match (key, token) {
-            (Key::Type, Token::Text(name)) if self.type_name.is_none() && self.get(Key::Type).is_none() => {
+            (Key::Type, Token::Text(name)) if self.type_name.is_none() && self.written(Key::Type).is_none() => {
                 self.type_name = Some(name);
                 self.kind = Kind::find(name);
                 return;
             }
-            (Key::MsgId, Token::Int(id)) if self.msg_id.is_none() && self.get(Key::MsgId).is_none() => {
+            (Key::MsgId, Token::Int(id)) if self.msg_id.is_none() && self.written(Key::MsgId).is_none() => {
                 self.msg_id = Some(id);
                 return;
             }
             (Key::InReplyTo, _) => {
-                self.is_reply = true;
+                self.is_reply |= token != Token::Null;
                 return;
             }
             _ => {}
@@ -412,7 +414,7 @@ impl<'a> Message<'a> {
             Key::MsgId => self.msg_id.is_some(),
             _ => false,
         };
-        if known || self.get(key).is_some() {
+        if known || self.written(key).is_some() {
             self.twice |= 1 << key as u64;
         } else {
             // As many places as there are keys.
@@ -420,10 +422,16 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// A field of the body.
+    /// A field of the body that may be left out. One that is `null` counts as absent.
     #[must_use]
     #[inline]
     pub fn get(&self, key: Key) -> Option<Token<'a>> {
+        self.written(key).filter(|token| *token != Token::Null)
+    }
+
+    /// A field of the body as it stands there, `null` included.
+    #[inline]
+    fn written(&self, key: Key) -> Option<Token<'a>> {
         self.fields.iter().find(|field| field.0 == key).map(|field| field.1)
     }
 
@@ -459,13 +467,13 @@ impl<'a> Message<'a> {
         meant.copied().find(|key| self.twice >> *key as u64 & 1 == 1)
     }
 
-    /// A field that has to be there.
+    /// A field that has to be there. It may be `null`, which is a value for those who take it for one.
     ///
     /// # Errors
     /// It is missing.
     #[inline]
     pub fn need(&self, key: Key) -> Result<Token<'a>, BadField> {
-        self.get(key).ok_or(BadField { key, why: Why::Missing })
+        self.written(key).ok_or(BadField { key, why: Why::Missing })
     }
 
     /// A field that has to be an integer or a string.
