@@ -207,7 +207,7 @@ impl<S: Storage> Pair<S> {
         if unanswered || !for_me {
             return None;
         }
-        let echo = message.get(Key::Echo).and_then(|_| {
+        let echo = message.need(Key::Echo).ok().and_then(|_| {
             let line: Json = serde_json::from_slice(line).ok()?;
             line["body"].get("echo").cloned()
         });
@@ -410,6 +410,7 @@ const ANSWERS: &[(&str, &[&str])] = &[
             "convergence_ms_max",
         ],
     ),
+    ("stats_ok", &["stats"]),
     ("txn_ok", &["txn"]),
     ("error", &["code", "text"]),
 ];

@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::log::Log;
 use clap::{Parser, ValueEnum};
 use rumormill_core::Node;
 use rumormill_core::config::{Config, ConfigError, INCARNATION_MAX, MESSAGE_BYTES_MAX, Strategy, Workload};
@@ -42,7 +43,8 @@ pub struct Options {
     #[arg(long, env = "RUMORMILL_SEED", value_name = "N")]
     seed: Option<u64>,
 
-    /// Number of this process life, 0 to 999999999999999, larger than those before [default: milliseconds since 1970]
+    /// Number of this start of the process, 0 to 9007199254740991, larger than those before [default: microseconds since
+    /// 1970]
     #[arg(long, env = "RUMORMILL_INCARNATION", value_parser = clap::value_parser!(u64).range(0..=INCARNATION_MAX), value_name = "N")]
     incarnation: Option<u64>,
 
@@ -233,8 +235,9 @@ impl Options {
         self.max_message_bytes.unwrap_or_else(|| self.max_line_bytes().min(Config::default().max_message_bytes))
     }
 
-    /// Sends the log to standard error.
-    pub fn start_log(&self) {
+    /// Sends the log to standard error. What is returned waits for the last lines.
+    #[must_use]
+    pub fn start_log(&self) -> Log {
         use tracing_subscriber::filter::LevelFilter;
         let level = match self.log {
             Level::Off => LevelFilter::OFF,
@@ -244,26 +247,28 @@ impl Options {
             Level::Debug => LevelFilter::DEBUG,
             Level::Trace => LevelFilter::TRACE,
         };
+        let log = Log::default();
         tracing_subscriber::fmt()
             .with_max_level(level)
-            .with_writer(std::io::stderr)
+            .with_writer(log.clone())
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .log_internal_errors(false)
             .init();
+        log
     }
 
     /// The choices of the node. Seed and incarnation come from the clock where they were not given.
     #[must_use]
     pub fn config(&self) -> Config {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ms = u64::try_from(since_1970.as_millis()).unwrap_or(0).min(INCARNATION_MAX);
+        let now_us = u64::try_from(since_1970.as_micros()).unwrap_or(INCARNATION_MAX).min(INCARNATION_MAX);
         let from_clock = since_1970.as_nanos() as u64 ^ u64::from(std::process::id()) << 32;
         Config {
             workload: self.workload.map(Workload::from),
             strategy: self.strategy(),
             fanout: self.fanout,
             gossip_interval_ms: self.gossip_interval_ms.or(self.profile.map(Purpose::interval_ms)),
-            incarnation: self.incarnation.unwrap_or(now_ms),
+            incarnation: self.incarnation.unwrap_or(now_us),
             seed: self.seed.unwrap_or(from_clock),
             max_message_bytes: self.max_message_bytes(),
             max_clock_ahead_ms: self.max_clock_ahead_ms,

@@ -18,8 +18,9 @@ pub use heap::{Heap, HeapBuf, HeapIndex};
 /// Longest node or client id, in bytes of its JSON form without quotes, that any storage accepts.
 pub const ID_BYTES_MAX: usize = 64;
 
-/// Largest incarnation: the names of rows stay short enough to reserve room for them.
-pub const INCARNATION_MAX: u64 = 999_999_999_999_999;
+/// Largest incarnation, 2^53 − 1: the largest integer that every JSON library reads exactly, and microseconds of a wall clock
+/// until the year 2255. The names of rows stay short enough to reserve room for them.
+pub const INCARNATION_MAX: u64 = (1 << 53) - 1;
 
 /// Longest string value or key, in bytes of its JSON form without quotes, that any storage accepts.
 pub const TEXT_BYTES_MAX: usize = 256;
