@@ -176,6 +176,8 @@ fn a_change_before_the_cluster_is_known_has_an_error_of_its_own() {
     assert_eq!(bench.update(Change::Add(1)), Err(UpdateError::NotJoined));
     bench.node.join("n1", ["n1"].into_iter(), bench.now).unwrap();
     assert_eq!(bench.update(Change::Add(1)), Ok(true));
+    let again = bench.node.join("n1", ["n1"].into_iter(), bench.now);
+    assert_eq!(again, Err(NotACluster::JoinedAlready));
     let said = UpdateError::NotJoined.to_string();
     assert!(said.contains("joined"), "{said}");
 }

@@ -9,7 +9,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use crate::input::{Lines, Next};
+use crate::input::{BLOCK, Lines, Next};
 use crate::output::Output;
 use crate::report::RateLimit;
 use crate::standstill::{BEAT, Doing, Standstill};
@@ -41,6 +41,7 @@ pub fn run<S: Storage>(node: Node<S>, max_line: usize) -> io::Result<()> {
         limit: RateLimit::default(),
         standstill: Standstill::watch(),
         clients_wait: !is_file(),
+        more_is_likely: false,
     };
     match process.until_end() {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -57,15 +58,14 @@ struct Process<S: Storage> {
     standstill: Standstill,
     /// Whether somebody may be waiting for answers: the input is no regular file.
     clients_wait: bool,
+    /// The last block was large, so that the next one is probably there.
+    more_is_likely: bool,
 }
 
 impl<S: Storage> Process<S> {
     fn until_end(&mut self) -> io::Result<()> {
         loop {
-            let is_ready = wait_for_input(self.wait_at_most())?;
-            if self.stood_still(Doing::Waiting) {
-                self.drop_what_waited();
-            } else if is_ready && !self.read()? {
+            if !self.wait_and_read()? {
                 return self.end();
             }
             let now = self.now();
@@ -77,11 +77,27 @@ impl<S: Storage> Process<S> {
         }
     }
 
-    /// The time until the next timer, and until the next look at the clock at the latest.
-    fn wait_at_most(&self) -> Duration {
-        let Some(wakeup) = self.node.poll_timeout() else { return BEAT };
-        let us = wakeup.at.as_micros().saturating_sub(self.monotonic().as_micros());
-        Duration::from_micros(us).min(BEAT)
+    /// Waits until there is input, a timer is due or the clock is to be looked at, and reads what there is. False at the end
+    /// of input.
+    fn wait_and_read(&mut self) -> io::Result<bool> {
+        let wakeup = self.node.poll_timeout();
+        if wakeup.is_none() && self.more_is_likely {
+            // The read does the waiting, if there is any: that saves a call per block.
+            let goes_on = self.read()?;
+            if self.stood_still(Doing::Blocked) {
+                self.drop_what_waited();
+            }
+            return Ok(goes_on);
+        }
+        let until_timer = wakeup.map_or(BEAT, |wakeup| {
+            Duration::from_micros(wakeup.at.as_micros().saturating_sub(self.monotonic().as_micros()))
+        });
+        let is_ready = wait_for_input(until_timer.min(BEAT))?;
+        if self.stood_still(Doing::Waiting) {
+            self.drop_what_waited();
+            return Ok(true);
+        }
+        if is_ready { self.read() } else { Ok(true) }
     }
 
     /// Whether there was a standstill since the last look, and what waited meanwhile is too late. Before `init` nobody waits
@@ -92,9 +108,13 @@ impl<S: Storage> Process<S> {
 
     /// Reads a block. False at the end of input.
     fn read(&mut self) -> io::Result<bool> {
+        self.more_is_likely = false;
         match rustix::io::read(rustix::stdio::stdin(), self.lines.room()) {
             Ok(0) => return Ok(false),
-            Ok(count) => self.lines.filled(count),
+            Ok(count) => {
+                self.lines.filled(count);
+                self.more_is_likely = count >= BLOCK / 4;
+            }
             // Somebody else who has our stdin open may have made it non-blocking, and may have read it.
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(error) => return Err(error.into()),
@@ -147,7 +167,7 @@ impl<S: Storage> Process<S> {
         }
         while written < end {
             written += write(&self.out.bytes()[written..end])?;
-            if self.stood_still(Doing::Writing) {
+            if self.stood_still(Doing::Blocked) {
                 end = self.drop_what_is_late(written);
             }
         }

@@ -22,8 +22,8 @@ pub enum Doing {
     Waiting,
     /// Handling lines and timers.
     Handling,
-    /// Writing. That may take long because nobody reads, and then nothing is too late: only a stop is a standstill.
-    Writing,
+    /// Reading or writing, for as long as it takes others to write or to read: only a stop is a standstill.
+    Blocked,
 }
 
 /// Looks at the clock, and listens for the signal that a stopped process gets when it goes on.
@@ -34,7 +34,7 @@ pub struct Standstill {
 }
 
 impl Standstill {
-    /// Begins to watch. Where the signal cannot be listened for, stops while writing stay unnoticed.
+    /// Begins to watch. Where the signal cannot be listened for, stops while blocked stay unnoticed.
     #[must_use]
     pub fn watch() -> Self {
         let continued = Arc::new(AtomicBool::new(false));
@@ -56,7 +56,7 @@ fn is_standstill(doing: Doing, gone: Duration, continued: bool) -> bool {
     gone > LIMIT
         && match doing {
             Doing::Waiting | Doing::Handling => true,
-            Doing::Writing => continued,
+            Doing::Blocked => continued,
         }
 }
 
@@ -64,7 +64,7 @@ fn is_standstill(doing: Doing, gone: Duration, continued: bool) -> bool {
 mod tests {
     use super::*;
 
-    const ALL: [Doing; 3] = [Doing::Waiting, Doing::Handling, Doing::Writing];
+    const ALL: [Doing; 3] = [Doing::Waiting, Doing::Handling, Doing::Blocked];
 
     #[test]
     fn what_takes_as_long_as_it_may_is_no_standstill() {
@@ -85,7 +85,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_takes_its_time_is_no_standstill() {
-        assert!(!is_standstill(Doing::Writing, Duration::from_secs(60), false));
+        assert!(!is_standstill(Doing::Blocked, Duration::from_secs(60), false));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::io::{Read as _, Write as _};
 use std::process::{Child, Stdio};
 use std::sync::mpsc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use support::bad_lines::{BAD_INITS, LONG};
 use support::{Node, PATIENCE, command};
@@ -232,6 +232,34 @@ fn each_table_that_is_full_is_named_once_on_stderr() {
     let named = |needle: &str| finished.stderr.lines().filter(|line| line.contains(needle)).count();
     assert_eq!((named("2 values"), named("1 keys")), (1, 1), "{}", finished.stderr);
     assert!(finished.stderr.lines().filter(|line| line.contains("refused")).all(|line| line.contains("WARN")));
+}
+
+/// The session in an id that the node generates.
+fn session(node: &mut Node) -> u64 {
+    let reply = node.ask(r#""type":"generate""#);
+    let id = reply.string("id");
+    id.split('-').nth(1).unwrap_or_else(|| panic!("{id}")).parse().unwrap()
+}
+
+#[test]
+fn a_session_is_the_wall_clock_in_microseconds_unless_it_is_given() {
+    let now_us = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros() as u64;
+    let before = now_us();
+    let mut node = Node::start(1, &[]);
+    let (session_us, after) = (session(&mut node), now_us());
+    assert!((before..=after).contains(&session_us), "{session_us} is not between {before} and {after}");
+    node.finish_in_peace();
+    for given in ["0", "7", "9007199254740991"] {
+        let mut node = Node::start(1, &["--incarnation", given]);
+        assert_eq!(session(&mut node).to_string(), given);
+        node.finish_in_peace();
+    }
+    for wrong in ["9007199254740992", "-1", "1.5", "18446744073709551616"] {
+        let output = command().args([&format!("--incarnation={wrong}")]).output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{wrong}: {stderr}");
+        assert!(stderr.contains("--incarnation"), "{wrong}: {stderr}");
+    }
 }
 
 /// A node whose stderr is a pipe that is full.

@@ -63,7 +63,7 @@ fn replies_until_silence(node: &mut Node) -> Vec<Line> {
 fn an_idle_node_without_timers_drops_what_waited_and_answers_what_comes_then() {
     let mut node = Node::start(1, &[]);
     node.still_answers();
-    stop(&mut node, LONG_STOP, |node| broadcast_three(node));
+    stop(&mut node, LONG_STOP, broadcast_three);
     thread::sleep(Duration::from_millis(300));
     node.expect(r#""type":"read""#, r#""type": "read_ok", "messages": []"#);
     assert_eq!(stale(&mut node), 3);

@@ -92,7 +92,7 @@ impl<S: Storage> Node<S> {
     /// What is wrong with the list; nothing changed.
     pub fn join<'a>(&mut self, me: &str, ids: impl Iterator<Item = &'a str>, now: Now) -> Result<(), NotACluster> {
         if self.gossip.is_some() {
-            return Err(NotACluster::Twice);
+            return Err(NotACluster::JoinedAlready);
         }
         self.replica.causality.members.set(me, ids)?;
         self.begin();

@@ -59,6 +59,7 @@ fn not_a_cluster(why: NotACluster, limits: &Limits) -> Problem {
         NotACluster::BadId => bad(Key::NodeIds, unfit(limits)),
         NotACluster::Twice => bad(Key::NodeIds, Why::Not("a list in which every id stands once")),
         NotACluster::Absent => bad(Key::NodeId, Why::Not("among node_ids")),
+        NotACluster::JoinedAlready => Problem::OtherCluster,
     }
 }
 
