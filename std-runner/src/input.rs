@@ -92,16 +92,17 @@ impl Lines {
         let waiting = &self.bytes[self.start..self.end];
         let ended = memchr::memchr_iter(b'\n', waiting).count() as u64;
         let is_open = waiting.last().is_some_and(|byte| *byte != b'\n');
+        let mut counted_before = false;
         if ended > 0 {
             // The line that was being skipped, if there was one, is over.
-            self.skipping = Skipping::Nothing;
+            counted_before = std::mem::take(&mut self.skipping) == Skipping::Stale;
         }
         let begun = is_open && self.skipping == Skipping::Nothing;
         if begun {
             self.skipping = Skipping::Stale;
         }
         self.reset();
-        ended + u64::from(begun)
+        ended + u64::from(begun) - u64::from(counted_before)
     }
 
     /// Notes that `count` bytes were read into [`Lines::room`].
@@ -219,7 +220,9 @@ mod tests {
     #[test]
     fn a_line_that_is_discarded_in_pieces_counts_once() {
         let mut lines = Lines::new(100);
-        for (piece, count) in [(&b"x"[..], 1), (b"y", 0), (b"z\nbegun", 2), (b"more", 0)] {
+        for (piece, count) in
+            [(&b"x"[..], 1), (b"y", 0), (b"z\nbegun", 1), (b"more", 0), (b"\n", 0), (b"a\nb\n", 2), (b"c", 1)]
+        {
             fill(&mut lines, piece);
             assert_eq!(lines.discard(), count, "{}", piece.escape_ascii());
         }

@@ -404,7 +404,7 @@ impl<'a> Message<'a> {
                 return;
             }
             (Key::InReplyTo, _) => {
-                self.is_reply |= token != Token::Null;
+                self.is_reply |= !matches!(token, Token::Null);
                 return;
             }
             _ => {}
@@ -426,7 +426,7 @@ impl<'a> Message<'a> {
     #[must_use]
     #[inline]
     pub fn get(&self, key: Key) -> Option<Token<'a>> {
-        self.written(key).filter(|token| *token != Token::Null)
+        self.written(key).filter(|token| !matches!(token, Token::Null))
     }
 
     /// A field of the body as it stands there, `null` included.
