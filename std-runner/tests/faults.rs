@@ -108,7 +108,7 @@ fn a_message_of_this_implementation_whose_optional_fields_are_null_is_read_witho
     let told = |nulls: &str| {
         let mut node = Node::start(2, &["--incarnation", "1", "--seed", "1"]);
         node.send(&format!(r#"{{"src":"n2","dest":"n1","body":{{{ahead}{nulls}}}}}"#));
-        let line = node.next_line(Duration::from_millis(700)).map(|line| line.text);
+        let line = node.next_line(Duration::from_secs(3)).map(|line| line.text);
         node.finish_in_peace();
         line
     };
