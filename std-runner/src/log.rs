@@ -1,35 +1,68 @@
 //! Standard error, which never holds up the node.
 //!
-//! A thread of its own writes the log, from a queue of bounded length: a pipe that nobody reads, or a terminal that was
-//! halted, stops that thread and nothing else. A line that finds the queue full is dropped and counted, and the number of
-//! them stands in the log where they are missing. The thread begins with the first line.
+//! A thread of its own writes the log, from a buffer of bounded length: a pipe that nobody reads, or a terminal that was
+//! halted, stops that thread and nothing else. A line that does not fit is dropped and counted, and the number of them
+//! stands in the log where they are missing. The thread begins with the first line; nothing is allocated after that.
 
 use std::io::{self, Write};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Lines that can wait. A few hundred bytes each.
-const QUEUE: usize = 256;
+/// Bytes that can wait, while as many are being written.
+const ROOM: usize = 64 << 10;
 
 /// How long the end of the process waits for the last lines.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// What the thread is told.
-enum Message {
-    Line(Vec<u8>),
-    /// Say so when everything before was written.
-    Done(SyncSender<()>),
+#[derive(Default)]
+struct Queue {
+    waiting: Vec<u8>,
+    /// Lines that did not fit after those that wait.
+    dropped: u64,
+    /// Whether the thread is writing.
+    is_writing: bool,
 }
 
 #[derive(Default)]
 struct Shared {
-    queue: OnceLock<Option<SyncSender<Message>>>,
-    dropped: AtomicU64,
+    queue: Mutex<Queue>,
+    /// Something waits, or all was written.
+    changed: Condvar,
+    /// Whether there is a thread. Without one all lines are dropped.
+    thread: OnceLock<bool>,
+}
+
+impl Shared {
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        // Nothing is left half done where a panic could come between.
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what waits, again and again.
+    fn write_all(&self, mut to: impl Write) {
+        let mut lines = Vec::with_capacity(ROOM);
+        loop {
+            let mut queue = self.queue();
+            queue.is_writing = false;
+            self.changed.notify_all();
+            while queue.waiting.is_empty() && queue.dropped == 0 {
+                queue = self.changed.wait(queue).unwrap_or_else(PoisonError::into_inner);
+            }
+            std::mem::swap(&mut queue.waiting, &mut lines);
+            let dropped = std::mem::take(&mut queue.dropped);
+            queue.is_writing = true;
+            drop(queue);
+            // Standard error may be closed, and there is nothing else to say it to.
+            let _ = to.write_all(&lines);
+            lines.clear();
+            if dropped > 0 {
+                let _ = writeln!(to, "{dropped} log lines dropped: standard error did not take them");
+            }
+        }
+    }
 }
 
 /// The log. Clones write to the same one.
@@ -39,51 +72,29 @@ pub struct Log(Arc<Shared>);
 impl Log {
     /// Hands a line over to be written, or drops it.
     fn write(&self, line: &[u8]) {
-        let queue = self.0.queue.get_or_init(|| start(Arc::clone(&self.0), io::stderr()));
-        let taken = queue.as_ref().is_some_and(|queue| queue.try_send(Message::Line(line.to_vec())).is_ok());
-        self.0.dropped.fetch_add(u64::from(!taken), Ordering::Relaxed);
+        let has_thread = *self.0.thread.get_or_init(|| self.start(io::stderr()));
+        let mut queue = self.0.queue();
+        if has_thread && queue.dropped == 0 && queue.waiting.len() + line.len() <= ROOM {
+            queue.waiting.extend_from_slice(line);
+        } else {
+            queue.dropped += 1;
+        }
+        self.0.changed.notify_all();
+    }
+
+    /// Starts the thread. False when there can be none.
+    fn start(&self, to: impl Write + Send + 'static) -> bool {
+        self.0.queue().waiting.reserve_exact(ROOM);
+        let shared = Arc::clone(&self.0);
+        thread::Builder::new().name("log".into()).spawn(move || shared.write_all(to)).is_ok()
     }
 
     /// Waits until everything was written, for half a second at most.
     pub fn finish(&self) {
-        let Some(Some(queue)) = self.0.queue.get() else { return };
-        let deadline = Instant::now() + PATIENCE;
-        let (done, written) = sync_channel(1);
-        let mut message = Message::Done(done);
-        loop {
-            match queue.try_send(message) {
-                Ok(()) => break,
-                Err(TrySendError::Full(back)) if Instant::now() < deadline => message = back,
-                Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => return,
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-        let _ = written.recv_timeout(deadline.saturating_duration_since(Instant::now()));
-    }
-}
-
-/// Starts the thread. `None` when there can be none: then all lines are dropped.
-fn start(shared: Arc<Shared>, to: impl Write + Send + 'static) -> Option<SyncSender<Message>> {
-    let (queue, messages) = sync_channel(QUEUE);
-    let thread = thread::Builder::new().name("log".into());
-    thread.spawn(move || write_all(&messages, &shared.dropped, to)).ok()?;
-    Some(queue)
-}
-
-fn write_all(messages: &Receiver<Message>, dropped: &AtomicU64, mut to: impl Write) {
-    // Standard error may be closed, and there is nothing else to say it to.
-    for message in messages {
-        match message {
-            Message::Line(line) => {
-                let _ = to.write_all(&line);
-            }
-            Message::Done(done) => {
-                let _ = done.try_send(());
-            }
-        }
-        let lines = dropped.swap(0, Ordering::Relaxed);
-        if lines > 0 {
-            let _ = writeln!(to, "{lines} log lines dropped: standard error did not take them");
+        if self.0.thread.get() == Some(&true) {
+            let is_busy = |queue: &mut Queue| queue.is_writing || !queue.waiting.is_empty() || queue.dropped > 0;
+            // Whether it was or not, the process ends.
+            let _ = self.0.changed.wait_timeout_while(self.0.queue(), PATIENCE, is_busy);
         }
     }
 }
@@ -113,8 +124,8 @@ impl Write for Line<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Mutex;
-    use std::sync::mpsc::Sender;
+    use std::sync::mpsc::{Receiver, Sender, channel};
+    use std::time::Instant;
 
     /// Takes nothing before it is told to go on.
     struct Halted {
@@ -139,15 +150,16 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_dropped_and_counted_where_it_is_missing() {
         let log = Log::default();
-        let (goes_on, go_on) = std::sync::mpsc::channel();
-        let (begun, is_begun) = std::sync::mpsc::channel();
+        let (goes_on, go_on) = channel();
+        let (begun, is_begun) = channel();
         let written = Arc::new(Mutex::new(String::new()));
         let halted = Halted { go_on, begun, written: Arc::clone(&written) };
-        log.0.queue.get_or_init(|| start(Arc::clone(&log.0), halted));
-        log.write(b"0\n");
+        assert!(*log.0.thread.get_or_init(|| log.start(halted)));
+        log.write(b"first\n");
         is_begun.recv().unwrap();
-        let lines = 3 * QUEUE as u64;
-        (1..=lines).for_each(|line| log.write(format!("{line}\n").as_bytes()));
+        // Lines of 64 bytes, three times as many as there is room for.
+        let fitting = ROOM / 64;
+        (0..3 * fitting).for_each(|line| log.write(format!("{line:063}\n").as_bytes()));
         let before = Instant::now();
         log.finish();
         assert!(before.elapsed() < 4 * PATIENCE, "a halted log holds up the end");
@@ -155,13 +167,10 @@ mod tests {
         log.finish();
         log.write(b"last\n");
         log.finish();
-        let written = written.lock().unwrap();
-        let kept: Vec<String> = (0..=QUEUE as u64).map(|line| line.to_string()).collect();
-        let dropped = lines - QUEUE as u64;
-        let mut expected =
-            vec![kept[0].clone(), format!("{dropped} log lines dropped: standard error did not take them")];
-        expected.extend_from_slice(&kept[1..]);
-        expected.push("last".into());
-        assert_eq!(written.lines().collect::<Vec<_>>(), expected);
+        let mut expected = vec!["first".to_owned()];
+        expected.extend((0..fitting).map(|line| format!("{line:063}")));
+        expected.push(format!("{} log lines dropped: standard error did not take them", 2 * fitting));
+        expected.push("last".to_owned());
+        assert_eq!(written.lock().unwrap().lines().collect::<Vec<_>>(), expected);
     }
 }
