@@ -106,6 +106,7 @@ struct Span {
 }
 
 /// The ids of the cluster's members, sorted by their bytes. Ids are found in O(log n).
+#[derive(Clone)]
 pub struct Members<S: Storage> {
     bytes: S::IdBytes,
     spans: S::PerNode<Span>,

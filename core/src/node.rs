@@ -59,6 +59,7 @@ pub enum Change<'a> {
 /// peer before the first message that follows `init`.
 ///
 /// No input can make it panic, allocate, or grow beyond its [`Limits`].
+#[derive(Clone)]
 pub struct Node<S: Storage> {
     config: Config,
     limits: Limits,

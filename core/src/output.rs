@@ -101,7 +101,7 @@ pub enum Event {
 }
 
 /// Events that wait to be polled: the first [`Events::LIMIT`], then how many were missed, then those that come after.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Events {
     queue: heapless::Deque<Event, { Events::LIMIT }>,
     missed: u64,

@@ -26,6 +26,7 @@ pub struct Dot {
 }
 
 /// Members, version vector and clock: all that a data type may look at when it merges an entry.
+#[derive(Clone)]
 pub struct Causality<S: Storage> {
     /// The cluster.
     pub members: Members<S>,

@@ -86,6 +86,7 @@ pub enum RowRefused {
 const NONE: u32 = u32::MAX;
 
 /// The version vector.
+#[derive(Clone)]
 pub struct Rows<S: Storage> {
     rows: S::PerRow<Row>,
     first_of_node: S::PerNode<u32>,

@@ -9,6 +9,7 @@ use crate::id::NodeIndex;
 use crate::storage::{Buf, Storage};
 
 /// A set of members, valid for one digest.
+#[derive(Clone)]
 pub struct Agreement<S: Storage> {
     bits: S::NodeBits,
     nodes: usize,

@@ -102,6 +102,7 @@ pub fn is_news_to(hot: &Hot, peer: NodeIndex, vector: &[u64]) -> bool {
 }
 
 /// Knowledge, randomness and choices that do not depend on the strategy.
+#[derive(Clone)]
 pub struct Common<S: Storage> {
     /// What is known about each peer, and why to write to it next.
     pub peers: Peers<S>,

@@ -28,6 +28,7 @@ pub use relay::{Relay, Rule};
 pub use rumor::Rumor;
 
 /// The scheduler in charge. One at a time: a change of strategy makes the other one.
+#[derive(Clone)]
 enum Active<S: Storage> {
     Rumor(Rumor<S>),
     Relay(Relay<S>),
@@ -44,6 +45,7 @@ macro_rules! scheduler {
 }
 
 /// Gossip of one node: what is known, and the scheduler of the strategy.
+#[derive(Clone)]
 pub struct Gossip<S: Storage> {
     /// Knowledge, randomness, choices.
     pub common: Common<S>,

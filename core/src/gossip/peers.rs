@@ -91,6 +91,7 @@ const STRANGER: Peer = Peer {
 
 /// A record for each peer that was ever written to or heard; the others are strangers. So a member of a large cluster pays
 /// for the peers that it meets.
+#[derive(Clone)]
 struct Records<S: Storage> {
     places: S::PerNode<u32>,
     met: S::PerNode<Peer>,
@@ -129,6 +130,7 @@ impl<S: Storage> Records<S> {
 }
 
 /// The version vector of a peer, as far as it is known.
+#[derive(Clone)]
 struct Known<S: Storage> {
     peer: Option<NodeIndex>,
     used: u64,
@@ -136,6 +138,7 @@ struct Known<S: Storage> {
 }
 
 /// All peers.
+#[derive(Clone)]
 pub struct Peers<S: Storage> {
     peers: Records<S>,
     known: S::PerKnown<Known<S>>,

@@ -74,6 +74,7 @@ pub enum Rule {
 }
 
 /// The scheduler of strategy `relay`.
+#[derive(Clone)]
 pub struct Relay<S: Storage> {
     links: S::PerNode<Link>,
     snapshots: Snapshots<S>,
@@ -105,6 +106,7 @@ pub struct Relay<S: Storage> {
 }
 
 /// The way up.
+#[derive(Clone)]
 struct Uplink {
     /// When the next message to the relay leaves.
     slot: Instant,
@@ -119,6 +121,7 @@ struct Uplink {
 }
 
 /// The way down.
+#[derive(Clone)]
 struct Flush {
     /// When the next flush leaves.
     at: Instant,
@@ -130,6 +133,7 @@ struct Flush {
 }
 
 /// Suspects, and how they are looked for.
+#[derive(Clone)]
 struct Watch {
     suspects: usize,
     last_suspicion: Instant,
@@ -146,6 +150,7 @@ struct Watch {
 }
 
 /// What is known about the end.
+#[derive(Clone)]
 struct Quiet {
     last_change: Instant,
     stable: bool,

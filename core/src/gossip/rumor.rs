@@ -35,6 +35,7 @@ const REPEAT_TICK_MS: u64 = 500;
 const SPARE_DRAWS: usize = 32;
 
 /// The scheduler of strategy `rumor`.
+#[derive(Clone)]
 pub struct Rumor<S: Storage> {
     hot: S::PerRumor<Hot>,
     /// How many of `hot`, from the start, belong to the push under way.

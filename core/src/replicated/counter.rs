@@ -55,6 +55,7 @@ impl Linked for Cell {
 
 /// A counter that can be incremented and decremented everywhere at once (Shapiro et al., "A comprehensive study of
 /// Convergent and Commutative Replicated Data Types", 2011, section 3.1.3).
+#[derive(Clone)]
 pub struct Counter<S: Storage> {
     /// Two per row: P, then N.
     cells: S::PerCell<Cell>,

@@ -71,6 +71,7 @@ impl Read {
     }
 }
 
+#[derive(Clone)]
 struct Slot<T> {
     key: Kept<T>,
     value: Kept<T>,
@@ -90,6 +91,7 @@ impl<T> Linked for Slot<T> {
 }
 
 /// A last-writer-wins map.
+#[derive(Clone)]
 pub struct LwwMap<S: Storage> {
     slots: S::PerKey<Slot<S::Text>>,
     index: S::KeyIndex,

@@ -26,6 +26,7 @@ pub enum Outcome {
 }
 
 /// A node's replica of everything.
+#[derive(Clone)]
 pub struct Replica<S: Storage> {
     /// Members, version vector, clock.
     pub causality: Causality<S>,

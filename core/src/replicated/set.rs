@@ -64,6 +64,7 @@ struct Open {
 }
 
 /// A set of values that only grows. Dense non-negative integers are looked up in a bitmap, all others in a hash table.
+#[derive(Clone)]
 pub struct BroadcastSet<S: Storage> {
     /// Integers, and for strings where their text begins and in the lowest 16 bits how long it is.
     log: S::PerValue<i64>,
@@ -257,6 +258,7 @@ fn read(word: i64, is_text: bool, text: &[u8]) -> Value<'_> {
 }
 
 /// The values that were seen: exact, and bounded.
+#[derive(Clone)]
 struct Seen<S: Storage> {
     dense: S::DenseBits,
     sparse: S::ValueIndex,

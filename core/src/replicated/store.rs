@@ -14,6 +14,7 @@ macro_rules! product {
         const TYPES: usize = [$($at),+].len();
 
         /// The state of a node: all data types side by side.
+        #[derive(Clone)]
         pub struct Store<S: Storage> {
             $($(#[$doc])* pub $name: $type<S>,)+
         }

@@ -54,6 +54,7 @@ pub enum Shape {
 }
 
 /// State of the client protocol that is not replicated.
+#[derive(Clone)]
 pub struct Service<S: Storage> {
     /// Payload of the reply under way.
     pub payload: S::Payload,

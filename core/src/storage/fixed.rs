@@ -95,35 +95,32 @@ impl<
         }
     };
     const ADJUSTABLE: bool = false;
-    type PerNode<T> = heapless::Vec<T, NODES>;
+    type PerNode<T: Clone> = heapless::Vec<T, NODES>;
     type NodeBits = heapless::Vec<u64, NODE_WORDS>;
     type IdBytes = heapless::Vec<u8, ID_BYTES>;
-    type PerRow<T> = heapless::Vec<T, ROWS>;
-    type PerCell<T> = heapless::Vec<T, CELLS>;
-    type PerKnown<T> = heapless::Vec<T, KNOWN>;
-    type PerValue<T> = heapless::Vec<T, VALUES>;
+    type PerRow<T: Clone> = heapless::Vec<T, ROWS>;
+    type PerCell<T: Clone> = heapless::Vec<T, CELLS>;
+    type PerKnown<T: Clone> = heapless::Vec<T, KNOWN>;
+    type PerValue<T: Clone> = heapless::Vec<T, VALUES>;
     type ValueIndex = FixedIndex<VALUE_SLOTS>;
     type DenseBits = heapless::Vec<u64, DENSE_WORDS>;
     type SetText = heapless::Vec<u8, SET_TEXT>;
-    type PerKey<T> = heapless::Vec<T, KEYS>;
+    type PerKey<T: Clone> = heapless::Vec<T, KEYS>;
     type KeyIndex = FixedIndex<KEY_SLOTS>;
     type Text = heapless::String<TEXT>;
-    type PerRumor<T> = heapless::Vec<T, RUMORS>;
+    type PerRumor<T: Clone> = heapless::Vec<T, RUMORS>;
     type Payload = heapless::Vec<u8, PAYLOAD>;
-    type Extra<T: Default> = Omitted<T>;
+    type Extra<T: Clone + Default> = Omitted<T>;
 }
 
-impl<T, const N: usize> Buf<T> for heapless::Vec<T, N> {
+impl<T: Clone, const N: usize> Buf<T> for heapless::Vec<T, N> {
     // Inlined, it is made where it is to stay.
     #[inline(always)]
     fn with_limit(_limit: usize) -> Self {
         Self::new()
     }
 
-    fn fill_to(&mut self, len: usize, item: T)
-    where
-        T: Clone,
-    {
+    fn fill_to(&mut self, len: usize, item: T) {
         let _ = self.resize(len.min(N), item);
     }
 
@@ -139,10 +136,7 @@ impl<T, const N: usize> Buf<T> for heapless::Vec<T, N> {
         Self::truncate(self, len);
     }
 
-    fn extend_all(&mut self, items: &[T]) -> bool
-    where
-        T: Clone,
-    {
+    fn extend_all(&mut self, items: &[T]) -> bool {
         self.extend_from_slice(items).is_ok()
     }
 }
