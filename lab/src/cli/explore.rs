@@ -63,6 +63,10 @@ pub(super) struct Options {
     #[arg(long)]
     greeted: bool,
 
+    /// Only what nodes hold counts, not whether they are right about being settled
+    #[arg(long, hide = true)]
+    lenient: bool,
+
     /// Whether each node's clock goes on by itself, when its timer fires, or all go alike
     #[arg(long, value_enum, default_value = "own")]
     clocks: Clocks,
@@ -159,6 +163,7 @@ fn search(options: &Options) -> Result<End, String> {
         max_message_bytes: options.max_message_bytes,
         seed: options.seed,
         greeted: options.greeted,
+        lenient: options.lenient,
         clocks: options.clocks,
         reach: options.detours.map_or(Reach::Depth(options.depth), Reach::Detours),
         without: options.without.clone(),

@@ -133,6 +133,9 @@ pub struct Options {
     pub seed: u64,
     /// Whether a client says something to each node right after `init`, as those of Maelstrom do.
     pub greeted: bool,
+    /// Whether only what nodes hold counts, and not whether they are right about being settled: all have to be equal and
+    /// silent in the end.
+    pub lenient: bool,
     /// How time passes.
     pub clocks: Clocks,
     /// How far the search goes.
@@ -164,6 +167,7 @@ impl Default for Options {
             max_message_bytes: None,
             seed: 0,
             greeted: false,
+            lenient: false,
             clocks: Clocks::Own,
             reach: Reach::Depth(6),
             without: Vec::new(),

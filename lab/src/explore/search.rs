@@ -23,6 +23,8 @@ use super::{Ended, Few, Found, HEAP_LIMITS, Options, Reach, Report, fair};
 const SAMPLE: u64 = 20_000;
 /// Steps of a trail at most: far more than nodes need to fall silent. A longer one ends as a leaf.
 const STEPS_MAX: usize = 2_000;
+/// States of a fair run that are remembered: runs that begin alike meet early, and states that nobody meets cost memory.
+const KNOWN_STEPS: u32 = 8;
 /// A worker tells what it did after so many expansions.
 const TELL_EVERY: u32 = 64;
 
@@ -188,7 +190,6 @@ impl Shared<'_> {
         progress.elapsed = started.elapsed();
         progress.bytes = self.visited.bytes() + self.fair.bytes();
         progress.distinct = self.visited.len() as u64;
-        progress.leaves = self.fair.len() as u64;
         *progress
     }
 
@@ -264,6 +265,7 @@ struct Worker<'s, 'o> {
     sampled: u64,
     share: f64,
     leaves: u64,
+    leaves_told: u64,
 }
 
 impl<'s, 'o> Worker<'s, 'o> {
@@ -278,6 +280,7 @@ impl<'s, 'o> Worker<'s, 'o> {
             sampled: 0,
             share: 0.0,
             leaves: 0,
+            leaves_told: 0,
         }
     }
 
@@ -329,6 +332,7 @@ impl<'s, 'o> Worker<'s, 'o> {
         let mut progress = lock(&self.shared.progress);
         progress.states += std::mem::take(&mut self.states);
         progress.leaf_steps += std::mem::take(&mut self.leaf_steps);
+        progress.leaves += self.leaves - std::mem::replace(&mut self.leaves_told, self.leaves);
         progress.sampled += std::mem::take(&mut self.sampled);
         progress.share += std::mem::take(&mut self.share);
     }
@@ -399,7 +403,11 @@ impl<'s, 'o> Worker<'s, 'o> {
         }
         let mut world = world.clone();
         let before = self.said.inputs;
-        let ended = fair::run(&mut world, &self.shared.recipe, &mut self.said);
+        let mut steps = 0;
+        let ended = fair::run(&mut world, &self.shared.recipe, &mut self.said, |world| {
+            steps += 1;
+            steps <= KNOWN_STEPS && !self.shared.fair.offer(world.fair_key(), 0)
+        });
         self.leaf_steps += self.said.inputs - before;
         self.leaves += 1;
         if let Err(violation) = ended {

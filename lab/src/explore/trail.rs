@@ -90,7 +90,7 @@ fn walk<S: Storage>(trail: &Trail, recipe: &Recipe, said: &mut Said, done: &mut 
         taken?;
     }
     done.broken_at = None;
-    let ended = fair::run(&mut world, recipe, said);
+    let ended = fair::run(&mut world, recipe, said, |_| false);
     tell(&mut done.told, "heal, and run fairly", &world, said);
     ended
 }
@@ -151,7 +151,7 @@ impl Trail {
 
     /// The choices, one a line.
     fn choices(&self) -> Vec<(&'static str, String)> {
-        let Options { nodes, strategies, fanout, interval_ms, max_message_bytes, seed, greeted, clocks, without, .. } =
+        let Options { nodes, strategies, fanout, interval_ms, max_message_bytes, seed, greeted, lenient, clocks, without, .. } =
             &self.options;
         let name = |value: Option<clap::builder::PossibleValue>| value.map_or(String::new(), |v| v.get_name().to_owned());
         let mut choices = vec![
@@ -160,6 +160,7 @@ impl Trail {
             ("fanout", fanout.to_string()),
             ("clocks", name(clocks.to_possible_value())),
             ("greeted", greeted.to_string()),
+            ("lenient", lenient.to_string()),
             ("seed", seed.to_string()),
         ];
         choices.extend(interval_ms.map(|ms| ("interval-ms", ms.to_string())));
@@ -201,15 +202,13 @@ impl FromStr for Trail {
 
 fn choose(options: &mut Options, line: &str) -> Result<(), String> {
     let (name, value) = line.split_once(' ').ok_or_else(|| format!("\"{line}\" has no value"))?;
-    fn number<T: FromStr>(value: &str) -> Result<T, String> {
-        value.parse().map_err(|_| format!("\"{value}\" is no number that fits"))
-    }
     match name {
         "nodes" => options.nodes = number(value)?,
         "strategy" => options.strategies = ValueEnum::from_str(value, false)?,
         "fanout" => options.fanout = number(value)?,
         "clocks" => options.clocks = ValueEnum::from_str(value, false)?,
-        "greeted" => options.greeted = value.parse().map_err(|_| "\"greeted\" is true or false".to_owned())?,
+        "greeted" => options.greeted = truth(name, value)?,
+        "lenient" => options.lenient = truth(name, value)?,
         "seed" => options.seed = number(value)?,
         "interval-ms" => options.interval_ms = Some(number(value)?),
         "max-message-bytes" => options.max_message_bytes = Some(number(value)?),
@@ -217,6 +216,14 @@ fn choose(options: &mut Options, line: &str) -> Result<(), String> {
         _ => return Err(format!("\"{name}\" is no choice of a trail")),
     }
     Ok(())
+}
+
+fn number<T: FromStr>(value: &str) -> Result<T, String> {
+    value.parse().map_err(|_| format!("\"{value}\" is no number that fits"))
+}
+
+fn truth(name: &str, value: &str) -> Result<bool, String> {
+    value.parse().map_err(|_| format!("\"{name}\" is true or false"))
 }
 
 #[cfg(test)]
@@ -235,6 +242,7 @@ mod tests {
             max_message_bytes: Some(4_000),
             seed: 9,
             greeted: true,
+            lenient: true,
             clocks: Clocks::Shared,
             without: vec![rumormill_core::gossip::Rule::Probes],
             ..Options::default()

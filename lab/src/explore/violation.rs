@@ -74,7 +74,7 @@ pub enum Violation {
         /// Whether all are silent.
         silent: bool,
     },
-    /// After the heal: all are settled, and still talk.
+    /// After the heal: all hold the same, and still talk.
     Talks {
         /// Messages in flight.
         messages: usize,
@@ -113,7 +113,7 @@ impl fmt::Display for Violation {
                 write!(f, "after the heal all hold the same, not all know it, and {}: {who}", how(*silent))
             }
             Self::Talks { messages } => {
-                write!(f, "after the heal all are settled and still talk after ten minutes, {messages} messages in flight")
+                write!(f, "after the heal all hold the same and still talk after ten minutes, with {messages} messages in flight")
             }
         }
     }
