@@ -240,6 +240,11 @@ pub struct Settings {
     pub consistency: Consistency,
     /// Share of operations that must succeed, 0 to 1; 1 is "total".
     pub availability: Option<f64>,
+    /// The longest interval between rounds or flushes of the nodes, as far as it is known. How long nodes may talk and
+    /// differ in the end grows with it.
+    pub interval_us: Micros,
+    /// Values that the first node is given before clients begin.
+    pub preload: usize,
     /// Quiet time between the heal and the final reads.
     pub recovery_us: Micros,
     /// A request without a reply for this long has an unknown outcome.
@@ -296,6 +301,8 @@ impl Default for Settings {
             topology: Topology::Grid,
             consistency: Consistency::ReadCommitted,
             availability: None,
+            interval_us: 460_000,
+            preload: 0,
             recovery_us: 10 * SECOND,
             timeout_us: 5 * SECOND,
             write_share: 0.5,

@@ -26,6 +26,8 @@ const EPOCH_US: u64 = 1_700_000_000_000_000;
 const COMPARE_EVERY: u64 = 4_096;
 /// Above this many nodes states are compared in the end only.
 const COMPARE_NODES_MAX: usize = 100;
+/// Bytes of a text that the lab sends as a value, and some more.
+const TEXT_BYTES: usize = 32;
 /// Nodes that are named when states differ.
 const NAMED_MAX: usize = 20;
 
@@ -56,7 +58,7 @@ struct Life {
     paused: bool,
     /// Lines that came while it was paused.
     inbox: Vec<Vec<u8>>,
-    /// When its timer is set to.
+    /// When its timer is set to; `None` while it is paused.
     timer: Option<Micros>,
     sum: Sum,
     set_len: usize,
@@ -82,33 +84,34 @@ struct Sim {
     summed: usize,
 }
 
-/// Capacities for a run: enough for all it adds.
+/// Capacities for a run: those that are shipped, but for tables that the run cannot fill. What no run can reach is
+/// not reserved, because a simulation of thousands of runs would spend its time on clearing it.
 #[must_use]
 pub fn limits_for(settings: &Settings) -> Limits {
+    let shipped = Heap::LIMITS;
+    // Twice what is due on average, and room for the first moments of a short run.
     let ops = (settings.rate * settings.time_limit_us as f64 / 1e6) as usize;
-    let values = (2 * ops + 1_024).next_power_of_two();
+    let values = (2 * ops + 1_024 + settings.preload).next_power_of_two();
+    let limits = Limits {
+        nodes: settings.nodes,
+        values,
+        dense_values: 2 * values,
+        // Each text that the lab sends is shorter than this.
+        set_text_bytes: (TEXT_BYTES * values).min(shipped.set_text_bytes),
+        keys: (settings.keys as usize + 2 * ops).next_power_of_two().min(shipped.keys),
+        payload_bytes: shipped.payload_bytes.min(16 << 10),
+        ..shipped
+    };
+    if settings.nodes <= shipped.nodes {
+        return limits;
+    }
+    // A cluster that is larger than the shipped one needs other options in any case. Few of its nodes write, and each of
+    // those has a row of its own in each of its lives.
     let writers = if settings.writers == 0 { settings.nodes } else { settings.writers };
     let faults = &settings.faults;
     let kills = faults.kinds.contains(&FaultKind::Kill)
         || faults.schedule.iter().any(|planned| matches!(planned.what, Planned::Kill(_)));
-    Limits {
-        nodes: settings.nodes,
-        // A life for each kill, with room to spare; in a large cluster few nodes write, and each has a row of its own.
-        lives_per_node: 16,
-        rows: match settings.nodes > COMPARE_NODES_MAX {
-            true => writers + if kills { 256 } else { 4 },
-            false => settings.nodes * 16,
-        },
-        known_peers: settings.nodes.min(COMPARE_NODES_MAX),
-        values,
-        set_text_bytes: 1_024,
-        dense_values: 2 * values,
-        keys: (settings.keys as usize + 2 * ops).next_power_of_two().min(1 << 16),
-        text_bytes: 32,
-        id_bytes: 16,
-        payload_bytes: 16 << 10,
-        ..Heap::LIMITS
-    }
+    Limits { rows: writers + if kills { 256 } else { 4 }, known_peers: COMPARE_NODES_MAX, ..limits }
 }
 
 /// Runs a simulation to its end.
@@ -163,7 +166,7 @@ impl Sim {
     /// The earliest timer of any node; those that were set to another time since are dropped.
     fn next_timer(&mut self) -> Option<(Micros, usize)> {
         while let Some(Reverse((at, node))) = self.timers.peek().copied() {
-            let is_set = self.lives[node].as_ref().is_some_and(|life| !life.paused && life.timer == Some(at));
+            let is_set = self.lives[node].as_ref().is_some_and(|life| life.timer == Some(at));
             if is_set {
                 return Some((at, node));
             }
@@ -177,11 +180,7 @@ impl Sim {
             match action {
                 Action::Start(node) => self.start(node),
                 Action::Kill(node) => self.kill(node),
-                Action::Pause(node) => {
-                    if let Some(life) = &mut self.lives[node] {
-                        life.paused = true;
-                    }
-                }
+                Action::Pause(node) => self.pause(node),
                 Action::Resume(node) => self.resume(node),
                 Action::Deliver(node, line) => self.deliver(node, line),
             }
@@ -210,6 +209,13 @@ impl Sim {
             self.forget_sum(life.sum);
             self.note_convergence();
         }
+    }
+
+    /// Stops a node. Its timer is out of the queue until it goes on, and is set anew then.
+    fn pause(&mut self, at: usize) {
+        let Some(life) = &mut self.lives[at] else { return };
+        life.paused = true;
+        life.timer = None;
     }
 
     fn resume(&mut self, at: usize) {

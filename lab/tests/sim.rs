@@ -5,7 +5,9 @@ use clap::ValueEnum as _;
 use rumormill_core::Config;
 use rumormill_lab::check;
 use rumormill_lab::judgement::{Judgement, Validity};
-use rumormill_lab::settings::{FaultKind, FaultPlan, LatencyDist, NetworkMode, SECOND, Settings, Workload};
+use rumormill_lab::settings::{
+    FaultKind, FaultPlan, LatencyDist, NetworkMode, Planned, SECOND, Scheduled, Settings, Workload,
+};
 use rumormill_lab::sim::{self, Program, Simulated};
 
 /// Five nodes, 50 operations per second for 6 s, 50 ms.
@@ -77,6 +79,44 @@ fn what_lies_beyond_a_gap_reaches_everybody_when_its_author_has_died_with_the_ga
             time_limit_us: 8 * SECOND,
             ..settings(Workload::TxnRwRegister, seed)
         });
+    }
+}
+
+/// A timer that waits while its node is paused runs when the node goes on. It was dropped once: a node that was paused for
+/// less time than its timer had left never woke up again unless somebody spoke to it, and differed for ever.
+#[test]
+fn a_node_that_was_paused_has_its_timers_when_it_goes_on() {
+    let kinds = [FaultKind::Partition, FaultKind::Pause, FaultKind::Loss, FaultKind::Duplicate];
+    let found = Settings {
+        nodes: 4,
+        concurrency: 4,
+        rate: 1.0,
+        time_limit_us: 20 * SECOND,
+        latency_us: 100_000,
+        latency_dist: LatencyDist::Exponential,
+        recovery_us: 120 * SECOND,
+        faults: FaultPlan { duplicate_rate: 0.5, ..faults(&kinds, 3 * SECOND, 0.3) },
+        ..settings(Workload::PnCounter, 98)
+    };
+    assert_valid(found);
+    // All links are cut but for the moment after the pause, so only a timer of n0 can bring its value to n1.
+    let event = |at_ms: u64, what| Scheduled { at_us: at_ms * 1_000, what };
+    let schedule = vec![
+        event(0, Planned::Isolate(vec![0])),
+        event(1_000, Planned::Heal),
+        event(1_001, Planned::Pause(0)),
+        event(1_002, Planned::Resume(0)),
+    ];
+    let faults = FaultPlan { schedule, ..FaultPlan::default() };
+    for seed in 0..20 {
+        let small = Settings {
+            nodes: 2,
+            concurrency: 1,
+            rate: 5.0,
+            time_limit_us: 2 * SECOND,
+            ..settings(Workload::GSet, seed)
+        };
+        assert_valid(Settings { faults: faults.clone(), ..small });
     }
 }
 

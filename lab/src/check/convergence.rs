@@ -72,7 +72,7 @@ fn report(view: &View<'_>, nodes: BTreeMap<usize, Vec<i64>>, how: &str, found: &
         let what = count(values.len(), "acknowledged value");
         format!("{} {how} {what} ({})", view.node(node), examples(values.iter().map(i64::to_string)))
     }));
-    found.invalid(format!("In the end {list}{hint}."));
+    found.note(view.in_the_end(), format!("In the end {list}{hint}."));
 }
 
 /// Acknowledged values that did not rightly die with a killed process.

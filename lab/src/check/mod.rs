@@ -14,6 +14,7 @@ mod final_state;
 mod lives;
 mod lww;
 mod monotonic;
+mod patience;
 mod phantom;
 mod protocol;
 mod set_full;
@@ -37,6 +38,7 @@ use crate::history::History;
 use crate::judgement::{Finding, Judgement, Quantiles, SetFigures, Slow, Validity};
 use crate::settings::{Settings, Workload};
 use crate::trace::Trace;
+pub use patience::recovery_us;
 use view::View;
 
 /// A checker: its name as `--ignore` takes it, and what it demands.

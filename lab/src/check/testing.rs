@@ -94,10 +94,11 @@ impl Run {
         self.trace.faults.push(FaultEvent { at_us: at * 1000, what, label: String::new() });
     }
 
-    /// A process is killed and starts again 1 s later; these operations may have died with it.
+    /// A process is killed, starts again 1 s later and speaks at once; these operations may have died with it.
     pub(super) fn kill(&mut self, node: usize, at: Micros, unsent: &[usize], undelivered: &[usize]) {
         self.fault(at, FaultChange::Kill { node });
         self.fault(at + 1000, FaultChange::Restart { node });
+        self.message(at + 1000, node as u32);
         let (unsent, undelivered) = (unsent.to_vec(), undelivered.to_vec());
         self.trace.deaths.push(Death { at_us: at * 1000, node, unsent, undelivered });
     }

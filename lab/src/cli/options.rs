@@ -92,9 +92,10 @@ pub(super) struct RunOptions {
     #[arg(long, value_enum, default_value = "read-committed", value_name = "MODEL")]
     pub consistency_models: Consistency,
 
-    /// Quiet seconds between heal and final reads, 0 to 86400
-    #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
-    pub recovery: f64,
+    /// Quiet seconds between heal and final reads, 0 to 86400. What is found in the end after less time than nodes may need
+    /// could not be judged [default: 10, or as long as nodes may need after the faults of the run]
+    #[arg(long, value_name = "SECONDS")]
+    pub recovery: Option<f64>,
 
     /// Seconds until a request counts as unanswered, above 0 to 86400
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
@@ -163,7 +164,7 @@ impl RunOptions {
         if self.writers > 0 && self.write_share > 0.0 && concurrency == 0 {
             return Err("--concurrency must be at least 1".to_owned());
         }
-        Ok(Settings {
+        let mut settings = Settings {
             workload: self.workload,
             nodes,
             rate: self.rate,
@@ -175,7 +176,9 @@ impl RunOptions {
             topology: self.topology,
             consistency: self.consistency_models,
             availability: self.availability()?,
-            recovery_us: micros("recovery", self.recovery, SECOND, (0.0, 86_400.0))?,
+            interval_us: Settings::default().interval_us,
+            preload: 0,
+            recovery_us: 0,
             timeout_us: micros("timeout", self.timeout, SECOND, positive)?,
             write_share: share("write-share", self.write_share)?,
             writers: self.writers,
@@ -183,7 +186,27 @@ impl RunOptions {
             faults: self.faults(nodes)?,
             seed: self.seed,
             ignore: self.ignore.clone(),
-        })
+        };
+        settings.recovery_us = self.recovery_us(&settings)?;
+        Ok(settings)
+    }
+
+    /// The same run with nodes whose interval is known. The quiet time is chosen anew, unless somebody has chosen it.
+    ///
+    /// # Errors
+    /// As for [`RunOptions::settings`].
+    pub(super) fn with_interval(&self, settings: Settings, interval_ms: Option<u32>) -> Result<Settings, String> {
+        let interval_us =
+            interval_ms.map_or(settings.interval_us, |ms| settings.interval_us.max(Micros::from(ms) * 1_000));
+        let settings = Settings { interval_us, ..settings };
+        Ok(Settings { recovery_us: self.recovery_us(&settings)?, ..settings })
+    }
+
+    fn recovery_us(&self, settings: &Settings) -> Result<Micros, String> {
+        match self.recovery {
+            Some(given) => micros("recovery", given, SECOND, (0.0, 86_400.0)),
+            None => Ok(crate::check::recovery_us(settings)),
+        }
     }
 
     fn check_ignored(&self) -> Result<(), String> {

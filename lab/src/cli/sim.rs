@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Args;
+use rumormill_core::storage::{Heap, Limits, Storage as _};
 
 use super::options::{RunOptions, command_options};
 use super::test::{is_coloured, new_folder, print, width};
@@ -41,6 +42,7 @@ pub(super) struct Options {
 pub(super) fn run(options: &Options) -> Result<End, String> {
     let settings = options.run.settings()?;
     let program = program(&settings, &options.args)?;
+    let settings = options.run.with_interval(settings, program.config.gossip_interval_ms)?;
     if options.seeds == 1 {
         return one(options, settings, &program);
     }
@@ -50,16 +52,26 @@ pub(super) fn run(options: &Options) -> Result<End, String> {
 /// The node that is simulated: what follows `--`.
 pub(super) fn program(settings: &Settings, args: &[OsString]) -> Result<Program, String> {
     let node = node_options(args)?;
-    let capacities = args.iter().any(|arg| {
-        let arg = arg.to_string_lossy();
-        ["--max-", "--capacity", "-c"].iter().any(|prefix| arg.starts_with(prefix))
-            && !arg.starts_with("--max-message-bytes")
-            && !arg.starts_with("--max-clock-ahead-ms")
-            && !arg.starts_with("--max-line-bytes")
-    });
     let mut config = node.config();
     config.workload.get_or_insert(settings.workload.of_node());
-    Ok(Program { config, limits: capacities.then(|| node.limits()) })
+    Ok(Program { config, limits: Some(chosen(settings, &node.limits())) })
+}
+
+/// The capacities that were chosen, and for all others what the run needs.
+fn chosen(settings: &Settings, given: &Limits) -> Limits {
+    let (shipped, enough) = (Heap::LIMITS, sim::limits_for(settings));
+    let either = |given: usize, shipped: usize, enough: usize| if given == shipped { enough } else { given };
+    Limits {
+        nodes: either(given.nodes, shipped.nodes, enough.nodes),
+        rows: either(given.rows, shipped.rows, enough.rows),
+        known_peers: either(given.known_peers, shipped.known_peers, enough.known_peers),
+        values: either(given.values, shipped.values, enough.values),
+        set_text_bytes: either(given.set_text_bytes, shipped.set_text_bytes, enough.set_text_bytes),
+        dense_values: either(given.dense_values, shipped.dense_values, enough.dense_values),
+        keys: either(given.keys, shipped.keys, enough.keys),
+        payload_bytes: either(given.payload_bytes, shipped.payload_bytes, enough.payload_bytes),
+        ..*given
+    }
 }
 
 fn simulate(settings: Settings, program: &Program) -> Result<(Simulated, Judgement), String> {

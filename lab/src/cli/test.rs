@@ -17,7 +17,7 @@ use crate::history::History;
 use crate::judgement::Judgement;
 use crate::process::{self, Output, Program};
 use crate::report::{self, Run};
-use crate::settings::{FaultKind, Planned, Settings};
+use crate::settings::Settings;
 use crate::trace::Trace;
 
 /// Steps of the progress bar.
@@ -68,9 +68,13 @@ struct Tested {
 }
 
 pub(super) fn run(options: &Options) -> Result<End, String> {
-    let settings = options.run.settings()?;
+    let mut settings = options.run.settings()?;
     let mut programs = vec![match &options.bin {
-        None => built_in(&settings, &options.args)?,
+        None => {
+            let interval_ms = node_options(&options.args)?.config().gossip_interval_ms;
+            settings = options.run.with_interval(settings, interval_ms)?;
+            built_in(&settings, &options.args)?
+        }
         Some(path) => (path.display().to_string(), program(path, options.args.clone())?),
     }];
     if let Some((name, first)) = programs.first_mut() {
@@ -125,11 +129,6 @@ fn built_in(settings: &Settings, args: &[OsString]) -> Result<(String, Program),
     }
     if settings.nodes > 256 && !given("--max-nodes") {
         all.extend(["--max-nodes".into(), settings.nodes.to_string().into()]);
-    }
-    let kills = settings.faults.kinds.contains(&FaultKind::Kill)
-        || settings.faults.schedule.iter().any(|line| matches!(line.what, Planned::Kill(_)));
-    if kills && !given("--max-lives") {
-        all.extend(["--max-lives".into(), "64".into()]);
     }
     all.extend(args.iter().cloned());
     let shown: Vec<_> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
