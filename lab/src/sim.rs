@@ -17,11 +17,13 @@ use rumormill_core::{Config, Instant, Node, Now, Transmit, Value};
 
 use crate::bench::{Action, Bench};
 use crate::history::{Call, History};
-use crate::settings::{FaultKind, Micros, Planned, Settings};
+use crate::settings::{FaultKind, Micros, Planned, Settings, value_of};
 use crate::trace::Trace;
 
 /// Wall time at the start of every simulation, in microseconds since 1970.
 const EPOCH_US: u64 = 1_700_000_000_000_000;
+/// A process that stood still for longer drops the lines that waited for it meanwhile.
+const STANDSTILL_US: Micros = 4_000_000;
 /// Steps between two comparisons of all states.
 const COMPARE_EVERY: u64 = 4_096;
 /// Above this many nodes states are compared in the end only.
@@ -32,12 +34,14 @@ const TEXT_BYTES: usize = 32;
 const NAMED_MAX: usize = 20;
 
 /// The node that is simulated.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Program {
     /// Its choices. Seed and incarnation are set for each node and life.
     pub config: Config,
     /// Its capacities; `None` for as much as the run needs.
     pub limits: Option<Limits>,
+    /// Nodes that run with other choices and capacities.
+    pub others: Vec<(usize, Config, Limits)>,
 }
 
 /// What a simulation was.
@@ -55,7 +59,8 @@ pub struct Simulated {
 
 struct Life {
     node: Node<Heap>,
-    paused: bool,
+    /// Since when it is paused.
+    paused_us: Option<Micros>,
     /// Lines that came while it was paused.
     inbox: Vec<Vec<u8>>,
     /// When its timer is set to; `None` while it is paused.
@@ -68,8 +73,12 @@ struct Life {
 /// A simulation.
 struct Sim {
     bench: Bench,
-    program: Program,
-    limits: Limits,
+    /// Choices and capacities of each node.
+    nodes: Vec<(Config, Limits)>,
+    /// How far the wall clock of each node is ahead, in microseconds.
+    clocks_us: Vec<i64>,
+    /// Whether wall clocks differ or jump, so that the numbers of lives follow them as those of processes do.
+    clocks_differ: bool,
     lives: Vec<Option<Life>>,
     incarnations: Vec<u64>,
     timers: BinaryHeap<Reverse<(Micros, usize)>>,
@@ -121,13 +130,22 @@ pub fn limits_for(settings: &Settings) -> Limits {
 pub fn run(settings: Settings, program: &Program) -> Result<Simulated, ConfigError> {
     let limits = program.limits.unwrap_or_else(|| limits_for(&settings));
     program.config.check(&limits)?;
-    let nodes = settings.nodes;
+    let count = settings.nodes;
+    let mut nodes = vec![(program.config, limits); count];
+    for (node, config, limits) in &program.others {
+        config.check(limits)?;
+        nodes[*node] = (*config, *limits);
+    }
+    let mut clocks_us = vec![0; count];
+    settings.clocks_us.iter().for_each(|&(node, us)| clocks_us[node] = us);
+    let jumps = settings.faults.schedule.iter().any(|event| matches!(event.what, Planned::Clock(..)));
     let mut sim = Sim {
+        clocks_differ: jumps || !settings.clocks_us.is_empty(),
+        clocks_us,
+        nodes,
         bench: Bench::new(settings),
-        program: *program,
-        limits,
-        lives: (0..nodes).map(|_| None).collect(),
-        incarnations: vec![0; nodes],
+        lives: (0..count).map(|_| None).collect(),
+        incarnations: vec![0; count],
         timers: BinaryHeap::new(),
         sums: HashMap::new(),
         converged_us: None,
@@ -139,7 +157,8 @@ pub fn run(settings: Settings, program: &Program) -> Result<Simulated, ConfigErr
     };
     sim.run();
     let diverged = sim.diverged();
-    sim.bench.note_convergence(sim.converged_us, diverged);
+    let state_bytes = sim.state_bytes();
+    sim.bench.note_convergence(sim.converged_us, diverged, state_bytes);
     let (settings, history, trace) = sim.bench.finish();
     Ok(Simulated { settings, history, trace, steps: sim.steps })
 }
@@ -182,6 +201,7 @@ impl Sim {
                 Action::Kill(node) => self.kill(node),
                 Action::Pause(node) => self.pause(node),
                 Action::Resume(node) => self.resume(node),
+                Action::Clock(node, us) => self.clocks_us[node] += us,
                 Action::Deliver(node, line) => self.deliver(node, line),
             }
         }
@@ -189,16 +209,15 @@ impl Sim {
 
     fn start(&mut self, at: usize) {
         // A fresh incarnation for every life: wall time in milliseconds, as the process takes it.
-        self.incarnations[at] = (self.incarnations[at] + 1).max((EPOCH_US + self.now) / 1_000);
-        let config = Config {
-            seed: self.bench.settings().seed,
-            incarnation: self.incarnations[at],
-            events: false,
-            ..self.program.config
-        };
-        let Ok(node) = Node::with_limits(config, self.limits) else { return };
+        let from_clock = self.clock(at).wall_us.unwrap_or_default() / 1_000;
+        let larger = from_clock.max(self.incarnations[at] + 1);
+        self.incarnations[at] = if self.clocks_differ { from_clock } else { larger };
+        let (config, limits) = self.nodes[at];
+        let config =
+            Config { seed: self.bench.settings().seed, incarnation: self.incarnations[at], events: false, ..config };
+        let Ok(node) = Node::with_limits(config, limits) else { return };
         let sum = node.digest();
-        let life = Life { node, paused: false, inbox: Vec::new(), timer: None, sum, set_len: 0, total: 0 };
+        let life = Life { node, paused_us: None, inbox: Vec::new(), timer: None, sum, set_len: 0, total: 0 };
         *self.sums.entry(sum).or_default() += 1;
         self.lives[at] = Some(life);
         self.note_convergence();
@@ -214,22 +233,26 @@ impl Sim {
     /// Stops a node. Its timer is out of the queue until it goes on, and is set anew then.
     fn pause(&mut self, at: usize) {
         let Some(life) = &mut self.lives[at] else { return };
-        life.paused = true;
+        life.paused_us = Some(self.now);
         life.timer = None;
     }
 
     fn resume(&mut self, at: usize) {
         let Some(life) = &mut self.lives[at] else { return };
-        life.paused = false;
-        let inbox = std::mem::take(&mut life.inbox);
+        let stood_us = self.now - life.paused_us.take().unwrap_or(self.now);
+        let mut inbox = std::mem::take(&mut life.inbox);
+        // As the runner does: who has waited for so long has given up. Before `init` was read there is nobody to be late for.
+        if stood_us > STANDSTILL_US && life.node.replica().own_row().is_some() {
+            inbox.clear();
+        }
         inbox.into_iter().for_each(|line| self.deliver(at, line));
         self.time_out(at);
     }
 
     fn deliver(&mut self, at: usize, line: Vec<u8>) {
-        let now = self.clock();
+        let now = self.clock(at);
         let Some(life) = &mut self.lives[at] else { return };
-        if life.paused {
+        if life.paused_us.is_some() {
             life.inbox.push(line);
             return;
         }
@@ -244,7 +267,7 @@ impl Sim {
     }
 
     fn time_out(&mut self, at: usize) {
-        let now = self.clock();
+        let now = self.clock(at);
         let Some(life) = &mut self.lives[at] else { return };
         life.node.handle_timeout(now);
         self.after_step(at);
@@ -253,8 +276,8 @@ impl Sim {
     /// Hands over what the node has to say, sets its timer, and holds its state against the rules.
     fn after_step(&mut self, at: usize) {
         self.steps += 1;
-        let now = self.clock();
-        let max = self.program.config.max_message_bytes;
+        let now = self.clock(at);
+        let max = self.nodes[at].0.max_message_bytes;
         loop {
             let Some(life) = &mut self.lives[at] else { return };
             self.line.clear();
@@ -299,7 +322,12 @@ impl Sim {
             broken.push(format!("the set shrank from {} to {} values", life.set_len, store.set.len()));
         }
         for value in store.set.values().skip(life.set_len) {
-            if !matches!(value, Value::Int(int) if self.bench.was_added(int)) {
+            let kind = self.bench.settings().values;
+            let is_ours = match value {
+                Value::Int(int) => !kind.is_text(int) && self.bench.was_added(int),
+                Value::Text(text) => value_of(text).is_some_and(|int| kind.is_text(int) && self.bench.was_added(int)),
+            };
+            if !is_ours {
                 broken.push(format!("the set holds {value:?}, which nobody added"));
             }
         }
@@ -379,8 +407,23 @@ impl Sim {
             .collect()
     }
 
-    fn clock(&self) -> Now {
-        Now { at: Instant::from_micros(self.now), wall_us: Some(EPOCH_US + self.now) }
+    /// Bytes of the state of the first live node, as it would stand in a message.
+    fn state_bytes(&self) -> u64 {
+        let Some(life) = self.lives.iter().flatten().next() else { return 0 };
+        let store = life.node.store();
+        let bytes = |value: Value<'_>| match value {
+            Value::Int(int) => int.to_string().len() as u64,
+            Value::Text(text) => serde_json::Value::from(text).to_string().len() as u64,
+        };
+        let set: u64 = store.set.values().map(|value| bytes(value) + 2).sum();
+        // `["w", key, value, stamp]` and a cell of the counter.
+        let map: u64 = store.map.iter().map(|(key, value, _)| bytes(key) + bytes(value) + 29).sum();
+        set + map + life.node.replica().causality.rows.len() as u64 * 24
+    }
+
+    fn clock(&self, at: usize) -> Now {
+        let wall_us = (EPOCH_US + self.now).saturating_add_signed(self.clocks_us[at]);
+        Now { at: Instant::from_micros(self.now), wall_us: Some(wall_us) }
     }
 }
 

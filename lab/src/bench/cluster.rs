@@ -36,6 +36,8 @@ struct Member {
     life: LifeId,
     /// Lines handed to this life.
     lines: u64,
+    /// Nothing that this life prints is read any more.
+    muted: bool,
     /// When it was last stopped, or went on after that: `None` if it never was.
     stopped_us: Option<Micros>,
     /// What it is known to have of the changes of each life: those of the lives it has heard of.
@@ -100,8 +102,14 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn new(settings: &Settings) -> Self {
-        let member =
-            |node| Member { state: State::Down, life: node, lines: 0, stopped_us: None, knows: HashMap::new() };
+        let member = |node| Member {
+            state: State::Down,
+            life: node,
+            lines: 0,
+            muted: false,
+            stopped_us: None,
+            knows: HashMap::new(),
+        };
         Self {
             members: (0..settings.nodes).map(member).collect(),
             up: 0,
@@ -142,6 +150,7 @@ impl Cluster {
         member.state = State::Starting;
         member.life = life;
         member.lines = 0;
+        member.muted = false;
         member.knows.clear();
     }
 
@@ -151,6 +160,16 @@ impl Cluster {
             self.members[node].state = State::Up;
             self.up += 1;
         }
+    }
+
+    /// Nothing that the present life prints is read from now on.
+    pub(super) fn mute(&mut self, node: usize) {
+        self.members[node].muted = true;
+    }
+
+    /// Whether nothing of this life is read any more.
+    pub(super) fn is_muted(&self, node: usize) -> bool {
+        self.members[node].muted
     }
 
     /// The node is stopped, or goes on.

@@ -121,7 +121,9 @@ fn catch_up(view: &View<'_>) -> Vec<f64> {
             | FaultChange::Pause { .. }
             | FaultChange::Resume { .. }
             | FaultChange::Loss { .. }
-            | FaultChange::Duplicate { .. } => {}
+            | FaultChange::Duplicate { .. }
+            | FaultChange::Clock { .. }
+            | FaultChange::Configure { .. } => {}
         }
     }
     all

@@ -21,6 +21,7 @@ mod set_full;
 mod sets;
 mod silence;
 mod staleness;
+mod storm;
 mod txn;
 mod unique_ids;
 mod view;
@@ -61,7 +62,7 @@ impl Checker {
 }
 
 /// All checkers, in the order in which their findings are listed.
-pub const CHECKERS: [Checker; 16] = [
+pub const CHECKERS: [Checker; 17] = [
     checker(
         "acknowledged",
         "something was acknowledged, so there is something to judge",
@@ -81,6 +82,7 @@ pub const CHECKERS: [Checker; 16] = [
     checker("lww", "the same, latest write wins everywhere", |w| w == Workload::Kv, lww::check),
     checker("txn", "no anomaly that the consistency model forbids", |w| w == Workload::TxnRwRegister, txn::check),
     checker("availability", "enough of the operations succeed", |_| true, availability::check),
+    checker("storm", "no node floods a peer: the messages within a second are bounded", |_| true, storm::check),
     checker("silence", "nodes stop talking once there is nothing to tell", |_| true, silence::check),
     checker(
         "staleness",
@@ -148,6 +150,8 @@ enum Figures {
     Arrivals { true_latency_ms: Quantiles, incomplete: usize, catch_up_ms: Vec<f64>, slowest: Vec<Slow> },
     /// Reads of the main phase, and the stale ones among them.
     Reads { reads: usize, stale: usize },
+    /// Most messages of one node to one peer within a second.
+    WorstLink(u64),
     /// The last message after everything else had ended.
     LastMessage(Option<f64>),
 }
@@ -163,6 +167,7 @@ impl Figures {
                 (judgement.catch_up_ms, judgement.slowest) = (catch_up_ms, slowest);
             }
             Self::Reads { reads, stale } => (judgement.reads, judgement.stale_reads) = (reads, stale),
+            Self::WorstLink(most) => judgement.worst_link_second = most,
             Self::LastMessage(at) => judgement.last_message_ms = at,
         }
     }

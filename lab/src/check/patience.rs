@@ -45,7 +45,21 @@ impl Patience {
     pub(super) fn new(settings: &Settings, history: &History, trace: &Trace) -> Self {
         let main = history.ops.iter().filter(|op| op.phase == Phase::Main).map(|op| op.completed_us);
         let calm = main.max().unwrap_or(trace.main_from_us).max(trace.healed_us);
-        let scaled = |bound: Micros| scaled(bound, settings);
+        // Nodes that were told to be slower may be.
+        let told = trace.faults.iter().filter_map(|fault| match fault.what {
+            FaultChange::Configure { interval_ms } => interval_ms,
+            FaultChange::Partition { .. }
+            | FaultChange::Heal
+            | FaultChange::Kill { .. }
+            | FaultChange::Restart { .. }
+            | FaultChange::Pause { .. }
+            | FaultChange::Resume { .. }
+            | FaultChange::Loss { .. }
+            | FaultChange::Duplicate { .. }
+            | FaultChange::Clock { .. } => None,
+        });
+        let told_us = told.max().map_or(0, |ms| Micros::from(ms) * 1_000);
+        let scaled = |bound: Micros| scaled_for(bound, settings, settings.interval_us.max(told_us));
         let mut longest = (calm + scaled(CALM_US), "after the last operation");
         let mut bear = |until: Micros, why| {
             if until > longest.0 {
@@ -76,7 +90,10 @@ impl Patience {
                     bear(spoke_us + scaled(LOST_US), "after a new session has spoken for the first time");
                 }
                 FaultChange::Loss { rate } if rate > 0.0 => bear(calm + scaled(LOST_US), "after messages were lost"),
-                FaultChange::Loss { .. } | FaultChange::Duplicate { .. } => {}
+                FaultChange::Loss { .. }
+                | FaultChange::Duplicate { .. }
+                | FaultChange::Clock { .. }
+                | FaultChange::Configure { .. } => {}
             }
         }
         let (until_us, why) = longest;
@@ -127,9 +144,13 @@ pub fn recovery_us(settings: &Settings) -> Micros {
     (bound + 2 * SECOND).max(10 * SECOND)
 }
 
-/// A bound for the interval and the delay of a run.
 fn scaled(bound: Micros, settings: &Settings) -> Micros {
-    let interval = settings.interval_us.max(INTERVAL_US);
+    scaled_for(bound, settings, settings.interval_us)
+}
+
+/// A bound for an interval and for the delay of a run.
+fn scaled_for(bound: Micros, settings: &Settings, interval_us: Micros) -> Micros {
+    let interval = interval_us.max(INTERVAL_US);
     let slowest = settings.latency_us
         * match settings.latency_dist {
             LatencyDist::Constant => 1,

@@ -1,6 +1,7 @@
 //! `rumormill-lab sim`.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -8,7 +9,7 @@ use std::time::Instant;
 use clap::Args;
 use rumormill_core::storage::{Heap, Limits, Storage as _};
 
-use super::options::{RunOptions, command_options};
+use super::options::{RunOptions, command_options, node_for};
 use super::test::{is_coloured, new_folder, print, width};
 use super::{End, node_options, this_command};
 use crate::check;
@@ -34,6 +35,10 @@ pub(super) struct Options {
     #[arg(long)]
     shrink: bool,
 
+    /// Also write the counts of all runs to a file, one name and number a line; for campaigns
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+
     /// Options of the built-in node
     #[arg(last = true, value_name = "ARG")]
     args: Vec<OsString>,
@@ -41,9 +46,16 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<End, String> {
     let settings = options.run.settings()?;
-    let program = program(&settings, &options.args)?;
-    let settings = options.run.with_interval(settings, program.config.gossip_interval_ms)?;
-    if options.seeds == 1 {
+    let mut program = program(&settings, &options.args)?;
+    let mut settings = options.run.with_interval(settings, program.config.gossip_interval_ms)?;
+    for (node, args) in node_for(&options.run.node_for, &options.args, settings.nodes)? {
+        let other = self::program(&settings, &args)?;
+        settings = options.run.with_interval(settings, other.config.gossip_interval_ms)?;
+        let limits = other.limits.unwrap_or_else(|| sim::limits_for(&settings));
+        program.others.push((node, other.config, limits));
+    }
+    settings.storm_above.get_or_insert(0);
+    if options.seeds == 1 && options.summary.is_none() {
         return one(options, settings, &program);
     }
     many(options, &settings, &program)
@@ -54,7 +66,8 @@ pub(super) fn program(settings: &Settings, args: &[OsString]) -> Result<Program,
     let node = node_options(args)?;
     let mut config = node.config();
     config.workload.get_or_insert(settings.workload.of_node());
-    Ok(Program { config, limits: Some(chosen(settings, &node.limits())) })
+    let limits = chosen(settings, &node.limits());
+    Ok(Program { config, limits: (limits != sim::limits_for(settings)).then_some(limits), others: Vec::new() })
 }
 
 /// The capacities that were chosen, and for all others what the run needs.
@@ -125,12 +138,14 @@ struct Kept {
     seed: u64,
     validity: Validity,
     reason: Option<(String, String)>,
+    /// Checkers that found something wrong.
+    wrong: Vec<&'static str>,
     figures: [f64; FIGURES.len()],
     ops: usize,
     steps: u64,
 }
 
-const FIGURES: [&str; 10] = [
+const FIGURES: [&str; 13] = [
     "messages per operation",
     "stable latency, median, ms",
     "stable latency, max, ms",
@@ -140,6 +155,9 @@ const FIGURES: [&str; 10] = [
     "last message after load and faults, ms",
     "caught up after a heal, the slowest, ms",
     "messages of a node in its worst second",
+    "messages of a node to one peer in the worst second",
+    "kB delivered to the node that got most",
+    "of these, per byte of the state",
     "share of the busiest node",
 ];
 
@@ -151,6 +169,15 @@ impl Kept {
             seed: done.settings.seed,
             validity: judgement.validity,
             reason: worst.map(|finding| (finding.checker.to_owned(), finding.message.clone())),
+            wrong: judgement
+                .findings
+                .iter()
+                .filter(|finding| {
+                    finding.validity == Validity::Invalid
+                        && !done.settings.ignore.iter().any(|name| name == finding.checker)
+                })
+                .map(|finding| finding.checker)
+                .collect(),
             figures: [
                 judgement.messages_per_op,
                 set.map_or(f64::NAN, |set| set.stable_latency_ms.median),
@@ -161,6 +188,12 @@ impl Kept {
                 judgement.last_message_ms.unwrap_or(f64::NAN),
                 judgement.catch_up_ms.iter().copied().reduce(f64::max).unwrap_or(f64::NAN),
                 judgement.worst_second as f64,
+                judgement.worst_link_second as f64,
+                judgement.delivered_bytes_max as f64 / 1e3,
+                match judgement.state_bytes {
+                    0 => f64::NAN,
+                    bytes => judgement.delivered_bytes_max as f64 / bytes as f64,
+                },
                 judgement.busiest_node_share,
             ],
             ops: judgement.invocations,
@@ -207,12 +240,41 @@ fn many(options: &Options, settings: &Settings, program: &Program) -> Result<End
     kept.sort_by_key(|kept| kept.seed);
     let took = started.elapsed().as_secs_f64();
     print(&summary(&kept, took))?;
+    if let Some(path) = &options.summary {
+        write_counts(path, &kept, took)?;
+    }
     if options.shrink
         && let Some(failing) = kept.iter().find(|kept| kept.validity != Validity::Valid)
     {
         shrink(options, &Settings { seed: failing.seed, ..settings.clone() }, program, failing)?;
     }
     Ok(kept.iter().map(|kept| End::from(kept.validity)).max().unwrap_or(End::Unknown))
+}
+
+/// Counts for campaigns: what was found wrong, each with the first seed.
+fn write_counts(path: &Path, kept: &[Kept], took: f64) -> Result<(), String> {
+    use std::fmt::Write as _;
+    let differs = |kept: &Kept| kept.wrong.iter().any(|name| ["final-state", "convergence"].contains(name));
+    let talks = |kept: &Kept| kept.wrong.contains(&"silence");
+    let storms = |kept: &Kept| kept.wrong.contains(&"storm");
+    let other = |kept: &Kept| !kept.wrong.is_empty() && !differs(kept) && !talks(kept) && !storms(kept);
+    let rows: [(&str, &dyn Fn(&Kept) -> bool); 6] = [
+        ("invalid", &|kept| kept.validity == Validity::Invalid),
+        ("unknown", &|kept| kept.validity == Validity::Unknown),
+        ("differ", &differs),
+        ("talk", &talks),
+        ("storm", &storms),
+        ("other", &other),
+    ];
+    let mut text = format!("runs {}\nseconds {took:.2}\n", kept.len());
+    for (name, is_so) in rows {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name} {}", kept.iter().filter(|kept| is_so(kept)).count());
+        if let Some(first) = kept.iter().find(|kept| is_so(kept)) {
+            let _ = writeln!(text, "seed-{name} {}", first.seed);
+        }
+    }
+    std::fs::write(path, text).map_err(|error| format!("--summary {}: {error}", path.display()))
 }
 
 /// Failing seeds that are listed.
@@ -241,7 +303,7 @@ fn summary(kept: &[Kept], took: f64) -> String {
             kept.iter().map(|kept| (kept.figures[at], kept.seed)).filter(|(figure, _)| !figure.is_nan()).collect();
         found.sort_by(|a, b| a.0.total_cmp(&b.0));
         let Some(worst) = found.last() else { continue };
-        let digits = if at == 0 || at + 1 == FIGURES.len() { 3 } else { 0 };
+        let digits = if at == 0 || at + 3 > FIGURES.len() { 3 } else { 0 };
         let show = |value: f64| format!("{value:.digits$}");
         let at_share = |share: f64| found[((found.len() as f64 * share) as usize).min(found.len() - 1)].0;
         let mean = found.iter().map(|(figure, _)| figure).sum::<f64>() / found.len() as f64;
@@ -274,9 +336,9 @@ fn replay(seed: u64) -> String {
     let mut given = command.split(' ');
     while let Some(word) = given.next() {
         match word {
-            "--seeds" | "--seed" | "--jobs" => drop(given.next()),
+            "--seeds" | "--seed" | "--jobs" | "--summary" => drop(given.next()),
             "--shrink" => {}
-            _ if ["--seeds=", "--seed=", "--jobs="].iter().any(|prefix| word.starts_with(prefix)) => {}
+            _ if ["--seeds=", "--seed=", "--jobs=", "--summary="].iter().any(|prefix| word.starts_with(prefix)) => {}
             "--" => {
                 words.extend([format!("--seed {seed}"), word.to_owned()]);
                 words.extend(given.map(str::to_owned));
@@ -306,6 +368,7 @@ fn shrink(options: &Options, settings: &Settings, program: &Program, failing: &K
         best = smaller?;
     }
     let mut command = format!("rumormill-lab sim {}", command_options(&best));
+    options.run.node_for.iter().for_each(|text| command.push_str(&format!(" --node-for '{text}'")));
     if !options.args.is_empty() {
         let args: Vec<_> = options.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         command.push_str(&format!(" -- {}", args.join(" ")));
@@ -328,7 +391,7 @@ fn candidates(settings: &Settings) -> Vec<Settings> {
         found.push(Settings { rate: settings.rate / 2.0, ..settings.clone() });
     }
     for fewer in [settings.nodes / 2, settings.nodes - 1] {
-        if fewer >= 2 && settings.faults.schedule.is_empty() {
+        if fewer >= 2 && settings.faults.schedule.is_empty() && settings.clocks_us.is_empty() {
             let concurrency = settings.concurrency.min(fewer);
             found.push(Settings { nodes: fewer, concurrency, ..settings.clone() });
         }
