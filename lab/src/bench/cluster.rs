@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::history::{Answer, Call, Micro, Op};
+use crate::history::{Answer, Call, Elements, Micro, Op};
 use crate::settings::{Micros, Settings, Workload};
 use crate::trace::{Death, NEVER};
 
@@ -38,6 +38,8 @@ struct Member {
     lines: u64,
     /// Nothing that this life prints is read any more.
     muted: bool,
+    /// The longest list of values that this life has shown.
+    listed: Option<Elements>,
     /// When it was last stopped, or went on after that: `None` if it never was.
     stopped_us: Option<Micros>,
     /// What it is known to have of the changes of each life: those of the lives it has heard of.
@@ -107,6 +109,7 @@ impl Cluster {
             life: node,
             lines: 0,
             muted: false,
+            listed: None,
             stopped_us: None,
             knows: HashMap::new(),
         };
@@ -151,6 +154,7 @@ impl Cluster {
         member.life = life;
         member.lines = 0;
         member.muted = false;
+        member.listed = None;
         member.knows.clear();
     }
 
@@ -263,8 +267,23 @@ impl Cluster {
         carried
     }
 
+    /// A node listed its values: the list in the memory of those before it, and how many of its values those had.
+    pub(super) fn listed(&mut self, node: usize, values: Elements) -> (Elements, usize) {
+        let member = &mut self.members[node];
+        let Some(before) = &member.listed else {
+            member.listed = Some(values.clone());
+            return (values, 0);
+        };
+        let values = values.after(before);
+        let known = if values.shares_with(before) { before.len().min(values.len()) } else { 0 };
+        if known == 0 || values.len() > before.len() {
+            member.listed = Some(values.clone());
+        }
+        (values, known)
+    }
+
     /// What an acknowledgement tells about who holds what.
-    pub(super) fn acknowledged(&mut self, op: &Op, answer: &Answer, now: Micros) {
+    pub(super) fn acknowledged(&mut self, op: &Op, answer: &Answer, known: usize, now: Micros) {
         let changes = match &op.call {
             Call::Add(value) => {
                 self.holds(op.node, *value, now);
@@ -282,7 +301,8 @@ impl Cluster {
             member.knows.entry(member.life).or_default().count = life.changes.len();
         }
         if let Answer::Elements(values) = answer {
-            values.iter().for_each(|value| self.holds(op.node, *value, now));
+            let news = values.with(|values| values[known.min(values.len())..].to_vec());
+            news.into_iter().for_each(|value| self.holds(op.node, value, now));
         }
     }
 

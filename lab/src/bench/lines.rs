@@ -125,8 +125,15 @@ impl Bench {
             self.complain(node, what, format!("{why}: {}", shown(line)));
             Outcome::Info { why }
         });
+        let (outcome, known) = match outcome {
+            Outcome::Ok { answer: Answer::Elements(elements) } => {
+                let (elements, known) = self.cluster.listed(node, elements);
+                (Outcome::Ok { answer: Answer::Elements(elements) }, known)
+            }
+            outcome => (outcome, 0),
+        };
         self.clients.complete(self.now, op, outcome);
-        self.learn(op);
+        self.learn(op, known);
     }
 }
 

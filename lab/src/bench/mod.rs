@@ -529,11 +529,12 @@ impl Bench {
         self.clients.lose_node(self.now, node, why);
     }
 
-    /// An operation was acknowledged: what that tells about who holds what.
-    fn learn(&mut self, op: usize) {
+    /// An operation was acknowledged: what that tells about who holds what. The first `known` values of a list were listed
+    /// before by the same life.
+    fn learn(&mut self, op: usize, known: usize) {
         let record = &self.clients.history.ops[op];
         let Outcome::Ok { answer } = &record.outcome else { return };
-        self.cluster.acknowledged(record, answer, self.now);
+        self.cluster.acknowledged(record, answer, known, self.now);
         if let crate::history::Answer::Total(total) = answer {
             self.trace.totals.push((self.now, record.node, *total));
         }

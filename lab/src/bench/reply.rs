@@ -166,7 +166,7 @@ fn payload(call: &Call, kind: &str, keys: &[&str], fields: &Fields<'_>, settings
         Call::Read if keys == ["messages"] || raw("value").starts_with('[') => {
             let key = keys[0];
             match elements(raw(key), settings) {
-                Some(elements) => Ok(Answer::Elements(elements)),
+                Some(elements) => Ok(Answer::Elements(elements.into())),
                 None => wrong(key, settings.values.list()),
             }
         }
@@ -254,12 +254,12 @@ mod tests {
             r#"{"type":"read_ok","messages":[1,2],"in_reply_to":3,"msg_id":0}"#,
             r#"{"in_reply_to":3,"messages":[1,2],"type":"read_ok"}"#,
         ] {
-            assert_eq!(read(&Call::Read, Workload::Broadcast, body), Ok(Answer::Elements(vec![1, 2])));
+            assert_eq!(read(&Call::Read, Workload::Broadcast, body), Ok(Answer::Elements(vec![1, 2].into())));
         }
         let total = r#"{"type":"read_ok","value":-4,"in_reply_to":1}"#;
         assert_eq!(read(&Call::Read, Workload::PnCounter, total), Ok(Answer::Total(-4)));
         let set = r#"{"type":"read_ok","value":[],"in_reply_to":1}"#;
-        assert_eq!(read(&Call::Read, Workload::GSet, set), Ok(Answer::Elements(vec![])));
+        assert_eq!(read(&Call::Read, Workload::GSet, set), Ok(Answer::Elements(vec![].into())));
     }
 
     #[test]

@@ -10,9 +10,10 @@ use crate::trace::{FaultChange, Trace};
 
 /// After the last operation, where nothing went wrong.
 const CALM_US: Micros = 3 * SECOND;
-/// After the last heal or the last pause.
+/// After the last operation, where links were cut.
 const CUT_US: Micros = 6 * SECOND;
-/// After the last operation, where messages were lost; and after the last new session spoke for the first time.
+/// After the last operation, where messages were lost or a process stood still, which may drop what waited for it; and
+/// after the last new session spoke for the first time.
 const LOST_US: Micros = 15 * SECOND;
 /// A new session speaks at the first message that follows `init`, or by itself after this time.
 pub(super) const NEW_SESSION_SPEAKS_US: Micros = 12 * SECOND;
@@ -69,18 +70,18 @@ impl Patience {
         let mut cut_since = None;
         let mut paused_since = vec![None; settings.nodes];
         for fault in &trace.faults {
-            let mut is_back = |since: Option<Micros>| {
+            let mut is_back = |since: Option<Micros>, bound: Micros, why| {
                 let Some(since) = since else { return };
                 let late = (fault.at_us - since).saturating_sub(AWAY_US).min(LOOKS_APART_US);
-                bear(fault.at_us.max(calm) + scaled(CUT_US) + late, "after cuts and pauses");
+                bear(fault.at_us.max(calm) + scaled(bound) + late, why);
             };
             match fault.what {
                 FaultChange::Partition { .. } => {
                     cut_since.get_or_insert(fault.at_us);
                 }
-                FaultChange::Heal => is_back(cut_since.take()),
+                FaultChange::Heal => is_back(cut_since.take(), CUT_US, "after cuts"),
                 FaultChange::Pause { node } => paused_since[node] = Some(fault.at_us),
-                FaultChange::Resume { node } => is_back(paused_since[node].take()),
+                FaultChange::Resume { node } => is_back(paused_since[node].take(), LOST_US, "after pauses"),
                 FaultChange::Kill { .. } => {}
                 FaultChange::Restart { node } => {
                     let later = trace.messages.partition_point(|message| message.sent_us < fault.at_us);
@@ -128,14 +129,26 @@ pub fn recovery_us(settings: &Settings) -> Micros {
     let faults = &settings.faults;
     let by_chance = |kind| faults.schedule.is_empty() && faults.kinds.contains(&kind);
     let planned = |is: fn(&Planned) -> bool| faults.schedule.iter().any(|event| is(&event.what));
-    let cuts = |what: &Planned| {
-        matches!(what, Planned::Partition(..) | Planned::Isolate(_) | Planned::Cut(..) | Planned::Pause(_))
+    let cuts = |what: &Planned| matches!(what, Planned::Partition(..) | Planned::Isolate(_) | Planned::Cut(..));
+    let loses = |what: &Planned| match what {
+        Planned::Loss(rate) => *rate > 0.0,
+        Planned::Pause(_) => true,
+        Planned::Partition(..)
+        | Planned::Isolate(_)
+        | Planned::Cut(..)
+        | Planned::Heal
+        | Planned::Kill(_)
+        | Planned::Restart(_)
+        | Planned::Resume(_)
+        | Planned::Duplicate(_)
+        | Planned::Clock(..)
+        | Planned::Configure(..) => false,
     };
     let mut bound = scaled(CALM_US, settings);
-    if by_chance(FaultKind::Partition) || by_chance(FaultKind::Pause) || planned(cuts) {
+    if by_chance(FaultKind::Partition) || planned(cuts) {
         bound = scaled(CUT_US, settings);
     }
-    if by_chance(FaultKind::Loss) || planned(|what| matches!(what, Planned::Loss(rate) if *rate > 0.0)) {
+    if by_chance(FaultKind::Loss) || by_chance(FaultKind::Pause) || planned(loses) {
         bound = scaled(LOST_US, settings);
     }
     if by_chance(FaultKind::Kill) || planned(|what| matches!(what, Planned::Kill(_))) {

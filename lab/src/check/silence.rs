@@ -171,7 +171,7 @@ mod tests {
         let again = [(9000, FaultChange::Kill { node: 1 }), (10_000, FaultChange::Restart { node: 1 })];
         let late = [(9000, FaultChange::Kill { node: 0 }), (10_000, FaultChange::Restart { node: 0 })];
         let rows: [(&[(u64, FaultChange)], u64); 6] =
-            [(&[], 3000), (&cut, 6000), (&paused, 6000), (&lossy, 15_000), (&again, 15_000), (&late, 27_000)];
+            [(&[], 3000), (&cut, 6000), (&paused, 15_000), (&lossy, 15_000), (&again, 15_000), (&late, 27_000)];
         for (faults, allowed) in rows {
             talk_until(10_000 + allowed, faults).is_silent("silence");
             let last = format!("the last after {:.1} s", (allowed + 500) as f64 / 1e3);

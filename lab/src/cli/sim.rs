@@ -162,6 +162,21 @@ const FIGURES: [&str; 13] = [
 ];
 
 impl Kept {
+    /// Whether nodes differed in the end.
+    fn differs(&self) -> bool {
+        self.wrong.iter().any(|name| ["final-state", "convergence"].contains(name))
+    }
+
+    /// Whether nodes talked for too long.
+    fn talks(&self) -> bool {
+        self.wrong.contains(&"silence")
+    }
+
+    /// Whether a node flooded another.
+    fn storms(&self) -> bool {
+        self.wrong.contains(&"storm")
+    }
+
     fn of(done: &Simulated, judgement: &Judgement) -> Self {
         let set = judgement.set.as_ref();
         let worst = judgement.findings.iter().find(|finding| finding.validity == judgement.validity);
@@ -254,17 +269,13 @@ fn many(options: &Options, settings: &Settings, program: &Program) -> Result<End
 /// Counts for campaigns: what was found wrong, each with the first seed.
 fn write_counts(path: &Path, kept: &[Kept], took: f64) -> Result<(), String> {
     use std::fmt::Write as _;
-    let differs = |kept: &Kept| kept.wrong.iter().any(|name| ["final-state", "convergence"].contains(name));
-    let talks = |kept: &Kept| kept.wrong.contains(&"silence");
-    let storms = |kept: &Kept| kept.wrong.contains(&"storm");
-    let other = |kept: &Kept| !kept.wrong.is_empty() && !differs(kept) && !talks(kept) && !storms(kept);
-    let rows: [(&str, &dyn Fn(&Kept) -> bool); 6] = [
-        ("invalid", &|kept| kept.validity == Validity::Invalid),
-        ("unknown", &|kept| kept.validity == Validity::Unknown),
-        ("differ", &differs),
-        ("talk", &talks),
-        ("storm", &storms),
-        ("other", &other),
+    let rows: [(&str, fn(&Kept) -> bool); 6] = [
+        ("invalid", |kept| kept.validity == Validity::Invalid),
+        ("unknown", |kept| kept.validity == Validity::Unknown),
+        ("differ", Kept::differs),
+        ("talk", Kept::talks),
+        ("storm", Kept::storms),
+        ("other", |kept| !kept.wrong.is_empty() && !kept.differs() && !kept.talks() && !kept.storms()),
     ];
     let mut text = format!("runs {}\nseconds {took:.2}\n", kept.len());
     for (name, is_so) in rows {
