@@ -427,6 +427,12 @@ impl Sim {
     }
 }
 
+/// Keys that have different values in two maps, or a value in one of them only.
+fn differing<K: Ord, V: PartialEq>(one: &BTreeMap<K, V>, other: &BTreeMap<K, V>) -> usize {
+    let of_other = other.iter().filter(|(key, value)| one.get(key) != Some(value)).count();
+    of_other + one.keys().filter(|key| !other.contains_key(key)).count()
+}
+
 /// All that a node holds, in an order that does not depend on how it came about.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct State {
@@ -459,8 +465,8 @@ impl State {
     fn against(&self, other: &Self) -> String {
         let lacks = other.set.difference(&self.set).count();
         let more = self.set.difference(&other.set).count();
-        let cells = other.cells.iter().filter(|(cell, number)| self.cells.get(*cell) != Some(number)).count();
-        let keys = other.map.iter().filter(|(key, write)| self.map.get(*key) != Some(write)).count();
+        let cells = differing(&self.cells, &other.cells);
+        let keys = differing(&self.map, &other.map);
         format!("{lacks} values missing, {more} more; {cells} counter cells and {keys} keys differ")
     }
 }

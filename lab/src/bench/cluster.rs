@@ -1,12 +1,16 @@
 //! The nodes as seen from outside: who is up, who holds what, and what would die with whom.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use crate::history::{Answer, Call, Elements, Micro, Op};
 use crate::settings::{Micros, Settings, Workload};
 use crate::trace::{Death, NEVER};
 
 use super::observe::{Rows, Seen};
+
+/// A process that stood still for about four seconds drops what waited for it meanwhile. Shorter stops never count.
+const MAY_DROP_US: Micros = 3_750_000;
 
 /// One process life: its place in the list of all lives.
 type LifeId = usize;
@@ -40,6 +44,10 @@ struct Member {
     muted: bool,
     /// The longest list of values that this life has shown.
     listed: Option<Elements>,
+    /// Since when it is stopped.
+    paused_us: Option<Micros>,
+    /// What waits for a process that is stopped. Whether it will read that is not known yet.
+    waiting: Vec<Arc<Carried>>,
     /// When it was last stopped, or went on after that: `None` if it never was.
     stopped_us: Option<Micros>,
     /// What it is known to have of the changes of each life: those of the lives it has heard of.
@@ -110,6 +118,8 @@ impl Cluster {
             lines: 0,
             muted: false,
             listed: None,
+            paused_us: None,
+            waiting: Vec::new(),
             stopped_us: None,
             knows: HashMap::new(),
         };
@@ -176,9 +186,21 @@ impl Cluster {
         self.members[node].muted
     }
 
-    /// The node is stopped, or goes on.
-    pub(super) fn stop_or_go(&mut self, node: usize, now: Micros) {
+    /// The node is stopped.
+    pub(super) fn pause(&mut self, node: usize, now: Micros) {
         self.members[node].stopped_us = Some(now);
+        self.members[node].paused_us = Some(now);
+    }
+
+    /// The node goes on. What waited for it for long may have been dropped, so it is not known to have that.
+    pub(super) fn resume(&mut self, node: usize, now: Micros) {
+        let member = &mut self.members[node];
+        member.stopped_us = Some(now);
+        let stood_us = now - member.paused_us.take().unwrap_or(now);
+        let waiting = std::mem::take(&mut member.waiting);
+        if stood_us < MAY_DROP_US {
+            waiting.iter().for_each(|carried| self.takes(node, carried, now));
+        }
     }
 
     /// Whether the node was stopped at some time since `since`, so that it cannot be blamed for being late.
@@ -207,26 +229,40 @@ impl Cluster {
 
     /// A message arrives at a node. False when nobody is there to take it: a process that is down, or a peer's message
     /// before `init` was answered.
-    pub(super) fn deliver(&mut self, to: usize, from: Option<usize>, carried: Option<&Carried>, now: Micros) -> bool {
+    pub(super) fn deliver(
+        &mut self,
+        to: usize,
+        from: Option<usize>,
+        carried: Option<&Arc<Carried>>,
+        now: Micros,
+    ) -> bool {
         let member = &mut self.members[to];
         if member.state == State::Down || from.is_some() && member.state == State::Starting {
             return false;
         }
         member.lines += 1;
-        if let Some(carried) = carried {
-            for (life, from, until) in &carried.stretches {
-                let known = member.knows.entry(*life).or_default();
-                if known.seq >= *from {
-                    known.seq = known.seq.max(*until);
-                }
-            }
-            for (life, count) in &carried.counts {
-                let known = member.knows.entry(*life).or_default();
-                known.count = known.count.max(*count);
-            }
-            carried.values.iter().for_each(|value| self.holds(to, *value, now));
+        match carried {
+            Some(carried) if member.paused_us.is_some() => member.waiting.push(Arc::clone(carried)),
+            Some(carried) => self.takes(to, carried, now),
+            None => {}
         }
         true
+    }
+
+    /// A node reads what a message carries.
+    fn takes(&mut self, to: usize, carried: &Carried, now: Micros) {
+        let member = &mut self.members[to];
+        for (life, from, until) in &carried.stretches {
+            let known = member.knows.entry(*life).or_default();
+            if known.seq >= *from {
+                known.seq = known.seq.max(*until);
+            }
+        }
+        for (life, count) in &carried.counts {
+            let known = member.knows.entry(*life).or_default();
+            known.count = known.count.max(*count);
+        }
+        carried.values.iter().for_each(|value| self.holds(to, *value, now));
     }
 
     /// A message leaves a node.
@@ -317,6 +353,8 @@ impl Cluster {
     pub(super) fn kill(&mut self, node: usize, now: Micros) -> Death {
         self.up -= usize::from(self.is_up(node));
         self.members[node].state = State::Down;
+        self.members[node].paused_us = None;
+        self.members[node].waiting.clear();
         let mut death = Death { at_us: now, node, ..Death::default() };
         for watched in self.watched.values_mut() {
             if std::mem::take(&mut watched.holders[node]) && !watched.holders.contains(&true) {

@@ -442,7 +442,7 @@ impl Bench {
     fn deliver(&mut self) {
         while let Some(Arrival { from, to, payload }) = self.network.poll(self.now) {
             let is_over = payload.life.is_some_and(|life| life != self.cluster.life(to));
-            if is_over || !self.cluster.deliver(to, from, payload.carried.as_deref(), self.now) {
+            if is_over || !self.cluster.deliver(to, from, payload.carried.as_ref(), self.now) {
                 self.network.count_to_dead();
                 continue;
             }
@@ -487,12 +487,12 @@ impl Bench {
             }
             Fault::Pause(node) => {
                 self.actions.push_back(Action::Pause(node));
-                self.cluster.stop_or_go(node, self.now);
+                self.cluster.pause(node, self.now);
                 FaultChange::Pause { node }
             }
             Fault::Resume(node) => {
                 self.actions.push_back(Action::Resume(node));
-                self.cluster.stop_or_go(node, self.now);
+                self.cluster.resume(node, self.now);
                 FaultChange::Resume { node }
             }
             Fault::Loss(rate) => {

@@ -39,6 +39,11 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
 
+    /// Of many runs, those that could not be judged do not count: where all that was written may die with its processes,
+    /// some runs have nothing to judge
+    #[arg(long)]
+    unjudged_ok: bool,
+
     /// Options of the built-in node
     #[arg(last = true, value_name = "ARG")]
     args: Vec<OsString>,
@@ -263,7 +268,8 @@ fn many(options: &Options, settings: &Settings, program: &Program) -> Result<End
     {
         shrink(options, &Settings { seed: failing.seed, ..settings.clone() }, program, failing)?;
     }
-    Ok(kept.iter().map(|kept| End::from(kept.validity)).max().unwrap_or(End::Unknown))
+    let counts = |kept: &&Kept| !(options.unjudged_ok && kept.validity == Validity::Unknown);
+    Ok(kept.iter().filter(counts).map(|kept| End::from(kept.validity)).max().unwrap_or(End::Unknown))
 }
 
 /// Counts for campaigns: what was found wrong, each with the first seed.
