@@ -272,10 +272,13 @@ fn many(options: &Options, settings: &Settings, program: &Program) -> Result<End
     Ok(kept.iter().filter(counts).map(|kept| End::from(kept.validity)).max().unwrap_or(End::Unknown))
 }
 
+/// Whether a run is counted.
+type Counted = fn(&Kept) -> bool;
+
 /// Counts for campaigns: what was found wrong, each with the first seed.
 fn write_counts(path: &Path, kept: &[Kept], took: f64) -> Result<(), String> {
     use std::fmt::Write as _;
-    let rows: [(&str, fn(&Kept) -> bool); 6] = [
+    let rows: [(&str, Counted); 6] = [
         ("invalid", |kept| kept.validity == Validity::Invalid),
         ("unknown", |kept| kept.validity == Validity::Unknown),
         ("differ", Kept::differs),
