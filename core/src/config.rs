@@ -141,9 +141,12 @@ impl core::fmt::Display for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
-/// Bytes of the name of a row, quotes included.
+/// Digits of the largest incarnation.
+const INCARNATION_DIGITS: usize = INCARNATION_MAX.ilog10() as usize + 1;
+
+/// Bytes of the name of a row, quotes and `@` included.
 const fn row_name_bytes(limits: &Limits) -> usize {
-    limits.id_bytes + 18
+    limits.id_bytes + INCARNATION_DIGITS + 3
 }
 
 /// Bytes of one row of a digest.
@@ -165,13 +168,13 @@ pub const fn entry_bytes(limits: &Limits) -> usize {
 #[must_use]
 pub const fn min_message_bytes(limits: &Limits) -> usize {
     // Fixed text and numbers of the header (see WIRE.md), the two ids, and what must follow.
-    304 + 2 * limits.id_bytes + digest_row_bytes(limits) + entry_bytes(limits)
+    297 + INCARNATION_DIGITS + 2 * limits.id_bytes + digest_row_bytes(limits) + entry_bytes(limits)
 }
 
 /// Bytes that strategy `relay` adds to a header: the ordinal, its echo, the name of the relay, times and marks.
 #[must_use]
 pub const fn control_bytes(limits: &Limits) -> usize {
-    160 + limits.id_bytes
+    145 + INCARNATION_DIGITS + limits.id_bytes
 }
 
 impl Config {
@@ -216,7 +219,6 @@ impl Limits {
         let million: usize = 1 << 20;
         for (name, value, min, max) in [
             ("nodes", self.nodes, 1, million),
-            ("lives_per_node", self.lives_per_node, 1, 1_024),
             ("rows", self.rows, 1, 16 * million),
             ("known_peers", self.known_peers, 1, million),
             ("values", self.values, 1, 1_024 * million),

@@ -37,6 +37,16 @@ impl Value<'_> {
             Self::Text(text) => hash_bytes(text.as_bytes()),
         }
     }
+
+    /// A hash for the tables of one process. Who does not know `key` cannot choose values that collide, so that no peer
+    /// makes a search long.
+    #[must_use]
+    pub fn keyed_hash(&self, key: u64) -> u64 {
+        match self {
+            Self::Int(int) => mix2(key, int.cast_unsigned()),
+            Self::Text(text) => hash_bytes_from(key, text.as_bytes()),
+        }
+    }
 }
 
 /// Bytes of `text` in JSON without the quotes: what the bounds on strings and ids count, so that a bound on a string
@@ -73,7 +83,11 @@ pub const fn mix2(a: u64, b: u64) -> u64 {
 /// Hash of a string of bytes, eight at a time.
 #[must_use]
 pub fn hash_bytes(bytes: &[u8]) -> u64 {
-    let mut hash = 0x243f_6a88_85a3_08d3 ^ bytes.len() as u64;
+    hash_bytes_from(0, bytes)
+}
+
+fn hash_bytes_from(key: u64, bytes: &[u8]) -> u64 {
+    let mut hash = key ^ 0x243f_6a88_85a3_08d3 ^ bytes.len() as u64;
     for chunk in bytes.chunks(8) {
         let word = chunk.first_chunk().copied().unwrap_or_else(|| {
             let mut word = [0; 8];
@@ -96,6 +110,8 @@ pub enum NotACluster {
     Twice,
     /// This node's own id is not among them.
     Absent,
+    /// The node is a member of a cluster already.
+    JoinedAlready,
 }
 
 /// Where the bytes of an id lie.
@@ -106,6 +122,7 @@ struct Span {
 }
 
 /// The ids of the cluster's members, sorted by their bytes. Ids are found in O(log n).
+#[derive(Clone)]
 pub struct Members<S: Storage> {
     bytes: S::IdBytes,
     spans: S::PerNode<Span>,
@@ -153,7 +170,7 @@ impl<S: Storage> Members<S> {
     /// # Errors
     /// The id is unfit or does not fit; call [`Members::clear`] then.
     pub fn add(&mut self, id: &str) -> Result<(), NotACluster> {
-        if id.is_empty() || json_len(id) > self.id_bytes || ends_like_a_row(id) {
+        if !is_fit(id, self.id_bytes) {
             return Err(NotACluster::BadId);
         }
         let span = Span { start: self.bytes.len() as u32, len: id.len() as u16 };
@@ -255,7 +272,7 @@ fn bytes_of<'a>(bytes: &'a [u8], span: &Span) -> &'a [u8] {
 
 /// Sorts in place in O(n log n), not keeping the order of equal items (Williams, "Algorithm 232: Heapsort", 1964). The
 /// standard library's way is a good part of the program on a small device, for a list that is sorted once.
-fn heap_sort<T>(items: &mut [T], is_less: impl Fn(&T, &T) -> bool) {
+pub(crate) fn heap_sort<T>(items: &mut [T], is_less: impl Fn(&T, &T) -> bool) {
     let len = items.len();
     (0..len / 2).rev().for_each(|root| sift_down(items, root, &is_less));
     for end in (1..len).rev() {
@@ -291,6 +308,12 @@ fn split_row(name: &str) -> Option<(&str, u64)> {
     let canonical = incarnation.bytes().all(|byte| byte.is_ascii_digit()) && !incarnation.starts_with('0');
     let incarnation = incarnation.parse().ok().filter(|incarnation| canonical && *incarnation <= INCARNATION_MAX)?;
     Some((id, incarnation))
+}
+
+/// Whether a string can be the id of a node: not empty, at most `max` bytes as JSON prints it, and no name of a row.
+#[must_use]
+pub(crate) fn is_fit(id: &str, max: usize) -> bool {
+    !id.is_empty() && json_len(id) <= max && !ends_like_a_row(id)
 }
 
 fn ends_like_a_row(id: &str) -> bool {
@@ -340,6 +363,21 @@ mod tests {
         ] {
             assert_eq!(members.set(me, ids.iter().copied()), Err(why));
             assert!(members.is_empty());
+        }
+    }
+
+    #[test]
+    fn values_chosen_to_collide_do_not_in_a_table_with_a_key() {
+        let crowded = |hash: u64| hash >> 52 == 0;
+        let ints = (0..1 << 21).map(Value::Int).filter(|value| crowded(value.hash()));
+        let texts: std::vec::Vec<_> = (0..1 << 21).map(|at| std::format!("{at}")).collect();
+        let texts = texts.iter().map(|text| Value::Text(text)).filter(|value| crowded(value.hash()));
+        let values: std::vec::Vec<_> = ints.chain(texts).collect();
+        assert!(values.len() > 900);
+        for key in [1, 2, u64::MAX] {
+            let places: std::collections::BTreeSet<_> =
+                values.iter().map(|value| value.keyed_hash(key) >> 52).collect();
+            assert!(places.len() > 700, "{} of 4,096 places", places.len());
         }
     }
 

@@ -2,20 +2,25 @@
 
 mod birth;
 mod entries;
+mod error;
 mod receive;
+mod refusals;
 mod send;
 
 use crate::causality::{Arg, Dot, Entry, Sum};
 use crate::config::{Config, Strategy};
-use crate::gossip::Gossip;
+use crate::gossip::{Gossip, Hot};
 use crate::id::{Id, Value, json_len};
 use crate::output::{Event, Events, Sink, SinkFull, Transmit, Wakeup};
-use crate::replicated::{Lane, LwwMap, Refused, Replica, Store};
+use crate::replicated::{Bound, Lane, LwwMap, Replica, Store};
 use crate::service::{self, Answer, Context, Head, JsonId, Problem, Reply, Service, Spread};
 use crate::stats::Stats;
 use crate::storage::{Extra as _, Limits, Storage};
 use crate::time::{Instant, Now};
 use crate::wire::{BadField, Block, Key, Kind, Malformed, Message, Out, Predictor, Serial, Str, Why, short};
+
+pub use error::UpdateError;
+use refusals::Refusals;
 
 /// Why a line got no reply. Nothing changed but a counter in [`Stats`], and the next line is read normally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +35,15 @@ pub enum Rejected {
     Stranger,
     /// A bug of the driver: the reply to the line before was not polled. The line was not read.
     ReplyPending,
+}
+
+/// Why a driver did not hand a line over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skipped {
+    /// It was longer than the driver's bound on lines.
+    TooLong,
+    /// It had waited while the process stood still, so that its sender has given up.
+    Stale,
 }
 
 /// A local change, for users without JSON clients.
@@ -56,9 +70,10 @@ pub enum Change<'a> {
 /// [`Node::poll_transmit`] until it returns `None`, and then [`Node::poll_timeout`] to learn when to call
 /// [`Node::handle_timeout`] at the latest. Time, randomness (by seed) and bytes are arguments: the same inputs give the
 /// same outputs, bit for bit. Messages may be lost, repeated and reordered by whatever carries them. Nothing goes to a
-/// peer before the first message that follows `init`.
+/// peer before the first message that follows `init`, or 12 s after `init` when none comes.
 ///
 /// No input can make it panic, allocate, or grow beyond its [`Limits`].
+#[derive(Clone)]
 pub struct Node<S: Storage> {
     config: Config,
     limits: Limits,
@@ -73,10 +88,10 @@ pub struct Node<S: Storage> {
     sending: send::Sending,
     events: Events,
     stats: Stats,
+    refusals: Refusals,
     /// Empty until the cluster is known.
     head: Head,
     next_msg_id: Serial,
-    started: bool,
     settled: bool,
 }
 
@@ -117,22 +132,29 @@ impl<S: Storage> Node<S> {
     /// Makes a local change, as a client's request does.
     ///
     /// # Errors
-    /// Why it cannot be made; nothing changed.
-    pub fn update(&mut self, now: Now, change: Change<'_>) -> Result<Option<Dot>, Refused> {
+    /// Why it cannot be made; nothing changed, the clock included.
+    pub fn update(&mut self, now: Now, change: Change<'_>) -> Result<Option<Dot>, UpdateError> {
         self.replica.causality.clock.set_wall(now.wall_us);
-        let own = self.replica.own_row().ok_or(Refused::Unreadable)?;
+        let own = self.replica.own_row().ok_or(UpdateError::NotJoined)?;
+        let clock = self.replica.causality.clock.clone();
         let entry = match change {
             Change::Broadcast(value) => Entry::bare(value.into()),
             Change::Add(delta) => {
-                let (sign, number) = self.replica.store.counter.after(own, delta).ok_or(Refused::Overflow)?;
-                Entry::new(sign.tag(), &[Arg::unsigned(number)]).ok_or(Refused::Unreadable)?
+                let (sign, number) = self.replica.store.counter.after(own, delta).ok_or(UpdateError::Overflow)?;
+                Entry::new(sign.tag(), &[Arg::unsigned(number)]).ok_or(UpdateError::Overflow)?
             }
             Change::Write { key, value } => {
-                let stamp_us = self.replica.causality.clock.tick().ok_or(Refused::ClockAhead)?;
+                let stamp_us = self.replica.causality.clock.tick().ok_or(UpdateError::EndOfTime)?;
                 LwwMap::<S>::write(key, value, stamp_us)
             }
         };
-        let done = self.replica.update(&entry)?;
+        let done = match self.replica.update(&entry) {
+            Ok(done) => done,
+            Err(refused) => {
+                self.replica.causality.clock = clock;
+                return Err(UpdateError::new(refused, &self.limits));
+            }
+        };
         if let Some(dot) = done {
             let lane = Replica::<S>::lane(&entry).unwrap_or(Lane::Push);
             self.local_news(lane, dot, now.at);
@@ -183,7 +205,8 @@ impl<S: Storage> Node<S> {
 
     #[inline(never)]
     fn poll_longer_reply<W: Sink>(&mut self, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
-        let Self { replica, service, stats, head, config, .. } = &*self;
+        let stats = &self.stats();
+        let Self { replica, service, head, config, .. } = &*self;
         let source = service::Source { replica, service, stats, head, incarnation: config.incarnation };
         let mut out = Out::new(sink);
         self.reply.write(&mut out, &source, &self.next_msg_id);
@@ -201,6 +224,20 @@ impl<S: Storage> Node<S> {
     /// The next event, if [`Config::events`] is on.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop()
+    }
+
+    /// The next table that was found full and was not named before: what a client or a peer offered was refused. Each is
+    /// named once. O(1).
+    pub fn poll_refusal(&mut self) -> Option<Bound> {
+        self.refusals.pop(&self.limits)
+    }
+
+    /// Counts lines that the driver did not hand over.
+    pub fn skipped(&mut self, why: Skipped, lines: u64) {
+        *match why {
+            Skipped::TooLong => &mut self.stats.lines_too_long,
+            Skipped::Stale => &mut self.stats.lines_stale,
+        } += lines;
     }
 
     /// The state.
@@ -221,7 +258,7 @@ impl<S: Storage> Node<S> {
         self.gossip.as_ref()
     }
 
-    /// Switches off a rule of strategy `relay`: for tests that show what it is for.
+    /// Switches off a rule: for tests that show what it is for.
     #[doc(hidden)]
     pub fn switch_off(&mut self, rule: crate::gossip::Rule) {
         if let Some(gossip) = &mut self.gossip {
@@ -235,10 +272,16 @@ impl<S: Storage> Node<S> {
         self.replica.sum()
     }
 
-    /// Whether every member is known to hold exactly this node's state. Until the next change the node is silent.
+    /// Whether every member is known to hold exactly this node's state. Until the next change the node is silent. False
+    /// from the moment of a change on, before anybody was told of it.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        self.settled
+        let alone_or_known = |gossip: &Gossip<S>| {
+            let agreement = &gossip.common.agreement;
+            let sum = self.replica.sum().short();
+            !gossip.common.has_peers() || (agreement.sum(), agreement.view()) == (sum, gossip.common.view_name())
+        };
+        self.settled && self.gossip.as_ref().is_some_and(alone_or_known)
     }
 
     /// What the node has counted.
@@ -268,7 +311,7 @@ impl<S: Storage> Node<S> {
         }
         let answerable = message.src.as_ref().is_some_and(|src| copy(src, self.limits.id_bytes, &mut self.reply.to));
         if self.gossip.is_none() {
-            return self.before_init(message, answerable);
+            return self.before_init(now, message, answerable);
         }
         if message.dest.as_ref().is_none_or(|dest| !self.is_me(dest)) {
             self.stats.misdelivered += 1;
@@ -296,7 +339,12 @@ impl<S: Storage> Node<S> {
         check_twice(message)?;
         let kind = known_kind(message)?;
         if kind == Kind::Init {
-            let same = service::is_same_cluster(message, &self.replica.causality.members)?;
+            let same = service::is_same_cluster(
+                message,
+                &self.replica.causality.members,
+                &self.limits,
+                &mut self.service.ids,
+            )?;
             return if same { Ok(Answer::Init) } else { Err(Problem::OtherCluster) };
         }
         let Self { replica, gossip: Some(gossip), service, stats, config, limits, .. } = self else {
@@ -317,7 +365,7 @@ impl<S: Storage> Node<S> {
     }
 
     #[inline(never)]
-    fn before_init(&mut self, message: &Message<'_>, answerable: bool) -> Result<(), Rejected> {
+    fn before_init(&mut self, now: Now, message: &Message<'_>, answerable: bool) -> Result<(), Rejected> {
         if message.kind.is_some_and(Kind::is_unanswered) {
             self.stats.strangers += 1;
             return Err(Rejected::Stranger);
@@ -326,7 +374,8 @@ impl<S: Storage> Node<S> {
         let Some(in_reply_to) = message.msg_id.filter(|_| answerable && named) else {
             return self.unanswerable();
         };
-        let done = if message.kind == Some(Kind::Init) { self.init(message) } else { Err(Problem::NotInitialised) };
+        let done =
+            if message.kind == Some(Kind::Init) { self.init(now, message) } else { Err(Problem::NotInitialised) };
         match done {
             Ok(answer) => self.reply.answer = answer,
             Err(problem) => self.refuse(problem, message),
@@ -339,10 +388,9 @@ impl<S: Storage> Node<S> {
     /// The first message after `init`.
     #[inline]
     fn start(&mut self, now: Now) {
-        if !self.started
-            && let Some(gossip) = &mut self.gossip
+        if let Some(gossip) = &mut self.gossip
+            && !gossip.is_started()
         {
-            self.started = true;
             gossip.start(now.at);
         }
     }
@@ -350,6 +398,9 @@ impl<S: Storage> Node<S> {
     #[cold]
     fn refuse(&mut self, problem: Problem, message: &Message<'_>) {
         self.stats.errors_sent += 1;
+        if let Problem::Full(bound) = problem {
+            self.refusals.note(bound);
+        }
         self.reply.answer = Answer::Error(problem);
         self.reply.name.clear();
         if let (Problem::UnknownType, Some(type_name)) = (problem, message.type_name) {
@@ -374,7 +425,7 @@ impl<S: Storage> Node<S> {
 
     fn local_news(&mut self, lane: Lane, dot: Dot, now: Instant) {
         if let Some(gossip) = &mut self.gossip {
-            gossip.news(lane, dot, None, now);
+            gossip.news(lane, Hot::dot(dot, None), now);
         }
         self.changed(dot);
     }
@@ -407,10 +458,22 @@ impl<S: Storage> Node<S> {
 
     #[inline(never)]
     fn run_timers(&mut self, now: Now) {
+        self.take_session(now);
         if let Some(gossip) = &mut self.gossip {
             gossip.timeout(self.replica.sum().short(), &self.replica.causality.rows, now.at);
         }
         self.note_settled();
+    }
+
+    /// Takes a larger session, and a life with it, if that is wanted and its time has come.
+    fn take_session(&mut self, now: Now) {
+        let Some(gossip) = &mut self.gossip else { return };
+        let Some(life) = gossip.take_session(now.at) else { return };
+        self.stats.sessions_taken += 1;
+        if self.replica.take_life(life).is_err() {
+            // No room for a further life: the changes that are made now could not be told from others.
+            self.replica.over_bound(true);
+        }
     }
 
     /// Notes whether all members are known to hold this state, and says so once.
@@ -493,7 +556,7 @@ fn known_kind(message: &Message<'_>) -> Result<Kind, Problem> {
         (Some(kind), _) => Ok(kind),
         (None, Some(_)) => Err(Problem::UnknownType),
         (None, None) => {
-            let why = if message.get(Key::Type).is_some() { Why::Not("a string") } else { Why::Missing };
+            let why = if message.need(Key::Type).is_ok() { Why::Not("a string") } else { Why::Missing };
             Err(BadField { key: Key::Type, why }.into())
         }
     }
@@ -508,7 +571,7 @@ struct GossipSpread<'r, S: Storage> {
 impl<S: Storage> Spread<S> for GossipSpread<'_, S> {
     #[inline]
     fn news(&mut self, lane: Lane, dot: Dot) {
-        self.gossip.news(lane, dot, None, self.now);
+        self.gossip.news(lane, Hot::dot(dot, None), self.now);
     }
 
     fn configure(&mut self, config: &Config) {

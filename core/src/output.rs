@@ -66,15 +66,15 @@ pub enum Timer {
     Tick,
     /// The next exchange of digests.
     AntiEntropy,
-    /// The one digest that a node sends when it has heard no peer since it started.
-    FirstDigest,
     /// Whatever is next under strategy `relay`: uplink, flush, acknowledgement, question, probe.
     Relay,
+    /// The node begins to speak by itself, or takes a larger session.
+    Session,
 }
 
 impl Timer {
     /// All timers.
-    pub const ALL: [Self; 5] = [Self::Push, Self::Tick, Self::AntiEntropy, Self::FirstDigest, Self::Relay];
+    pub const ALL: [Self; 5] = [Self::Push, Self::Tick, Self::AntiEntropy, Self::Relay, Self::Session];
 }
 
 /// When to call [`crate::Node::handle_timeout`].
@@ -101,7 +101,7 @@ pub enum Event {
 }
 
 /// Events that wait to be polled: the first [`Events::LIMIT`], then how many were missed, then those that come after.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Events {
     queue: heapless::Deque<Event, { Events::LIMIT }>,
     missed: u64,

@@ -1,10 +1,14 @@
 //! What a node counts about itself.
 
-/// Counters of one process life. All only grow.
+/// Counters of one process life. All only grow. Their names are those in the reply to `stats`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Stats {
     /// Lines handled, good and bad.
     pub lines: u64,
+    /// Lines that the driver skipped because they were longer than its bound. They do not count among `lines`.
+    pub lines_too_long: u64,
+    /// Lines that the driver dropped because they had waited while the process stood still. They do not count among `lines`.
+    pub lines_stale: u64,
     /// Lines that were no message: not JSON, nested too deeply, no envelope.
     pub malformed_lines: u64,
     /// Messages without a usable `src` or `msg_id`, which cannot be answered.
@@ -43,12 +47,80 @@ pub struct Stats {
     pub too_far_ahead: u64,
     /// Claims to changes of this very life of this node.
     pub impostors: u64,
-    /// Messages of an older life of their sender than the newest known.
-    pub old_lives: u64,
+    /// Messages of an older session of their sender than the newest known.
+    pub old_sessions: u64,
+    /// Sessions that were named and lie further ahead of the wall clock than they may.
+    pub refused_sessions: u64,
+    /// Times that this node took a larger session, because its name was seen with a number above its own.
+    pub sessions_taken: u64,
     /// Rumors forgotten because too many waited; anti-entropy repairs that.
     pub rumors_forgotten: u64,
     /// Times that a peer with the same version vector held different state, and was sent everything.
     pub repairs: u64,
     /// Messages that the caller's sink did not take.
     pub sink_full: u64,
+}
+
+/// The fields of a struct of numbers by name. It does not compile while a field is left out.
+macro_rules! named {
+    ($of:ident { $($field:ident,)+ }) => {{
+        let Stats { $($field),+ } = $of;
+        [$((stringify!($field), $field)),+]
+    }};
+}
+
+impl Stats {
+    /// Every counter with its name, in the order of the fields.
+    pub fn named(self) -> impl Iterator<Item = (&'static str, u64)> {
+        let all = named!(self {
+            lines,
+            lines_too_long,
+            lines_stale,
+            malformed_lines,
+            unanswerable,
+            misdelivered,
+            replies_received,
+            strangers,
+            errors_sent,
+            broadcasts_received,
+            bench_writes,
+            gossip_messages_sent,
+            gossip_messages_received,
+            gossip_rounds,
+            entries_applied,
+            entries_known,
+            refused_full,
+            refused_clock_ahead,
+            refused_unreadable,
+            refused_rows,
+            too_far_ahead,
+            impostors,
+            old_sessions,
+            refused_sessions,
+            sessions_taken,
+            rumors_forgotten,
+            repairs,
+            sink_full,
+        });
+        all.into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_counters_are_named_in_the_order_in_which_they_are_written() {
+        let stats = Stats { lines: 7, sink_full: 9, ..Stats::default() };
+        let mut text = std::string::String::from("{");
+        for (name, number) in stats.named() {
+            text += &std::format!("\"{name}\":{number},");
+        }
+        text.pop();
+        text.push('}');
+        let mut written = [0; 2_048];
+        let len = serde_json_core::to_slice(&stats, &mut written).expect("room for all names");
+        assert_eq!(std::str::from_utf8(&written[..len]), Ok(&*text));
+    }
 }

@@ -9,10 +9,10 @@ use std::time::UNIX_EPOCH;
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseError};
 use rumormill_core::Value;
-use rumormill_core::causality::{Arg, Dot, Entry, RowId, Sum, Tag, WINDOW};
+use rumormill_core::causality::{Arg, Dot, Entry, RowId, RowRefused, Sum, Tag, WINDOW};
 use rumormill_core::id::NodeIndex;
 use rumormill_core::replicated::{Bound, Outcome, Refused, Replica, Replicated as _, Sign, Store};
-use rumormill_core::storage::{Fixed, Limits, Storage, Tiny};
+use rumormill_core::storage::{Fixed, Storage, Tiny};
 
 /// Makes one module of property tests per data type and storage.
 macro_rules! laws {
@@ -453,7 +453,7 @@ fn what_is_beyond_the_window_is_not_marked<T: Subject, S: Storage>(
     prop_assert!(!replica.causality.rows.get(id).contains(beyond));
     prop_assert_eq!(replica.causality.rows.get(id).highest(), 0);
     prop_assert_ne!(before, whole(&replica, T::content));
-    replica.skip(id, 0, beyond - 1);
+    replica.skip(id, 0, beyond - 1, u64::MAX);
     prop_assert_eq!(deliver(&mut replica, &dotted), Outcome::Covered);
     prop_assert_eq!(replica.causality.rows.get(id).frontier, beyond);
     Ok(())
@@ -633,8 +633,144 @@ fn only_this_life_of_this_node_makes_its_own_dots() {
     let forged = Entry::bare(Arg::Int(2));
     assert_eq!(replica.merge(Dot { row: own, seq: 2 }, &forged), Outcome::Impostor);
     assert_eq!(replica.merge(Dot { row: own, seq: 1 }, &forged), Outcome::Known);
-    assert_eq!(replica.skip(own, 1, 9), Outcome::Impostor);
+    assert_eq!(replica.skip(own, 1, 9, u64::MAX), Outcome::Impostor);
     assert_eq!(before, whole(&replica, Product::content));
+}
+
+#[test]
+fn the_counters_of_rows_that_this_memory_makes_change_only_here_by_whatever_name_they_come() {
+    let mut replica = replica_of::<Tiny>("b", 5);
+    let first = replica.own_row().expect("its life has begun");
+    let cell = |args: &[Arg<'static>]| Entry::new(Sign::P.tag(), args).expect("two arguments at most");
+    replica.update(&cell(&[Arg::Int(7)])).expect("there is room");
+    let second = replica.take_life(9).expect("there is room");
+    replica.update(&cell(&[Arg::Int(1)])).expect("there is room");
+    assert_eq!((replica.own_row(), replica.own_seq()), (Some(second), 1));
+    let other = row(&mut replica, 1, 3);
+    let number = |replica: &Replica<Tiny>| [first, second].map(|row| replica.store.counter.cell(row, Sign::P));
+    for (seq, name) in [(1, "b@5"), (2, "b@9")] {
+        let before = whole(&replica, Product::content);
+        for args in [[Arg::Text(name), Arg::Int(8)], [Arg::Text(name), Arg::Big(u64::MAX)]] {
+            assert_eq!(replica.merge(Dot { row: other, seq }, &cell(&args)), Outcome::Impostor);
+        }
+        let (node, incarnation) = (&name[..1], name[2..].parse().expect("a life"));
+        let structured = cell(&[Arg::Row { node, incarnation }, Arg::Int(8)]);
+        assert_eq!(replica.merge(Dot { row: other, seq }, &structured), Outcome::Impostor);
+        assert_eq!(replica.update(&structured), Err(Refused::Impostor));
+        assert_eq!(before, whole(&replica, Product::content));
+        // What it has made is no claim.
+        let known = cell(&[Arg::Text(name), Arg::Int(1)]);
+        assert_eq!(replica.merge(Dot { row: other, seq }, &known), Outcome::Covered);
+    }
+    assert_eq!(number(&replica), [7, 1]);
+    for row in [first, second] {
+        assert_eq!(replica.merge(Dot { row, seq: 2 }, &cell(&[Arg::Int(9)])), Outcome::Impostor);
+        assert_eq!(replica.skip(row, 1, 2, u64::MAX), Outcome::Impostor);
+        assert_eq!(replica.skip(row, 0, 1, u64::MAX), Outcome::Known);
+    }
+    replica.causality.rows.give_up(first);
+    assert_eq!(replica.merge(Dot { row: first, seq: 2 }, &cell(&[Arg::Int(9)])), Outcome::News);
+    assert_eq!(replica.merge(Dot { row: other, seq: 3 }, &cell(&[Arg::Text("b@5"), Arg::Int(10)])), Outcome::News);
+    assert_eq!(replica.merge(Dot { row: second, seq: 2 }, &cell(&[Arg::Int(9)])), Outcome::Impostor);
+    assert_eq!((number(&replica), replica.store.counter.value()), ([10, 1], 11));
+}
+
+#[test]
+fn a_node_takes_only_a_life_above_all_that_are_known_of_it() {
+    let mut replica = replica_of::<Tiny>("b", 5);
+    replica.update(&Entry::bare(Arg::Int(1))).expect("there is room");
+    row(&mut replica, 0, 8);
+    let before = whole(&replica, Product::content);
+    for life in [0, 4, 5, 7, 8] {
+        assert_eq!(replica.take_life(life), Err(RowRefused::Taken));
+    }
+    assert_eq!((replica.own_seq(), &before), (1, &whole(&replica, Product::content)));
+    let row = replica.take_life(9).expect("there is room");
+    assert_eq!(replica.causality.name(row), ("b", 9));
+    let dot = replica.update(&Entry::bare(Arg::Int(2))).expect("there is room");
+    assert_eq!(dot, Some(Dot { row, seq: 1 }));
+    assert_eq!(frontiers(&replica), [("b@5".into(), 1), ("b@9".into(), 1)]);
+}
+
+#[test]
+fn a_node_takes_lives_until_the_pool_has_none_for_it() {
+    let mut replica = replica_of::<Tiny>("b", 0);
+    let nodes = NODES.len();
+    let fits = 32 - (nodes - 1) * (16 / nodes);
+    for life in 1..fits as u64 {
+        assert!(replica.take_life(life).is_ok(), "{life}");
+    }
+    let own = replica.own_row();
+    assert_eq!(replica.take_life(1_000), Err(RowRefused::Full));
+    assert_eq!(replica.own_row(), own);
+}
+
+#[test]
+fn a_row_is_made_only_when_something_in_it_is_applied() {
+    let mut replica = replica_of::<Cramped>("b", 5);
+    let rows = |replica: &Replica<Cramped>| replica.causality.rows.len();
+    let node = NodeIndex(1);
+    let cell = |args: &[Arg<'static>]| Entry::new(Sign::P.tag(), args).expect("two arguments at most");
+    let write = Entry::new(WRITE, &[Arg::Int(1), Arg::Int(2), Arg::Big(u64::MAX)]).expect("three arguments");
+    for (entry, outcome) in [
+        (cell(&[Arg::Text("x@1"), Arg::Int(1)]), Outcome::Refused(Refused::Row(RowRefused::Stranger))),
+        (cell(&[Arg::Text("b@5"), Arg::Int(1)]), Outcome::Impostor),
+        (cell(&[Arg::Text("n10@8"), Arg::Text("x")]), Outcome::Refused(Refused::Unreadable)),
+        (write, Outcome::Refused(Refused::ClockAhead)),
+        (Entry::bare(Arg::Big(u64::MAX)), Outcome::Refused(Refused::Unreadable)),
+    ] {
+        let row = replica.open(node, 7).expect("there is room");
+        assert_eq!(replica.merge(Dot { row, seq: 1 }, &entry), outcome);
+        assert_eq!((replica.close(row), rows(&replica)), (None, 1), "{entry:?}");
+    }
+    // A number of nothing is known, and counts as a dot; the row that it names is not made.
+    let row = replica.open(node, 7).expect("there is room");
+    assert_eq!(replica.merge(Dot { row, seq: 1 }, &cell(&[Arg::Text("n10@8"), Arg::Int(0)])), Outcome::Covered);
+    assert_eq!((replica.close(row), rows(&replica)), (Some(row), 2));
+    // An entry too far ahead is kept in its row.
+    let row = replica.open(node, 9).expect("there is room");
+    assert_eq!(replica.merge(Dot { row, seq: 999 }, &Entry::bare(Arg::Int(3))), Outcome::TooFarAhead { news: true });
+    assert_eq!((replica.close(row), rows(&replica)), (Some(row), 3));
+    let row = replica.open(node, 10).expect("there is room");
+    assert_eq!(replica.merge(Dot { row, seq: 999 }, &Entry::bare(Arg::Int(3))), Outcome::TooFarAhead { news: false });
+    assert_eq!(replica.skip(row, 500, 600, u64::MAX), Outcome::TooFarAhead { news: false });
+    assert_eq!((replica.close(row), rows(&replica)), (None, 3));
+    // So is one that names another row, which is made with it.
+    let row = replica.open(node, 11).expect("there is room");
+    let named = cell(&[Arg::Text("n10@12"), Arg::Int(4)]);
+    assert_eq!(replica.merge(Dot { row, seq: 999 }, &named), Outcome::TooFarAhead { news: true });
+    assert_eq!((replica.close(row), rows(&replica)), (Some(row), 5));
+    // A full set refuses a value, but not a skip.
+    for value in 10..13 {
+        replica.update(&Entry::bare(Arg::Int(value))).expect("there is room");
+    }
+    let row = replica.open(node, 13).expect("there is room");
+    let refused = replica.merge(Dot { row, seq: 1 }, &Entry::bare(Arg::Int(99)));
+    assert_eq!(refused, Outcome::Refused(Refused::Full(Bound::Values(4))));
+    assert_eq!((replica.close(row), rows(&replica)), (None, 5));
+    let row = replica.open(node, 13).expect("there is room");
+    assert_eq!(replica.skip(row, 4, 5, u64::MAX), Outcome::Covered);
+    assert_eq!((replica.close(row), rows(&replica)), (Some(row), 6));
+}
+
+#[test]
+fn a_skip_counts_up_to_its_bound() {
+    let mut replica = replica_of::<Tiny>("b", 5);
+    let id = row(&mut replica, 1, 7);
+    let frontier = |replica: &Replica<Tiny>| replica.causality.rows.get(id).frontier;
+    assert_eq!(replica.skip(id, 0, 1 << 62, 3), Outcome::SkipTooFar { marked: true });
+    assert_eq!(frontier(&replica), 3);
+    assert_eq!(replica.skip(id, 0, 1 << 62, 3), Outcome::SkipTooFar { marked: false });
+    assert_eq!(replica.skip(id, 5, 1 << 62, 8), Outcome::SkipTooFar { marked: true });
+    assert_eq!(replica.causality.rows.get(id).beyond().collect::<Vec<_>>(), [6, 7, 8]);
+    assert_eq!(replica.skip(id, 5, 9, 4), Outcome::SkipTooFar { marked: false });
+    assert_eq!(replica.skip(id, 5, 8, 8), Outcome::Known);
+    assert_eq!(replica.skip(id, 0, 3, 0), Outcome::Known, "whatever the bound, what is known is known");
+    assert_eq!(replica.skip(id, 1_000, 1_001, 2_000), Outcome::TooFarAhead { news: false });
+    assert_eq!(replica.skip(id, 60, 2_000, 2_000), Outcome::Covered);
+    assert_eq!(replica.causality.rows.get(id).highest(), 3 + 65);
+    assert_eq!(replica.skip(id, 3, 5, 5), Outcome::Covered);
+    assert_eq!(frontier(&replica), 8);
 }
 
 proptest! {
@@ -841,7 +977,6 @@ fn observer_of<S: Storage>(history: &[Dotted]) -> Replica<S> {
 
 fn replica_of<S: Storage>(me: &str, life: u64) -> Replica<S> {
     let limits = if S::ADJUSTABLE { Tiny::LIMITS } else { S::LIMITS };
-    let limits = Limits { lives_per_node: 5.min(limits.lives_per_node), ..limits };
     let mut replica = Replica::new(&limits, 0);
     replica.causality.members.set(me, NODES.into_iter()).expect("a cluster");
     replica.begin(life).expect("there is room for one row");
@@ -894,11 +1029,11 @@ fn send_stretch<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, row: (RowId,
     let mut cursor = from.store.seek(mine, after);
     while let Some((seq, entry)) = from.store.next(&mut cursor, &from.causality).filter(|next| next.0 <= last) {
         assert!(seq > covered, "the entries of a row come in the order of their dots");
-        to.skip(theirs, covered, seq - 1);
+        to.skip(theirs, covered, seq - 1, u64::MAX);
         to.merge(Dot { row: theirs, seq }, &entry);
         covered = seq;
     }
-    to.skip(theirs, covered, last);
+    to.skip(theirs, covered, last, u64::MAX);
 }
 
 /// Rows by name, with frontier and what lies beyond it.

@@ -209,8 +209,13 @@ fn a_dead_member_is_probed_twice_a_second_at_most_and_ever_more_rarely() {
         sim.run_for_ms(600_000);
         let late: Vec<u64> = sim.sent_by.iter().zip(&most).map(|(now, before)| now - before).collect();
         eprintln!("{dead} dead: {} messages in 600 s, by node {late:?}", sim.sent - before);
-        // Every one of them probes the dead node and sends a random digest once in 30 s, give or take a quarter.
-        assert!(late.iter().all(|late| *late <= 2 * 600 / 22), "{late:?}");
+        // Every one of them probes the dead node and sends a random digest or asks the root once in 30 s, give or take a quarter. The root
+        // answers three of them.
+        let root = usize::from(dead == 0);
+        assert!(
+            late.iter().enumerate().all(|(at, late)| *late <= if at == root { 5 } else { 2 } * 600 / 22),
+            "{late:?}"
+        );
         sim.heal();
         sim.converge(60_000);
         sim.fall_silent(60_000);
@@ -227,8 +232,9 @@ fn a_member_that_cannot_take_what_the_others_have_is_offered_it_ever_more_rarely
     assert_eq!(sim.nodes[4].store().set.len(), 10);
     let before = sim.sent;
     sim.run_for_ms(600_000);
-    // Five nodes, each asking once in 30 s: a question, an answer, what is lacking, its acknowledgement.
-    let most = 5 * 4 * 600 / 22;
+    // Once in 30 s each node asks its relay, and as a session that was never settled somebody who differs: a question, an answer, what
+    // is lacking, its acknowledgement.
+    let most = 5 * 5 * 600 / 22;
     assert!(sim.sent - before <= most, "{} messages, {most} allowed", sim.sent - before);
     assert!(sim.nodes[..4].iter().all(|node| node.store().set.len() == 30));
 }

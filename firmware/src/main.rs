@@ -20,7 +20,7 @@ use cortex_m_rt::entry;
 use rumormill_core::storage::Small as Capacities;
 #[cfg(not(feature = "small"))]
 use rumormill_core::storage::Tiny as Capacities;
-use rumormill_core::{Config, Node, Now};
+use rumormill_core::{Config, Node, Now, Skipped};
 
 use board::{Uart, host};
 use lines::{Lines, Next};
@@ -46,7 +46,10 @@ fn main() -> ! {
                     report.rejected(why, now);
                 }
             }
-            Next::TooLong => report.too_long(now),
+            Next::TooLong => {
+                node.skipped(Skipped::TooLong, 1);
+                report.too_long(now);
+            }
             Next::Nothing => node.handle_timeout(now),
             Next::End => break,
         }

@@ -34,7 +34,7 @@ pub(crate) fn read(mut config: Config) -> Result<Config, Wrong> {
             }
             "--seed" => seed = Some(value.parse().map_err(|_| "--seed must be an integer of 64 bits")?),
             "--incarnation" => {
-                let wrong = "--incarnation must be from 0 to 999999999999999";
+                let wrong = "--incarnation must be from 0 to 9007199254740991";
                 incarnation = Some(value.parse().ok().filter(|life| *life <= INCARNATION_MAX).ok_or(wrong)?);
             }
             #[cfg(feature = "sabotage")]

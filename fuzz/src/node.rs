@@ -42,7 +42,6 @@ const START_MS: u64 = 1_000_000;
 /// The smallest tables that are of any use.
 const SMALLEST: Limits = Limits {
     nodes: 8,
-    lives_per_node: 2,
     rows: 10,
     known_peers: 1,
     values: 12,
@@ -207,7 +206,7 @@ impl<S: Storage> Pair<S> {
         if unanswered || !for_me {
             return None;
         }
-        let echo = message.get(Key::Echo).and_then(|_| {
+        let echo = message.need(Key::Echo).ok().and_then(|_| {
             let line: Json = serde_json::from_slice(line).ok()?;
             line["body"].get("echo").cloned()
         });
@@ -410,6 +409,7 @@ const ANSWERS: &[(&str, &[&str])] = &[
             "convergence_ms_max",
         ],
     ),
+    ("stats_ok", &["stats"]),
     ("txn_ok", &["txn"]),
     ("error", &["code", "text"]),
 ];

@@ -285,8 +285,8 @@ pub enum Request<'a> {
     Unknown(&'a str),
 }
 
-const PLAIN: [&str; 8] =
-    ["generate", "gossip_stats", "gossip_round", "digest", "gossip_status", "bench_report", "bench_stats", "read"];
+const PLAIN: [&str; 9] =
+    ["generate", "gossip_stats", "gossip_round", "digest", "gossip_status", "bench_report", "bench_stats", "read", "stats"];
 
 /// A `ts`.
 #[derive(Arbitrary, Debug)]

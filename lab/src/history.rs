@@ -1,5 +1,7 @@
 //! What clients did and saw: one record per operation.
 
+use std::sync::{Arc, Mutex, PoisonError};
+
 use serde::Serialize;
 
 use crate::settings::{Micros, Workload};
@@ -79,7 +81,7 @@ pub enum Answer {
     /// `generate_ok`
     Id(Scalar),
     /// The set, as the node listed it: order and repetitions kept.
-    Elements(Vec<i64>),
+    Elements(Elements),
     /// The counter.
     Total(i64),
     /// `write_ok` with its stamp, in microseconds.
@@ -90,6 +92,84 @@ pub enum Answer {
     Missing,
     /// `txn_ok`, reads filled in.
     Txn(Vec<Micro>),
+}
+
+/// The values of a set as a node listed them. A node that only adds lists the same values again and again, so lists that
+/// begin alike share their memory: what a run keeps grows with the values, not with values times reads.
+#[derive(Clone)]
+pub struct Elements {
+    list: Arc<Mutex<Vec<i64>>>,
+    len: usize,
+}
+
+impl Elements {
+    /// How many values there are.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Looks at the values. Not to be called from within itself for a list that shares memory with this one.
+    pub fn with<R>(&self, look: impl FnOnce(&[i64]) -> R) -> R {
+        look(&self.list.lock().unwrap_or_else(PoisonError::into_inner)[..self.len])
+    }
+
+    /// The values as a list of its own.
+    #[must_use]
+    pub fn to_vec(&self) -> Vec<i64> {
+        self.with(<[i64]>::to_vec)
+    }
+
+    /// Whether both share their memory, so that the shorter one is the beginning of the longer one.
+    #[must_use]
+    pub fn shares_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.list, &other.list)
+    }
+
+    /// The same values, in the memory of a list that was seen before if one is the beginning of the other.
+    #[must_use]
+    pub fn after(self, before: &Self) -> Self {
+        let values = self.to_vec();
+        let mut list = before.list.lock().unwrap_or_else(PoisonError::into_inner);
+        let common = list.len().min(values.len());
+        if list[..common] != values[..common] {
+            return self;
+        }
+        list.extend(&values[common..]);
+        Self { list: Arc::clone(&before.list), len: self.len }
+    }
+}
+
+impl From<Vec<i64>> for Elements {
+    fn from(values: Vec<i64>) -> Self {
+        Self { len: values.len(), list: Arc::new(Mutex::new(values)) }
+    }
+}
+
+impl PartialEq for Elements {
+    fn eq(&self, other: &Self) -> bool {
+        self.len == other.len && (self.shares_with(other) || self.to_vec() == other.to_vec())
+    }
+}
+
+impl Eq for Elements {}
+
+impl std::fmt::Debug for Elements {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.with(|values| values.fmt(f))
+    }
+}
+
+impl Serialize for Elements {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.with(|values| values.serialize(serializer))
+    }
 }
 
 /// How an operation ended.
@@ -178,5 +258,24 @@ impl History {
     /// Operations that figures count: those of the main phase and the final reads.
     pub fn counted(&self) -> impl Iterator<Item = &Op> {
         self.ops.iter().filter(|op| op.phase != Phase::Inspection)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_that_begin_alike_share_their_memory_and_others_do_not() {
+        let first = Elements::from(vec![5, 1]);
+        let longer = Elements::from(vec![5, 1, 7]).after(&first);
+        let shorter = Elements::from(vec![5]).after(&longer);
+        let other = Elements::from(vec![1, 5]).after(&longer);
+        assert!(longer.shares_with(&first) && shorter.shares_with(&first) && !other.shares_with(&first));
+        let lists = [&first, &longer, &shorter, &other].map(Elements::to_vec);
+        assert_eq!(lists, [vec![5, 1], vec![5, 1, 7], vec![5], vec![1, 5]]);
+        assert_eq!(longer, Elements::from(vec![5, 1, 7]));
+        assert_ne!(first, longer);
+        assert_eq!(serde_json::to_string(&first).unwrap_or_default(), "[5,1]");
     }
 }

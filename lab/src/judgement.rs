@@ -122,6 +122,12 @@ pub struct Judgement {
     pub busiest_node_share: f64,
     /// Most messages that one node sent within one second.
     pub worst_second: u64,
+    /// Most messages that one node sent to one peer within one second.
+    pub worst_link_second: u64,
+    /// Bytes of messages between nodes that were delivered to the node that got most.
+    pub delivered_bytes_max: u64,
+    /// In simulation: bytes of the state that the first live node holds in the end, as it would stand in a message.
+    pub state_bytes: u64,
     /// For the workloads with sets.
     pub set: Option<SetFigures>,
     /// Acknowledged reads in the main phase.

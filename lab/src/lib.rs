@@ -22,12 +22,14 @@
 //! | [`judgement`] | the result |
 //! | [`report`] | what a person sees |
 //! | [`sweep`] | many settings of the node against each other |
+//! | [`explore`] | everything that can happen to a few nodes, exhaustively |
 //! | [`coverage`] | how a value spreads through a large cluster, against the theory |
 
 pub mod bench;
 pub mod check;
 pub mod cli;
 pub mod coverage;
+pub mod explore;
 pub mod fault;
 pub mod history;
 pub mod judgement;

@@ -6,14 +6,14 @@
 //! is cut when it leaves or when it would arrive.
 
 use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 
 use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand_xorshift::XorShiftRng;
 
 use crate::fault::Cuts;
-use crate::settings::{LatencyDist, Micros, NetworkMode, Settings};
+use crate::settings::{LatencyDist, Micros, NetworkMode, SECOND, Settings};
 use crate::trace::NetCounts;
 
 /// A message under way.
@@ -24,6 +24,8 @@ struct Flight<P> {
     /// The node that sent it; `None` for a client.
     from: Option<usize>,
     to: usize,
+    /// Of a message between nodes; 0 for a client's.
+    bytes: u64,
     payload: P,
 }
 
@@ -89,6 +91,12 @@ pub struct Network<P> {
     rng: XorShiftRng,
     order: u64,
     counts: NetCounts,
+    /// Bytes per second that a link carries in one direction; `None` for any number.
+    bandwidth: Option<f64>,
+    /// Until when links are busy with what was sent before.
+    busy: HashMap<(usize, usize), Micros>,
+    sent_bytes: Vec<u64>,
+    delivered_bytes: Vec<u64>,
 }
 
 impl<P: Clone> Network<P> {
@@ -108,6 +116,10 @@ impl<P: Clone> Network<P> {
             rng: XorShiftRng::seed_from_u64(settings.seed ^ 0x006e_6574_776f_726b),
             order: 0,
             counts: NetCounts::default(),
+            bandwidth: settings.bandwidth,
+            busy: HashMap::new(),
+            sent_bytes: vec![0; settings.nodes],
+            delivered_bytes: vec![0; settings.nodes],
         }
     }
 
@@ -115,6 +127,12 @@ impl<P: Clone> Network<P> {
     #[must_use]
     pub fn counts(&self) -> &NetCounts {
         &self.counts
+    }
+
+    /// Bytes of messages between nodes: by sender when sent, and by receiver when delivered.
+    #[must_use]
+    pub fn bytes(&self) -> (&[u64], &[u64]) {
+        (&self.sent_bytes, &self.delivered_bytes)
     }
 
     /// Counts a message between the lab's clients and a node.
@@ -145,28 +163,40 @@ impl<P: Clone> Network<P> {
     /// A client's request: no delay of its own, never lost.
     pub fn send_from_client(&mut self, now: Micros, to: usize, payload: P) {
         self.counts.client += 1;
-        self.launch(now, Flight { due: now, order: 0, from: None, to, payload });
+        self.launch(now, Flight { due: now, order: 0, from: None, to, bytes: 0, payload });
     }
 
     /// A message between nodes of `bytes` bytes.
     pub fn send(&mut self, now: Micros, from: usize, to: usize, bytes: usize, payload: P) {
         self.counts.peer_sent += 1;
         self.counts.peer_bytes += bytes as u64;
+        self.sent_bytes[from] += bytes as u64;
         if self.mode == NetworkMode::Precise && self.cuts.is_cut(from, to) {
             self.counts.cut += 1;
             return;
         }
+        // What is lost is lost on its way, so it takes its time on the link.
+        let left_us = self.leaves(now, from, to, bytes);
         if self.chance(self.loss) {
             self.counts.lost += 1;
             return;
         }
+        let flight = Flight { due: 0, order: 0, from: Some(from), to, bytes: bytes as u64, payload };
         if self.chance(self.duplicate) {
             self.counts.duplicated += 1;
-            let due = now + self.delay();
-            self.launch(now, Flight { due, order: 0, from: Some(from), to, payload: payload.clone() });
+            let due = left_us + self.delay();
+            self.launch(now, Flight { due, ..flight.clone() });
         }
-        let due = now + self.delay();
-        self.launch(now, Flight { due, order: 0, from: Some(from), to, payload });
+        let due = left_us + self.delay();
+        self.launch(now, Flight { due, ..flight });
+    }
+
+    /// When a message has left its sender: messages of one direction of a link follow each other.
+    fn leaves(&mut self, now: Micros, from: usize, to: usize, bytes: usize) -> Micros {
+        let Some(bandwidth) = self.bandwidth else { return now };
+        let busy = self.busy.entry((from, to)).or_default();
+        *busy = now.max(*busy) + (bytes as f64 / bandwidth * SECOND as f64) as Micros;
+        *busy
     }
 
     /// The next message that has arrived. To be called until `None`.
@@ -191,6 +221,7 @@ impl<P: Clone> Network<P> {
                 }
             };
             self.counts.peer_delivered += u64::from(flight.from.is_some());
+            self.delivered_bytes[flight.to] += flight.bytes;
             return Some(Arrival { from: flight.from, to: flight.to, payload: flight.payload });
         }
     }
@@ -333,6 +364,33 @@ mod tests {
             let counts = *network.counts();
             assert_eq!(counts.peer_sent + counts.duplicated - counts.lost, counts.peer_delivered);
             assert_eq!(counts.peer_bytes, 100_000);
+        }
+    }
+
+    #[test]
+    fn messages_of_one_direction_of_a_link_with_a_bandwidth_follow_each_other() {
+        for mode in [NetworkMode::Compat, NetworkMode::Precise] {
+            let settings = Settings {
+                network: mode,
+                latency_us: 100 * MS,
+                bandwidth: Some(1_000.0),
+                nodes: 3,
+                ..Settings::default()
+            };
+            let mut network = Network::new(&settings);
+            network.send(0, 1, 0, 200, 1);
+            network.send(0, 1, 0, 300, 2);
+            network.send(0, 0, 1, 100, 3);
+            network.send(0, 0, 2, 50, 4);
+            network.send_from_client(0, 2, 5);
+            let mut arrived = drain(&mut network, 1_000 * MS);
+            arrived.sort_unstable();
+            let expected = [(300 * MS, 0, 1), (600 * MS, 0, 2), (200 * MS, 1, 3), (150 * MS, 2, 4)];
+            assert!(expected.iter().all(|arrival| arrived.contains(arrival)), "{mode:?}: {arrived:?}");
+            assert_eq!(network.bytes(), ([150, 500, 0].as_slice(), [500, 100, 50].as_slice()));
+            // The link is free again.
+            network.send(2_000 * MS, 1, 0, 100, 6);
+            assert!(drain(&mut network, 3_000 * MS).contains(&(2_200 * MS, 0, 6)));
         }
     }
 

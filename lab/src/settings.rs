@@ -165,6 +165,10 @@ pub struct FaultPlan {
     pub loss_rate: f64,
     /// Share of messages between nodes that arrives twice while `duplicate` is on, 0 to 1.
     pub duplicate_rate: f64,
+    /// How many nodes are killed or paused at one moment, at most.
+    pub at_once: usize,
+    /// What is dead when clients stop stays dead.
+    pub keep_dead: bool,
     /// Times instead of chance: in order of time. Used instead of `kinds` when not empty.
     pub schedule: Vec<Scheduled>,
 }
@@ -202,6 +206,98 @@ pub enum Planned {
     Loss(f64),
     /// Share of messages duplicated from now on.
     Duplicate(f64),
+    /// The wall clock of a node jumps by so many microseconds. In simulation only.
+    Clock(usize, i64),
+    /// A node is asked to `configure`, or all nodes are.
+    Configure(Option<usize>, Tuning),
+}
+
+/// What a request `configure` asks for.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Tuning {
+    /// `fanout`
+    pub fanout: Option<u32>,
+    /// `gossip_interval_ms`
+    pub interval_ms: Option<u32>,
+    /// `strategy`: "rumor" or "relay"
+    pub strategy: Option<String>,
+}
+
+impl Tuning {
+    /// The fields of the request, each with a comma before it.
+    #[must_use]
+    pub fn fields(&self) -> String {
+        let fanout = self.fanout.map(|fanout| format!(r#","fanout":{fanout}"#));
+        let interval = self.interval_ms.map(|ms| format!(r#","gossip_interval_ms":{ms}"#));
+        let strategy = self.strategy.as_ref().map(|name| format!(r#","strategy":"{name}""#));
+        [fanout, interval, strategy].into_iter().flatten().collect()
+    }
+}
+
+/// What values of the set and the store are on the wire. The lab numbers them in any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValueKind {
+    /// Integers.
+    #[default]
+    Int,
+    /// Texts with characters that need escapes.
+    Text,
+    /// Even numbers as integers, odd ones as texts.
+    Mixed,
+}
+
+/// What stands behind the number in a text: a quote, a letter of two bytes, one of four, a backslash.
+const TEXT_END: &str = " \"\u{e9}\u{1f600}\\";
+
+/// The number of a text that the lab has sent as a value.
+#[must_use]
+pub fn value_of(text: &str) -> Option<i64> {
+    text.strip_prefix('v')?.strip_suffix(TEXT_END)?.parse().ok()
+}
+
+impl ValueKind {
+    /// Whether a value is a text.
+    #[must_use]
+    pub fn is_text(self, value: i64) -> bool {
+        match self {
+            Self::Int => false,
+            Self::Text => true,
+            Self::Mixed => value & 1 == 1,
+        }
+    }
+
+    /// A value as it stands in a request.
+    #[must_use]
+    pub fn json(self, value: i64) -> String {
+        if self.is_text(value) {
+            return serde_json::Value::from(format!("v{value}{TEXT_END}")).to_string();
+        }
+        value.to_string()
+    }
+
+    /// The number of a value in a reply; `None` when it is of the wrong kind, because 1 and "1" are two values.
+    #[must_use]
+    pub fn read(self, value: &serde_json::Value) -> Option<i64> {
+        let (number, is_text) = match value {
+            serde_json::Value::Number(number) => (number.as_i64()?, false),
+            serde_json::Value::String(text) => (value_of(text)?, true),
+            serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Array(_)
+            | serde_json::Value::Object(_) => return None,
+        };
+        (self.is_text(number) == is_text).then_some(number)
+    }
+
+    /// What a list of values is called.
+    #[must_use]
+    pub const fn list(self) -> &'static str {
+        match self {
+            Self::Int => "a list of integers",
+            Self::Text | Self::Mixed => "a list of values that the lab adds",
+        }
+    }
 }
 
 /// What a store of transactions has to keep.
@@ -240,6 +336,26 @@ pub struct Settings {
     pub consistency: Consistency,
     /// Share of operations that must succeed, 0 to 1; 1 is "total".
     pub availability: Option<f64>,
+    /// The longest interval between rounds or flushes of the nodes, as far as it is known. How long nodes may talk and
+    /// differ in the end grows with it.
+    pub interval_us: Micros,
+    /// The shortest interval between rounds of the nodes, as far as it is known.
+    pub fastest_interval_us: Micros,
+    /// More messages than this from one node to one peer within a second are found wrong: `Some(0)` for the bound of the
+    /// built-in node, `None` for no bound.
+    pub storm_above: Option<u64>,
+    /// Bytes per second that a link between two nodes carries in one direction; `None` for any number.
+    pub bandwidth: Option<f64>,
+    /// A reply to a client that has given up mutes its node for good, as under Maelstrom.
+    pub mute_late: bool,
+    /// Values that the first node is given before clients begin.
+    pub preload: usize,
+    /// What values are on the wire.
+    pub values: ValueKind,
+    /// When clients stop, after they began; faults go on until the time limit. `None` for the time limit.
+    pub ops_until_us: Option<Micros>,
+    /// In simulation: how far the wall clocks of nodes are ahead, or behind, in microseconds.
+    pub clocks_us: Vec<(usize, i64)>,
     /// Quiet time between the heal and the final reads.
     pub recovery_us: Micros,
     /// A request without a reply for this long has an unknown outcome.
@@ -264,6 +380,12 @@ impl Settings {
     pub fn id(&self, node: usize) -> String {
         format!("n{node}")
     }
+
+    /// Whether a value is one of those that the first node begins with.
+    #[must_use]
+    pub fn is_preloaded(&self, value: i64) -> bool {
+        usize::try_from(value).is_ok_and(|value| value < self.preload)
+    }
 }
 
 impl Default for FaultPlan {
@@ -276,6 +398,8 @@ impl Default for FaultPlan {
             victim: None,
             loss_rate: 0.1,
             duplicate_rate: 0.1,
+            at_once: 1,
+            keep_dead: false,
             schedule: Vec::new(),
         }
     }
@@ -296,6 +420,15 @@ impl Default for Settings {
             topology: Topology::Grid,
             consistency: Consistency::ReadCommitted,
             availability: None,
+            interval_us: 460_000,
+            fastest_interval_us: 100_000,
+            storm_above: None,
+            bandwidth: None,
+            mute_late: false,
+            preload: 0,
+            values: ValueKind::Int,
+            ops_until_us: None,
+            clocks_us: Vec::new(),
             recovery_us: 10 * SECOND,
             timeout_us: 5 * SECOND,
             write_share: 0.5,

@@ -17,25 +17,31 @@ use rumormill_core::{Config, Instant, Node, Now, Transmit, Value};
 
 use crate::bench::{Action, Bench};
 use crate::history::{Call, History};
-use crate::settings::{FaultKind, Micros, Planned, Settings};
+use crate::settings::{FaultKind, Micros, Planned, Settings, value_of};
 use crate::trace::Trace;
 
 /// Wall time at the start of every simulation, in microseconds since 1970.
 const EPOCH_US: u64 = 1_700_000_000_000_000;
+/// A process that stood still for longer drops the lines that waited for it meanwhile.
+const STANDSTILL_US: Micros = 4_000_000;
 /// Steps between two comparisons of all states.
 const COMPARE_EVERY: u64 = 4_096;
 /// Above this many nodes states are compared in the end only.
 const COMPARE_NODES_MAX: usize = 100;
+/// Bytes of a text that the lab sends as a value, and some more.
+const TEXT_BYTES: usize = 32;
 /// Nodes that are named when states differ.
 const NAMED_MAX: usize = 20;
 
 /// The node that is simulated.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Program {
     /// Its choices. Seed and incarnation are set for each node and life.
     pub config: Config,
     /// Its capacities; `None` for as much as the run needs.
     pub limits: Option<Limits>,
+    /// Nodes that run with other choices and capacities.
+    pub others: Vec<(usize, Config, Limits)>,
 }
 
 /// What a simulation was.
@@ -53,10 +59,11 @@ pub struct Simulated {
 
 struct Life {
     node: Node<Heap>,
-    paused: bool,
+    /// Since when it is paused.
+    paused_us: Option<Micros>,
     /// Lines that came while it was paused.
     inbox: Vec<Vec<u8>>,
-    /// When its timer is set to.
+    /// When its timer is set to; `None` while it is paused.
     timer: Option<Micros>,
     sum: Sum,
     set_len: usize,
@@ -66,8 +73,12 @@ struct Life {
 /// A simulation.
 struct Sim {
     bench: Bench,
-    program: Program,
-    limits: Limits,
+    /// Choices and capacities of each node.
+    nodes: Vec<(Config, Limits)>,
+    /// How far the wall clock of each node is ahead, in microseconds.
+    clocks_us: Vec<i64>,
+    /// Whether wall clocks differ or jump, so that the numbers of lives follow them as those of processes do.
+    clocks_differ: bool,
     lives: Vec<Option<Life>>,
     incarnations: Vec<u64>,
     timers: BinaryHeap<Reverse<(Micros, usize)>>,
@@ -82,33 +93,34 @@ struct Sim {
     summed: usize,
 }
 
-/// Capacities for a run: enough for all it adds.
+/// Capacities for a run: those that are shipped, but for tables that the run cannot fill. What no run can reach is
+/// not reserved, because a simulation of thousands of runs would spend its time on clearing it.
 #[must_use]
 pub fn limits_for(settings: &Settings) -> Limits {
+    let shipped = Heap::LIMITS;
+    // Twice what is due on average, and room for the first moments of a short run.
     let ops = (settings.rate * settings.time_limit_us as f64 / 1e6) as usize;
-    let values = (2 * ops + 1_024).next_power_of_two();
+    let values = (2 * ops + 1_024 + settings.preload).next_power_of_two();
+    let limits = Limits {
+        nodes: settings.nodes,
+        values,
+        dense_values: 2 * values,
+        // Each text that the lab sends is shorter than this.
+        set_text_bytes: (TEXT_BYTES * values).min(shipped.set_text_bytes),
+        keys: (settings.keys as usize + 2 * ops).next_power_of_two().min(shipped.keys),
+        payload_bytes: shipped.payload_bytes.min(16 << 10),
+        ..shipped
+    };
+    if settings.nodes <= shipped.nodes {
+        return limits;
+    }
+    // A cluster that is larger than the shipped one needs other options in any case. Few of its nodes write, and each of
+    // those has a row of its own in each of its lives.
     let writers = if settings.writers == 0 { settings.nodes } else { settings.writers };
     let faults = &settings.faults;
     let kills = faults.kinds.contains(&FaultKind::Kill)
         || faults.schedule.iter().any(|planned| matches!(planned.what, Planned::Kill(_)));
-    Limits {
-        nodes: settings.nodes,
-        // A life for each kill, with room to spare; in a large cluster few nodes write, and each has a row of its own.
-        lives_per_node: 16,
-        rows: match settings.nodes > COMPARE_NODES_MAX {
-            true => writers + if kills { 256 } else { 4 },
-            false => settings.nodes * 16,
-        },
-        known_peers: settings.nodes.min(COMPARE_NODES_MAX),
-        values,
-        set_text_bytes: 1_024,
-        dense_values: 2 * values,
-        keys: (settings.keys as usize + 2 * ops).next_power_of_two().min(1 << 16),
-        text_bytes: 32,
-        id_bytes: 16,
-        payload_bytes: 16 << 10,
-        ..Heap::LIMITS
-    }
+    Limits { rows: writers + if kills { 256 } else { 4 }, known_peers: COMPARE_NODES_MAX, ..limits }
 }
 
 /// Runs a simulation to its end.
@@ -118,13 +130,22 @@ pub fn limits_for(settings: &Settings) -> Limits {
 pub fn run(settings: Settings, program: &Program) -> Result<Simulated, ConfigError> {
     let limits = program.limits.unwrap_or_else(|| limits_for(&settings));
     program.config.check(&limits)?;
-    let nodes = settings.nodes;
+    let count = settings.nodes;
+    let mut nodes = vec![(program.config, limits); count];
+    for (node, config, limits) in &program.others {
+        config.check(limits)?;
+        nodes[*node] = (*config, *limits);
+    }
+    let mut clocks_us = vec![0; count];
+    settings.clocks_us.iter().for_each(|&(node, us)| clocks_us[node] = us);
+    let jumps = settings.faults.schedule.iter().any(|event| matches!(event.what, Planned::Clock(..)));
     let mut sim = Sim {
+        clocks_differ: jumps || !settings.clocks_us.is_empty(),
+        clocks_us,
+        nodes,
         bench: Bench::new(settings),
-        program: *program,
-        limits,
-        lives: (0..nodes).map(|_| None).collect(),
-        incarnations: vec![0; nodes],
+        lives: (0..count).map(|_| None).collect(),
+        incarnations: vec![0; count],
         timers: BinaryHeap::new(),
         sums: HashMap::new(),
         converged_us: None,
@@ -136,7 +157,8 @@ pub fn run(settings: Settings, program: &Program) -> Result<Simulated, ConfigErr
     };
     sim.run();
     let diverged = sim.diverged();
-    sim.bench.note_convergence(sim.converged_us, diverged);
+    let state_bytes = sim.state_bytes();
+    sim.bench.note_convergence(sim.converged_us, diverged, state_bytes);
     let (settings, history, trace) = sim.bench.finish();
     Ok(Simulated { settings, history, trace, steps: sim.steps })
 }
@@ -163,7 +185,7 @@ impl Sim {
     /// The earliest timer of any node; those that were set to another time since are dropped.
     fn next_timer(&mut self) -> Option<(Micros, usize)> {
         while let Some(Reverse((at, node))) = self.timers.peek().copied() {
-            let is_set = self.lives[node].as_ref().is_some_and(|life| !life.paused && life.timer == Some(at));
+            let is_set = self.lives[node].as_ref().is_some_and(|life| life.timer == Some(at));
             if is_set {
                 return Some((at, node));
             }
@@ -177,12 +199,9 @@ impl Sim {
             match action {
                 Action::Start(node) => self.start(node),
                 Action::Kill(node) => self.kill(node),
-                Action::Pause(node) => {
-                    if let Some(life) = &mut self.lives[node] {
-                        life.paused = true;
-                    }
-                }
+                Action::Pause(node) => self.pause(node),
                 Action::Resume(node) => self.resume(node),
+                Action::Clock(node, us) => self.clocks_us[node] += us,
                 Action::Deliver(node, line) => self.deliver(node, line),
             }
         }
@@ -190,16 +209,15 @@ impl Sim {
 
     fn start(&mut self, at: usize) {
         // A fresh incarnation for every life: wall time in milliseconds, as the process takes it.
-        self.incarnations[at] = (self.incarnations[at] + 1).max((EPOCH_US + self.now) / 1_000);
-        let config = Config {
-            seed: self.bench.settings().seed,
-            incarnation: self.incarnations[at],
-            events: false,
-            ..self.program.config
-        };
-        let Ok(node) = Node::with_limits(config, self.limits) else { return };
+        let from_clock = self.clock(at).wall_us.unwrap_or_default() / 1_000;
+        let larger = from_clock.max(self.incarnations[at] + 1);
+        self.incarnations[at] = if self.clocks_differ { from_clock } else { larger };
+        let (config, limits) = self.nodes[at];
+        let config =
+            Config { seed: self.bench.settings().seed, incarnation: self.incarnations[at], events: false, ..config };
+        let Ok(node) = Node::with_limits(config, limits) else { return };
         let sum = node.digest();
-        let life = Life { node, paused: false, inbox: Vec::new(), timer: None, sum, set_len: 0, total: 0 };
+        let life = Life { node, paused_us: None, inbox: Vec::new(), timer: None, sum, set_len: 0, total: 0 };
         *self.sums.entry(sum).or_default() += 1;
         self.lives[at] = Some(life);
         self.note_convergence();
@@ -212,18 +230,29 @@ impl Sim {
         }
     }
 
+    /// Stops a node. Its timer is out of the queue until it goes on, and is set anew then.
+    fn pause(&mut self, at: usize) {
+        let Some(life) = &mut self.lives[at] else { return };
+        life.paused_us = Some(self.now);
+        life.timer = None;
+    }
+
     fn resume(&mut self, at: usize) {
         let Some(life) = &mut self.lives[at] else { return };
-        life.paused = false;
-        let inbox = std::mem::take(&mut life.inbox);
+        let stood_us = self.now - life.paused_us.take().unwrap_or(self.now);
+        let mut inbox = std::mem::take(&mut life.inbox);
+        // As the runner does: who has waited for so long has given up. Before `init` was read there is nobody to be late for.
+        if stood_us > STANDSTILL_US && life.node.replica().own_row().is_some() {
+            inbox.clear();
+        }
         inbox.into_iter().for_each(|line| self.deliver(at, line));
         self.time_out(at);
     }
 
     fn deliver(&mut self, at: usize, line: Vec<u8>) {
-        let now = self.clock();
+        let now = self.clock(at);
         let Some(life) = &mut self.lives[at] else { return };
-        if life.paused {
+        if life.paused_us.is_some() {
             life.inbox.push(line);
             return;
         }
@@ -238,7 +267,7 @@ impl Sim {
     }
 
     fn time_out(&mut self, at: usize) {
-        let now = self.clock();
+        let now = self.clock(at);
         let Some(life) = &mut self.lives[at] else { return };
         life.node.handle_timeout(now);
         self.after_step(at);
@@ -247,8 +276,8 @@ impl Sim {
     /// Hands over what the node has to say, sets its timer, and holds its state against the rules.
     fn after_step(&mut self, at: usize) {
         self.steps += 1;
-        let now = self.clock();
-        let max = self.program.config.max_message_bytes;
+        let now = self.clock(at);
+        let max = self.nodes[at].0.max_message_bytes;
         loop {
             let Some(life) = &mut self.lives[at] else { return };
             self.line.clear();
@@ -293,7 +322,12 @@ impl Sim {
             broken.push(format!("the set shrank from {} to {} values", life.set_len, store.set.len()));
         }
         for value in store.set.values().skip(life.set_len) {
-            if !matches!(value, Value::Int(int) if self.bench.was_added(int)) {
+            let kind = self.bench.settings().values;
+            let is_ours = match value {
+                Value::Int(int) => !kind.is_text(int) && self.bench.was_added(int),
+                Value::Text(text) => value_of(text).is_some_and(|int| kind.is_text(int) && self.bench.was_added(int)),
+            };
+            if !is_ours {
                 broken.push(format!("the set holds {value:?}, which nobody added"));
             }
         }
@@ -373,9 +407,30 @@ impl Sim {
             .collect()
     }
 
-    fn clock(&self) -> Now {
-        Now { at: Instant::from_micros(self.now), wall_us: Some(EPOCH_US + self.now) }
+    /// Bytes of the state of the first live node, as it would stand in a message.
+    fn state_bytes(&self) -> u64 {
+        let Some(life) = self.lives.iter().flatten().next() else { return 0 };
+        let store = life.node.store();
+        let bytes = |value: Value<'_>| match value {
+            Value::Int(int) => int.to_string().len() as u64,
+            Value::Text(text) => serde_json::Value::from(text).to_string().len() as u64,
+        };
+        let set: u64 = store.set.values().map(|value| bytes(value) + 2).sum();
+        // `["w", key, value, stamp]` and a cell of the counter.
+        let map: u64 = store.map.iter().map(|(key, value, _)| bytes(key) + bytes(value) + 29).sum();
+        set + map + life.node.replica().causality.rows.len() as u64 * 24
     }
+
+    fn clock(&self, at: usize) -> Now {
+        let wall_us = (EPOCH_US + self.now).saturating_add_signed(self.clocks_us[at]);
+        Now { at: Instant::from_micros(self.now), wall_us: Some(wall_us) }
+    }
+}
+
+/// Keys that have different values in two maps, or a value in one of them only.
+fn differing<K: Ord, V: PartialEq>(one: &BTreeMap<K, V>, other: &BTreeMap<K, V>) -> usize {
+    let of_other = other.iter().filter(|(key, value)| one.get(key) != Some(value)).count();
+    of_other + one.keys().filter(|key| !other.contains_key(key)).count()
 }
 
 /// All that a node holds, in an order that does not depend on how it came about.
@@ -410,8 +465,8 @@ impl State {
     fn against(&self, other: &Self) -> String {
         let lacks = other.set.difference(&self.set).count();
         let more = self.set.difference(&other.set).count();
-        let cells = other.cells.iter().filter(|(cell, number)| self.cells.get(*cell) != Some(number)).count();
-        let keys = other.map.iter().filter(|(key, write)| self.map.get(*key) != Some(write)).count();
+        let cells = differing(&self.cells, &other.cells);
+        let keys = differing(&self.map, &other.map);
         format!("{lacks} values missing, {more} more; {cells} counter cells and {keys} keys differ")
     }
 }

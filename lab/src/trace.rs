@@ -120,6 +120,18 @@ pub enum FaultChange {
         /// 0 to 1.
         rate: f64,
     },
+    /// The wall clock of a node jumped.
+    Clock {
+        /// Which.
+        node: usize,
+        /// By so many microseconds.
+        us: i64,
+    },
+    /// Nodes were asked to `configure`.
+    Configure {
+        /// The interval that was asked for, if any.
+        interval_ms: Option<u32>,
+    },
 }
 
 /// What died with a process that was killed: acknowledged operations that it knew of and that no other live process is
@@ -174,6 +186,12 @@ pub struct Trace {
     pub messages: Vec<PeerMessage>,
     /// Counts of the network.
     pub net: NetCounts,
+    /// Bytes of messages between nodes by sender, counted when sent.
+    pub sent_bytes: Vec<u64>,
+    /// Bytes of messages between nodes by receiver, counted when delivered.
+    pub delivered_bytes: Vec<u64>,
+    /// In simulation: bytes of the state that the first live node holds in the end, as it would stand in a message.
+    pub state_bytes: u64,
     /// Faults in order of time.
     pub faults: Vec<FaultEvent>,
     /// Kills that took something with them.

@@ -10,6 +10,8 @@ pub enum Next<'a> {
     Line(&'a [u8]),
     /// A line that was longer than the bound has ended. It was skipped.
     TooLong,
+    /// A line has ended whose beginning was discarded. It was skipped, and counted by [`Lines::discard`].
+    Stale,
     /// More bytes are needed.
     More,
 }
@@ -24,14 +26,25 @@ pub struct Lines {
     /// Everything before this byte was searched for a newline.
     searched: usize,
     max_line: usize,
-    skipping: bool,
+    skipping: Skipping,
+}
+
+/// What is skipped up to the next newline.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Skipping {
+    #[default]
+    Nothing,
+    /// The rest of a line that is too long.
+    TooLong,
+    /// The rest of a line that was discarded.
+    Stale,
 }
 
 impl Lines {
     /// A buffer for lines of up to `max_line` bytes.
     #[must_use]
     pub fn new(max_line: usize) -> Self {
-        Self { bytes: vec![0; BLOCK], start: 0, end: 0, searched: 0, max_line, skipping: false }
+        Self { bytes: vec![0; BLOCK], start: 0, end: 0, searched: 0, max_line, skipping: Skipping::Nothing }
     }
 
     /// Room to read the next block into. To be called when [`Lines::next_line`] wants more.
@@ -58,12 +71,38 @@ impl Lines {
         self.searched -= self.start;
         self.start = 0;
         if self.end > self.max_line {
-            self.skipping = true;
+            self.skip_too_long();
             self.reset();
         } else if self.bytes.len() - self.end < BLOCK / 2 {
             let len = (self.bytes.len() * 2).min(self.max_line + BLOCK);
             self.bytes.resize(len, 0);
         }
+    }
+
+    /// What has come of this line is forgotten; a line that was discarded stays one.
+    fn skip_too_long(&mut self) {
+        if self.skipping == Skipping::Nothing {
+            self.skipping = Skipping::TooLong;
+        }
+    }
+
+    /// Forgets everything that was read and not given out. Gives the number of lines, one that has not ended included: the
+    /// rest of that one is skipped when it comes.
+    pub fn discard(&mut self) -> u64 {
+        let waiting = &self.bytes[self.start..self.end];
+        let ended = memchr::memchr_iter(b'\n', waiting).count() as u64;
+        let is_open = waiting.last().is_some_and(|byte| *byte != b'\n');
+        let mut counted_before = false;
+        if ended > 0 {
+            // The line that was being skipped, if there was one, is over.
+            counted_before = std::mem::take(&mut self.skipping) == Skipping::Stale;
+        }
+        let begun = is_open && self.skipping == Skipping::Nothing;
+        if begun {
+            self.skipping = Skipping::Stale;
+        }
+        self.reset();
+        ended + u64::from(begun) - u64::from(counted_before)
     }
 
     /// Notes that `count` bytes were read into [`Lines::room`].
@@ -76,7 +115,7 @@ impl Lines {
     pub fn next_line(&mut self) -> Next<'_> {
         let Some(found) = memchr::memchr(b'\n', &self.bytes[self.searched..self.end]) else {
             self.searched = self.end;
-            if self.skipping {
+            if self.skipping != Skipping::Nothing {
                 self.start = self.end;
             }
             return Next::More;
@@ -84,8 +123,10 @@ impl Lines {
         let (start, end) = (self.start, self.searched + found);
         self.start = end + 1;
         self.searched = end + 1;
-        if std::mem::take(&mut self.skipping) || end - start > self.max_line {
-            return Next::TooLong;
+        match std::mem::take(&mut self.skipping) {
+            Skipping::Nothing if end - start <= self.max_line => {}
+            Skipping::Nothing | Skipping::TooLong => return Next::TooLong,
+            Skipping::Stale => return Next::Stale,
         }
         Next::Line(&self.bytes[start..end])
     }
@@ -94,8 +135,10 @@ impl Lines {
     pub fn rest(&mut self) -> Next<'_> {
         let (start, end) = (self.start, self.end);
         self.start = end;
-        if self.skipping || end - start > self.max_line {
-            return Next::TooLong;
+        match self.skipping {
+            Skipping::Nothing if end - start <= self.max_line => {}
+            Skipping::Nothing | Skipping::TooLong => return Next::TooLong,
+            Skipping::Stale => return Next::Stale,
         }
         if start == end { Next::More } else { Next::Line(&self.bytes[start..end]) }
     }
@@ -119,14 +162,14 @@ mod tests {
             loop {
                 match lines.next_line() {
                     Next::Line(line) => found.push(Some(line.to_vec())),
-                    Next::TooLong => found.push(None),
+                    Next::TooLong | Next::Stale => found.push(None),
                     Next::More => break,
                 }
             }
         }
         match lines.rest() {
             Next::Line(line) => found.push(Some(line.to_vec())),
-            Next::TooLong => found.push(None),
+            Next::TooLong | Next::Stale => found.push(None),
             Next::More => {}
         }
         found
@@ -147,6 +190,43 @@ mod tests {
         for piece in [1_000, 4_096, 65_536, 1 << 20] {
             assert!(lines(&input, piece, 300_000) == expected, "blocks of {piece}");
         }
+    }
+
+    /// Puts bytes into the buffer as a read does.
+    fn fill(lines: &mut Lines, bytes: &[u8]) {
+        lines.room()[..bytes.len()].copy_from_slice(bytes);
+        lines.filled(bytes.len());
+    }
+
+    #[test]
+    fn what_is_discarded_is_counted_and_the_line_after_it_is_whole() {
+        for (waiting, count, rest, expected) in [
+            (&b"a\nb\n"[..], 2, &b"c\n"[..], &[Next::Line(b"c")][..]),
+            (b"a\nbeg", 2, b"un\nc\n", &[Next::Stale, Next::Line(b"c")]),
+            (b"beg", 1, b"un\nc\n", &[Next::Stale, Next::Line(b"c")]),
+            (b"", 0, b"c\n", &[Next::Line(b"c")]),
+        ] {
+            let mut lines = Lines::new(100);
+            fill(&mut lines, waiting);
+            assert_eq!(lines.discard(), count, "{}", waiting.escape_ascii());
+            fill(&mut lines, rest);
+            for next in expected {
+                assert_eq!(lines.next_line(), *next, "{}", waiting.escape_ascii());
+            }
+            assert_eq!(lines.next_line(), Next::More);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_discarded_in_pieces_counts_once() {
+        let mut lines = Lines::new(100);
+        for (piece, count) in
+            [(&b"x"[..], 1), (b"y", 0), (b"z\nbegun", 1), (b"more", 0), (b"\n", 0), (b"a\nb\n", 2), (b"c", 1)]
+        {
+            fill(&mut lines, piece);
+            assert_eq!(lines.discard(), count, "{}", piece.escape_ascii());
+        }
+        assert_eq!(lines.rest(), Next::Stale);
     }
 
     #[test]

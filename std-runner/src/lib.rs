@@ -1,13 +1,16 @@
 //! The node as a process: lines in on stdin, lines out on stdout, logs on stderr.
 //!
-//! One thread, no async runtime: it waits for input or for the next timer, whichever is first. Everything a node *does*
-//! is in `rumormill-core`; here is what a state machine without I/O needs around it.
+//! One thread, no async runtime: it waits for input or for the next timer, whichever is first; a second one writes the
+//! log, once there is something to say. Everything a node *does* is in `rumormill-core`; here is what a state machine
+//! without I/O needs around it.
 
 pub mod input;
+pub mod log;
 pub mod options;
 pub mod output;
 pub mod process;
 pub mod report;
+pub mod standstill;
 
 use std::process::ExitCode;
 
@@ -22,12 +25,14 @@ pub fn main(options: &options::Options) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    options.start_log();
-    match process::run(node, options.max_line_bytes()) {
+    let log = options.start_log();
+    let code = match process::run(node, options.max_line_bytes()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
         }
-    }
+    };
+    log.finish();
+    code
 }

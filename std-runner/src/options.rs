@@ -2,6 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use crate::log::Log;
 use clap::{Parser, ValueEnum};
 use rumormill_core::Node;
 use rumormill_core::config::{Config, ConfigError, INCARNATION_MAX, MESSAGE_BYTES_MAX, Strategy, Workload};
@@ -42,7 +43,8 @@ pub struct Options {
     #[arg(long, env = "RUMORMILL_SEED", value_name = "N")]
     seed: Option<u64>,
 
-    /// Number of this process life, 0 to 999999999999999, larger than those before [default: milliseconds since 1970]
+    /// Number of this start of the process, 0 to 9007199254740991, larger than those before [default: microseconds since
+    /// 1970]
     #[arg(long, env = "RUMORMILL_INCARNATION", value_parser = clap::value_parser!(u64).range(0..=INCARNATION_MAX), value_name = "N")]
     incarnation: Option<u64>,
 
@@ -74,9 +76,9 @@ pub struct Options {
     #[arg(long, env = "RUMORMILL_MAX_NODES", value_name = "N")]
     max_nodes: Option<usize>,
 
-    /// Lives of one node that are told apart, 1 to 1024 [default: 4]
-    #[arg(long, env = "RUMORMILL_MAX_LIVES", value_name = "N")]
-    max_lives: Option<usize>,
+    /// Rows, one per life of a node in which it changed something, 1 to 16777216 [default: large 2048, small 128, tiny 32]
+    #[arg(long, env = "RUMORMILL_MAX_ROWS", value_name = "N")]
+    max_rows: Option<usize>,
 
     /// Peers whose whole version vector is remembered, 1 to 1048576 [default: large 256, small 32, tiny 4]
     #[arg(long, env = "RUMORMILL_MAX_KNOWN_PEERS", value_name = "N")]
@@ -233,8 +235,9 @@ impl Options {
         self.max_message_bytes.unwrap_or_else(|| self.max_line_bytes().min(Config::default().max_message_bytes))
     }
 
-    /// Sends the log to standard error.
-    pub fn start_log(&self) {
+    /// Sends the log to standard error. What is returned waits for the last lines.
+    #[must_use]
+    pub fn start_log(&self) -> Log {
         use tracing_subscriber::filter::LevelFilter;
         let level = match self.log {
             Level::Off => LevelFilter::OFF,
@@ -244,26 +247,28 @@ impl Options {
             Level::Debug => LevelFilter::DEBUG,
             Level::Trace => LevelFilter::TRACE,
         };
+        let log = Log::default();
         tracing_subscriber::fmt()
             .with_max_level(level)
-            .with_writer(std::io::stderr)
+            .with_writer(log.clone())
             .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
             .log_internal_errors(false)
             .init();
+        log
     }
 
     /// The choices of the node. Seed and incarnation come from the clock where they were not given.
     #[must_use]
     pub fn config(&self) -> Config {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ms = u64::try_from(since_1970.as_millis()).unwrap_or(0).min(INCARNATION_MAX);
+        let now_us = u64::try_from(since_1970.as_micros()).unwrap_or(INCARNATION_MAX).min(INCARNATION_MAX);
         let from_clock = since_1970.as_nanos() as u64 ^ u64::from(std::process::id()) << 32;
         Config {
             workload: self.workload.map(Workload::from),
             strategy: self.strategy(),
             fanout: self.fanout,
             gossip_interval_ms: self.gossip_interval_ms.or(self.profile.map(Purpose::interval_ms)),
-            incarnation: self.incarnation.unwrap_or(now_ms),
+            incarnation: self.incarnation.unwrap_or(now_us),
             seed: self.seed.unwrap_or(from_clock),
             max_message_bytes: self.max_message_bytes(),
             max_clock_ahead_ms: self.max_clock_ahead_ms,
@@ -280,13 +285,11 @@ impl Options {
             ProfileName::Large => Heap::LIMITS,
         };
         let nodes = self.max_nodes.unwrap_or(base.nodes);
-        let lives_per_node = self.max_lives.unwrap_or(base.lives_per_node);
         let values = self.max_values.unwrap_or(base.values);
         let dense_values = if self.max_values.is_some() { values.saturating_mul(8) } else { base.dense_values };
         Limits {
             nodes,
-            lives_per_node,
-            rows: nodes.saturating_mul(lives_per_node),
+            rows: self.max_rows.unwrap_or(base.rows),
             known_peers: self.max_known_peers.unwrap_or(base.known_peers),
             values,
             set_text_bytes: self.max_set_text_bytes.unwrap_or(base.set_text_bytes),

@@ -1,24 +1,34 @@
 //! The loop around the state machine.
 
 use std::io;
-use std::time::{Instant as Clock, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant as Clock, SystemTime, UNIX_EPOCH};
 
 use rumormill_core::storage::Storage;
-use rumormill_core::{Instant, Node, Now};
+use rumormill_core::{Instant, Node, Now, Skipped};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::FileType;
 use rustix::io::Errno;
 
-use crate::input::{Lines, Next};
+use crate::input::{BLOCK, Lines, Next};
 use crate::output::Output;
 use crate::report::RateLimit;
+use crate::standstill::{BEAT, Doing, Standstill};
 
 /// Bytes of output after which it is written even though the batch goes on.
 const FLUSH: usize = 256 << 10;
 
+/// Bytes that wait in a pipe which is full, or nearly: its writer may have more that waited as long.
+const FULL_PIPE: u64 = 60 << 10;
+/// A pause of such a writer after which what it writes counts as new.
+const DROP_PAUSE: Duration = Duration::from_millis(10);
+/// How long input is dropped at most.
+const DROP_AT_MOST: Duration = Duration::from_millis(100);
+
 /// Drives a node on stdin and stdout until stdin ends or stdout is closed.
 ///
 /// Reads large blocks, handles all complete lines of a block, and writes once per block. At the end of input an
-/// unterminated last line is handled, and what waits for its push is sent once.
+/// unterminated last line is handled, and what waits for its push is sent once. After a standstill (see
+/// [`crate::standstill`]) what waited is dropped.
 ///
 /// # Errors
 /// Reading or writing failed. A closed stdout is no error.
@@ -29,8 +39,9 @@ pub fn run<S: Storage>(node: Node<S>, max_line: usize) -> io::Result<()> {
         out: Output::default(),
         started: Clock::now(),
         limit: RateLimit::default(),
-        too_long: 0,
-        read_waits: true,
+        standstill: Standstill::watch(),
+        clients_wait: !is_file(),
+        more_is_likely: false,
     };
     match process.until_end() {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -44,55 +55,71 @@ struct Process<S: Storage> {
     out: Output,
     started: Clock,
     limit: RateLimit,
-    too_long: u64,
-    /// Whether a read waits for input. It does unless somebody else who has our stdin open has made it non-blocking.
-    read_waits: bool,
+    standstill: Standstill,
+    /// Whether somebody may be waiting for answers: the input is no regular file.
+    clients_wait: bool,
+    /// The last block was large, so that the next one is probably there.
+    more_is_likely: bool,
 }
 
 impl<S: Storage> Process<S> {
     fn until_end(&mut self) -> io::Result<()> {
-        let mut now = self.now();
         loop {
-            if self.wait(now)? {
-                let count = match rustix::io::read(rustix::stdio::stdin(), self.lines.room()) {
-                    Ok(0) => break,
-                    Ok(count) => count,
-                    Err(Errno::INTR) => 0,
-                    Err(Errno::AGAIN) => {
-                        self.read_waits = false;
-                        0
-                    }
-                    Err(error) => return Err(error.into()),
-                };
-                self.lines.filled(count);
+            if !self.wait_and_read()? {
+                return self.end();
             }
-            now = self.now();
+            let now = self.now();
             self.handle_lines(now)?;
             self.node.handle_timeout(now);
             self.transmit(now)?;
             self.flush()?;
+            self.name_refusals();
         }
-        self.end()
     }
 
-    /// Waits for input or for the next timer, whichever is first. True when there is input to be read; when no timer runs,
-    /// the read may do the waiting.
-    fn wait(&self, now: Now) -> io::Result<bool> {
+    /// Waits until there is input, a timer is due or the clock is to be looked at, and reads what there is. False at the end
+    /// of input.
+    fn wait_and_read(&mut self) -> io::Result<bool> {
         let wakeup = self.node.poll_timeout();
-        if wakeup.is_none() && self.read_waits {
+        if wakeup.is_none() && self.more_is_likely {
+            // The read does the waiting, if there is any: that saves a call per block.
+            let goes_on = self.read()?;
+            if self.stood_still(Doing::Blocked) {
+                self.drop_what_waited();
+            }
+            return Ok(goes_on);
+        }
+        let until_timer = wakeup.map_or(BEAT, |wakeup| {
+            Duration::from_micros(wakeup.at.as_micros().saturating_sub(self.monotonic().as_micros()))
+        });
+        let is_ready = wait_for_input(until_timer.min(BEAT))?;
+        if self.stood_still(Doing::Waiting) {
+            self.drop_what_waited();
             return Ok(true);
         }
-        let timeout = wakeup.map(|wakeup| {
-            let us = wakeup.at.as_micros().saturating_sub(now.at.as_micros());
-            Timespec { tv_sec: (us / 1_000_000) as i64, tv_nsec: (us % 1_000_000 * 1_000) as i64 }
-        });
-        let stdin = rustix::stdio::stdin();
-        let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
-        match poll(&mut fds, timeout.as_ref()) {
-            Ok(ready) => Ok(ready > 0),
-            Err(Errno::INTR) => Ok(false),
-            Err(error) => Err(error.into()),
+        if is_ready { self.read() } else { Ok(true) }
+    }
+
+    /// Whether there was a standstill since the last look, and what waited meanwhile is too late. Before `init` nobody waits
+    /// for an answer.
+    fn stood_still(&mut self, doing: Doing) -> bool {
+        self.standstill.look(doing) && self.clients_wait && self.node.replica().own_row().is_some()
+    }
+
+    /// Reads a block. False at the end of input.
+    fn read(&mut self) -> io::Result<bool> {
+        self.more_is_likely = false;
+        match rustix::io::read(rustix::stdio::stdin(), self.lines.room()) {
+            Ok(0) => return Ok(false),
+            Ok(count) => {
+                self.lines.filled(count);
+                self.more_is_likely = count >= BLOCK / 4;
+            }
+            // Somebody else who has our stdin open may have made it non-blocking, and may have read it.
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(error) => return Err(error.into()),
         }
+        Ok(true)
     }
 
     #[inline]
@@ -104,14 +131,17 @@ impl<S: Storage> Process<S> {
                         self.limit.rejected(&why, line);
                     }
                 }
-                Next::TooLong => {
-                    self.too_long += 1;
-                    self.limit.rejected(&"TooLong", b"");
-                }
+                Next::TooLong => self.too_long(),
+                Next::Stale => {}
                 Next::More => return Ok(()),
             }
             self.transmit(now)?;
         }
+    }
+
+    fn too_long(&mut self) {
+        self.node.skipped(Skipped::TooLong, 1);
+        self.limit.rejected(&Skipped::TooLong, b"");
     }
 
     /// Polls everything that waits to be sent into the output buffer.
@@ -126,25 +156,80 @@ impl<S: Storage> Process<S> {
         Ok(())
     }
 
+    /// Writes what waits. After a standstill the line that was begun is written to its end, and the others are dropped.
     fn flush(&mut self) -> io::Result<()> {
-        let mut rest = self.out.bytes();
-        while !rest.is_empty() {
-            match rustix::io::write(rustix::stdio::stdout(), rest) {
-                Ok(count) => rest = &rest[count..],
-                Err(Errno::INTR) => {}
-                Err(Errno::AGAIN) => {
-                    let stdout = rustix::stdio::stdout();
-                    let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
-                    match poll(&mut fds, None) {
-                        Ok(_) | Err(Errno::INTR) => {}
-                        Err(error) => return Err(error.into()),
-                    }
-                }
-                Err(error) => return Err(error.into()),
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let (mut written, mut end) = (0, self.out.len());
+        if self.stood_still(Doing::Handling) {
+            end = self.drop_what_is_late(written);
+        }
+        while written < end {
+            written += write(&self.out.bytes()[written..end])?;
+            if self.stood_still(Doing::Blocked) {
+                end = self.drop_what_is_late(written);
             }
         }
         self.out.clear();
         Ok(())
+    }
+
+    /// After a standstill: drops the lines that are not written, and those that were to be answered next. Gives the end of
+    /// the output.
+    #[cold]
+    fn drop_what_is_late(&mut self, written: usize) -> usize {
+        let end = self.end_of_line(written);
+        let late = memchr::memchr_iter(b'\n', &self.out.bytes()[end..]).count() as u64;
+        self.node.skipped(Skipped::Stale, late);
+        self.drop_what_waited();
+        end
+    }
+
+    /// The end of the line in the output of which all before `written` was written; `written` itself between two lines.
+    fn end_of_line(&self, written: usize) -> usize {
+        let out = self.out.bytes();
+        if written == 0 || out[written - 1] == b'\n' {
+            return written;
+        }
+        memchr::memchr(b'\n', &out[written..]).map_or(out.len(), |at| written + at + 1)
+    }
+
+    /// After a standstill: drops the lines that are readable already.
+    #[cold]
+    fn drop_what_waited(&mut self) {
+        let stdin = rustix::stdio::stdin();
+        let since = Clock::now();
+        let mut lines = self.lines.discard();
+        let mut was_full = false;
+        while since.elapsed() < DROP_AT_MOST {
+            if was_full {
+                // Whether its writer went on or not: what is readable then says it.
+                let _ = wait_for_input(DROP_PAUSE);
+            }
+            let readable = rustix::io::ioctl_fionread(stdin).unwrap_or(0);
+            if readable == 0 {
+                break;
+            }
+            was_full |= readable >= FULL_PIPE;
+            let room = self.lines.room();
+            let len = usize::try_from(readable).map_or(room.len(), |readable| readable.min(room.len()));
+            match rustix::io::read(stdin, &mut room[..len]) {
+                Ok(count) => self.lines.filled(count),
+                // What is wrong shows at the next read.
+                Err(_) => break,
+            }
+            lines += self.lines.discard();
+        }
+        self.node.skipped(Skipped::Stale, lines);
+        tracing::warn!(lines, "stood still for more than 4 s: dropped what waited meanwhile");
+    }
+
+    /// Names each table that was found full, once.
+    fn name_refusals(&mut self) {
+        while let Some(bound) = self.node.poll_refusal() {
+            tracing::warn!("refused for lack of room, not named again: {bound}");
+        }
     }
 
     /// The end of input: the last line, one push of what waits, and no timers any more.
@@ -156,21 +241,57 @@ impl<S: Storage> Process<S> {
                     self.limit.rejected(&why, line);
                 }
             }
-            Next::TooLong => self.too_long += 1,
-            Next::More => {}
+            Next::TooLong => self.too_long(),
+            Next::Stale | Next::More => {}
         }
         self.transmit(now)?;
         self.node.finish(now);
         self.transmit(now)?;
-        tracing::info!(too_long = self.too_long, stats = ?self.node.stats(), "end of input");
+        self.name_refusals();
+        tracing::info!(stats = ?self.node.stats(), "end of input");
         self.flush()
     }
 
     fn now(&self) -> Now {
         let wall = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now {
-            at: Instant::from_micros(self.started.elapsed().as_micros() as u64),
-            wall_us: Some(wall.as_micros() as u64),
+        Now { at: self.monotonic(), wall_us: Some(wall.as_micros() as u64) }
+    }
+
+    fn monotonic(&self) -> Instant {
+        Instant::from_micros(self.started.elapsed().as_micros() as u64)
+    }
+}
+
+/// Whether stdin is a regular file.
+fn is_file() -> bool {
+    rustix::fs::fstat(rustix::stdio::stdin()).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file())
+}
+
+/// Waits for input. True when there is some to be read, or an end of it.
+fn wait_for_input(at_most: Duration) -> io::Result<bool> {
+    let stdin = rustix::stdio::stdin();
+    let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
+    let timeout = Timespec { tv_sec: at_most.as_secs() as i64, tv_nsec: i64::from(at_most.subsec_nanos()) };
+    match poll(&mut fds, Some(&timeout)) {
+        Ok(ready) => Ok(ready > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Writes some of the bytes to stdout, and waits until that is possible. Gives their number.
+fn write(bytes: &[u8]) -> io::Result<usize> {
+    match rustix::io::write(rustix::stdio::stdout(), bytes) {
+        Ok(count) => Ok(count),
+        Err(Errno::INTR) => Ok(0),
+        Err(Errno::AGAIN) => {
+            let stdout = rustix::stdio::stdout();
+            let mut fds = [PollFd::new(&stdout, PollFlags::OUT)];
+            match poll(&mut fds, None) {
+                Ok(_) | Err(Errno::INTR) => Ok(0),
+                Err(error) => Err(error.into()),
+            }
         }
+        Err(error) => Err(error.into()),
     }
 }

@@ -297,7 +297,7 @@ const OPTIONS: &[(&str, &str, &[&str])] = &[
     ("--fanout", "RUMORMILL_FANOUT", &["default", "2", "1", "255"]),
     ("--gossip-interval-ms", "RUMORMILL_GOSSIP_INTERVAL_MS", &["200", "100", "1", "60000"]),
     ("--seed", "RUMORMILL_SEED", &[]),
-    ("--incarnation", "RUMORMILL_INCARNATION", &[]),
+    ("--incarnation", "RUMORMILL_INCARNATION", &["default", "microseconds", "0", "9007199254740991"]),
     ("--capacity-profile", "RUMORMILL_CAPACITY_PROFILE", &["default"]),
     ("--max-values", "RUMORMILL_MAX_VALUES", &["default"]),
     ("--max-keys", "RUMORMILL_MAX_KEYS", &["default"]),

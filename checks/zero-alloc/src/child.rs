@@ -93,7 +93,7 @@ pub fn run(control: &OsStr) -> ExitCode {
     });
     let options = Options::parse();
     let node = options.node().expect("choices within their bounds");
-    options.start_log();
+    let _log = options.start_log();
     process::run(node, options.max_line_bytes()).expect("the pipes work");
     ExitCode::SUCCESS
 }

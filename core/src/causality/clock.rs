@@ -15,7 +15,7 @@ pub struct HybridClock {
 }
 
 impl HybridClock {
-    /// Stamps stay in the range that prints as seconds with six decimals in an `i64` of microseconds.
+    /// Stamps stay below this, in the range that prints as seconds with six decimals in an `i64` of microseconds.
     pub const STAMP_MAX_US: u64 = i64::MAX as u64;
 
     /// A clock that has seen nothing and refuses stamps more than `max_ahead_us` ahead of the wall clock.
@@ -32,7 +32,8 @@ impl HybridClock {
     /// A new stamp, or `None` at the end of time.
     pub fn tick(&mut self) -> Option<u64> {
         let stamp = self.wall_us.unwrap_or(0).max(self.last_us + 1);
-        if stamp > Self::STAMP_MAX_US {
+        if stamp >= Self::STAMP_MAX_US {
+            // No peer would take it, since no clock could go on from there.
             return None;
         }
         self.last_us = stamp;
@@ -55,11 +56,17 @@ impl HybridClock {
         Ok(())
     }
 
-    /// Whether [`HybridClock::observe`] would accept the stamp.
+    /// Whether [`HybridClock::observe`] would accept the stamp. The limit is for stamps of others: the stamp at which this
+    /// clock stands was given out or accepted before, and moves nothing.
     ///
     /// # Errors
     /// The stamp is too far ahead of the local wall clock.
+    #[inline]
     pub fn check(&self, stamp_us: u64) -> Result<(), ClockAhead> {
+        if stamp_us == self.last_us { Ok(()) } else { self.check_others(stamp_us) }
+    }
+
+    fn check_others(&self, stamp_us: u64) -> Result<(), ClockAhead> {
         let limit = self.wall_us.map_or(Self::STAMP_MAX_US, |wall| wall.saturating_add(self.max_ahead_us));
         if stamp_us > limit.min(Self::STAMP_MAX_US - 1) { Err(ClockAhead) } else { Ok(()) }
     }
@@ -88,6 +95,27 @@ mod tests {
         assert_eq!(clock.tick(), Some(500));
         assert_eq!(clock.observe(1_500), Ok(()));
         assert_eq!(clock.tick(), Some(1_501));
+    }
+
+    #[test]
+    fn the_limit_is_not_for_stamps_of_this_clock() {
+        let mut clock = HybridClock::new(0);
+        for wall_us in [100, 100, 100, 5, 0] {
+            clock.set_wall(Some(wall_us));
+            let stamp = clock.tick().unwrap();
+            assert_eq!(clock.observe(stamp), Ok(()), "{stamp} at {wall_us}");
+            assert_eq!(clock.check(stamp + 1), Err(ClockAhead), "another one, at {wall_us}");
+        }
+        assert_eq!(clock.read(), 104);
+    }
+
+    #[test]
+    fn every_stamp_that_is_given_out_is_taken_by_others() {
+        let mut clock = HybridClock::new(0);
+        assert_eq!(clock.observe(HybridClock::STAMP_MAX_US - 2), Ok(()));
+        let last = clock.tick().unwrap();
+        assert_eq!(clock.tick(), None);
+        assert_eq!(HybridClock::new(0).observe(last), Ok(()));
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub struct Dot {
 }
 
 /// Members, version vector and clock: all that a data type may look at when it merges an entry.
+#[derive(Clone)]
 pub struct Causality<S: Storage> {
     /// The cluster.
     pub members: Members<S>,
@@ -42,19 +43,16 @@ impl<S: Storage> Causality<S> {
     pub fn new(limits: &Limits, max_clock_ahead_us: u64) -> Self {
         Self {
             members: Members::new(limits.nodes, limits.id_bytes),
-            rows: Rows::new(limits.rows, limits.lives_per_node),
+            rows: Rows::new(limits.rows),
             clock: HybridClock::new(max_clock_ahead_us),
         }
     }
 
-    /// The row of this name, made when it is new and there is room for one more life of its node.
-    ///
-    /// # Errors
-    /// No such member, or no room; nothing changed.
-    pub fn row_named(&mut self, name: &str) -> Result<RowId, RowRefused> {
-        let (node, incarnation) = self.members.find_row(name).ok_or(RowRefused::Stranger)?;
-        let id = self.members.id(node);
-        self.rows.find_or_add(node, incarnation, id)
+    /// The row of this name, if there is one. A name makes none. O(log members + log rows).
+    #[must_use]
+    pub fn find_row(&self, name: &str) -> Option<RowId> {
+        let (node, incarnation) = self.members.find_row(name)?;
+        self.rows.find(node, incarnation)
     }
 
     /// Node id and incarnation of a row.

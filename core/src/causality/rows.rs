@@ -1,6 +1,7 @@
 //! The version vector: per row the contiguous frontier that was applied, and a small window of dots beyond it.
 //!
-//! Exact and bounded: nothing is marked before it was applied, and nothing marked is forgotten.
+//! Exact and bounded: nothing is marked before it was applied, and nothing marked is forgotten. All nodes take their rows
+//! from one pool, in which every node is guaranteed a quota; a row takes 52 bytes here, 48 of them a [`Row`].
 
 use crate::id::{NodeIndex, hash_bytes, mix2};
 use crate::storage::{Buf, Storage};
@@ -26,6 +27,10 @@ impl RowId {
 pub struct Row {
     /// The node.
     pub node: NodeIndex,
+    /// Made by this memory: see [`Rows::is_immune`].
+    immune: bool,
+    /// No row of the same node has a higher life.
+    newest: bool,
     /// Its life.
     pub incarnation: u64,
     /// All dots up to this one were applied.
@@ -34,10 +39,17 @@ pub struct Row {
     window: u64,
     /// Hash of node id and incarnation, the same on every node.
     pub hash: u64,
-    next_of_node: u32,
+    /// The version of the table when the frontier last moved; 0 when it never has. See [`Rows::seal`].
+    pub moved: u64,
 }
 
 impl Row {
+    /// Whether no row of the same node has a higher life.
+    #[must_use]
+    pub fn is_newest(&self) -> bool {
+        self.newest
+    }
+
     /// The highest dot that was applied.
     #[must_use]
     pub fn highest(&self) -> u64 {
@@ -60,8 +72,12 @@ impl Row {
 
     /// The applied dots beyond the frontier, ascending.
     pub fn beyond(&self) -> impl Iterator<Item = u64> + use<> {
-        let Self { frontier, window, .. } = *self;
-        (0..WINDOW).filter(move |bit| window >> bit & 1 == 1).map(move |bit| frontier + 2 + bit)
+        let Self { frontier, window: mut left, .. } = *self;
+        core::iter::from_fn(move || {
+            let bit = u64::from(left.trailing_zeros());
+            left &= left.checked_sub(1)?;
+            Some(frontier + 2 + bit)
+        })
     }
 }
 
@@ -79,17 +95,34 @@ pub enum Mark {
 pub enum RowRefused {
     /// The name is no member of the cluster.
     Stranger,
-    /// The table has no room for one more life.
+    /// The pool has no room for one more life of this node: what is left of it is reserved for other nodes.
     Full,
+    /// A life at least as high of the same node is known here already, so that dots made in this one might be made twice.
+    Taken,
 }
 
 const NONE: u32 = u32::MAX;
 
 /// The version vector.
+///
+/// # The pool
+///
+/// Each of the n members is guaranteed `max(1, rows / 2 / n)` rows. A node that has as many takes more only from what is not
+/// held back for nodes that have fewer, so that a node that starts again and again cannot take the last row of another.
+/// In a cluster with more members than rows nothing can be guaranteed to all: there half of the pool is held back for
+/// nodes without a row.
+#[derive(Clone)]
 pub struct Rows<S: Storage> {
     rows: S::PerRow<Row>,
-    first_of_node: S::PerNode<u32>,
-    lives_per_node: usize,
+    /// All rows but the provisional one, sorted by node and life.
+    sorted: S::PerRow<u32>,
+    /// The last row is provisional: it is not in `sorted` yet. See [`Rows::open`].
+    provisional: bool,
+    members: usize,
+    /// Rows that are guaranteed to nodes that do not have them yet, over all nodes.
+    reserved: usize,
+    /// Counts the calls of [`Rows::seal`], from 1.
+    version: u64,
     /// Sum over all rows of the hash of row and frontier, where `hashed` replaces the frontier of its row.
     vector_hash: u64,
     /// The row that moved last, and its frontier when it was hashed: a row that moves often is hashed when asked.
@@ -100,20 +133,23 @@ impl<S: Storage> Rows<S> {
     /// No rows yet, room for `rows`.
     #[inline(always)]
     #[must_use]
-    pub fn new(rows: usize, lives_per_node: usize) -> Self {
+    pub fn new(rows: usize) -> Self {
         Self {
             rows: S::PerRow::with_limit(rows),
-            first_of_node: S::PerNode::with_limit(0),
-            lives_per_node,
+            sorted: S::PerRow::with_limit(rows),
+            provisional: false,
+            members: 0,
+            reserved: 0,
+            version: 1,
             vector_hash: 0,
             hashed: (RowId(0), 0),
         }
     }
 
-    /// Makes room for a cluster of `nodes`. Called once, before any row is added.
-    pub fn set_nodes(&mut self, nodes: usize) {
-        self.first_of_node = S::PerNode::with_limit(nodes);
-        self.first_of_node.fill_to(nodes, NONE);
+    /// Shares the pool out among `members` nodes. Called once, before any row is added.
+    pub fn set_nodes(&mut self, members: usize) {
+        self.members = members;
+        self.reserved = members.saturating_mul(self.quota());
     }
 
     /// Number of rows.
@@ -136,8 +172,16 @@ impl<S: Storage> Rows<S> {
     /// A row. One that is not from this table, which is a bug, is a row of which nothing was applied.
     #[must_use]
     pub fn get(&self, row: RowId) -> &Row {
-        const NOTHING: Row =
-            Row { node: NodeIndex(NONE), incarnation: 0, frontier: 0, window: 0, hash: 0, next_of_node: NONE };
+        const NOTHING: Row = Row {
+            node: NodeIndex(NONE),
+            immune: false,
+            newest: false,
+            incarnation: 0,
+            frontier: 0,
+            window: 0,
+            hash: 0,
+            moved: 0,
+        };
         self.rows.get(row.at()).unwrap_or(&NOTHING)
     }
 
@@ -151,46 +195,127 @@ impl<S: Storage> Rows<S> {
         self.vector_hash.wrapping_sub(row.term(before)).wrapping_add(row.term(row.frontier))
     }
 
-    /// The row of a node's life.
+    /// The row of a node's life. O(log rows).
     #[must_use]
     pub fn find(&self, node: NodeIndex, incarnation: u64) -> Option<RowId> {
-        let mut at = *self.first_of_node.get(node.at())?;
-        // Bounded by the lives of one node.
-        while let Some(row) = self.rows.get(at as usize) {
-            if row.incarnation == incarnation {
-                return Some(RowId(at));
-            }
-            at = row.next_of_node;
+        match self.search(node, incarnation) {
+            Ok(at) => self.sorted.get(at).copied().map(RowId),
+            Err(_) => self.find_provisional(node, incarnation),
         }
-        None
     }
 
-    /// The row of a node's life, made when it is new.
+    /// The row of a node's life, made when it is new. O(log rows), and O(rows) when it is made.
     ///
     /// # Errors
-    /// The table, or this node's share of it, is full; nothing changed.
+    /// The pool has no room for it; nothing changed.
     pub fn find_or_add(&mut self, node: NodeIndex, incarnation: u64, id: &str) -> Result<RowId, RowRefused> {
+        let row = self.open(node, incarnation, id)?;
+        self.keep(row);
+        Ok(row)
+    }
+
+    /// The row of a node's life. When it is new it is made provisionally, until [`Rows::close`]: a message that only
+    /// names a row takes nothing from the pool. O(log rows).
+    ///
+    /// # Errors
+    /// The pool has no room for it; nothing changed.
+    pub fn open(&mut self, node: NodeIndex, incarnation: u64, id: &str) -> Result<RowId, RowRefused> {
         if let Some(found) = self.find(node, incarnation) {
             return Ok(found);
         }
-        let first = *self.first_of_node.get(node.at()).ok_or(RowRefused::Stranger)?;
-        let mut lives = 0;
-        let mut at = first;
-        while let Some(row) = self.rows.get(at as usize) {
-            lives += 1;
-            at = row.next_of_node;
+        if node.at() >= self.members {
+            return Err(RowRefused::Stranger);
         }
-        if lives >= self.lives_per_node {
+        // One row at most is provisional. Another one is asked for when an entry under the first is being applied.
+        self.keep_provisional();
+        if !self.has_room(node) {
             return Err(RowRefused::Full);
         }
         let hash = mix2(hash_bytes(id.as_bytes()), incarnation);
-        let added = self.rows.len() as u32;
-        let row = Row { node, incarnation, frontier: 0, window: 0, hash, next_of_node: first };
+        let added = RowId(self.rows.len() as u32);
+        let row = Row { node, immune: false, newest: false, incarnation, frontier: 0, window: 0, hash, moved: 0 };
         self.rows.push(row).map_err(|_| RowRefused::Full)?;
-        if let Some(first) = self.first_of_node.get_mut(node.at()) {
-            *first = added;
+        self.provisional = true;
+        Ok(added)
+    }
+
+    /// Decides about a row from [`Rows::open`]: one that is provisional is kept when it is `used` or one of its dots is
+    /// marked, and taken out again otherwise. Gives the row if it is there. O(1), and O(rows) when a new row is kept.
+    pub fn close(&mut self, row: RowId, used: bool) -> Option<RowId> {
+        if used || !self.is_provisional(row) || self.get(row).highest() > 0 {
+            self.keep(row);
+            return Some(row);
         }
-        Ok(RowId(added))
+        self.rows.truncate(row.at());
+        self.provisional = false;
+        None
+    }
+
+    /// Whether a row was made by [`Rows::open`] and neither kept nor taken out since.
+    #[must_use]
+    pub fn is_provisional(&self, row: RowId) -> bool {
+        self.provisional && row.at() + 1 == self.rows.len()
+    }
+
+    /// Whether the row of a node's life is there, or could be made now. O(log rows).
+    #[must_use]
+    pub fn has_room_for_life(&self, node: NodeIndex, incarnation: u64) -> bool {
+        self.find(node, incarnation).is_some() || (node.at() < self.members && self.has_room(node))
+    }
+
+    /// How many rows fit.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.rows.limit()
+    }
+
+    /// The rows that each node is guaranteed, if there are as many rows as members.
+    #[must_use]
+    pub fn quota(&self) -> usize {
+        (self.limit() / 2 / self.members.max(1)).max(1)
+    }
+
+    /// Whether no row of the same node has a higher life. O(1).
+    #[must_use]
+    pub fn is_newest(&self, row: RowId) -> bool {
+        self.get(row).newest
+    }
+
+    /// The row of a node's highest life. O(log rows).
+    #[must_use]
+    pub fn newest_of(&self, node: NodeIndex) -> Option<RowId> {
+        let before = self.end_of(node).checked_sub(1)?;
+        let row = RowId(*self.sorted.get(before)?);
+        (self.get(row).node == node).then_some(row)
+    }
+
+    /// Whether the changes of a row are made by this memory, and only here: what others say of them is refused.
+    #[must_use]
+    pub fn is_immune(&self, row: RowId) -> bool {
+        self.get(row).immune
+    }
+
+    /// From now on only this memory makes changes in the row. It is kept if it was provisional.
+    pub fn make_immune(&mut self, row: RowId) {
+        self.keep(row);
+        if let Some(row) = self.rows.get_mut(row.at()) {
+            row.immune = true;
+        }
+    }
+
+    /// Ends the immunity of a row: somebody else makes changes in it as well, so it becomes a row like any other.
+    pub fn give_up(&mut self, row: RowId) {
+        if let Some(row) = self.rows.get_mut(row.at()) {
+            row.immune = false;
+        }
+    }
+
+    /// Gives the present version of the vector and begins the next one: the rows whose frontier moves from now on are those
+    /// with [`Row::moved`] above it.
+    pub fn seal(&mut self) -> u64 {
+        let sealed = self.version;
+        self.version += 1;
+        sealed
     }
 
     /// Whether a dot could be marked now: it is not beyond the window.
@@ -210,6 +335,7 @@ impl<S: Storage> Rows<S> {
         if dot.seq == row.frontier + 1 && row.window == 0 && self.hashed.0 == dot.row {
             // The next one, as almost always.
             row.frontier = dot.seq;
+            row.moved = self.version;
             return Mark::New;
         }
         self.mark_any(dot)
@@ -231,23 +357,26 @@ impl<S: Storage> Rows<S> {
         Mark::New
     }
 
-    /// Marks all dots of `(from, to]` as applied. What lies beyond the window stays unmarked. O(window).
-    pub fn mark_range(&mut self, row: RowId, from: u64, to: u64) -> Mark {
-        let frontier = self.get(row).frontier;
-        if to <= frontier {
+    /// Marks all dots of `(from, to]` as applied. What lies beyond the window stays unmarked. O(1).
+    pub fn mark_range(&mut self, id: RowId, from: u64, to: u64) -> Mark {
+        let Some(row) = self.rows.get_mut(id.at()) else {
+            return Mark::Known;
+        };
+        if to <= row.frontier || from >= to {
             return Mark::Known;
         }
-        if from <= frontier {
-            self.advance(row, to);
+        if from <= row.frontier {
+            self.advance(id, to);
             return Mark::New;
         }
-        let mut mark = Mark::Known;
-        for seq in from + 1..=to.min(frontier + 1 + WINDOW) {
-            if self.mark(super::Dot { row, seq }) == Mark::New {
-                mark = Mark::New;
-            }
+        // The first dot is at least `frontier + 2`: bit 0 of the window.
+        let (first, last) = (from - row.frontier - 1, (to - row.frontier - 2).min(WINDOW - 1));
+        if first > last {
+            return Mark::Known;
         }
-        mark
+        let before = row.window;
+        row.window |= (u64::MAX >> (WINDOW - 1 - last)) & (u64::MAX << first);
+        if row.window == before { Mark::Known } else { Mark::New }
     }
 
     /// Moves the frontier to `to` and on over what the window holds.
@@ -259,10 +388,82 @@ impl<S: Storage> Rows<S> {
         let ahead = if shift > WINDOW { 0 } else { u128::from(row.window >> (shift - 1)) };
         let run = ahead.trailing_ones();
         row.frontier = to + u64::from(run);
+        row.moved = self.version;
         row.window = (ahead >> (run + 1)) as u64;
         if self.hashed.0 != id {
             self.vector_hash = self.vector_hash();
             self.hashed = (id, before);
+        }
+    }
+
+    /// Where the row of a node's life is in the order, or belongs.
+    fn search(&self, node: NodeIndex, incarnation: u64) -> Result<usize, usize> {
+        self.sorted.binary_search_by_key(&(node, incarnation), |row| {
+            let row = self.get(RowId(*row));
+            (row.node, row.incarnation)
+        })
+    }
+
+    /// Where the rows of a node end in the order.
+    fn end_of(&self, node: NodeIndex) -> usize {
+        self.sorted.partition_point(|row| self.get(RowId(*row)).node <= node)
+    }
+
+    /// How many rows a node has. O(log rows).
+    fn count_of(&self, node: NodeIndex) -> usize {
+        let start = self.sorted.partition_point(|row| self.get(RowId(*row)).node < node);
+        self.end_of(node) - start
+    }
+
+    fn find_provisional(&self, node: NodeIndex, incarnation: u64) -> Option<RowId> {
+        let last = self.rows.last().filter(|_| self.provisional)?;
+        ((last.node, last.incarnation) == (node, incarnation)).then(|| RowId(self.rows.len() as u32 - 1))
+    }
+
+    /// Whether the pool has a row for one more life of a node. All rows are in the order.
+    fn has_room(&self, node: NodeIndex) -> bool {
+        let room = self.limit() - self.sorted.len();
+        let quota = self.quota();
+        if self.count_of(node) < quota {
+            return room > 0;
+        }
+        let held_back = if self.members > self.limit() { self.reserved.min(self.limit() / 2) } else { self.reserved };
+        room > held_back
+    }
+
+    fn keep_provisional(&mut self) {
+        if let Some(last) = self.rows.len().checked_sub(1) {
+            self.keep(RowId(last as u32));
+        }
+    }
+
+    /// Puts a provisional row into the order.
+    fn keep(&mut self, id: RowId) {
+        if !self.is_provisional(id) {
+            return;
+        }
+        self.provisional = false;
+        let Row { node, incarnation, .. } = *self.get(id);
+        let below_quota = self.count_of(node) < self.quota();
+        self.reserved = self.reserved.saturating_sub(usize::from(below_quota));
+        let Err(at) = self.search(node, incarnation) else { return };
+        // As many places as there are rows.
+        let _ = self.sorted.push(id.0);
+        if let Some(moved) = self.sorted.get_mut(at..) {
+            moved.rotate_right(1);
+        }
+        let neighbour = |at: Option<usize>| {
+            let other = RowId(*self.sorted.get(at?)?);
+            (self.get(other).node == node).then_some(other)
+        };
+        let (older, newer) = (neighbour(at.checked_sub(1)), neighbour(at.checked_add(1)));
+        if newer.is_some() {
+            return;
+        }
+        for (row, newest) in [(older, false), (Some(id), true)] {
+            if let Some(row) = row.and_then(|row| self.rows.get_mut(row.at())) {
+                row.newest = newest;
+            }
         }
     }
 }
@@ -275,7 +476,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn rows() -> (Rows<Tiny>, RowId) {
-        let mut rows = Rows::new(32, 4);
+        let mut rows = Rows::new(32);
         rows.set_nodes(8);
         let row = rows.find_or_add(NodeIndex(1), 7, "n1").unwrap();
         (rows, row)
@@ -322,13 +523,138 @@ mod tests {
         assert_ne!(a.vector_hash(), b.vector_hash());
     }
 
+    /// 8 nodes share 32 rows: each is guaranteed 2, and 16 are for whoever comes first.
     #[test]
-    fn a_fifth_life_is_refused() {
+    fn a_node_that_starts_again_and_again_takes_what_is_not_held_back_for_others() {
         let (mut rows, _) = rows();
-        for life in 8..11 {
-            assert!(rows.find_or_add(NodeIndex(1), life, "n1").is_ok());
+        let mut lives = 0;
+        for life in 8..100 {
+            assert_eq!(rows.has_room_for_life(NodeIndex(1), life), rows.open(NodeIndex(1), life, "n1").is_ok());
+            lives += u64::from(rows.find_or_add(NodeIndex(1), life, "n1").is_ok());
         }
-        assert_eq!(rows.find_or_add(NodeIndex(1), 11, "n1"), Err(RowRefused::Full));
-        assert!(rows.find_or_add(NodeIndex(2), 11, "n2").is_ok());
+        // Its quota of 2 and the 16, less the one that it had.
+        assert_eq!(lives, 17);
+        assert_eq!(rows.find_or_add(NodeIndex(1), 100, "n1"), Err(RowRefused::Full));
+        for node in (0..8).filter(|node| *node != 1) {
+            let mut add = |life| rows.find_or_add(NodeIndex(node), life, "n").is_ok();
+            assert_eq!([1, 2, 3].map(&mut add), [true, true, false]);
+        }
+        assert_eq!(rows.len(), 32);
+        assert!(rows.find_or_add(NodeIndex(1), 8, "n1").is_ok(), "what is there is found in a full pool");
+        assert_eq!(rows.find_or_add(NodeIndex(8), 1, "n8"), Err(RowRefused::Stranger));
+        assert!(!rows.has_room_for_life(NodeIndex(8), 1));
+    }
+
+    #[test]
+    fn in_a_cluster_larger_than_the_pool_one_node_takes_half_of_it_at_most() {
+        let mut rows = Rows::<Tiny>::new(32);
+        rows.set_nodes(1_000);
+        let mut add = |node, life| rows.find_or_add(NodeIndex(node), life, "n").is_ok();
+        assert_eq!((0..100).filter(|life| add(7, *life)).count(), 16);
+        assert_eq!((0..1_000).filter(|node| add(*node, 500)).count(), 16);
+        assert!(!rows.has_room_for_life(NodeIndex(999), 1));
+    }
+
+    #[test]
+    fn a_cluster_of_as_many_nodes_as_rows_has_a_row_for_each_and_no_second_life() {
+        let mut rows = Rows::<Tiny>::new(32);
+        rows.set_nodes(32);
+        let mut add = |node, life| rows.find_or_add(NodeIndex(node), life, "n").is_ok();
+        for node in 0..32 {
+            assert_eq!([2, 1, 3].map(|life| add(node, life)), [true, false, false]);
+        }
+    }
+
+    #[test]
+    fn a_stranger_has_no_room_even_in_an_empty_table() {
+        let mut rows = Rows::<Tiny>::new(32);
+        rows.set_nodes(8);
+        assert!(rows.is_empty() && rows.has_room_for_life(NodeIndex(7), 1));
+        assert!(!rows.has_room_for_life(NodeIndex(8), 1));
+        assert_eq!(rows.open(NodeIndex(8), 1, "n8"), Err(RowRefused::Stranger));
+        assert!(rows.find_or_add(NodeIndex(7), 1, "n7").is_ok() && !rows.is_empty());
+    }
+
+    #[test]
+    fn the_last_dot_of_the_window_counts_when_the_frontier_comes_up_to_it() {
+        for to in WINDOW - 2..=WINDOW + 2 {
+            let (mut rows, row) = rows();
+            rows.mark(Dot { row, seq: WINDOW + 1 });
+            rows.mark_range(row, 0, to);
+            let expected = if to == WINDOW { WINDOW + 1 } else { to };
+            assert_eq!((rows.get(row).frontier, rows.get(row).highest()), (expected, to.max(WINDOW + 1)));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_are_found_by_name_and_counted_as_in_a_sorted_map(
+            ops in prop::collection::vec((0_u32..8, 0_u64..6, any::<bool>(), any::<bool>()), 0..60),
+        ) {
+            let mut rows = Rows::<Tiny>::new(32);
+            rows.set_nodes(8);
+            let mut model = std::collections::BTreeMap::new();
+            for (node, life, used, marked) in ops {
+                let key = (NodeIndex(node), life);
+                let count = |node| model.keys().filter(|key: &&(NodeIndex, u64)| key.0 == node).count();
+                let reserved: usize = (0..8).map(|node| 2_usize.saturating_sub(count(NodeIndex(node)))).sum();
+                let fits = model.contains_key(&key) || count(key.0) < 2 || 32 - model.len() > reserved;
+                prop_assert_eq!(rows.has_room_for_life(key.0, life), fits);
+                let Ok(row) = rows.open(key.0, life, "n") else {
+                    prop_assert!(!fits);
+                    continue;
+                };
+                prop_assert_eq!(rows.find(key.0, life), Some(row));
+                if marked {
+                    rows.mark(Dot { row, seq: 3 });
+                }
+                let there = rows.close(row, used);
+                if used || marked || model.contains_key(&key) {
+                    prop_assert_eq!(there, Some(row));
+                    prop_assert_eq!(*model.entry(key).or_insert(row), row);
+                } else {
+                    prop_assert_eq!(there, None);
+                }
+                prop_assert_eq!(rows.len(), model.len());
+                for node in (0..8).map(NodeIndex) {
+                    let newest = model.range((node, 0)..=(node, u64::MAX)).next_back().map(|row| *row.1);
+                    prop_assert_eq!(rows.newest_of(node), newest);
+                    for life in 0..6 {
+                        let row = model.get(&(node, life)).copied();
+                        prop_assert_eq!(rows.find(node, life), row);
+                        prop_assert!(row.is_none_or(|row| rows.is_newest(row) == (Some(row) == newest)));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_row_that_is_asked_for_while_another_is_provisional_keeps_that_one() {
+        let (mut rows, _) = rows();
+        let first = rows.open(NodeIndex(2), 5, "n2").unwrap();
+        let second = rows.find_or_add(NodeIndex(3), 5, "n3").unwrap();
+        assert_ne!(first, second);
+        assert_eq!(rows.close(first, false), Some(first));
+        assert_eq!((rows.find(NodeIndex(2), 5), rows.find(NodeIndex(3), 5)), (Some(first), Some(second)));
+    }
+
+    #[test]
+    fn a_version_tells_which_frontiers_moved_after_it() {
+        let (mut rows, row) = rows();
+        let other = rows.find_or_add(NodeIndex(2), 7, "n2").unwrap();
+        let moved = |rows: &Rows<Tiny>, since| [row, other].map(|row| rows.get(row).moved > since);
+        assert_eq!(moved(&rows, 0), [false, false]);
+        rows.mark(Dot { row, seq: 1 });
+        let first = rows.seal();
+        assert_eq!((moved(&rows, 0), moved(&rows, first)), ([true, false], [false, false]));
+        rows.mark(Dot { row: other, seq: 2 });
+        assert_eq!(moved(&rows, first), [false, false], "the frontier did not move");
+        rows.mark(Dot { row: other, seq: 1 });
+        rows.mark(Dot { row, seq: 2 });
+        assert_eq!(moved(&rows, first), [true, true]);
+        let second = rows.seal();
+        rows.mark_range(row, 1, 9);
+        assert_eq!((moved(&rows, first), moved(&rows, second)), ([true, true], [true, false]));
     }
 }

@@ -4,17 +4,23 @@
 //! too early. Asking every peer costs n messages per node. So what is known spreads like a rumor itself: each message
 //! carries the members known to hold the sender's digest, a receiver with the same digest joins the two sets, and all
 //! know of all after O(log n) rounds.
+//!
+//! "Who holds it" is a fact about one session of a process. So the set belongs to one digest *and* one view: a bit says that the
+//! process which the view names had exactly this digest, in this view. Sets are joined only between equal digests and views.
 
 use crate::id::NodeIndex;
 use crate::storage::{Buf, Storage};
 
-/// A set of members, valid for one digest.
+/// A set of members, valid for one digest in one view.
+#[derive(Clone)]
 pub struct Agreement<S: Storage> {
     bits: S::NodeBits,
     nodes: usize,
     agreed: usize,
     /// The digest, in short, that the members agree on.
     sum: u64,
+    /// The name of the view in which they do.
+    view: u64,
 }
 
 impl<S: Storage> Agreement<S> {
@@ -22,7 +28,7 @@ impl<S: Storage> Agreement<S> {
     #[must_use]
     #[inline(always)]
     pub fn unfilled(nodes: usize, sum: u64) -> Self {
-        Self { bits: S::NodeBits::with_limit(nodes.div_ceil(64)), nodes, agreed: 0, sum }
+        Self { bits: S::NodeBits::with_limit(nodes.div_ceil(64)), nodes, agreed: 0, sum, view: 0 }
     }
 
     /// Only `me` is known to hold the digest.
@@ -31,11 +37,12 @@ impl<S: Storage> Agreement<S> {
         self.insert(me);
     }
 
-    /// Starts again when the state has changed: only `me` is known to hold it. True when it has.
-    pub fn refresh(&mut self, me: NodeIndex, sum: u64) -> bool {
-        if self.sum == sum {
+    /// Starts again when the state or the view has changed: only `me` is known to hold it. True when it has.
+    pub fn refresh(&mut self, me: NodeIndex, sum: u64, view: u64) -> bool {
+        if self.sum == sum && self.view == view {
             return false;
         }
+        self.view = view;
         self.bits.fill(0);
         self.agreed = 0;
         self.sum = sum;
@@ -52,7 +59,7 @@ impl<S: Storage> Agreement<S> {
         }
     }
 
-    /// Takes a member out: it began a new life.
+    /// Takes a member out: it showed something else since.
     pub fn remove(&mut self, node: NodeIndex) {
         if let Some(word) = self.bits.get_mut(node.at() / 64) {
             let bit = 1 << (node.at() % 64);
@@ -73,6 +80,12 @@ impl<S: Storage> Agreement<S> {
         self.sum
     }
 
+    /// The name of the view in which they do.
+    #[must_use]
+    pub fn view(&self) -> u64 {
+        self.view
+    }
+
     /// How many members are known to hold the state, own node included.
     #[must_use]
     pub fn count(&self) -> usize {
@@ -91,7 +104,7 @@ impl<S: Storage> Agreement<S> {
         self.agreed == self.nodes
     }
 
-    /// A peer with the same digest says that all members hold it.
+    /// A peer with the same digest and view says that all members hold it.
     pub fn join_all(&mut self) {
         (0..self.nodes as u32).for_each(|node| self.insert(NodeIndex(node)));
     }
@@ -108,7 +121,7 @@ impl<S: Storage> Agreement<S> {
         self.bits.get(at / 16).map_or(0, |word| (word >> (4 * (at % 16)) & 15) as u8)
     }
 
-    /// Joins a set that a peer with the same digest sent, as its hexadecimal digits. Digits beyond the cluster are ignored.
+    /// Joins a set that a peer with the same digest and view sent, as its hexadecimal digits. Digits beyond the cluster are ignored.
     pub fn join(&mut self, digits: impl Iterator<Item = u8>) {
         for (at, digit) in digits.take(self.digits()).enumerate() {
             for bit in (0..4).filter(|bit| digit >> bit & 1 == 1) {
@@ -142,6 +155,9 @@ mod tests {
         assert!(!b.is_complete());
         b.join_all();
         assert!(b.is_complete());
-        assert!(b.refresh(NodeIndex(0), 2) && b.count() == 1);
+        assert!(b.refresh(NodeIndex(0), 2, 0) && b.count() == 1);
+        b.join_all();
+        assert!(b.refresh(NodeIndex(0), 2, 7) && b.count() == 1, "another view");
+        assert!(!b.refresh(NodeIndex(0), 2, 7));
     }
 }

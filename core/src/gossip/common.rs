@@ -4,9 +4,12 @@ use rand_xorshift::XorShiftRng;
 
 use super::agreement::Agreement;
 use super::fanout::{Draw, Sampler, below};
-use super::peers::{Peers, Want};
+use super::peers::{Peers, Session, Want};
+use super::rule::{Rule, Rules};
+use super::session::Own;
+use super::view::View;
 use crate::causality::{Dot, Row, RowId, Rows};
-use crate::id::NodeIndex;
+use crate::id::{Members, NodeIndex, mix2};
 use crate::output::Wakeup;
 use crate::replicated::Lane;
 use crate::storage::{Limits, Storage};
@@ -23,6 +26,14 @@ pub struct Hot {
     pub to: u64,
     /// The peer it came from, `None` for a local change.
     pub source: Option<NodeIndex>,
+}
+
+impl Hot {
+    /// A single change.
+    #[must_use]
+    pub const fn dot(dot: Dot, source: Option<NodeIndex>) -> Self {
+        Self { row: dot.row, from: dot.seq - 1, to: dot.seq, source }
+    }
 }
 
 /// What an acknowledgement says: the highest ordinal that was received, and for how long it has been held.
@@ -60,10 +71,9 @@ pub struct Sent {
     pub to: NodeIndex,
     /// Whether it holds entries.
     pub data: bool,
-    /// Whether it holds all that the peer was believed to lack, and was meant to.
+    /// Whether it is the last of those that were to hold all that the peer was believed to lack. Of what did not fit the peer is told,
+    /// and asks for it.
     pub full: bool,
-    /// Whether it was cut: more is to follow.
-    pub cut: bool,
     /// What it asks for.
     pub want: Want,
 }
@@ -77,6 +87,16 @@ pub struct Heard {
     pub lane: Lane,
     /// Whether both hold the same state now.
     pub equal: bool,
+    /// Whether both have the same view.
+    pub same_view: bool,
+    /// Whether the message is newer than all that came before it from its sender.
+    pub newest: bool,
+    /// Whether the sender cannot take everything.
+    pub refuses: bool,
+    /// Whether entries in the message were news here.
+    pub news: bool,
+    /// Whether more is to follow when this node has answered.
+    pub cut: bool,
     /// Whether the peer knows that all members hold its state.
     pub peer_settled: bool,
     /// Whether the peer has dots that this node lacks and may get by asking.
@@ -89,11 +109,18 @@ pub struct Heard {
     pub behind: bool,
     /// The same for dots that the peer has had for some time.
     pub long_behind: bool,
+    /// Whether the message named sessions.
+    pub lives: bool,
+    /// Whether the peer has rows that this node has nothing of.
+    pub unknown: bool,
     /// Whether the message held all that the peer believes this node lacks.
     pub full: bool,
     /// What a peer whose scheduler has a relay says besides.
     pub control: Option<Control>,
 }
+
+/// For so long after a refusal a node says that it cannot take everything, in milliseconds.
+const REFUSED_MS: u64 = 60_000;
 
 /// Whether a rumor is news to a peer: it did not come from there, and the peer is not known to hold it.
 #[must_use]
@@ -102,11 +129,19 @@ pub fn is_news_to(hot: &Hot, peer: NodeIndex, vector: &[u64]) -> bool {
 }
 
 /// Knowledge, randomness and choices that do not depend on the strategy.
+#[derive(Clone)]
 pub struct Common<S: Storage> {
     /// What is known about each peer, and why to write to it next.
     pub peers: Peers<S>,
     /// Who is known to hold this node's state.
     pub agreement: Agreement<S>,
+    /// The members and their newest sessions.
+    pub view: View<S>,
+    /// This node's session and life.
+    pub own: Own,
+    /// Since when entries of peers were refused last; none when all could be taken since.
+    refused_at: Option<Instant>,
+    pub(super) rules: Rules,
     /// Peers that a round of gossip goes to.
     pub fanout: u8,
     interval_ms: Option<u32>,
@@ -116,13 +151,17 @@ pub struct Common<S: Storage> {
 }
 
 impl<S: Storage> Common<S> {
-    /// For a cluster of `nodes` of which nothing is known; this node's digest, in short, is `sum`. Before [`Common::fill`].
+    /// For a cluster of `nodes` of which nothing is known, in which this node begins `session`. Before [`Common::fill`].
     #[must_use]
     #[inline(always)]
-    pub fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits, rng: XorShiftRng, sum: u64) -> Self {
+    pub fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits, rng: XorShiftRng, session: u64) -> Self {
         Self {
+            view: View::unfilled(nodes),
+            own: Own::new(session),
+            refused_at: None,
+            rules: Rules::default(),
             peers: Peers::unfilled(nodes, limits),
-            agreement: Agreement::unfilled(nodes, sum),
+            agreement: Agreement::unfilled(nodes, 0),
             fanout: 2,
             interval_ms: None,
             me,
@@ -132,8 +171,10 @@ impl<S: Storage> Common<S> {
     }
 
     /// Fills the tables that are never empty, where they are to stay.
-    pub fn fill(&mut self, limits: &Limits) {
+    pub fn fill(&mut self, members: &Members<S>, limits: &Limits) {
         let nodes = self.agreement.nodes();
+        self.view.fill(members);
+        self.view.learn(self.me, self.own.session());
         self.peers.fill(nodes, limits);
         self.agreement.fill(self.me);
         self.sampler.fill(nodes, self.me);
@@ -144,9 +185,67 @@ impl<S: Storage> Common<S> {
         (self.fanout, self.interval_ms) = (fanout, interval_ms);
     }
 
-    /// Takes note of this node's digest: when it has changed, nobody else is known to hold it.
+    /// Takes note of this node's digest: when it or the view has changed, nobody else is known to hold it.
     pub fn refresh(&mut self, sum: u64) {
-        self.agreement.refresh(self.me, sum);
+        self.agreement.refresh(self.me, sum, self.view_name());
+    }
+
+    /// The name of the view in which members agree.
+    #[must_use]
+    pub fn view_name(&self) -> u64 {
+        if self.rules.keeps(Rule::Views) { self.view.name() } else { 1 }
+    }
+
+    /// Whether a rule is in force.
+    #[must_use]
+    pub(super) fn keeps(&self, rule: Rule) -> bool {
+        self.rules.keeps(rule)
+    }
+
+    /// Takes note of a session of a peer that somebody names. True when it is newer than the one known.
+    pub(super) fn learn_session(&mut self, peer: NodeIndex, session: u64) -> bool {
+        let newer = peer != self.me && self.view.learn(peer, session);
+        if newer {
+            self.peers.begin_session(peer, session);
+        }
+        newer
+    }
+
+    /// Takes note of a message from a session of a peer.
+    pub(super) fn meet(&mut self, peer: NodeIndex, session: u64, now: Instant) -> Session {
+        if self.view.session(peer).is_some_and(|known| session < known) {
+            return Session::Old;
+        }
+        let met = if self.learn_session(peer, session) { Session::New } else { Session::Present };
+        self.peers.hear(peer, now);
+        met
+    }
+
+    /// Whether a peer is not known to have this node's view.
+    #[must_use]
+    pub fn lacks_view(&self, peer: NodeIndex) -> bool {
+        self.peers.lacks_view(peer, self.view_name())
+    }
+
+    /// Entries of peers were refused, or all that a peer has is here.
+    pub(crate) fn note_refusals(&mut self, refused: bool, complete: bool, now: Instant) {
+        if refused {
+            self.refused_at = Some(now);
+        } else if complete {
+            self.refused_at = None;
+        }
+    }
+
+    /// Whether this node cannot take everything: what it refused is offered again more often than [`REFUSED_MS`].
+    #[must_use]
+    pub fn refuses(&self, now: Instant) -> bool {
+        self.refused_at.is_some_and(|at| now.ms_since(at) < REFUSED_MS)
+    }
+
+    /// 64 bits that stand for this node's digest and view, as [`Common::refresh`] found them.
+    #[must_use]
+    pub fn key(&self) -> u64 {
+        mix2(self.agreement.sum(), self.agreement.view())
     }
 
     /// Whether all members are known to hold this node's state.
@@ -217,7 +316,7 @@ pub struct Assumed<'a> {
     /// Which of the snapshots; none when nothing is assumed.
     pub at: Option<usize>,
     /// The peer's present life: it holds what it made itself.
-    pub incarnation: Option<u64>,
+    pub life: Option<u64>,
 }
 
 /// Snapshots of the version vector that a scheduler keeps.
@@ -227,7 +326,7 @@ impl Assumed<'_> {
     /// The frontier of a row.
     #[must_use]
     pub fn frontier(&self, peer: NodeIndex, id: RowId, row: &Row) -> u64 {
-        if row.node == peer && Some(row.incarnation) == self.incarnation {
+        if row.node == peer && Some(row.incarnation) == self.life {
             return u64::MAX;
         }
         self.at.and_then(|at| self.frontiers.get(id.at())?.get(at).copied()).unwrap_or(0)
@@ -237,18 +336,20 @@ impl Assumed<'_> {
 /// A strategy: told what happened, it marks peers in [`Common::peers`] with reasons to write to them. It sees no entry and
 /// writes no byte.
 pub trait Scheduler<S: Storage> {
-    /// The first message after `init` has arrived: peers may be spoken to.
-    fn start(&mut self, common: &Common<S>, now: Instant);
+    /// Peers may be spoken to: the first message after `init` has arrived, or, when the node `speaks` by itself, enough time has passed.
+    fn start(&mut self, common: &mut Common<S>, speaks: bool, now: Instant);
     /// This scheduler was put in charge of a node that runs: what it holds may be news to everybody.
     fn took_over(&mut self, common: &mut Common<S>, now: Instant);
     /// Fanout or interval changed: timers that run are shortened at once.
     fn reconfigured(&mut self, common: &Common<S>, now: Instant);
-    /// An entry was applied here: a local change, or news from `source`. O(1).
-    fn news(&mut self, common: &mut Common<S>, lane: Lane, dot: Dot, source: Option<NodeIndex>, now: Instant);
+    /// State or vector changed here, by a local change or one of a peer: others may lack these dots. O(1).
+    fn news(&mut self, common: &mut Common<S>, lane: Lane, hot: Hot, now: Instant);
     /// A message from a peer was merged. O(1), but for what a scheduler with a relay has to compare: O(rows).
     fn heard(&mut self, common: &mut Common<S>, heard: Heard, rows: &Rows<S>, now: Instant);
-    /// A peer began a new life.
-    fn reborn(&mut self, peer: NodeIndex, now: Instant);
+    /// A newer session of a member is known: the view is another one.
+    fn reborn(&mut self, common: &mut Common<S>, peer: NodeIndex, now: Instant);
+    /// This node has taken a larger session.
+    fn session_taken(&mut self, common: &mut Common<S>, now: Instant);
     /// When the next timer is due.
     fn next_timeout(&self) -> Option<Wakeup>;
     /// Whether a timer is due. Asked at every line.
@@ -263,6 +364,11 @@ pub trait Scheduler<S: Storage> {
     fn round_now(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) -> (u64, u64);
     /// The end of input: everything that waits leaves now, once, and no timer runs any more.
     fn finish(&mut self, common: &mut Common<S>, sum: u64, rows: &Rows<S>, now: Instant);
+    /// What is taken for lost when it shows no effect within this time, in microseconds.
+    fn patience_us(&self, peer: NodeIndex) -> u64 {
+        let _ = peer;
+        500_000
+    }
     /// What the header of a message to a peer says besides digest and entries.
     fn control(&self, to: NodeIndex, now: Instant) -> Option<Control> {
         let _ = (to, now);

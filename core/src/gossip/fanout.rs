@@ -6,6 +6,7 @@ use crate::id::NodeIndex;
 use crate::storage::{Buf, Storage};
 
 /// All peers in an order that is shuffled as far as they are drawn (Fisher and Yates, as given by Durstenfeld, 1964).
+#[derive(Clone)]
 pub struct Sampler<S: Storage> {
     order: S::PerNode<u32>,
 }

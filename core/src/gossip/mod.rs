@@ -7,15 +7,19 @@
 mod agreement;
 mod common;
 mod fanout;
+mod filling;
 mod peers;
 mod relay;
+mod rule;
 mod rumor;
+mod session;
+mod view;
 
 use rand_xorshift::XorShiftRng;
 
-use crate::causality::{Dot, RowId, Rows};
-use crate::id::NodeIndex;
-use crate::output::Wakeup;
+use crate::causality::{RowId, Rows};
+use crate::id::{Members, NodeIndex};
+use crate::output::{Timer, Wakeup};
 use crate::replicated::Lane;
 use crate::storage::{Limits, Storage};
 use crate::time::Instant;
@@ -23,11 +27,21 @@ use crate::time::Instant;
 pub use agreement::Agreement;
 pub use common::{Assumed, Common, Control, Echo, Heard, Hot, Scheduler, Sent, is_news_to};
 pub use fanout::{Draw, Sampler};
-pub use peers::{Life, Peers, Pending, Resume, Want};
-pub use relay::{Relay, Rule};
+pub use peers::{Peers, Pending, Resume, Session, Want};
+pub use relay::Relay;
+pub use rule::Rule;
 pub use rumor::Rumor;
+pub use session::Own;
+pub use view::View;
+
+/// A node that nobody speaks to speaks by itself so long after it learned of its cluster, in milliseconds: Maelstrom has every node
+/// of a run up within 10 s of its start, and a message to one that is not would mute the sender.
+const SPEAK_AFTER_MS: u64 = 12_000;
+/// A moment that never comes.
+const NEVER: Instant = Instant::from_micros(u64::MAX);
 
 /// The scheduler in charge. One at a time: a change of strategy makes the other one.
+#[derive(Clone)]
 enum Active<S: Storage> {
     Rumor(Rumor<S>),
     Relay(Relay<S>),
@@ -44,26 +58,39 @@ macro_rules! scheduler {
 }
 
 /// Gossip of one node: what is known, and the scheduler of the strategy.
+#[derive(Clone)]
 pub struct Gossip<S: Storage> {
     /// Knowledge, randomness, choices.
     pub common: Common<S>,
     scheduler: Active<S>,
     limits: Limits,
     started: bool,
+    /// When the node speaks by itself, unless it has before.
+    speak_at: Instant,
+    /// The earlier of that and of the moment at which a larger session is taken.
+    wake_at: Instant,
 }
 
 impl<S: Storage> Gossip<S> {
-    /// For a cluster of `nodes` of which nothing is known; this node's digest, in short, is `sum`. Before [`Gossip::fill`].
+    /// For a cluster of `nodes` of which nothing is known, in which this node begins `session`. Before [`Gossip::fill`].
     #[must_use]
     #[inline(always)]
-    pub fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits, rng: XorShiftRng, sum: u64) -> Self {
-        let scheduler = Active::Rumor(Rumor::new(limits));
-        Self { common: Common::unfilled(nodes, me, limits, rng, sum), scheduler, limits: *limits, started: false }
+    pub fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits, rng: XorShiftRng, session: u64) -> Self {
+        Self {
+            common: Common::unfilled(nodes, me, limits, rng, session),
+            scheduler: Active::Rumor(Rumor::new(limits)),
+            limits: *limits,
+            started: false,
+            speak_at: NEVER,
+            wake_at: NEVER,
+        }
     }
 
     /// Fills the tables that are never empty, where they are to stay.
-    pub fn fill(&mut self) {
-        self.common.fill(&self.limits);
+    pub fn fill(&mut self, members: &Members<S>, now: Instant) {
+        self.common.fill(members, &self.limits);
+        self.speak_at = now.plus_ms(SPEAK_AFTER_MS);
+        self.wake_at = self.speak_at;
     }
 
     /// Changes fanout and interval at once, timers that run included.
@@ -79,7 +106,8 @@ impl<S: Storage> Gossip<S> {
         let nodes = self.common.agreement.nodes();
         match (&self.scheduler, relay) {
             (Active::Rumor(_), true) => {
-                self.scheduler = Active::Relay(Relay::unfilled(nodes, self.common.me(), &self.limits));
+                let rules = self.common.rules;
+                self.scheduler = Active::Relay(Relay::unfilled(nodes, self.common.me(), &self.limits, rules));
                 if let Active::Relay(relay) = &mut self.scheduler {
                     relay.fill(nodes);
                 }
@@ -89,38 +117,55 @@ impl<S: Storage> Gossip<S> {
         }
         if self.started {
             scheduler!(&mut self.scheduler, s => {
-                s.start(&self.common, now);
+                s.start(&mut self.common, false, now);
                 s.took_over(&mut self.common, now);
             });
         }
     }
 
-    /// Switches off a rule of the scheduler with a relay: for tests that show what it is for.
+    /// Switches off a rule: for tests that show what it is for.
     #[doc(hidden)]
     pub fn switch_off(&mut self, rule: Rule) {
+        self.common.rules.switch_off(rule);
         match &mut self.scheduler {
             Active::Rumor(_) => {}
             Active::Relay(relay) => relay.switch_off(rule),
         }
     }
 
+    /// Whether a rule is in force.
+    #[must_use]
+    pub(crate) fn keeps(&self, rule: Rule) -> bool {
+        self.common.keeps(rule)
+    }
+
+    /// Whether peers may be spoken to: see [`Scheduler::start`].
+    #[must_use]
+    #[inline]
+    pub fn is_started(&self) -> bool {
+        self.started
+    }
+
     /// See [`Scheduler::start`].
     pub fn start(&mut self, now: Instant) {
+        let speaks = self.speak_at <= now;
         self.started = true;
-        scheduler!(&mut self.scheduler, s => s.start(&self.common, now));
+        self.speak_at = NEVER;
+        self.set_wake();
+        scheduler!(&mut self.scheduler, s => s.start(&mut self.common, speaks, now));
     }
 
     /// See [`Scheduler::news`]. Nothing is done where there is nobody to tell.
     #[inline]
-    pub fn news(&mut self, lane: Lane, dot: Dot, source: Option<NodeIndex>, now: Instant) {
+    pub fn news(&mut self, lane: Lane, hot: Hot, now: Instant) {
         if self.common.has_peers() {
-            self.spread(lane, dot, source, now);
+            self.spread(lane, hot, now);
         }
     }
 
     #[inline(never)]
-    fn spread(&mut self, lane: Lane, dot: Dot, source: Option<NodeIndex>, now: Instant) {
-        scheduler!(&mut self.scheduler, s => s.news(&mut self.common, lane, dot, source, now));
+    fn spread(&mut self, lane: Lane, hot: Hot, now: Instant) {
+        scheduler!(&mut self.scheduler, s => s.news(&mut self.common, lane, hot, now));
     }
 
     /// See [`Scheduler::heard`]. `sum` is this node's digest in short.
@@ -129,28 +174,79 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&mut self.scheduler, s => s.heard(&mut self.common, heard, rows, now));
     }
 
-    /// A peer began a new life: whatever it was known to hold is void.
-    pub fn reborn(&mut self, peer: NodeIndex, now: Instant) {
-        self.common.agreement.remove(peer);
-        scheduler!(&mut self.scheduler, s => Scheduler::<S>::reborn(s, peer, now));
+    /// Takes note of a message from a session of a peer. When it is a newer one, whatever the peer was known to hold is void, and the
+    /// view is another one.
+    pub fn meet(&mut self, peer: NodeIndex, session: u64, now: Instant) -> Session {
+        let met = self.common.meet(peer, session, now);
+        if met == Session::New {
+            scheduler!(&mut self.scheduler, s => Scheduler::<S>::reborn(s, &mut self.common, peer, now));
+        }
+        met
+    }
+
+    /// Somebody names a session of a member. One of this node above its own makes it take one above that.
+    pub fn named(&mut self, node: NodeIndex, session: u64, now: Instant) {
+        if node == self.common.me() {
+            if session > self.common.own.session() {
+                self.want_session_above(session, now);
+            }
+        } else if self.common.learn_session(node, session) {
+            scheduler!(&mut self.scheduler, s => Scheduler::<S>::reborn(s, &mut self.common, node, now));
+        }
+    }
+
+    /// This node's name was seen with a number, or with changes, that it does not have: see [`Own::want_above`].
+    #[cold]
+    pub fn want_session_above(&mut self, seen: u64, now: Instant) {
+        if self.common.keeps(Rule::HigherSession) {
+            self.common.own.want_above(seen, now);
+            self.set_wake();
+        }
+    }
+
+    /// Takes the larger session that is wanted, if its time has come. Gives the life in which dots are made from now on.
+    pub fn take_session(&mut self, now: Instant) -> Option<u64> {
+        let session = self.common.own.take(now);
+        self.set_wake();
+        let me = self.common.me();
+        self.common.view.learn(me, session?);
+        self.common.peers.forget_own();
+        scheduler!(&mut self.scheduler, s => s.session_taken(&mut self.common, now));
+        session
+    }
+
+    fn set_wake(&mut self) {
+        self.wake_at = self.common.own.due().unwrap_or(NEVER).min(self.speak_at);
+    }
+
+    /// A peer writes from an older session than the newest known of it: it is told, not twice within half a second.
+    pub fn answer_old_session(&mut self, peer: NodeIndex, now: Instant) {
+        if self.common.peers.wrote_from_old_session(peer, now) {
+            self.common.peers.want_to_send(peer, Pending { lane: Some(Lane::Push), ..Pending::default() });
+        }
     }
 
     /// See [`Scheduler::next_timeout`].
     #[must_use]
     #[inline]
     pub fn next_timeout(&self) -> Option<Wakeup> {
-        scheduler!(&self.scheduler, s => s.next_timeout())
+        let wake = (self.wake_at != NEVER).then_some(Wakeup { at: self.wake_at, why: Timer::Session });
+        let due = scheduler!(&self.scheduler, s => s.next_timeout());
+        [wake, due].into_iter().flatten().min_by_key(|wakeup| wakeup.at)
     }
 
     /// See [`Scheduler::is_due`].
     #[must_use]
     #[inline]
     pub fn is_due(&self, now: Instant) -> bool {
-        scheduler!(&self.scheduler, s => s.is_due(now))
+        self.wake_at <= now || scheduler!(&self.scheduler, s => s.is_due(now))
     }
 
     /// See [`Scheduler::timeout`].
     pub fn timeout(&mut self, sum: u64, rows: &Rows<S>, now: Instant) {
+        if self.speak_at <= now {
+            self.start(now);
+        }
         self.common.refresh(sum);
         scheduler!(&mut self.scheduler, s => s.timeout(&mut self.common, sum, rows, now));
     }
@@ -169,6 +265,7 @@ impl<S: Storage> Gossip<S> {
 
     /// See [`Scheduler::finish`].
     pub fn finish(&mut self, sum: u64, rows: &Rows<S>, now: Instant) {
+        self.wake_at = NEVER;
         self.common.refresh(sum);
         scheduler!(&mut self.scheduler, s => s.finish(&mut self.common, sum, rows, now));
     }
@@ -177,6 +274,12 @@ impl<S: Storage> Gossip<S> {
     #[must_use]
     pub fn hot(&self) -> &[Hot] {
         scheduler!(&self.scheduler, s => Scheduler::<S>::hot(s))
+    }
+
+    /// See [`Scheduler::patience_us`].
+    #[must_use]
+    pub fn patience_us(&self, peer: NodeIndex) -> u64 {
+        scheduler!(&self.scheduler, s => Scheduler::<S>::patience_us(s, peer))
     }
 
     /// See [`Scheduler::control`].

@@ -1,13 +1,18 @@
-//! What is known about each peer: its life, what it holds, when it was heard, and why to write to it next.
+//! What is known about each peer: its session, what it holds and which view it has, when it was heard, what is under way to it, and
+//! why to write to it next.
+//!
+//! All of that is knowledge about one session: a newer one voids it.
 //!
 //! Bounded: the whole version vector is kept for [`crate::storage::Limits::known_peers`] peers, those heard last; of the
 //! others only the digest in short remains. There is no queue of data per peer, so nothing grows while one is away.
 
-use crate::causality::RowId;
+use crate::causality::{RowId, Rows};
 use crate::id::NodeIndex;
 use crate::replicated::Lane;
 use crate::storage::{Buf, Limits, Storage};
 use crate::time::Instant;
+
+use super::filling::Filling;
 
 /// What a message asks of its receiver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,10 +26,10 @@ pub enum Want {
     Gap,
 }
 
-/// Whether a message comes from the newest known life of its sender.
+/// Whether a message comes from the newest known session of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Life {
-    /// An older one: its data counts, nothing else.
+pub enum Session {
+    /// An older one: its data and the sessions it names count, nothing else.
     Old,
     /// The one known.
     Present,
@@ -50,7 +55,7 @@ pub struct Pending {
 /// What is known about one peer.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer {
-    incarnation: Option<u64>,
+    session: Option<u64>,
     heard_at: Option<Instant>,
     sent_at: Option<Instant>,
     /// Digest, in short, that was sent last.
@@ -64,6 +69,25 @@ pub struct Peer {
     resume: Resume,
     /// The digest of this node that met the same vector with another state at the peer, and how often in a row.
     diverged: (u64, u8),
+    /// The highest `msg_id` heard.
+    newest: i64,
+    /// The view it showed last; 0 for none.
+    view: u64,
+    /// The version of this node's view that it is known to include.
+    view_version: u64,
+    /// The view of this node that it was told, and when.
+    told: (u64, Instant),
+    /// Rows that moved up to this version were listed to it.
+    listed: u64,
+    /// The row of a past life that is listed to it next.
+    past_from: u32,
+    /// Its vector differs although all that it listed is equal: all rows are to be listed, in turn.
+    list_all: bool,
+    /// It has no room for a row of this node.
+    no_row: bool,
+    /// It wrote from an older session than the newest known, which it has to be told.
+    old_session: bool,
+    filling: Filling,
 }
 
 /// Where the next message that may be cut begins: at a rotating place, or the last rows would starve.
@@ -77,7 +101,7 @@ pub struct Resume {
 
 /// A peer of which nothing is known.
 const STRANGER: Peer = Peer {
-    incarnation: None,
+    session: None,
     heard_at: None,
     sent_at: None,
     sent_sum: 0,
@@ -87,10 +111,21 @@ const STRANGER: Peer = Peer {
     pending: None,
     resume: Resume { row: 0, repaired_to: 0 },
     diverged: (0, 0),
+    newest: i64::MIN,
+    view: 0,
+    view_version: 0,
+    told: (0, Instant::ZERO),
+    listed: 0,
+    past_from: 0,
+    list_all: false,
+    no_row: false,
+    old_session: false,
+    filling: Filling::NEW,
 };
 
 /// A record for each peer that was ever written to or heard; the others are strangers. So a member of a large cluster pays
 /// for the peers that it meets.
+#[derive(Clone)]
 struct Records<S: Storage> {
     places: S::PerNode<u32>,
     met: S::PerNode<Peer>,
@@ -129,6 +164,7 @@ impl<S: Storage> Records<S> {
 }
 
 /// The version vector of a peer, as far as it is known.
+#[derive(Clone)]
 struct Known<S: Storage> {
     peer: Option<NodeIndex>,
     used: u64,
@@ -136,6 +172,7 @@ struct Known<S: Storage> {
 }
 
 /// All peers.
+#[derive(Clone)]
 pub struct Peers<S: Storage> {
     peers: Records<S>,
     known: S::PerKnown<Known<S>>,
@@ -151,6 +188,10 @@ const SILENT_AFTER: u8 = 4;
 const REPAIR_AFTER: u8 = 2;
 /// A peer that was sent this very state is not sent it again sooner.
 const REPEAT_MS: u64 = 500;
+/// The longest time between two messages to a peer that stays silent, once the news has ceased, in milliseconds.
+const LONGEST_MS: u64 = 30_000;
+/// The same while there is news.
+const LONGEST_BUSY_MS: u64 = 1_000;
 
 impl<S: Storage> Peers<S> {
     /// A cluster of `nodes`, of which nothing is known. Before [`Peers::fill`].
@@ -211,35 +252,197 @@ impl<S: Storage> Peers<S> {
         self.peers.get(peer).diverged.1 >= REPAIR_AFTER
     }
 
-    /// The newest known life of a peer.
-    #[must_use]
-    pub fn incarnation(&self, peer: NodeIndex) -> Option<u64> {
-        self.peers.get(peer).incarnation
-    }
-
-    /// Whether a peer was heard in its present life.
+    /// Whether a peer was heard in its present session.
     #[must_use]
     pub fn was_heard(&self, peer: NodeIndex) -> bool {
         self.peers.get(peer).heard_at.is_some()
     }
 
-    /// Notes a message of a peer's life.
-    pub fn meet(&mut self, peer: NodeIndex, incarnation: u64, now: Instant) -> Life {
+    /// A newer session of a peer is known: nothing of what was known of the one before holds for it.
+    pub fn begin_session(&mut self, peer: NodeIndex, session: u64) {
         let record = self.peers.get_mut(peer);
-        let life = match record.incarnation {
-            Some(known) if incarnation < known => return Life::Old,
-            Some(known) if incarnation == known => Life::Present,
-            Some(_) | None => Life::New,
-        };
-        if life == Life::New {
-            let Peer { pending, known, .. } = *record;
-            *record = Peer { incarnation: Some(incarnation), pending, known, ..STRANGER };
-            if let Some(known) = known.and_then(|slot| self.known.get_mut(slot as usize)) {
-                known.frontiers.clear();
-            }
+        let Peer { pending, known, .. } = *record;
+        *record = Peer { session: Some(session), pending, known, ..STRANGER };
+        if let Some(known) = known.and_then(|slot| self.known.get_mut(slot as usize)) {
+            known.frontiers.clear();
         }
-        self.hear(peer, now);
-        life
+    }
+
+    /// The session of which all that is known about a peer holds.
+    #[must_use]
+    pub fn session(&self, peer: NodeIndex) -> Option<u64> {
+        self.peers.get(peer).session
+    }
+
+    /// The life in which a peer makes its dots: without a disk, its session.
+    #[must_use]
+    pub fn life(&self, peer: NodeIndex) -> Option<u64> {
+        self.session(peer)
+    }
+
+    /// Notes the number of a message. True when it is newer than all that came before it from this session; a message without a
+    /// number counts as newer.
+    pub fn is_newest(&mut self, peer: NodeIndex, number: Option<i64>) -> bool {
+        let record = self.peers.get_mut(peer);
+        match number {
+            Some(number) if number <= record.newest => false,
+            Some(number) => {
+                record.newest = number;
+                true
+            }
+            None => true,
+        }
+    }
+
+    /// Notes the view that a peer's newest message showed: `mine` is this node's, in its `version`. What it was told more than
+    /// `patience_us` ago and does not show was lost.
+    pub fn showed_view(&mut self, peer: NodeIndex, view: u64, mine: (u64, u64), patience_us: u64, now: Instant) {
+        let record = self.peers.get_mut(peer);
+        record.view = view;
+        if view == mine.0 {
+            record.view_version = mine.1;
+        } else if now.as_micros().saturating_sub(record.told.1.as_micros()) > patience_us {
+            record.told.0 = 0;
+        }
+    }
+
+    /// Whether a peer is not known to have the view `name`.
+    #[must_use]
+    pub fn lacks_view(&self, peer: NodeIndex, name: u64) -> bool {
+        self.peers.get(peer).view != name
+    }
+
+    /// Whether a peer lacks the view `name` and was not told it either.
+    #[must_use]
+    pub fn is_untold(&self, peer: NodeIndex, name: u64) -> bool {
+        let Peer { view, told, .. } = *self.peers.get(peer);
+        view != name && told.0 != name
+    }
+
+    /// The version of this node's view that a peer is known to include.
+    #[must_use]
+    pub fn view_version(&self, peer: NodeIndex) -> u64 {
+        self.peers.get(peer).view_version
+    }
+
+    /// Notes that a peer was told the view `name`.
+    pub fn told_view(&mut self, peer: NodeIndex, name: u64, now: Instant) {
+        let record = self.peers.get_mut(peer);
+        record.told = (name, now);
+        record.old_session = false;
+    }
+
+    /// Notes a message of a session older than the newest known. True when the peer is to be told so now: not twice within half
+    /// a second.
+    pub fn wrote_from_old_session(&mut self, peer: NodeIndex, now: Instant) -> bool {
+        let record = self.peers.get_mut(peer);
+        let due = record.told.0 == 0 || now.ms_since(record.told.1) >= REPEAT_MS;
+        record.old_session |= due;
+        due
+    }
+
+    /// Whether a peer has to be told that a newer session of its name is known.
+    #[must_use]
+    pub fn is_old_session(&self, peer: NodeIndex) -> bool {
+        self.peers.get(peer).old_session
+    }
+
+    /// Which rows a peer was listed: those that moved up to this version; whether it is to be listed all; and where those of past
+    /// lives go on.
+    #[must_use]
+    pub fn listed(&self, peer: NodeIndex) -> (u64, bool, u32) {
+        let Peer { listed, list_all, past_from, .. } = *self.peers.get(peer);
+        (listed, list_all, past_from)
+    }
+
+    /// Notes that a peer was listed all rows that moved up to `version`, if it was, and where the rows of past lives go on.
+    pub fn set_listed(&mut self, peer: NodeIndex, version: Option<u64>, past_from: u32) {
+        let record = self.peers.get_mut(peer);
+        record.listed = version.unwrap_or(record.listed);
+        record.past_from = past_from;
+    }
+
+    /// A peer does not seem to know what this node holds of some row: it is listed all that ever moved.
+    pub fn list_again(&mut self, peer: NodeIndex) {
+        self.peers.get_mut(peer).listed = 0;
+    }
+
+    /// Whether a peer is to be listed all rows, in turn.
+    pub fn set_list_all(&mut self, peer: NodeIndex, all: bool) {
+        self.peers.get_mut(peer).list_all = all;
+    }
+
+    /// Notes whether a peer says that it has no room for a row of this node. True when it said otherwise before.
+    pub fn set_no_row(&mut self, peer: NodeIndex, no_row: bool) -> bool {
+        core::mem::replace(&mut self.peers.get_mut(peer).no_row, no_row) != no_row
+    }
+
+    /// Whether any peer has no room for a row of this node. O(peers met).
+    #[must_use]
+    pub fn any_without_row(&self) -> bool {
+        self.peers.met().any(|peer| peer.no_row)
+    }
+
+    /// Learns that a peer holds all that this node holds. O(rows).
+    pub fn learn_all(&mut self, peer: NodeIndex, rows: &Rows<S>) {
+        for (id, row) in rows.iter() {
+            self.learn(peer, id, row.frontier);
+        }
+        self.peers.get_mut(peer).filling.done();
+    }
+
+    /// Whether a peer may be handed what it lacks: what it was handed before has arrived, or is overdue.
+    #[must_use]
+    pub fn may_fill(&self, peer: NodeIndex, now: Instant) -> bool {
+        self.peers.get(peer).filling.may_go_on(now)
+    }
+
+    /// Bytes that a peer may be handed at once.
+    #[must_use]
+    pub fn window(&self, peer: NodeIndex) -> usize {
+        self.peers.get(peer).filling.window()
+    }
+
+    /// Whether several messages may follow each other to a peer at once.
+    #[must_use]
+    pub fn may_burst(&self, peer: NodeIndex, now: Instant) -> bool {
+        self.peers.get(peer).filling.may_burst(now)
+    }
+
+    /// Notes that so many messages followed each other to a peer.
+    pub fn burst(&mut self, peer: NodeIndex, messages: u8, now: Instant) {
+        self.peers.get_mut(peer).filling.burst(messages, now);
+    }
+
+    /// When a peer was written to last.
+    #[must_use]
+    pub fn sent_at(&self, peer: NodeIndex) -> Option<Instant> {
+        self.peers.get(peer).sent_at
+    }
+
+    /// Notes that a peer was handed entries, the last of them with this dot, in so many messages at once.
+    pub fn filled(&mut self, peer: NodeIndex, last: (RowId, u64), bytes: usize, messages: u8, now: Instant) {
+        self.peers.get_mut(peer).filling.sent(last, bytes, messages, now);
+    }
+
+    /// All that a peer was handed has arrived, or is known to be lost.
+    pub fn answered(&mut self, peer: NodeIndex, now: Instant) {
+        self.peers.get_mut(peer).filling.arrived(now);
+    }
+
+    /// Looks whether what a peer was handed has arrived.
+    pub fn look_at_filling(&mut self, peer: NodeIndex, now: Instant) {
+        let Peer { known, filling, .. } = *self.peers.get(peer);
+        let Some((row, seq)) = filling.goal() else { return };
+        let known = known.and_then(|slot| self.known.get(slot as usize));
+        if known.and_then(|known| known.frontiers.get(row.at())).is_some_and(|frontier| *frontier >= seq) {
+            self.peers.get_mut(peer).filling.arrived(now);
+        }
+    }
+
+    /// The own row is another one: nobody has acknowledged any change of it.
+    pub fn forget_own(&mut self) {
+        self.peers.met_mut().for_each(|peer| peer.own_acked = 0);
     }
 
     /// Notes that a peer was heard. When it had been silent, the others that are get another chance at once: whatever
@@ -337,25 +540,22 @@ impl<S: Storage> Peers<S> {
         heard_at.map_or(unheard < SILENT_AFTER, |heard_at| now.ms_since(heard_at) <= ms)
     }
 
-    /// Whether any peer was heard in this life.
-    #[must_use]
-    pub fn any_heard(&self) -> bool {
-        self.peers.met().any(|peer| peer.heard_at.is_some())
-    }
-
     /// How many messages went to the peer since it was heard.
     #[must_use]
     pub fn unheard(&self, peer: NodeIndex) -> u8 {
         self.peers.get(peer).unheard
     }
 
-    /// When news may go to a peer: at once, unless it has been silent. Then the time between messages doubles, from
-    /// half a second up to `longest_ms`.
+    /// When news may go to a peer: at once, unless it has been silent. Then the time between messages doubles, from half a second up to
+    /// the time that had passed since the last news when the last message left, at least one second and at most thirty.
     #[must_use]
-    pub fn next_push(&self, peer: NodeIndex, longest_ms: u64) -> Instant {
+    pub fn next_push(&self, peer: NodeIndex, last_change: Instant) -> Instant {
         let Peer { sent_at, unheard, .. } = *self.peers.get(peer);
         match sent_at {
-            Some(sent_at) if unheard >= SILENT_AFTER => sent_at.plus_ms(backoff_ms(unheard, longest_ms)),
+            Some(sent_at) if unheard >= SILENT_AFTER => {
+                let longest_ms = sent_at.ms_since(last_change).clamp(LONGEST_BUSY_MS, LONGEST_MS);
+                sent_at.plus_ms(backoff_ms(unheard, longest_ms))
+            }
             Some(_) | None => Instant::ZERO,
         }
     }
@@ -363,11 +563,11 @@ impl<S: Storage> Peers<S> {
     /// When the digest `sum` may go to a peer: as [`Peers::next_push`], and not twice within half a second unless the
     /// peer was heard in between.
     #[must_use]
-    pub fn next_digest(&self, peer: NodeIndex, sum: u64, longest_ms: u64) -> Instant {
+    pub fn next_digest(&self, peer: NodeIndex, sum: u64, last_change: Instant) -> Instant {
         let Peer { sent_at, sent_sum, unheard, .. } = *self.peers.get(peer);
         let repeated =
             sent_at.filter(|_| unheard > 0 && sent_sum == sum).map_or(Instant::ZERO, |at| at.plus_ms(REPEAT_MS));
-        repeated.max(self.next_push(peer, longest_ms))
+        repeated.max(self.next_push(peer, last_change))
     }
 
     /// Adds a reason to write to a peer.

@@ -5,7 +5,8 @@
 //!   message named it; a root to everybody it does not suspect.
 //! - Flushes are an interval apart; uplinks are timed to arrive just before one. Acknowledgements ride on both.
 //! - *Suspicion* comes from entries that are not acknowledged, after a question; probes and random digests find back.
-//! - *Silence*: a root whose targets hold what it holds says so once, and nobody has anything left to say.
+//! - *Silence*: who knows that all members hold what it holds says so once to each it sends down to, and nobody has anything left
+//!   to say. A new session asks until it knows that.
 //!
 //! The parts: `tree` is what a cluster without faults does, `watch` is what faults need, `quiet` is how it ends.
 
@@ -17,7 +18,8 @@ mod watch;
 
 use super::common::{Assumed, Common, Control, Heard, Hot, Scheduler, Sent};
 use super::peers::{Pending, Want};
-use crate::causality::{Dot, RowId, Rows};
+use super::rule::{Rule, Rules};
+use crate::causality::{RowId, Rows};
 use crate::id::NodeIndex;
 use crate::output::{Timer, Wakeup};
 use crate::replicated::Lane;
@@ -31,49 +33,19 @@ use snapshots::{Aged, Snapshots};
 const INTERVAL_MS: u32 = 460;
 /// What an acknowledgement of a flush may take beyond the interval, in microseconds.
 const PATIENCE_US: u64 = 1_000_000;
-/// How long after the first message that follows `init` a node waits to be spoken to, in microseconds.
-const FIRST_DIGEST_US: u64 = 1_000_000;
+/// How long after the first message that follows `init` a node waits before it asks anybody, in microseconds.
+const FIRST_ASK_US: u64 = 1_000_000;
+/// A peer that has handed over part of what this node lacks goes on with it: for so long nobody else is asked, in microseconds.
+const SOURCE_US: u64 = 5_000_000;
 /// The longest pause between two attempts of any kind, in microseconds.
 const LONGEST_US: u64 = 30_000_000;
 /// A root hands its rank on after so many flushes.
 const FLUSHES_PER_TURN: u32 = 64;
 /// Messages that may follow each other at once when one is cut.
-const BURST: u8 = 8;
-
-/// Rules that faults made necessary. Tests switch one off, to show what it is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    /// Only a root sends down to everybody; others to their children.
-    Tree,
-    /// A root sends only every other flush to the children of another relay.
-    EveryOther,
-    /// Uplinks are timed to the flush.
-    Alignment,
-    /// While the relay is overdue, one uplink in an interval.
-    Pacing,
-    /// The echo of its ordinal acknowledges a message, whatever else the peer lacks by then.
-    Echo,
-    /// What the digest with the echo of a later message lacks was lost.
-    HiddenLoss,
-    /// Who does not acknowledge is asked before it is suspected.
-    Question,
-    /// Acknowledgements to anybody but the relay are empty.
-    EmptyAcknowledgements,
-    /// Suspects are looked for.
-    Probes,
-    /// Who suspects somebody relevant sends digests to random peers.
-    RandomDigests,
-    /// Random digests are answered with what was missing some time ago, not with what may be under way.
-    OldDigest,
-    /// What a full message does not fill is asked for.
-    Gaps,
-    /// Nobody is silent before it was told that all hold the same.
-    StableWord,
-    /// A new relay is assumed to hold, and to have sent, what the old one did.
-    TakeOver,
-}
+const BURST: u8 = 6;
 
 /// The scheduler of strategy `relay`.
+#[derive(Clone)]
 pub struct Relay<S: Storage> {
     links: S::PerNode<Link>,
     snapshots: Snapshots<S>,
@@ -96,15 +68,18 @@ pub struct Relay<S: Storage> {
     look_at: Instant,
     /// A lower bound of the deadlines of all links.
     links_at: Instant,
-    first_digest_at: Instant,
-    first_pause_us: u64,
+    /// When a new session asks anybody, and the pause before it does so again.
+    ask_at: Instant,
+    ask_pause_us: u64,
+    /// Who hands over what this node lacks, in parts, and when the last of them came.
+    source: Option<(NodeIndex, Instant)>,
     rounds: u64,
-    /// Rules that are switched off, one bit each.
-    without: u16,
+    rules: Rules,
     finished: bool,
 }
 
 /// The way up.
+#[derive(Clone)]
 struct Uplink {
     /// When the next message to the relay leaves.
     slot: Instant,
@@ -119,6 +94,7 @@ struct Uplink {
 }
 
 /// The way down.
+#[derive(Clone)]
 struct Flush {
     /// When the next flush leaves.
     at: Instant,
@@ -130,6 +106,7 @@ struct Flush {
 }
 
 /// Suspects, and how they are looked for.
+#[derive(Clone)]
 struct Watch {
     suspects: usize,
     last_suspicion: Instant,
@@ -146,6 +123,7 @@ struct Watch {
 }
 
 /// What is known about the end.
+#[derive(Clone)]
 struct Quiet {
     last_change: Instant,
     stable: bool,
@@ -159,7 +137,7 @@ impl<S: Storage> Relay<S> {
     /// A scheduler for a cluster of `nodes` to which nothing has happened yet. Before [`Relay::fill`].
     #[must_use]
     #[inline(always)]
-    pub fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits) -> Self {
+    pub(super) fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits, rules: Rules) -> Self {
         Self {
             links: S::PerNode::with_limit(nodes),
             snapshots: Snapshots::new(limits.rows),
@@ -182,14 +160,15 @@ impl<S: Storage> Relay<S> {
                 digest_at: NEVER,
                 digest_pause_us: 0,
             },
-            quiet: Quiet { last_change: Instant::ZERO, stable: true, tell: false, ask_at: NEVER, ask_pause_us: 0 },
+            quiet: Quiet { last_change: Instant::ZERO, stable: false, tell: false, ask_at: NEVER, ask_pause_us: 0 },
             path: Path::default(),
             look_at: NEVER,
             links_at: NEVER,
-            first_digest_at: NEVER,
-            first_pause_us: FIRST_DIGEST_US,
+            ask_at: NEVER,
+            ask_pause_us: FIRST_ASK_US,
+            source: None,
             rounds: 0,
-            without: 0,
+            rules,
             finished: false,
         }
     }
@@ -201,11 +180,11 @@ impl<S: Storage> Relay<S> {
 
     /// Switches a rule off.
     pub(super) fn switch_off(&mut self, rule: Rule) {
-        self.without |= 1 << rule as u16;
+        self.rules.switch_off(rule);
     }
 
     fn keeps(&self, rule: Rule) -> bool {
-        self.without >> rule as u16 & 1 == 0
+        self.rules.keeps(rule)
     }
 
     fn nodes(&self) -> u32 {
@@ -262,8 +241,11 @@ impl<S: Storage> Relay<S> {
         common.peers.want_to_send(to, why);
     }
 
-    /// Whether a peer is believed to lack something. O(rows).
+    /// Whether a peer is believed to lack something, be it only a session of somebody. O(rows).
     fn lacks(&self, common: &Common<S>, rows: &Rows<S>, peer: NodeIndex) -> bool {
+        if common.peers.is_untold(peer, common.view_name()) {
+            return true;
+        }
         let sum = common.agreement.sum();
         if common.agreement.contains(peer) || self.snapshots.is_of(self.link(peer).snapshot, sum) {
             return false;
@@ -278,28 +260,50 @@ impl<S: Storage> Relay<S> {
         Assumed {
             frontiers: self.snapshots.frontiers(),
             at: self.snapshots.place(self.link(peer).snapshot),
-            incarnation: common.peers.incarnation(peer),
+            life: common.peers.life(peer),
         }
     }
 
-    /// The one digest of a life in which nobody has spoken to this node; until somebody is heard, at growing intervals.
-    fn first_digest(&mut self, common: &mut Common<S>, now: Instant) {
-        self.first_digest_at = NEVER;
-        if common.peers.any_heard() {
+    /// A new session asks anybody who does not agree with it for what it lacks, until it is settled, at growing intervals; unless it is in
+    /// touch with its relay, which knows of it and sends what it lacks, or sends random digests, which ask as well.
+    fn ask_anybody(&mut self, common: &mut Common<S>, now: Instant) {
+        self.ask_at = NEVER;
+        if common.is_settled() {
             return;
         }
-        if let Some(peer) = common.draw(&mut super::fanout::Draw::default()) {
-            Self::write(common, peer, Want::Gap);
-            self.first_pause_us = (2 * self.first_pause_us).min(LONGEST_US);
-            self.first_digest_at = after(now, self.first_pause_us);
+        if !self.is_in_touch(now) && self.watch.digest_at == NEVER && self.source(now).is_none() {
+            let mut draw = super::fanout::Draw::default();
+            while let Some(peer) = common.draw(&mut draw) {
+                if !common.agreement.contains(peer) {
+                    Self::write(common, peer, Want::Gap);
+                    break;
+                }
+            }
+            self.ask_pause_us = (2 * self.ask_pause_us).min(LONGEST_US);
         }
+        self.ask_at = after(now, self.ask_pause_us);
+    }
+
+    /// Whether this node exchanges messages with its relay, or as a root with others, or is about to.
+    fn is_in_touch(&self, now: Instant) -> bool {
+        // Whoever has nothing to say answers within the time for an acknowledgement.
+        let lately = |link: &Link| link.heard_ord > 0 && since(now, link.heard_at) <= 2 * self.acknowledged_us();
+        if self.is_root() {
+            return self.flush.at != NEVER || self.links.iter().any(lately);
+        }
+        self.uplink.slot != NEVER || lately(self.link(self.relay))
+    }
+
+    /// Who hands over what this node lacks, in parts.
+    fn source(&self, now: Instant) -> Option<NodeIndex> {
+        self.source.filter(|(_, at)| since(now, *at) < SOURCE_US).map(|(source, _)| source)
     }
 
     fn timers(&self) -> [Instant; 8] {
         [
             self.look_at,
             self.links_at,
-            self.first_digest_at,
+            self.ask_at,
             self.uplink.slot,
             self.flush.at,
             self.watch.probe_at,
@@ -310,10 +314,11 @@ impl<S: Storage> Relay<S> {
 }
 
 impl<S: Storage> Scheduler<S> for Relay<S> {
-    fn start(&mut self, common: &Common<S>, now: Instant) {
+    fn start(&mut self, common: &mut Common<S>, speaks: bool, now: Instant) {
         self.reconfigured(common, now);
         if common.has_peers() {
-            self.first_digest_at = after(now, FIRST_DIGEST_US);
+            self.no_longer_stable(now);
+            self.ask_at = if speaks { now } else { after(now, FIRST_ASK_US) };
         }
     }
 
@@ -334,7 +339,7 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
     }
 
     #[inline]
-    fn news(&mut self, common: &mut Common<S>, _: Lane, _: Dot, _: Option<NodeIndex>, now: Instant) {
+    fn news(&mut self, common: &mut Common<S>, _: Lane, _: Hot, now: Instant) {
         // In a busy interval everything is arranged already.
         let arranged = !self.quiet.stable && now <= self.quiet.last_change && self.look_at != NEVER;
         if !arranged && common.has_peers() {
@@ -343,33 +348,40 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
     }
 
     fn heard(&mut self, common: &mut Common<S>, heard: Heard, rows: &Rows<S>, now: Instant) {
-        self.first_digest_at = NEVER;
-        if heard.equal {
-            common.agreement.insert(heard.from);
-        } else if heard.control.is_some_and(|control| control.ord > self.link(heard.from).heard_ord) {
-            // It may have begun a new life that those do not know of who said that it agrees.
-            common.agreement.remove(heard.from);
+        if !self.keeps(Rule::Asking) {
+            self.ask_at = NEVER;
+        }
+        if heard.news && heard.cut {
+            self.source = Some((heard.from, now));
+        }
+        if heard.newest {
+            let unfit = heard.refuses && self.keeps(Rule::FitRelay);
+            self.link_mut(heard.from).unfit = unfit;
         }
         self.clear_suspicion(common, heard.from, now);
         self.hear_control(common, &heard, rows, now);
         // What it says about the end counts if it is the relay now.
         self.choose_relay(common, now);
         self.hear_data(&heard, now);
-        self.hear_stable(&heard);
+        self.hear_stable(common, &heard);
         self.hear_gaps(common, &heard, rows, now);
         self.hear_questions(common, &heard, now);
         self.look(common, rows, now);
     }
 
-    fn reborn(&mut self, peer: NodeIndex, now: Instant) {
+    fn reborn(&mut self, _: &mut Common<S>, peer: NodeIndex, now: Instant) {
         self.link_mut(peer).reborn();
         self.flush.dirty = true;
         self.uplink.dirty = true;
-        self.quiet.tell = true;
         self.look_at = now;
-        if self.is_root() {
-            self.quiet.stable = false;
-        }
+        self.no_longer_stable(now);
+    }
+
+    fn session_taken(&mut self, common: &mut Common<S>, now: Instant) {
+        // Echoes of the session before do not count any more.
+        self.links.iter_mut().for_each(Link::forget_echoes);
+        self.changed(common, now);
+        self.look_at = now;
     }
 
     #[inline]
@@ -387,8 +399,8 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         if self.links_at <= now {
             self.links_due(common, rows, now);
         }
-        if self.first_digest_at <= now {
-            self.first_digest(common, now);
+        if self.ask_at <= now {
+            self.ask_anybody(common, now);
         }
         if self.watch.probe_at <= now {
             self.probe(common, now);
@@ -424,6 +436,11 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         self.finished = true;
     }
 
+    fn patience_us(&self, peer: NodeIndex) -> u64 {
+        let path = self.path(peer);
+        path.rtt_us() + 2 * path.var_us()
+    }
+
     fn control(&self, to: NodeIndex, now: Instant) -> Option<Control> {
         let link = self.link(to);
         let next_flush = self.flush.last.map_or(NEVER, |last| after(last, self.interval_us));
@@ -448,7 +465,7 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
     }
 
     fn sent(&mut self, _: &mut Common<S>, sent: Sent, sum: u64, rows: &Rows<S>, now: Instant) {
-        let Sent { to, data, full, cut, want } = sent;
+        let Sent { to, data, full, want } = sent;
         let snapshot = if full { self.snapshots.take(sum, rows) } else { 0 };
         let hold_us = if want == Want::Nothing { self.hold_us(to) } else { 0 };
         let deadline = after(now, hold_us + self.path(to).rto_us());
@@ -457,6 +474,7 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         let link = self.link_mut(to);
         link.sent_ord = link.sent_ord.saturating_add(1);
         link.sent_at = now;
+        link.time(now);
         link.ack_due = NEVER;
         link.unanswered = false;
         link.flushed = false;
@@ -468,7 +486,6 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         if data {
             link.data_ord = link.sent_ord;
             link.data_at = now;
-            link.cut = cut;
         }
         if watched && (data || want != Want::Nothing) && link.deadline == NEVER {
             link.deadline = deadline;

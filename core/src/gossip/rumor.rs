@@ -3,14 +3,16 @@
 //! - *Push* (rumor mongering): each new dot goes to `fanout` random peers, once. The first push after a quiet interval
 //!   leaves at once, under load they are gathered and leave once per interval.
 //! - *Tick*: while some peer is not known to hold this node's counter, `fanout` of those peers get it per interval.
-//! - *Anti-entropy*: while some peer is not known to hold this node's state, one of those is sent the digest and asked for
-//!   its own; each sends what the other lacks. Promptly once the news has ceased, every fifth interval under load.
-//! - Silence: when all members are known to hold this digest, no timer runs. A node that is silent answers whoever is not.
+//! - *Anti-entropy*: while some peer is not known to hold this node's state in this node's view, one of those is sent the digest and
+//!   asked for its own; each sends what the other lacks. Promptly once the news has ceased, every fifth interval under load. So a
+//!   new session asks until it is settled, whoever it has heard.
+//! - Silence: when all members are known to hold this digest in this view, no timer runs. A node that is silent answers whoever is not.
 
 use super::common::{Common, Heard, Hot, Scheduler, is_news_to};
 use super::fanout::Draw;
 use super::peers::{Pending, Want};
-use crate::causality::{Dot, Rows};
+use super::rule::Rule;
+use crate::causality::Rows;
 use crate::id::NodeIndex;
 use crate::output::{Timer, Wakeup};
 use crate::replicated::Lane;
@@ -18,23 +20,22 @@ use crate::storage::{Buf, Limits, Storage};
 use crate::time::Instant;
 
 /// Messages that may follow each other at once when what a peer asked for does not fit one.
-const BURST: u8 = 8;
+const BURST: u8 = 6;
 /// Anti-entropy under load runs once in this many intervals.
 const BUSY_INTERVALS: u64 = 5;
 /// An exchange of digests pauses for this part of the time in which nothing has changed.
 const QUIET_SHARE: u64 = 8;
-/// How long after the first message that follows `init` a node waits to be spoken to.
-const FIRST_DIGEST_MS: u64 = 1_000;
-/// The longest time between two messages to a peer that stays silent, once the news has ceased.
+/// A peer that has handed over part of what this node lacks goes on with it: for so long nobody else is asked.
+const SOURCE_MS: u64 = 5_000;
+/// The longest time between two exchanges of digests, once the news has ceased.
 const LONGEST_MS: u64 = 30_000;
-/// The same while there is news.
-const LONGEST_BUSY_MS: u64 = 1_000;
 /// A peer that was sent this very digest is not sent it again sooner: as long as the peers' own pause.
 const REPEAT_TICK_MS: u64 = 500;
 /// Drawings beyond the fanout in search of peers that lack something, so that a round stays O(fanout).
 const SPARE_DRAWS: usize = 32;
 
 /// The scheduler of strategy `rumor`.
+#[derive(Clone)]
 pub struct Rumor<S: Storage> {
     hot: S::PerRumor<Hot>,
     /// How many of `hot`, from the start, belong to the push under way.
@@ -45,7 +46,9 @@ pub struct Rumor<S: Storage> {
     last_push: Option<Instant>,
     last_tick: Option<Instant>,
     last_change: Instant,
-    first_digest_ms: u64,
+    started: bool,
+    /// Who hands over what this node lacks, in parts, and when the last of them came.
+    source: Option<(NodeIndex, Instant)>,
 }
 
 impl<S: Storage> Rumor<S> {
@@ -62,7 +65,8 @@ impl<S: Storage> Rumor<S> {
             last_push: None,
             last_tick: None,
             last_change: Instant::ZERO,
-            first_digest_ms: FIRST_DIGEST_MS,
+            started: false,
+            source: None,
         }
     }
 }
@@ -77,10 +81,12 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
     }
 
-    fn start(&mut self, common: &Common<S>, now: Instant) {
+    fn start(&mut self, common: &mut Common<S>, speaks: bool, now: Instant) {
         self.last_change = now;
-        if common.has_peers() {
-            self.set(Timer::FirstDigest, now.plus_ms(FIRST_DIGEST_MS));
+        self.started = true;
+        self.arm_anti_entropy(common, now);
+        if speaks && common.has_peers() {
+            self.set(Timer::AntiEntropy, now);
         }
     }
 
@@ -102,22 +108,19 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
     }
 
     #[inline]
-    fn news(&mut self, common: &mut Common<S>, lane: Lane, dot: Dot, source: Option<NodeIndex>, now: Instant) {
+    fn news(&mut self, common: &mut Common<S>, lane: Lane, hot: Hot, now: Instant) {
         if !common.has_peers() {
             return;
         }
         self.last_change = now;
         match lane {
             Lane::Push => {
-                if !self.extends_hot(dot, source) {
-                    self.add_hot(dot, source);
+                if !self.extends_hot(hot) {
+                    self.add_hot(hot);
                 }
                 if self.timers[Timer::Push as usize].is_none() {
                     let interval = common.interval(Lane::Push);
                     self.set(Timer::Push, self.last_push.map_or(now, |last| last.plus_ms(interval).max(now)));
-                }
-                if self.timers[Timer::AntiEntropy as usize].is_none() {
-                    self.arm_anti_entropy(common, now);
                 }
             }
             Lane::Tick => {
@@ -129,34 +132,49 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
                 self.set(Timer::Tick, armed.map_or(at, |armed| armed.min(at)));
             }
         }
+        if self.timers[Timer::AntiEntropy as usize].is_none() {
+            self.arm_anti_entropy(common, now);
+        }
     }
 
     fn heard(&mut self, common: &mut Common<S>, heard: Heard, _: &Rows<S>, now: Instant) {
-        let Heard { from, lane, equal, peer_settled, lacking, want, .. } = heard;
+        let Heard { from, lane, equal, same_view, peer_settled, lacking, want, .. } = heard;
+        if heard.news && heard.cut {
+            self.source = Some((from, now));
+        }
         let answer = Pending { lane: Some(lane), rumors: false, delta: true, want: Want::Nothing, burst: BURST };
-        if equal {
-            common.agreement.insert(from);
+        if equal && same_view {
             // Once: a peer that still does not know will ask.
-            let peer_may_settle =
-                common.is_settled() && !peer_settled && !common.peers.was_sent(from, common.agreement.sum());
+            let peer_may_settle = common.is_settled() && !peer_settled && !common.peers.was_sent(from, common.key());
             if want != Want::Nothing || peer_may_settle {
                 common.peers.want_to_send(from, answer);
             }
-            self.settle(common);
+            if !self.settle(common) {
+                self.go_on_asking(common, now);
+            }
             return;
         }
         if want != Want::Nothing {
-            let want = if lacking { Want::Gap } else { Want::Nothing };
+            let elsewhere = self.source(now).is_some_and(|source| source != from) && common.keeps(Rule::Window);
+            let want = if lacking && !elsewhere { Want::Gap } else { Want::Nothing };
             common.peers.want_to_send(from, Pending { want, ..answer });
         }
-        match lane {
-            Lane::Push => self.arm_anti_entropy(common, now),
-            Lane::Tick => self.arm_tick(common, now),
+        if !equal && lane == Lane::Tick {
+            self.arm_tick(common, now);
+        }
+        if !equal || common.keeps(Rule::Asking) {
+            self.arm_anti_entropy(common, now);
         }
     }
 
-    fn reborn(&mut self, _: NodeIndex, now: Instant) {
+    fn reborn(&mut self, common: &mut Common<S>, _: NodeIndex, now: Instant) {
         self.last_change = now;
+        self.go_on_asking(common, now);
+    }
+
+    fn session_taken(&mut self, common: &mut Common<S>, now: Instant) {
+        self.last_change = now;
+        self.arm_anti_entropy(common, now);
     }
 
     fn settle(&mut self, common: &Common<S>) -> bool {
@@ -183,7 +201,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         self.timers.iter().flatten().any(|at| *at <= now)
     }
 
-    fn timeout(&mut self, common: &mut Common<S>, sum: u64, _: &Rows<S>, now: Instant) {
+    fn timeout(&mut self, common: &mut Common<S>, _: u64, _: &Rows<S>, now: Instant) {
         for timer in Timer::ALL {
             if self.timers[timer as usize].is_none_or(|at| at > now) {
                 continue;
@@ -191,11 +209,10 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
             self.timers[timer as usize] = None;
             match timer {
                 Timer::Push => self.push(common, now),
-                Timer::Tick => self.tick(common, sum, now),
-                Timer::AntiEntropy => self.anti_entropy(common, sum, now),
-                Timer::FirstDigest => self.first_digest(common, now),
-                // Of the other scheduler.
-                Timer::Relay => {}
+                Timer::Tick => self.tick(common, now),
+                Timer::AntiEntropy => self.anti_entropy(common, now),
+                // Not of this scheduler.
+                Timer::Relay | Timer::Session => {}
             }
         }
     }
@@ -229,37 +246,36 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         (chosen, sent)
     }
 
-    fn finish(&mut self, common: &mut Common<S>, sum: u64, _: &Rows<S>, now: Instant) {
+    fn finish(&mut self, common: &mut Common<S>, _: u64, _: &Rows<S>, now: Instant) {
         let tick = self.timers[Timer::Tick as usize].is_some();
         if self.timers[Timer::Push as usize].is_some() {
             self.push(common, now);
         }
         if tick {
-            self.tick(common, sum, now);
+            self.tick(common, now);
         }
         self.timers = [None; Timer::ALL.len()];
     }
 }
 
 impl<S: Storage> Rumor<S> {
-    /// Whether a dot follows the newest rumor, which waits already and takes it in.
+    /// Whether a stretch follows the newest rumor, which waits already and takes it in.
     #[inline]
-    fn extends_hot(&mut self, dot: Dot, source: Option<NodeIndex>) -> bool {
+    fn extends_hot(&mut self, hot: Hot) -> bool {
         let waiting = self.hot.len() > self.sealed;
         if waiting
             && let Some(last) = self.hot.last_mut()
-            && last.row == dot.row
-            && last.to + 1 == dot.seq
-            && last.source == source
+            && last.row == hot.row
+            && last.to == hot.from
+            && last.source == hot.source
         {
-            last.to = dot.seq;
+            last.to = hot.to;
             return true;
         }
         false
     }
 
-    fn add_hot(&mut self, dot: Dot, source: Option<NodeIndex>) {
-        let Dot { row, seq } = dot;
+    fn add_hot(&mut self, hot: Hot) {
         if self.hot.room() == 0 {
             // The oldest is forgotten; anti-entropy repairs.
             self.hot.rotate_left(1);
@@ -267,7 +283,7 @@ impl<S: Storage> Rumor<S> {
             self.sealed = self.sealed.saturating_sub(1);
             self.forgotten += 1;
         }
-        let _ = self.hot.push(Hot { row, from: seq - 1, to: seq, source });
+        let _ = self.hot.push(hot);
     }
 
     fn arm_tick(&mut self, common: &Common<S>, now: Instant) {
@@ -277,8 +293,25 @@ impl<S: Storage> Rumor<S> {
         }
     }
 
+    /// Makes sure that a node which is not settled has a timer.
+    fn go_on_asking(&mut self, common: &mut Common<S>, now: Instant) {
+        if self.started && common.keeps(Rule::Asking) {
+            self.arm_anti_entropy(common, now);
+        } else {
+            self.timers[Timer::AntiEntropy as usize] = None;
+        }
+    }
+
+    /// Who hands over what this node lacks, in parts.
+    fn source(&self, now: Instant) -> Option<NodeIndex> {
+        self.source.filter(|(_, at)| now.ms_since(*at) < SOURCE_MS).map(|(source, _)| source)
+    }
+
     /// Makes sure that digests are exchanged soon: see [`Rumor::pause_ms`].
     fn arm_anti_entropy(&mut self, common: &mut Common<S>, now: Instant) {
+        if !common.has_peers() {
+            return;
+        }
         let pause = self.pause_ms(common, Lane::Push, now);
         let at = now.plus_ms(common.jittered(pause));
         let armed = self.timers[Timer::AntiEntropy as usize];
@@ -305,14 +338,13 @@ impl<S: Storage> Rumor<S> {
         self.rounds += 1;
         self.last_push = Some(now);
         self.sealed = self.hot.len();
-        let longest = self.longest_ms(now);
         let mut chosen = 0;
         let mut draw = Draw::default();
         for _ in 0..usize::from(common.fanout) + SPARE_DRAWS {
             let Some(peer) = common.draw(&mut draw) else {
                 break;
             };
-            if common.peers.next_push(peer, longest) <= now && self.lacks_hot(common, peer) {
+            if common.peers.next_push(peer, self.last_change) <= now && self.lacks_hot(common, peer) {
                 let want = if common.peers.unheard(peer) >= 2 { Want::Reply } else { Want::Nothing };
                 let why = Pending { lane: Some(Lane::Push), rumors: true, delta: false, want, burst: BURST };
                 common.peers.want_to_send(peer, why);
@@ -338,7 +370,7 @@ impl<S: Storage> Rumor<S> {
     }
 
     /// One tick of the counter.
-    fn tick(&mut self, common: &mut Common<S>, sum: u64, now: Instant) {
+    fn tick(&mut self, common: &mut Common<S>, now: Instant) {
         if self.settle(common) {
             return;
         }
@@ -346,14 +378,17 @@ impl<S: Storage> Rumor<S> {
         self.last_tick = Some(now);
         let pause = self.pause_ms(common, Lane::Tick, now);
         let mut next = now.plus_ms(LONGEST_MS);
-        let longest = self.longest_ms(now);
         let mut chosen = 0;
         let mut draw = Draw::default();
         while let Some(peer) = common.draw(&mut draw) {
             if common.agreement.contains(peer) {
                 continue;
             }
-            let at = common.peers.next_digest(peer, sum, longest);
+            let digest_at = common.peers.next_digest(peer, common.key(), self.last_change);
+            // Whatever it was sent less than an interval ago had the same in it.
+            let spaced_at =
+                common.peers.sent_at(peer).map_or(Instant::ZERO, |at| at.plus_ms(common.interval(Lane::Tick)));
+            let at = digest_at.max(spaced_at);
             if at > now {
                 next = next.min(at);
                 continue;
@@ -372,19 +407,24 @@ impl<S: Storage> Rumor<S> {
     }
 
     /// One exchange of digests with a peer that is not known to hold this node's state.
-    fn anti_entropy(&mut self, common: &mut Common<S>, sum: u64, now: Instant) {
+    fn anti_entropy(&mut self, common: &mut Common<S>, now: Instant) {
         if self.settle(common) {
             return;
         }
-        let longest = self.longest_ms(now);
         let mut earliest = now.plus_ms(LONGEST_MS);
         let mut draw = Draw::default();
         let mut asked = false;
+        if let Some(source) = self.source(now).filter(|_| common.keeps(Rule::Window)) {
+            self.ask(common, source);
+            let next = now.plus_ms(common.jittered(SOURCE_MS / 4));
+            self.set(Timer::AntiEntropy, next);
+            return;
+        }
         while let Some(peer) = common.draw(&mut draw) {
             if common.agreement.contains(peer) {
                 continue;
             }
-            let at = common.peers.next_digest(peer, sum, longest);
+            let at = common.peers.next_digest(peer, common.key(), self.last_change);
             if at <= now {
                 self.ask(common, peer);
                 asked = true;
@@ -403,25 +443,7 @@ impl<S: Storage> Rumor<S> {
         common.peers.want_to_send(peer, why);
     }
 
-    /// Once per life a node that nobody has spoken to sends a digest; until somebody is heard, at growing intervals.
-    fn first_digest(&mut self, common: &mut Common<S>, now: Instant) {
-        if common.peers.any_heard() {
-            return;
-        }
-        if let Some(peer) = common.draw(&mut Draw::default()) {
-            self.ask(common, peer);
-            self.first_digest_ms = (2 * self.first_digest_ms).min(LONGEST_MS);
-            self.set(Timer::FirstDigest, now.plus_ms(self.first_digest_ms));
-        }
-    }
-
     fn set(&mut self, timer: Timer, at: Instant) {
         self.timers[timer as usize] = Some(at);
-    }
-
-    /// The longest time between two messages to a silent peer: as long as it has been quiet, so that the times double,
-    /// between one second and thirty.
-    fn longest_ms(&self, now: Instant) -> u64 {
-        now.ms_since(self.last_change).clamp(LONGEST_BUSY_MS, LONGEST_MS)
     }
 }

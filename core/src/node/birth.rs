@@ -3,7 +3,7 @@
 use rand_core::SeedableRng;
 use rand_xorshift::XorShiftRng;
 
-use super::{Node, check_twice, send};
+use super::{Node, Refusals, check_twice, send};
 use crate::causality::HybridClock;
 use crate::config::{Config, ConfigError, Strategy};
 use crate::gossip::Gossip;
@@ -68,9 +68,9 @@ impl<S: Storage> Node<S> {
             sending: send::Sending::default(),
             events: Events::default(),
             stats: Stats::default(),
+            refusals: Refusals::default(),
             head: Head::default(),
             next_msg_id: Serial::default(),
-            started: false,
             settled: false,
             config: Config::default(),
             limits,
@@ -81,7 +81,8 @@ impl<S: Storage> Node<S> {
     fn fill(&mut self, config: Config) {
         self.replica.causality.clock = HybridClock::new(config.max_clock_ahead_ms.saturating_mul(1_000));
         self.config = config;
-        self.replica.store.fill(&self.limits);
+        // The seed itself shows in whom this node speaks to.
+        self.replica.store.fill(&self.limits, mix2(config.seed, u64::from_be_bytes(*b"hashkeys")));
         self.service.bench.fill();
     }
 
@@ -91,26 +92,26 @@ impl<S: Storage> Node<S> {
     /// What is wrong with the list; nothing changed.
     pub fn join<'a>(&mut self, me: &str, ids: impl Iterator<Item = &'a str>, now: Now) -> Result<(), NotACluster> {
         if self.gossip.is_some() {
-            return Err(NotACluster::Twice);
+            return Err(NotACluster::JoinedAlready);
         }
         self.replica.causality.members.set(me, ids)?;
-        self.begin();
+        self.begin(now);
         self.start(now);
         Ok(())
     }
 
     /// The request that makes the cluster known.
-    pub(super) fn init(&mut self, message: &Message<'_>) -> Result<Answer, Problem> {
+    pub(super) fn init(&mut self, now: Now, message: &Message<'_>) -> Result<Answer, Problem> {
         check_twice(message)?;
         service::init(message, &mut self.replica.causality.members, &self.limits)?;
-        self.begin();
+        self.begin(now);
         Ok(Answer::Init)
     }
 
     /// The cluster is known: this life begins.
     #[cold]
     #[inline(never)]
-    fn begin(&mut self) {
+    fn begin(&mut self, now: Now) {
         let members = &self.replica.causality.members;
         let (nodes, me) = (members.len(), members.me());
         self.head.clear();
@@ -124,9 +125,10 @@ impl<S: Storage> Node<S> {
         // An empty table has room for a row.
         let _ = self.replica.begin(self.config.incarnation);
         let rng = XorShiftRng::seed_from_u64(mix2(self.config.seed ^ salt, self.config.incarnation));
-        let sum = self.replica.sum().short();
-        let gossip = self.gossip.insert(Gossip::unfilled(nodes, me, &self.limits, rng, sum));
-        gossip.fill();
+        let session = self.config.incarnation;
+        let gossip = self.gossip.insert(Gossip::unfilled(nodes, me, &self.limits, rng, session));
+        gossip.fill(&self.replica.causality.members, now.at);
+        gossip.common.refresh(self.replica.sum().short());
         gossip.use_relay(self.config.strategy == Strategy::Relay, Instant::ZERO);
         gossip.configure(self.config.fanout, self.config.gossip_interval_ms, Instant::ZERO);
         self.settled = nodes == 1;

@@ -1,7 +1,7 @@
 //! Which entries a peer is sent, in which order, and how they are written until a message is full.
 
-use crate::causality::{Arg, Causality, Entry, RowId, Tag};
-use crate::gossip::{Assumed, Gossip, Hot, Pending, is_news_to};
+use crate::causality::{Arg, Causality, Entry, Row, RowId, Tag};
+use crate::gossip::{Assumed, Gossip, Hot, Pending, Rule, is_news_to};
 use crate::id::{NodeIndex, Value};
 use crate::output::Sink;
 use crate::replicated::{Replica, Store};
@@ -31,6 +31,16 @@ pub(super) enum Phase {
     Done,
 }
 
+impl Place {
+    /// The row with which the entries begin, as a step: the first one unless rows are under way.
+    pub(super) fn step_of_rows(self) -> u32 {
+        match self.phase {
+            Phase::Rows | Phase::Repair => self.step,
+            Phase::Rumors | Phase::Done => 0,
+        }
+    }
+}
+
 impl Phase {
     const fn at_start(self) -> Place {
         Place { phase: self, step: 0, seq: 0 }
@@ -51,12 +61,19 @@ pub(super) struct Entries<'e, S: Storage> {
     repair_from: Option<u64>,
     /// The row with which the rows begin.
     first_row: u32,
+    /// Bytes that the peer may be handed of what it has lacked for longer than the rumors; those of the rumors come on top.
+    window: usize,
 }
+
+/// A peer that did not ask is handed so many bytes of what it lacks, beside the rumors that it is sent.
+const UNASKED_BYTES: usize = 32 << 10;
 
 /// What is done with a stretch of the dots of a row.
 pub(super) trait Visitor<S: Storage> {
     /// Takes the entries of `(from, to]`. When not all are taken: the last dot that was.
     fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64>;
+    /// From here on so many bytes may follow, at most.
+    fn bound(&mut self, bytes: usize);
 }
 
 impl<'e, S: Storage> Entries<'e, S> {
@@ -66,22 +83,30 @@ impl<'e, S: Storage> Entries<'e, S> {
         peer: NodeIndex,
         pending: Pending,
         now: Now,
+        window: usize,
     ) -> Self {
         let settled = gossip.common.agreement.contains(peer);
         let vector = gossip.common.peers.vector(peer);
         let fresh = gossip.common.peers.is_fresh(peer, now.at, FRESH_MS);
         let resume = gossip.common.peers.resume(peer);
         let assumed = gossip.assumed(peer);
+        let bounded = gossip.keeps(Rule::Window);
+        // A scheduler that assumes what it has sent decides by itself when that was lost.
+        let may_fill = assumed.is_some() || gossip.common.peers.may_fill(peer, now.at) || !bounded;
+        let asked = if pending.delta { window } else { window.min(UNASKED_BYTES) };
+        let on_top = assumed.as_ref().is_some_and(|assumed| assumed.at.is_some());
         Self {
             replica,
             peer,
             vector: vector.unwrap_or(&[]),
             hot: if settled || !pending.rumors { &[] } else { gossip.hot() },
             rows: !settled
+                && may_fill
                 && (pending.delta
                     || (assumed.is_none() && fresh && (vector.is_some() || !gossip.common.peers.was_heard(peer)))),
             assumed,
-            repair_from: (!settled && pending.delta && gossip.common.peers.is_diverged(peer))
+            window: if bounded && !on_top { asked } else { usize::MAX },
+            repair_from: (!settled && may_fill && pending.delta && gossip.common.peers.is_diverged(peer))
                 .then_some(resume.repaired_to),
             first_row: resume.row,
         }
@@ -105,18 +130,37 @@ impl<'e, S: Storage> Entries<'e, S> {
 
     /// The row at a place.
     pub(super) fn row(&self, place: Place) -> RowId {
-        let rows = self.replica.causality.rows.len().max(1) as u32;
-        RowId((self.first_row % rows + place.step) % rows)
+        self.row_at(place.step)
     }
 
-    /// Shows the entries from `start` on to the visitor, until it takes no more. Gives the place where it stopped.
-    pub(super) fn walk(&self, start: Place, visitor: &mut impl Visitor<S>) -> Place {
+    /// The row so many steps after the one with which the rows begin.
+    pub(super) fn row_at(&self, step: u32) -> RowId {
+        let rows = self.replica.causality.rows.len().max(1) as u32;
+        RowId((self.first_row % rows + step) % rows)
+    }
+
+    /// Where the rows begin.
+    pub(super) fn start_of_rows(&self) -> Place {
+        Phase::Rows.at_start()
+    }
+
+    /// Whether a message from `start` on may hand over more than rumors, of which the peer has to show that it came.
+    pub(super) fn is_handing(&self, start: Place) -> bool {
+        start.phase != Phase::Done && (self.rows || self.repair_from.is_some())
+    }
+
+    /// Shows the entries from `start` on to the visitor, until it takes no more: of rows only those before step `end`, which the digest
+    /// lists. Gives the place where it stopped.
+    pub(super) fn walk(&self, start: Place, end: Option<u32>, visitor: &mut impl Visitor<S>) -> Place {
         let mut place = start;
         // Each phase leads to a later one.
         loop {
+            if place.phase == Phase::Rows || place.phase == Phase::Repair {
+                visitor.bound(self.window);
+            }
             let walked = match place.phase {
                 Phase::Rumors => self.walk_rumors(place, visitor).map(|()| self.rows_start()),
-                Phase::Rows => self.walk_rows(place, visitor).map(|()| self.repair_start()),
+                Phase::Rows => self.walk_rows(place, end, visitor).map(|()| self.repair_start()),
                 Phase::Repair => self.walk_repair(place, visitor).map(|()| Phase::Done.at_start()),
                 Phase::Done => return place,
             };
@@ -139,7 +183,7 @@ impl<'e, S: Storage> Entries<'e, S> {
         Ok(())
     }
 
-    fn walk_rows(&self, start: Place, visitor: &mut impl Visitor<S>) -> Result<(), Place> {
+    fn walk_rows(&self, start: Place, end: Option<u32>, visitor: &mut impl Visitor<S>) -> Result<(), Place> {
         for step in start.step..self.replica.causality.rows.len() as u32 {
             let here = Place { phase: Phase::Rows, step, seq: if step == start.step { start.seq } else { 0 } };
             let id = self.row(here);
@@ -147,13 +191,23 @@ impl<'e, S: Storage> Entries<'e, S> {
             let known = self.known(id).max(here.seq);
             // What is told as a gossip is not told again.
             let told = self.hot.iter().filter(|hot| hot.row == id && hot.from >= known).map(|hot| hot.from).min();
-            let end = told.unwrap_or(u64::MAX);
+            let told = told.unwrap_or(u64::MAX);
             let cut = |seq| Place { seq, ..here };
-            if row.frontier.min(end) > known {
-                visitor.stretch(self.replica, id, known, row.frontier.min(end)).map_err(cut)?;
+            let lacks = row.frontier.min(told) > known || row.beyond().any(|seq| seq > known && seq <= told);
+            if lacks && step > start.step && end.is_some_and(|end| step >= end) {
+                return Err(here);
             }
-            for seq in row.beyond().filter(|seq| *seq > known && *seq <= end) {
-                visitor.stretch(self.replica, id, seq - 1, seq).map_err(cut)?;
+            if row.frontier.min(told) > known {
+                visitor.stretch(self.replica, id, known, row.frontier.min(told)).map_err(cut)?;
+            }
+            let mut beyond = row.beyond().filter(|seq| *seq > known && *seq <= told).peekable();
+            // Dots that follow each other make one stretch.
+            while let Some(first) = beyond.next() {
+                let mut last = first;
+                while beyond.next_if_eq(&(last + 1)).is_some() {
+                    last += 1;
+                }
+                visitor.stretch(self.replica, id, first - 1, last).map_err(cut)?;
             }
         }
         Ok(())
@@ -178,6 +232,11 @@ impl<'e, S: Storage> Entries<'e, S> {
         Ok(())
     }
 
+    /// Whether the peer lacks dots up to the frontier of a row. Those that it is sent count only if the digest lists the row.
+    pub(super) fn lacks(&self, id: RowId, row: &Row) -> bool {
+        self.rows && row.frontier > self.known(id)
+    }
+
     fn known(&self, id: RowId) -> u64 {
         let shown = self.vector.get(id.at()).copied().unwrap_or(0);
         match &self.assumed {
@@ -189,7 +248,7 @@ impl<'e, S: Storage> Entries<'e, S> {
     /// The value, when a message from `start` on holds exactly one entry and that is a value of the set.
     pub(super) fn only_value(&self, start: Place) -> Option<Value<'e>> {
         let mut first = First { entries: 0, row: RowId(0), seq: 0 };
-        self.walk(start, &mut first);
+        self.walk(start, None, &mut first);
         if first.entries != 1 {
             return None;
         }
@@ -217,6 +276,8 @@ impl<S: Storage> Visitor<S> for First {
         }
         Ok(())
     }
+
+    fn bound(&mut self, _: usize) {}
 }
 
 /// The entries of a row with dots in `(from, to]`, ascending.
@@ -237,6 +298,8 @@ pub(super) struct DataWriter<'o, 'w, W: Sink> {
     /// Bytes the message may have when the entries end.
     pub(super) limit: usize,
     pub(super) chunks: u32,
+    /// The last dot that was written.
+    pub(super) last: Option<(RowId, u64)>,
 }
 
 impl<S: Storage, W: Sink> Visitor<S> for DataWriter<'_, '_, W> {
@@ -272,8 +335,13 @@ impl<S: Storage, W: Sink> Visitor<S> for DataWriter<'_, '_, W> {
         }
         if open {
             self.out.raw(b"]");
+            self.last = Some((row, if cut { covered } else { to }));
         }
         if cut { Err(covered) } else { Ok(()) }
+    }
+
+    fn bound(&mut self, bytes: usize) {
+        self.limit = self.limit.min(self.out.written().saturating_add(bytes));
     }
 }
 

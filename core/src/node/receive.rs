@@ -2,10 +2,10 @@
 
 use super::{Node, Rejected};
 use crate::causality::{Arg, Dot, Entry, RowId, Sum};
-use crate::gossip::{Control, Echo, Heard, Life, Want};
+use crate::gossip::{Control, Echo, Heard, Hot, Rule, Session, Want};
 use crate::id::{Id, NodeIndex};
 use crate::output::Event;
-use crate::replicated::{Lane, Outcome, Refused, Replica, Sign};
+use crate::replicated::{Bound, Lane, Outcome, Refused, Replica, Sign};
 use crate::storage::{INCARNATION_MAX, Storage};
 use crate::time::Now;
 use crate::wire::{Chunks, Item, Items, Key, Kind, Message, Pairs, RawEntry, SEQ_MAX, Scalar, Scratch, Str, Token};
@@ -42,44 +42,120 @@ impl<S: Storage> Node<S> {
     }
 
     /// A message of this implementation: it has a header.
-    fn receive_own_kind(&mut self, now: Now, from: NodeIndex, lane: Lane, incarnation: u64, message: &Message<'_>) {
-        let Some(gossip) = &mut self.gossip else { return };
-        let life = gossip.common.peers.meet(from, incarnation, now.at);
-        if life == Life::New {
-            gossip.reborn(from, now.at);
-        }
-        let before = self.replica.sum();
-        let data = message.get(Key::Data);
-        if let Some(Token::Array(data)) = data {
-            self.merge_chunks(now, from, (life != Life::Old).then_some(incarnation), data);
-        }
-        if life == Life::Old {
-            self.stats.old_lives += 1;
+    fn receive_own_kind(&mut self, now: Now, from: NodeIndex, lane: Lane, session: u64, message: &Message<'_>) {
+        if self.is_ahead(session, now) {
+            self.stats.refused_sessions += 1;
             return;
         }
-        if let Some(gossip) = &mut self.gossip {
+        let Some(gossip) = &mut self.gossip else { return };
+        let met = gossip.meet(from, session, now.at);
+        let old = met == Session::Old;
+        if !old {
             gossip.common.peers.remember(from);
         }
-        let lacking = match message.get(Key::Digest) {
-            Some(Token::Object(digest)) => self.learn_digest(from, Pairs::new(digest)),
-            _ => 0,
+        let digest = match message.get(Key::Digest) {
+            Some(Token::Object(digest)) => Pairs::new(digest),
+            _ => Pairs::new("{}"),
         };
+        let merged = match message.get(Key::Data) {
+            Some(Token::Array(data)) => {
+                let mut merge =
+                    Merge { now, from, old, digest: digest.clone(), learned: old, scans: 0, done: Merged::default() };
+                self.merge_chunks(&mut merge, (!old).then_some(session), data);
+                merge.done
+            }
+            _ => Merged::default(),
+        };
+        let lives = match message.get(Key::Lives) {
+            Some(Token::Object(lives)) => self.learn_lives(now, Pairs::new(lives)),
+            _ => false,
+        };
+        if old {
+            self.stats.old_sessions += 1;
+            if let Some(gossip) = &mut self.gossip {
+                gossip.answer_old_session(from, now.at);
+            }
+            return;
+        }
+        let behind = self.learn_digest(now, from, digest, &merged);
         let recent = match message.get(Key::Old) {
             Some(Token::Object(old)) => self.recent(from, Pairs::new(old)),
             _ => 0,
         };
-        // A peer whose entries could not be taken is not asked for them again at once: that would never end.
-        let in_vain = data.is_some() && self.replica.sum() == before;
-        let behind = Behind { lacking: lacking > 0 && !in_vain, rows: lacking, recent };
-        self.compare(now, from, lane, behind, message);
+        self.compare(now, from, lane, Behind { recent, lives, ..behind }, merged, message);
     }
 
-    fn merge_chunks(&mut self, now: Now, from: NodeIndex, present: Option<u64>, data: &str) {
+    /// Whether a session cannot be: it lies further ahead of the wall clock than stamps may. (Drivers number sessions by that clock, or
+    /// from 0.)
+    fn is_ahead(&self, session: u64, now: Now) -> bool {
+        let most = |wall: u64| wall.saturating_add(self.config.max_clock_ahead_ms.saturating_mul(1_000));
+        session > INCARNATION_MAX || now.wall_us.is_some_and(|wall| session > most(wall).max(SESSIONS_COUNTED))
+    }
+
+    /// Learns the sessions that a peer names. True when it names any.
+    fn learn_lives(&mut self, now: Now, lives: Pairs<'_>) -> bool {
+        let mut any = false;
+        let mut scratch = Id::new();
+        for (name, session) in lives {
+            let Some(session) = unsigned(session) else { continue };
+            let node = name.unescape(&mut scratch).and_then(|name| self.replica.causality.members.find(name));
+            let Some(node) = node else {
+                self.stats.refused_rows += 1;
+                continue;
+            };
+            if self.is_ahead(session, now) {
+                self.stats.refused_sessions += 1;
+                continue;
+            }
+            any = true;
+            if let Some(gossip) = &mut self.gossip {
+                gossip.named(node, session, now.at);
+            }
+        }
+        any
+    }
+
+    /// This node's name is seen with a number: one above its own makes it take one above that.
+    fn own_name_seen(&mut self, now: Now, number: u64) {
+        if self.is_ahead(number, now) {
+            self.stats.refused_sessions += 1;
+        } else if let Some(gossip) = &mut self.gossip
+            && number > gossip.common.own.session()
+        {
+            gossip.want_session_above(number, now.at);
+        }
+    }
+
+    /// A row that this memory made is seen with changes that it has not made. In the present life that makes it begin another one; a row of
+    /// an earlier life is no longer its own.
+    fn own_row_claimed(&mut self, now: Now, row: RowId) {
+        let Some(gossip) = &mut self.gossip else { return };
+        if self.replica.own_row() == Some(row) {
+            gossip.want_session_above(gossip.common.own.session(), now.at);
+        } else {
+            self.replica.causality.rows.give_up(row);
+        }
+    }
+
+    fn merge_chunks(&mut self, merge: &mut Merge<'_>, present: Option<u64>, data: &str) {
         let mut chunks = Chunks::new(data);
         // Bounded by the length of the line.
         while let Some(chunk) = chunks.chunk() {
-            let row = self.row_of(chunk.row);
-            self.stats.refused_rows += u64::from(row.is_none());
+            let name = self.row_name(chunk.row);
+            if let Some((node, life)) = name
+                && node == self.replica.causality.members.me()
+            {
+                self.own_name_seen(merge.now, life);
+            }
+            let row = name.and_then(|(node, life)| self.replica.open(node, life).ok());
+            if row.is_none() {
+                self.stats.refused_rows += 1;
+                merge.done.refused = true;
+                if name.is_some() {
+                    self.refusals.note(Bound::Rows(self.limits.rows));
+                }
+            }
+            let changes = merge.done.changes;
             let mut seq = chunk.from;
             while let Some(item) = chunks.item() {
                 let before = seq;
@@ -87,23 +163,34 @@ impl<S: Storage> Node<S> {
                 let Some(row) = row else { continue };
                 let dot = Dot { row, seq };
                 match item {
-                    Item::Int(int) => self.merge(now, from, dot, &Entry::bare(Arg::Int(int))),
-                    Item::Entry(raw) => self.merge_raw(now, from, dot, &raw),
+                    Item::Int(int) => self.merge(merge, dot, &Entry::bare(Arg::Int(int))),
+                    Item::Entry(raw) => self.merge_raw(merge, dot, &raw),
                     Item::Skip(_) => {
-                        let outcome = self.replica.skip(row, before, seq);
-                        self.count(outcome);
+                        let bound = self.skip_bound(merge, row, chunk.row);
+                        let outcome = self.replica.skip(row, before, seq, bound);
+                        self.note(
+                            merge,
+                            Hot { row, from: before, to: seq.min(bound).max(before), source: Some(merge.from) },
+                            outcome,
+                            None,
+                        );
                     }
                 }
             }
-            self.learn_from_chunk(from, present, row, seq);
+            merge.done.known |= merge.done.changes == changes;
+            let row = row.and_then(|row| self.replica.close(row));
+            self.learn_from_chunk(merge.from, present, row, seq);
         }
     }
 
-    fn merge_raw(&mut self, now: Now, from: NodeIndex, dot: Dot, raw: &RawEntry<'_>) {
+    fn merge_raw(&mut self, merge: &mut Merge<'_>, dot: Dot, raw: &RawEntry<'_>) {
         let mut scratch = Scratch::default();
         match raw.resolve(&mut scratch) {
-            Some(entry) => self.merge(now, from, dot, &entry),
-            None => self.stats.refused_unreadable += 1,
+            Some(entry) => self.merge(merge, dot, &entry),
+            None => {
+                self.stats.refused_unreadable += 1;
+                merge.done.refused = true;
+            }
         }
     }
 
@@ -116,27 +203,63 @@ impl<S: Storage> Node<S> {
         }
     }
 
-    #[inline]
-    fn merge(&mut self, now: Now, from: NodeIndex, dot: Dot, entry: &Entry<'_>) {
-        let outcome = self.replica.merge(dot, entry);
-        self.count(outcome);
-        if outcome == (Outcome::TooFarAhead { news: true }) {
-            self.service.data_from_peer(Replica::<S>::lane(entry).unwrap_or(Lane::Push));
+    /// The last dot of a row up to which a skip is believed: what the sender's digest shows of it. Else a skip to the end of all numbers
+    /// would end the row for its author.
+    fn skip_bound(&mut self, merge: &mut Merge<'_>, row: RowId, name: Str<'_>) -> u64 {
+        if !merge.learned {
+            merge.learned = true;
+            let digest = merge.digest.clone();
+            self.learn_frontiers(merge.from, digest);
         }
-        if outcome == Outcome::News {
-            let lane = Replica::<S>::lane(entry).unwrap_or(Lane::Push);
-            if let Some(gossip) = &mut self.gossip {
-                gossip.news(lane, dot, Some(from), now.at);
+        let known = self.gossip.as_ref().and_then(|gossip| gossip.common.peers.vector(merge.from)).unwrap_or(&[]);
+        let shown = if merge.old { 0 } else { known.get(row.at()).copied().unwrap_or(0) };
+        // Of a row that was not there when the digest was learned, and of an older session, the digest itself has to tell.
+        if shown > 0 || merge.scans >= SCANS_MOST {
+            return shown;
+        }
+        merge.scans += 1;
+        let mut digest = merge.digest.clone();
+        digest.find(|(other, _)| other.raw() == name.raw()).and_then(|(_, frontier)| unsigned(frontier)).unwrap_or(0)
+    }
+
+    #[inline]
+    fn merge(&mut self, merge: &mut Merge<'_>, dot: Dot, entry: &Entry<'_>) {
+        let outcome = self.replica.merge(dot, entry);
+        self.note(merge, Hot::dot(dot, Some(merge.from)), outcome, Some(entry));
+    }
+
+    /// Takes note of what became of entries: what changed state or vector is news.
+    #[inline]
+    fn note(&mut self, merge: &mut Merge<'_>, hot: Hot, outcome: Outcome, entry: Option<&Entry<'_>>) {
+        self.count(outcome);
+        if !outcome.is_news() {
+            merge.done.refused |= matches!(outcome, Outcome::Refused(_));
+            if outcome == Outcome::Impostor {
+                self.own_row_claimed(merge.now, hot.row);
             }
+            return;
+        }
+        merge.done.changes += 1;
+        let lane = entry.and_then(Replica::<S>::lane).unwrap_or(Lane::Push);
+        let state_changed = matches!(outcome, Outcome::News | Outcome::TooFarAhead { .. });
+        if let Some(gossip) = &mut self.gossip
+            && (outcome == Outcome::News || gossip.keeps(Rule::EveryChange))
+        {
+            gossip.news(lane, hot, merge.now.at);
+        }
+        if state_changed {
             self.service.data_from_peer(lane);
-            if self.config.events {
-                self.events.push(Event::Applied(dot));
-            }
+        }
+        if outcome == Outcome::News && self.config.events {
+            self.events.push(Event::Applied(Dot { row: hot.row, seq: hot.to }));
         }
     }
 
     #[inline]
     fn count(&mut self, outcome: Outcome) {
+        if let Outcome::Refused(Refused::Full(bound)) = outcome {
+            self.refusals.note(bound);
+        }
         let stats = &mut self.stats;
         *match outcome {
             Outcome::News => &mut stats.entries_applied,
@@ -145,40 +268,67 @@ impl<S: Storage> Node<S> {
             Outcome::Refused(Refused::ClockAhead) => &mut stats.refused_clock_ahead,
             Outcome::Refused(Refused::Unreadable | Refused::Overflow) => &mut stats.refused_unreadable,
             Outcome::Refused(Refused::Row(_)) => &mut stats.refused_rows,
-            Outcome::TooFarAhead { .. } => &mut stats.too_far_ahead,
-            Outcome::Impostor => &mut stats.impostors,
+            Outcome::TooFarAhead { .. } | Outcome::SkipTooFar { .. } => &mut stats.too_far_ahead,
+            Outcome::Impostor | Outcome::Refused(Refused::Impostor) => &mut stats.impostors,
         } += 1;
     }
 
-    /// Learns the rows of a peer's digest. Gives the number of rows in which the peer has dots that this node lacks.
-    fn learn_digest(&mut self, from: NodeIndex, digest: Pairs<'_>) -> usize {
-        let mut lacking = 0;
+    /// Learns the frontiers in a peer's digest, of rows that are here to stay. O(its rows · log of the rows here).
+    fn learn_frontiers(&mut self, from: NodeIndex, digest: Pairs<'_>) {
         for (name, frontier) in digest {
-            let Token::Int(frontier) = frontier else {
-                continue;
-            };
-            let frontier = u64::try_from(frontier).unwrap_or(0).min(SEQ_MAX);
-            if frontier == 0 {
-                continue;
-            }
-            let Some(row) = self.row_of(name) else {
-                self.stats.refused_rows += 1;
-                continue;
-            };
-            let Some(gossip) = &mut self.gossip else {
-                continue;
-            };
-            if Some(row) == self.replica.own_row() {
-                let own = self.replica.own_seq();
-                self.stats.impostors += u64::from(frontier > own);
-                gossip.common.peers.learn_own(from, frontier.min(own));
-                gossip.common.peers.learn(from, row, frontier.min(own));
-            } else {
-                lacking += usize::from(frontier > self.replica.causality.rows.get(row).frontier);
+            if let Some(frontier) = frontier_of(frontier)
+                && let Some((node, life)) = self.row_name(name)
+                && let Some(row) = self.replica.causality.rows.find(node, life)
+                && !self.replica.causality.rows.is_provisional(row)
+                && let Some(gossip) = &mut self.gossip
+            {
                 gossip.common.peers.learn(from, row, frontier);
             }
         }
-        lacking
+    }
+
+    /// Learns the rows of a peer's digest, and in how many of them the peer has dots that this node lacks.
+    fn learn_digest(&mut self, now: Now, from: NodeIndex, digest: Pairs<'_>, merged: &Merged) -> Behind {
+        let mut behind = Behind::default();
+        for (name, frontier) in digest {
+            let Some(frontier) = frontier_of(frontier) else { continue };
+            let Some((node, life)) = self.row_name(name) else {
+                self.stats.refused_rows += 1;
+                continue;
+            };
+            let own = node == self.replica.causality.members.me();
+            if own {
+                self.own_name_seen(now, life);
+            }
+            let rows = &self.replica.causality.rows;
+            let Some(row) = rows.find(node, life) else {
+                // A row that is only named takes nothing.
+                let fits = rows.has_room_for_life(node, life);
+                behind.lacking |= fits;
+                behind.unknown |= fits;
+                behind.rows += 1;
+                continue;
+            };
+            let mine = rows.get(row).frontier;
+            let claimed = frontier > mine && rows.is_immune(row);
+            let known = if claimed { mine } else { frontier };
+            if claimed {
+                self.stats.impostors += 1;
+                self.own_row_claimed(now, row);
+            } else if frontier > mine {
+                behind.rows += 1;
+                behind.lacking = true;
+            }
+            if let Some(gossip) = &mut self.gossip {
+                if self.replica.own_row() == Some(row) {
+                    gossip.common.peers.learn_own(from, known);
+                }
+                gossip.common.peers.learn(from, row, known);
+            }
+        }
+        // A peer whose entries could not be taken is not asked for them again at once: that would never end.
+        behind.lacking &= !merged.is_in_vain();
+        behind
     }
 
     /// Of the rows in which this node is behind a peer, the number of those in which it holds what the peer held some time
@@ -187,7 +337,10 @@ impl<S: Storage> Node<S> {
         let mut recent = 0;
         for (name, frontier) in old {
             let Token::Int(frontier) = frontier else { continue };
-            let (Some(id), Some(gossip)) = (self.row_of(name), &self.gossip) else { continue };
+            let Some((node, life)) = self.row_name(name) else { continue };
+            let (Some(id), Some(gossip)) = (self.replica.causality.rows.find(node, life), &self.gossip) else {
+                continue;
+            };
             let mine = self.replica.causality.rows.get(id).frontier;
             let theirs = gossip.common.peers.vector(from).and_then(|known| known.get(id.at())).copied().unwrap_or(0);
             recent += usize::from(theirs > mine && u64::try_from(frontier).unwrap_or(0) <= mine);
@@ -195,35 +348,61 @@ impl<S: Storage> Node<S> {
         recent
     }
 
-    fn row_of(&mut self, name: Str<'_>) -> Option<RowId> {
+    fn row_name(&self, name: Str<'_>) -> Option<(NodeIndex, u64)> {
         let mut scratch: heapless::String<{ crate::storage::ID_BYTES_MAX + 20 }> = heapless::String::new();
         let name = name.unescape(&mut scratch)?;
-        self.replica.causality.row_named(name).ok()
+        self.replica.causality.members.find_row(name)
     }
 
-    /// Compares the digests, joins what both know of the others, and lets gossip decide what follows.
-    fn compare(&mut self, now: Now, from: NodeIndex, lane: Lane, behind: Behind, message: &Message<'_>) {
+    /// Compares digests and views, joins what both know of the others, and lets gossip decide what follows.
+    fn compare(
+        &mut self,
+        now: Now,
+        from: NodeIndex,
+        lane: Lane,
+        behind: Behind,
+        merged: Merged,
+        message: &Message<'_>,
+    ) {
         let mine = self.replica.sum();
-        let control = self.control(message);
+        let control = self.control(now, message);
         let theirs = message.get(Key::Sum).and_then(sum);
+        let (shown, members) = message.get(Key::Agree).map_or((None, None), agreement);
         let Some(gossip) = &mut self.gossip else { return };
         gossip.common.refresh(mine.short());
+        let view = gossip.common.view_name();
+        let views = gossip.keeps(Rule::Views);
+        let shown = if views { shown } else { Some(view) };
+        let newest = gossip.common.peers.is_newest(from, message.msg_id);
         let equal = theirs == Some(mine);
+        let same_view = shown == Some(view);
+        if newest && let Some(shown) = shown {
+            let mine = (view, gossip.common.view.version());
+            gossip.common.peers.showed_view(from, shown, mine, gossip.patience_us(from), now.at);
+        }
         let mut peer_settled = false;
-        if equal {
+        if equal && same_view {
+            let Replica { causality, .. } = &self.replica;
+            if !gossip.common.agreement.contains(from) {
+                gossip.common.agreement.insert(from);
+                gossip.common.peers.learn_all(from, &causality.rows);
+            }
             gossip.common.peers.learn_own(from, self.replica.own_seq());
-            if let Some(Token::Text(agree)) = message.get(Key::Agree)
-                && let Some(members) = agreement(agree, self.replica.causality.members.fingerprint())
-            {
-                peer_settled = members == "all";
-                if peer_settled {
-                    gossip.common.agreement.join_all();
-                } else {
-                    let digits = members.chars().map(|digit| digit.to_digit(16).unwrap_or(0) as u8);
+            peer_settled = members == Some("all");
+            match members {
+                Some("all") => gossip.common.agreement.join_all(),
+                Some(digits) => {
+                    let digits = digits.chars().map(|digit| digit.to_digit(16).unwrap_or(0) as u8);
                     gossip.common.agreement.join(digits);
                 }
+                None => {}
             }
+        } else if newest && gossip.keeps(Rule::ShowsAnother) && (!equal || shown.is_some()) {
+            gossip.common.agreement.remove(from);
         }
+        gossip.common.note_refusals(merged.refused, equal, now.at);
+        self.tell_rows(now, from, theirs, &behind, &merged);
+        let Some(gossip) = &mut self.gossip else { return };
         let same_vector = theirs.is_some_and(|theirs| theirs.vector == mine.vector) && !equal;
         self.stats.repairs += u64::from(gossip.common.peers.note_divergence(from, same_vector, mine.short()));
         let want = match message.get(Key::Want) {
@@ -231,14 +410,27 @@ impl<S: Storage> Node<S> {
             Some(Token::Int(2)) => Want::Gap,
             _ => Want::Nothing,
         };
+        let refuses = message.get(Key::Refuses).and_then(small).unwrap_or(0);
+        if newest && gossip.common.peers.set_no_row(from, refuses == 2) {
+            self.replica.over_bound(gossip.common.peers.any_without_row());
+        }
+        let data = matches!(message.get(Key::Data), Some(Token::Array(_)));
         let heard = Heard {
             from,
             lane,
             equal,
+            same_view,
+            newest,
+            refuses: refuses > 0,
+            news: merged.changes > 0,
+            // Who was sent all that it lacks is not behind afterwards.
+            cut: data && want == Want::Reply && behind.rows > 0,
             peer_settled,
             lacking: behind.lacking,
             want,
-            data: matches!(message.get(Key::Data), Some(Token::Array(_))),
+            data,
+            lives: behind.lives,
+            unknown: behind.unknown,
             behind: behind.rows > 0,
             long_behind: behind.rows > behind.recent,
             full: message.get(Key::Full) == Some(Token::Bool(true)),
@@ -247,8 +439,22 @@ impl<S: Storage> Node<S> {
         gossip.heard(heard, mine.short(), &self.replica.causality.rows, now.at);
     }
 
+    /// Decides which rows the peer is listed besides those with news.
+    fn tell_rows(&mut self, now: Now, from: NodeIndex, theirs: Option<Sum>, behind: &Behind, merged: &Merged) {
+        let Some(gossip) = &mut self.gossip else { return };
+        let mine = self.replica.sum();
+        if merged.known {
+            // It does not know that these entries are here.
+            gossip.common.peers.list_again(from);
+        }
+        let differs = theirs.is_some_and(|theirs| theirs.vector != mine.vector) && behind.rows == 0;
+        let lacks = differs && gossip.common.lacks(from, &self.replica.causality.rows);
+        gossip.common.peers.set_list_all(from, differs && !lacks);
+        gossip.common.peers.look_at_filling(from, now.at);
+    }
+
     /// What a scheduler with a relay says. `None` when the message has no ordinal that makes sense.
-    fn control(&self, message: &Message<'_>) -> Option<Control> {
+    fn control(&mut self, now: Now, message: &Message<'_>) -> Option<Control> {
         let ord = message.get(Key::Ordinal).and_then(small).filter(|ord| *ord > 0)?;
         let relay = match message.get(Key::Relay) {
             Some(Token::Text(name)) => {
@@ -257,9 +463,14 @@ impl<S: Storage> Node<S> {
             }
             _ => None,
         };
+        let session = self.gossip.as_ref().map_or(0, |gossip| gossip.common.own.session());
+        let echoed = message.get(Key::Echoed).and_then(echo);
+        if let Some((of, _)) = echoed {
+            self.own_name_seen(now, of);
+        }
         Some(Control {
             ord,
-            echoed: message.get(Key::Echoed).and_then(|token| echo(token, self.config.incarnation)),
+            echoed: echoed.filter(|(of, _)| *of == session).map(|(_, echo)| echo),
             relay,
             flush_ms: message.get(Key::Flush).and_then(small),
             stable: message.get(Key::Stable) == Some(Token::Bool(true)),
@@ -296,7 +507,10 @@ impl<S: Storage> Node<S> {
                 cells += u64::from(self.foreign_cell(now, from, sign, name, number));
             }
         }
-        self.service.data_from_peer(Lane::Tick);
+        // Numbers that were refused are no data.
+        if cells > 0 {
+            self.service.data_from_peer(Lane::Tick);
+        }
         let sum = self.replica.sum().short();
         let mine = self.replica.store.counter.cells();
         if let Some(gossip) = &mut self.gossip {
@@ -311,18 +525,9 @@ impl<S: Storage> Node<S> {
 
     /// Joins one number of a foreign vector. Says whether it is this node's number now.
     fn foreign_cell(&mut self, now: Now, from: NodeIndex, sign: Sign, name: Str<'_>, number: u64) -> bool {
-        let Some(row) = self.row_of(name) else {
+        let Some((node, incarnation)) = self.row_name(name) else {
             self.stats.refused_rows += 1;
             return false;
-        };
-        let own = self.replica.own_row() == Some(row);
-        if own && number > self.replica.store.counter.cell(row, sign) {
-            self.stats.impostors += 1;
-            return false;
-        }
-        let (node, incarnation) = {
-            let row = self.replica.causality.rows.get(row);
-            (row.node, row.incarnation)
         };
         let mut id = Id::new();
         // Ids of members fit.
@@ -331,7 +536,8 @@ impl<S: Storage> Node<S> {
         if let Some(entry) = Entry::new(sign.tag(), &args) {
             self.foreign_change(now, from, &entry);
         }
-        number > 0 && self.replica.store.counter.cell(row, sign) == number
+        let row = self.replica.causality.rows.find(node, incarnation);
+        number > 0 && row.is_some_and(|row| self.replica.store.counter.cell(row, sign) == number)
     }
 
     fn foreign_change(&mut self, now: Now, from: NodeIndex, entry: &Entry<'_>) {
@@ -342,7 +548,7 @@ impl<S: Storage> Node<S> {
                 self.service.data_from_peer(lane);
                 self.changed(dot);
                 if let Some(gossip) = &mut self.gossip {
-                    gossip.news(lane, dot, Some(from), now.at);
+                    gossip.news(lane, Hot::dot(dot, Some(from)), now.at);
                 }
             }
             Ok(None) => self.stats.entries_known += 1,
@@ -351,22 +557,68 @@ impl<S: Storage> Node<S> {
     }
 }
 
-/// In how many rows a peer is ahead of this node.
-#[derive(Clone, Copy)]
+/// Sessions up to this number are counted, not taken from a clock.
+const SESSIONS_COUNTED: u64 = 1 << 40;
+/// Searches through a digest for rows that are new here, so that a line of many chunks costs no more than its length.
+const SCANS_MOST: u32 = 32;
+
+/// The entries of one message, while they are merged.
+struct Merge<'m> {
+    now: Now,
+    from: NodeIndex,
+    /// The message is of an older session than the newest known.
+    old: bool,
+    digest: Pairs<'m>,
+    /// The frontiers in the digest were learned already.
+    learned: bool,
+    scans: u32,
+    done: Merged,
+}
+
+/// What became of the entries of one message.
+#[derive(Clone, Copy, Default)]
+struct Merged {
+    /// Of those that changed state or vector, the number.
+    changes: u32,
+    /// Some were refused.
+    refused: bool,
+    /// All entries of some row were known already.
+    known: bool,
+}
+
+impl Merged {
+    /// Whether there were entries, and none was news.
+    fn is_in_vain(&self) -> bool {
+        self.changes == 0 && (self.refused || self.known)
+    }
+}
+
+/// What a peer has that this node lacks.
+#[derive(Clone, Copy, Default)]
 struct Behind {
-    /// Whether asking for them makes sense.
+    /// Whether asking for it makes sense.
     lacking: bool,
+    /// In how many rows the peer is ahead.
     rows: usize,
     /// Of them, those in which the peer was not ahead some time ago.
     recent: usize,
+    /// Whether it has rows of which nothing is here, and for which there is room.
+    unknown: bool,
+    /// Whether the message named sessions.
+    lives: bool,
+}
+
+/// A frontier in a digest; `None` for one that says nothing.
+fn frontier_of(token: Token<'_>) -> Option<u64> {
+    unsigned(token).map(|frontier| frontier.min(SEQ_MAX)).filter(|frontier| *frontier > 0)
 }
 
 fn small(token: Token<'_>) -> Option<u32> {
     unsigned(token).and_then(|int| u32::try_from(int).ok())
 }
 
-/// Reads `echoed`: ordinal, life and milliseconds. `None` when it is about another life than this one.
-fn echo(token: Token<'_>, incarnation: u64) -> Option<Echo> {
+/// Reads `echoed`: ordinal, session and milliseconds. Gives the session apart.
+fn echo(token: Token<'_>) -> Option<(u64, Echo)> {
     let Token::Array(array) = token else {
         return None;
     };
@@ -374,7 +626,7 @@ fn echo(token: Token<'_>, incarnation: u64) -> Option<Echo> {
     let ord = items.next().and_then(small)?;
     let of = items.next().and_then(unsigned)?;
     let held_ms = items.next().and_then(small)?;
-    (of == incarnation).then_some(Echo { ord, held_ms })
+    Some((of, Echo { ord, held_ms }))
 }
 
 /// A vector of a foreign `replicate`, if all of it can be read.
@@ -407,11 +659,14 @@ fn sum(token: Token<'_>) -> Option<Sum> {
     Some(Sum { vector: hex(vector)?, state: hex(state)? })
 }
 
-/// Reads `agree`: eight hexadecimal digits that name the cluster, a colon, and the members. `None` when it speaks of
-/// another cluster.
-fn agreement(agree: Str<'_>, cluster: u32) -> Option<&str> {
-    let text = core::str::from_utf8(agree.raw()).ok()?;
-    let at = text.bytes().position(|byte| byte == b':')?;
-    let (name, members) = (text.get(..at)?, text.get(at + 1..)?);
-    (u32::from_str_radix(name, 16) == Ok(cluster)).then_some(members)
+/// Reads `agree`: sixteen hexadecimal digits that name the view, and after a colon the members, if they are listed.
+fn agreement(token: Token<'_>) -> (Option<u64>, Option<&str>) {
+    let Token::Text(text) = token else { return (None, None) };
+    let Ok(text) = core::str::from_utf8(text.raw()) else { return (None, None) };
+    let (name, members) = match text.split_at_checked(16) {
+        Some((name, "")) => (name, None),
+        Some((name, rest)) => (name, rest.strip_prefix(':')),
+        None => return (None, None),
+    };
+    (u64::from_str_radix(name, 16).ok(), members)
 }

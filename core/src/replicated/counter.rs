@@ -6,7 +6,7 @@
 
 use super::chain::{self, Ends, Link, Linked};
 use super::{At, Lane, Merged, Refused, Replicated};
-use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
+use crate::causality::{Arg, Causality, Dot, Entry, RowId, RowRefused, Tag};
 use crate::id::{mix, mix2};
 use crate::storage::{Buf, Limits, Storage};
 
@@ -40,7 +40,16 @@ impl Sign {
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     number: u64,
+    /// The note is the row of the dot under which the number came.
     link: Link,
+}
+
+impl Cell {
+    const NOTHING: Self = Self { number: 0, link: Link::new(0, 0) };
+
+    fn row(&self) -> RowId {
+        RowId(self.link.note)
+    }
 }
 
 impl Linked for Cell {
@@ -55,10 +64,13 @@ impl Linked for Cell {
 
 /// A counter that can be incremented and decremented everywhere at once (Shapiro et al., "A comprehensive study of
 /// Convergent and Commutative Replicated Data Types", 2011, section 3.1.3).
+#[derive(Clone)]
 pub struct Counter<S: Storage> {
     /// Two per row: P, then N.
     cells: S::PerCell<Cell>,
     ends: S::PerRow<Ends>,
+    /// Cells that have a number.
+    filled: u64,
     totals: [u128; 2],
     fingerprint: u64,
 }
@@ -80,7 +92,7 @@ impl<S: Storage> Counter<S> {
     /// How many cells have a number.
     #[must_use]
     pub fn cells(&self) -> u64 {
-        self.cells.iter().filter(|cell| cell.number > 0).count() as u64
+        self.filled
     }
 
     /// The number that this row's cell takes when it changes by `delta`, or `None` when the cell, or the value as a
@@ -110,13 +122,14 @@ impl<S: Storage> Replicated<S> for Counter<S> {
         Self {
             cells: S::PerCell::with_limit(2 * limits.rows),
             ends: S::PerRow::with_limit(limits.rows),
+            filled: 0,
             totals: [0; 2],
             fingerprint: 0,
         }
     }
 
-    fn fill(&mut self, limits: &Limits) {
-        self.cells.fill_to(2 * limits.rows, Cell { number: 0, link: Link::new(RowId(0), 0, 0) });
+    fn fill(&mut self, limits: &Limits, _: u64) {
+        self.cells.fill_to(2 * limits.rows, Cell::NOTHING);
         self.ends.fill_to(limits.rows, Ends::empty());
     }
 
@@ -129,33 +142,49 @@ impl<S: Storage> Replicated<S> for Counter<S> {
         let sign = Sign::of(entry.tag).ok_or(Refused::Unreadable)?;
         let (number, named) = entry.args().split_last().ok_or(Refused::Unreadable)?;
         let number = number.as_unsigned().ok_or(Refused::Unreadable)?;
-        let row = match named {
-            [] => dot.row,
-            [Arg::Text(name)] => causality.row_named(name).map_err(Refused::Row)?,
+        let named = match named {
+            [] => None,
+            [Arg::Text(name)] => Some(causality.members.find_row(name).ok_or(Refused::Row(RowRefused::Stranger))?),
             [Arg::Row { node, incarnation }] => {
-                let member = causality.members.find(node).ok_or(Refused::Unreadable)?;
-                causality.rows.find_or_add(member, *incarnation, node).map_err(Refused::Row)?
+                Some((causality.members.find(node).ok_or(Refused::Unreadable)?, *incarnation))
             }
             _ => return Err(Refused::Unreadable),
         };
+        let row = match named {
+            None => dot.row,
+            Some((node, incarnation)) => match causality.rows.find(node, incarnation) {
+                Some(row) if causality.rows.is_immune(row) && number > self.cell(row, sign) => {
+                    return Err(Refused::Impostor);
+                }
+                Some(row) => row,
+                None if number == 0 => return Ok(Merged::Superseded),
+                // A row that is new has no number, so this one will be applied.
+                None => {
+                    let id = causality.members.id(node);
+                    causality.rows.find_or_add(node, incarnation, id).map_err(Refused::Row)?
+                }
+            },
+        };
         let at = place(row, sign);
-        let Some(Cell { number: before, link: old }) = self.cells.get(at).copied() else {
+        let Some(old) = self.cells.get(at).copied() else {
             return Err(Refused::Unreadable);
         };
+        let before = old.number;
         if number <= before {
             return Ok(Merged::Superseded);
         }
         if before > 0
-            && let Some(ends) = self.ends.get_mut(old.row.at())
+            && let Some(ends) = self.ends.get_mut(old.row().at())
         {
             ends.remove(&mut self.cells, at as u32);
         }
         if let Some(cell) = self.cells.get_mut(at) {
-            *cell = Cell { number, link: Link::new(dot.row, dot.seq, 0) };
+            *cell = Cell { number, link: Link::new(dot.seq, dot.row.0) };
         }
         if let Some(ends) = self.ends.get_mut(dot.row.at()) {
             ends.insert(&mut self.cells, at as u32);
         }
+        self.filled += u64::from(before == 0);
         self.totals[sign as usize] += u128::from(number - before);
         let key = causality.rows.get(row).hash ^ (sign as u64);
         let term = |number| if number == 0 { 0 } else { mix2(key, number) };
@@ -164,7 +193,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     }
 
     fn seek(&self, row: RowId, after: u64) -> Option<At> {
-        self.ends.get(row.at())?.seek(&self.cells, row, after).map(At::slot)
+        self.ends.get(row.at())?.seek(&self.cells, after).map(At::slot)
     }
 
     fn next(&self, at: At) -> Option<At> {
@@ -176,14 +205,13 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     }
 
     fn entry<'a>(&'a self, at: At, causality: &'a Causality<S>) -> Entry<'a> {
-        let none = Cell { number: 0, link: Link::new(RowId(0), 0, 0) };
-        let Cell { number, link } = self.cells.get(at.slot as usize).copied().unwrap_or(none);
+        let cell = self.cells.get(at.slot as usize).copied().unwrap_or(Cell::NOTHING);
         let sign = Sign::ALL[at.slot as usize % 2];
         let row = RowId(at.slot / 2);
-        let number = Arg::unsigned(number);
+        let number = Arg::unsigned(cell.number);
         let (node, incarnation) = causality.name(row);
         let named = [Arg::Row { node, incarnation }, number];
-        let args = if row == link.row { &named[1..] } else { &named[..] };
+        let args = if row == cell.row() { &named[1..] } else { &named[..] };
         Entry::new(sign.tag(), args).unwrap_or(Entry::bare(number))
     }
 

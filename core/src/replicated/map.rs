@@ -71,12 +71,20 @@ impl Read {
     }
 }
 
+#[derive(Clone)]
 struct Slot<T> {
     key: Kept<T>,
     value: Kept<T>,
     stamp_us: u64,
+    /// The note is the row of the dot.
     link: Link,
     reads: [Read; READS_PER_KEY],
+}
+
+impl<T> Slot<T> {
+    fn row(&self) -> RowId {
+        RowId(self.link.note)
+    }
 }
 
 impl<T> Linked for Slot<T> {
@@ -90,9 +98,12 @@ impl<T> Linked for Slot<T> {
 }
 
 /// A last-writer-wins map.
+#[derive(Clone)]
 pub struct LwwMap<S: Storage> {
     slots: S::PerKey<Slot<S::Text>>,
     index: S::KeyIndex,
+    /// Of the hashes in `index`.
+    key: u64,
     ends: S::PerRow<Ends>,
     fingerprint: u64,
     text_bytes: usize,
@@ -130,7 +141,8 @@ impl<S: Storage> LwwMap<S> {
     /// Where a key is kept.
     #[must_use]
     pub fn find(&self, key: Value<'_>) -> Option<u32> {
-        self.index.find(key.hash(), |at| self.slots.get(at as usize).is_some_and(|slot| slot.key.get() == key))
+        self.index
+            .find(key.keyed_hash(self.key), |at| self.slots.get(at as usize).is_some_and(|slot| slot.key.get() == key))
     }
 
     /// Key, value and stamp of a slot from [`LwwMap::find`].
@@ -193,12 +205,12 @@ impl<S: Storage> LwwMap<S> {
     }
 
     fn overwrite(&mut self, at: u32, dot: Dot, value: Kept<S::Text>, stamp_us: u64) {
-        let old = self.slots.get(at as usize).map(|slot| slot.link.row);
+        let old = self.slots.get(at as usize).map(Slot::row);
         if let Some(ends) = old.and_then(|row| self.ends.get_mut(row.at())) {
             ends.remove(&mut self.slots, at);
         }
         if let Some(slot) = self.slots.get_mut(at as usize) {
-            (slot.value, slot.stamp_us, slot.link) = (value, stamp_us, Link::new(dot.row, dot.seq, 0));
+            (slot.value, slot.stamp_us, slot.link) = (value, stamp_us, Link::new(dot.seq, dot.row.0));
         }
         if let Some(ends) = self.ends.get_mut(dot.row.at()) {
             ends.insert(&mut self.slots, at);
@@ -207,14 +219,16 @@ impl<S: Storage> LwwMap<S> {
 
     fn insert(&mut self, dot: Dot, key: Kept<S::Text>, value: Kept<S::Text>, stamp_us: u64) -> Result<(), Refused> {
         let Self { slots, index, .. } = self;
+        let hash_of = |key: Value<'_>| key.keyed_hash(self.key);
         let at = slots.len() as u32;
         let full = Refused::Full(Bound::Keys(slots.limit()));
         if slots.room() == 0
-            || !index.insert(key.get().hash(), at, |at| slots.get(at as usize).map_or(0, |slot| slot.key.get().hash()))
+            || !index
+                .insert(hash_of(key.get()), at, |at| slots.get(at as usize).map_or(0, |slot| hash_of(slot.key.get())))
         {
             return Err(full);
         }
-        let link = Link::new(dot.row, dot.seq, 0);
+        let link = Link::new(dot.seq, dot.row.0);
         slots.push(Slot { key, value, stamp_us, link, reads: [Read::NONE; READS_PER_KEY] }).map_err(|_| full)?;
         if let Some(ends) = self.ends.get_mut(dot.row.at()) {
             ends.insert(slots, at);
@@ -234,7 +248,7 @@ impl<S: Storage> LwwMap<S> {
             return 0;
         };
         let content = mix2(slot.key.get().hash(), slot.value.get().hash());
-        mix2(content, mix2(slot.stamp_us, causality.rows.get(slot.link.row).hash))
+        mix2(content, mix2(slot.stamp_us, causality.rows.get(slot.row()).hash))
     }
 }
 
@@ -246,6 +260,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
         Self {
             slots: S::PerKey::with_limit(limits.keys),
             index: S::KeyIndex::with_limit(limits.keys),
+            key: 0,
             ends: S::PerRow::with_limit(limits.rows),
             fingerprint: 0,
             text_bytes: limits.text_bytes,
@@ -256,7 +271,8 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
         }
     }
 
-    fn fill(&mut self, limits: &Limits) {
+    fn fill(&mut self, limits: &Limits, key: u64) {
+        self.key = key;
         self.ends.fill_to(limits.rows, Ends::empty());
     }
 
@@ -280,7 +296,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
                     let row = causality.rows.get(row);
                     (stamp_us, row.node, row.incarnation)
                 };
-                if rank(stamp_us, dot.row) <= rank(slot.stamp_us, slot.link.row) {
+                if rank(stamp_us, dot.row) <= rank(slot.stamp_us, slot.row()) {
                     self.judge_reads(found, key.hash(), stamp_us);
                     let _ = causality.clock.observe(stamp_us);
                     return Ok(Merged::Superseded);
@@ -303,7 +319,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
     }
 
     fn seek(&self, row: RowId, after: u64) -> Option<At> {
-        self.ends.get(row.at())?.seek(&self.slots, row, after).map(At::slot)
+        self.ends.get(row.at())?.seek(&self.slots, after).map(At::slot)
     }
 
     fn next(&self, at: At) -> Option<At> {

@@ -87,8 +87,26 @@ pub enum Bound {
     Keys(usize),
     /// The members of the cluster.
     Nodes(usize),
-    /// The lives of one node that are told apart.
-    Lives(usize),
+    /// The lives of all nodes that are told apart, of which each node is guaranteed a share. For good: rows stay.
+    Rows(usize),
+}
+
+impl core::fmt::Display for Bound {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Values(max) => write!(f, "set full for good: it holds at most {max} values and only grows"),
+            Self::SetText(max) => {
+                write!(f, "set full for good: its strings take at most {max} bytes and it only grows")
+            }
+            Self::Keys(max) => write!(f, "store full: it holds at most {max} keys"),
+            Self::Nodes(max) => write!(f, "node_ids: a cluster has at most {max} nodes"),
+            Self::Rows(max) => write!(
+                f,
+                "no room for another life of this node: at most {max} lives of all nodes are told apart, and the rest is \
+                 reserved for other nodes"
+            ),
+        }
+    }
 }
 
 /// Why an entry was not merged. Nothing changed, and its dot must not be marked.
@@ -104,11 +122,15 @@ pub enum Refused {
     Unreadable,
     /// Weather or misconfiguration: the row it names cannot be had.
     Row(crate::causality::RowRefused),
+    /// Hostile, a bug, or two processes of one name: it claims for a row that only this memory makes changes in what this
+    /// memory has not made.
+    Impostor,
 }
 
 /// A state that is the join of entries: merging is commutative, associative and idempotent.
 ///
-/// Work per call is O(1) expected unless said otherwise.
+/// Work per call is O(1) expected, and O(log entries of a row) where an entry is not the last of its row, unless said
+/// otherwise.
 pub trait Replicated<S: Storage>: Sized {
     /// How its changes travel.
     const LANE: Lane;
@@ -119,14 +141,14 @@ pub trait Replicated<S: Storage>: Sized {
     #[must_use]
     fn new(limits: &Limits) -> Self {
         let mut new = Self::unfilled(limits);
-        new.fill(limits);
+        new.fill(limits, 0);
         new
     }
     /// The empty state, before [`Replicated::fill`].
     #[must_use]
     fn unfilled(limits: &Limits) -> Self;
-    /// Fills the tables that are never empty, where the state is to stay.
-    fn fill(&mut self, limits: &Limits);
+    /// Fills the tables that are never empty, where the state is to stay. Hash tables use `key`, which peers cannot know.
+    fn fill(&mut self, limits: &Limits, key: u64);
     /// Whether entries with this tag are its own.
     fn owns(tag: Tag) -> bool;
     /// Joins an entry into the state, whether its dot is known or not.

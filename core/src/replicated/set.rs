@@ -64,6 +64,7 @@ struct Open {
 }
 
 /// A set of values that only grows. Dense non-negative integers are looked up in a bitmap, all others in a hash table.
+#[derive(Clone)]
 pub struct BroadcastSet<S: Storage> {
     /// Integers, and for strings where their text begins and in the lowest 16 bits how long it is.
     log: S::PerValue<i64>,
@@ -106,7 +107,11 @@ impl<S: Storage> BroadcastSet<S> {
     pub fn contains(&self, value: Value<'_>) -> bool {
         match self.seen.dense_bit(value) {
             Some(bit) => self.seen.dense.get(bit / 64).is_some_and(|word| word >> (bit % 64) & 1 == 1),
-            None => self.seen.sparse.find(value.hash(), |place| self.value(Place(place)) == value).is_some(),
+            None => self
+                .seen
+                .sparse
+                .find(value.keyed_hash(self.seen.key), |place| self.value(Place(place)) == value)
+                .is_some(),
         }
     }
 
@@ -183,15 +188,14 @@ impl<S: Storage> BroadcastSet<S> {
             Value::Text(text) if json_len(text) > self.text_bytes => return Err(Refused::Unreadable),
             Value::Text(text) => ((self.text.len() << 16 | text.len()) as i64, true),
         };
-        let hash = value.hash();
-        self.index(Place::new(self.log.len(), is_text), value, hash)?;
+        self.index(Place::new(self.log.len(), is_text), value)?;
         self.append(dot, word, is_text);
-        self.fingerprint = self.fingerprint.wrapping_add(hash);
+        self.fingerprint = self.fingerprint.wrapping_add(value.hash());
         Ok(Merged::Applied)
     }
 
     /// Adds a value to the index, and its string to the text.
-    fn index(&mut self, place: Place, value: Value<'_>, hash: u64) -> Result<(), Refused> {
+    fn index(&mut self, place: Place, value: Value<'_>) -> Result<(), Refused> {
         let Self { log, text, seen, .. } = self;
         if let Value::Text(string) = value
             && string.len() > text.room()
@@ -199,8 +203,9 @@ impl<S: Storage> BroadcastSet<S> {
             return Err(Refused::Full(Bound::SetText(text.limit())));
         }
         let word = |place: Place| log.get(place.at()).copied().unwrap_or(0);
-        let hash_of = |other| read(word(Place(other)), Place(other).is_text(), text).hash();
-        if !seen.sparse.insert(hash, place.0, hash_of) {
+        let key = seen.key;
+        let hash_of = |other| read(word(Place(other)), Place(other).is_text(), text).keyed_hash(key);
+        if !seen.sparse.insert(value.keyed_hash(key), place.0, hash_of) {
             return Err(Refused::Full(Bound::Values(log.limit())));
         }
         if let Value::Text(string) = value {
@@ -229,11 +234,11 @@ impl<S: Storage> BroadcastSet<S> {
     #[inline(never)]
     fn begin_run(&mut self, dot: Dot, is_text: bool) {
         let slot = self.runs.len() as u32;
-        let before = self.ends.get(dot.row.at()).and_then(|ends| ends.floor(&self.runs, dot.row, dot.seq));
+        let before = self.ends.get(dot.row.at()).and_then(|ends| ends.floor(&self.runs, dot.seq));
         let seq = before.map_or(dot.seq, |before| dot.seq.max(self.last_seq(before)));
         let start = Place::new(self.log.len(), is_text);
         // As many places as there are values.
-        let _ = self.runs.push(Run { link: Link::new(dot.row, seq, start.0) });
+        let _ = self.runs.push(Run { link: Link::new(seq, start.0) });
         let Some(ends) = self.ends.get_mut(dot.row.at()) else { return };
         ends.insert_after(&mut self.runs, before, slot);
         // In front of other runs of its row it stays as it is: they may have the dots that follow.
@@ -257,9 +262,12 @@ fn read(word: i64, is_text: bool, text: &[u8]) -> Value<'_> {
 }
 
 /// The values that were seen: exact, and bounded.
+#[derive(Clone)]
 struct Seen<S: Storage> {
     dense: S::DenseBits,
     sparse: S::ValueIndex,
+    /// Of the hashes in `sparse`.
+    key: u64,
 }
 
 impl<S: Storage> Seen<S> {
@@ -284,6 +292,7 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
             seen: Seen {
                 dense: S::DenseBits::with_limit(limits.dense_values.div_ceil(64)),
                 sparse: S::ValueIndex::with_limit(limits.values),
+                key: 0,
             },
             ends: S::PerRow::with_limit(limits.rows),
             fingerprint: 0,
@@ -291,7 +300,8 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
         }
     }
 
-    fn fill(&mut self, limits: &Limits) {
+    fn fill(&mut self, limits: &Limits, key: u64) {
+        self.seen.key = key;
         self.seen.dense.fill_to(limits.dense_values.div_ceil(64), 0);
         self.ends.fill_to(limits.rows, Ends::empty());
     }
@@ -310,7 +320,7 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
 
     fn seek(&self, row: RowId, after: u64) -> Option<At> {
         let ends = self.ends.get(row.at())?;
-        let Some(slot) = ends.floor(&self.runs, row, after) else {
+        let Some(slot) = ends.floor(&self.runs, after) else {
             return ends.head().map(At::slot);
         };
         // The run begins at or before `after`.

@@ -8,12 +8,21 @@ use crate::storage::{Limits, Storage};
 #[derive(Clone, Copy, Debug)]
 pub struct Cursor([Option<At>; TYPES]);
 
+impl Cursor {
+    /// Whether no entry follows.
+    #[must_use]
+    pub fn is_at_end(&self) -> bool {
+        self.0.iter().all(Option::is_none)
+    }
+}
+
 /// Makes the product of the data types, in the order of their dots. A further data type is a further line below.
 macro_rules! product {
     ($($(#[$doc:meta])* $name:ident: $type:ident = $at:literal,)+) => {
         const TYPES: usize = [$($at),+].len();
 
         /// The state of a node: all data types side by side.
+        #[derive(Clone)]
         pub struct Store<S: Storage> {
             $($(#[$doc])* pub $name: $type<S>,)+
         }
@@ -27,8 +36,10 @@ macro_rules! product {
             }
 
             /// Fills the tables that are never empty, where the state is to stay.
-            pub fn fill(&mut self, limits: &Limits) {
-                $(self.$name.fill(limits);)+
+            ///
+            /// The key of the hash tables is one that peers cannot know.
+            pub fn fill(&mut self, limits: &Limits, key: u64) {
+                $(self.$name.fill(limits, key);)+
             }
 
             /// How changes of this tag travel; `None` when no data type owns it.

@@ -1,7 +1,7 @@
 //! `init`, `topology`, `echo`, `generate`.
 
 use super::{Answer, Answered, Problem, Service};
-use crate::id::{Id, Members, NotACluster};
+use crate::id::{Id, Members, NotACluster, hash_bytes, heap_sort, is_fit};
 use crate::replicated::Bound;
 use crate::storage::{Buf, Limits, Storage};
 use crate::wire::json::Scanner;
@@ -21,47 +21,79 @@ pub fn init<S: Storage>(message: &Message<'_>, members: &mut Members<S>, limits:
 
 fn fill<S: Storage>(message: &Message<'_>, members: &mut Members<S>, limits: &Limits) -> Result<(), Problem> {
     members.clear();
-    let bad = |key, why| Problem::Field(BadField { key, why });
-    let unfit = Why::TooLong { max: limits.id_bytes, unit: "bytes, may not be empty and may not end in @ and digits" };
+    each_id(message, limits, |id| members.add(id).map_err(|why| not_a_cluster(why, limits)))?;
     let mut scratch = Id::new();
-    for token in message.list(Key::NodeIds)? {
-        let Token::Text(id) = token else {
-            return Err(bad(Key::NodeIds, Why::Not("a list of strings")));
-        };
-        let id = id.unescape(&mut scratch).ok_or(bad(Key::NodeIds, unfit))?;
-        members.add(id).map_err(|why| match why {
-            NotACluster::TooMany => Problem::Full(Bound::Nodes(limits.nodes)),
-            NotACluster::BadId | NotACluster::Twice | NotACluster::Absent => bad(Key::NodeIds, unfit),
-        })?;
-    }
-    let me = message.text(Key::NodeId)?.unescape(&mut scratch).ok_or(bad(Key::NodeId, unfit))?;
-    members.finish(me).map_err(|why| match why {
-        NotACluster::Twice => bad(Key::NodeIds, Why::Not("a list in which every id stands once")),
-        NotACluster::Absent => bad(Key::NodeId, Why::Not("among node_ids")),
-        NotACluster::TooMany | NotACluster::BadId => bad(Key::NodeId, unfit),
-    })
+    let me = own_id(message, limits, &mut scratch)?;
+    members.finish(me).map_err(|why| not_a_cluster(why, limits))
 }
 
-/// Whether a further `init` says the same as the first.
-///
-/// # Errors
-/// It is no `init` at all.
-pub fn is_same_cluster<S: Storage>(message: &Message<'_>, members: &Members<S>) -> Result<bool, Problem> {
+/// Shows each of the `node_ids`.
+fn each_id(
+    message: &Message<'_>,
+    limits: &Limits,
+    mut show: impl FnMut(&str) -> Result<(), Problem>,
+) -> Result<(), Problem> {
     let mut scratch = Id::new();
-    let same_me = message.text(Key::NodeId)?.unescape(&mut scratch) == Some(members.id(members.me()));
-    let mut count = 0;
     for token in message.list(Key::NodeIds)? {
         let Token::Text(id) = token else {
             return Err(BadField { key: Key::NodeIds, why: Why::Not("a list of strings") }.into());
         };
-        let member = id.unescape(&mut scratch).and_then(|id| members.find(id));
-        // In the same order or another: the first list had no id twice, so neither has one of as many members.
-        if member.is_none() {
-            return Ok(false);
-        }
-        count += 1;
+        show(id.unescape(&mut scratch).ok_or(BadField { key: Key::NodeIds, why: unfit(limits) })?)?;
     }
-    Ok(same_me && count == members.len())
+    Ok(())
+}
+
+fn own_id<'s>(message: &Message<'s>, limits: &Limits, scratch: &'s mut Id) -> Result<&'s str, Problem> {
+    let unfit = BadField { key: Key::NodeId, why: unfit(limits) };
+    Ok(message.text(Key::NodeId)?.unescape(scratch).ok_or(unfit)?)
+}
+
+fn unfit(limits: &Limits) -> Why {
+    Why::TooLong { max: limits.id_bytes, unit: "bytes, may not be empty and may not end in @ and digits" }
+}
+
+fn not_a_cluster(why: NotACluster, limits: &Limits) -> Problem {
+    let bad = |key, why| Problem::Field(BadField { key, why });
+    match why {
+        NotACluster::TooMany => Problem::Full(Bound::Nodes(limits.nodes)),
+        NotACluster::BadId => bad(Key::NodeIds, unfit(limits)),
+        NotACluster::Twice => bad(Key::NodeIds, Why::Not("a list in which every id stands once")),
+        NotACluster::Absent => bad(Key::NodeId, Why::Not("among node_ids")),
+        NotACluster::JoinedAlready => Problem::OtherCluster,
+    }
+}
+
+/// Whether a further `init` says the same as the first. O(n log n) for n ids.
+///
+/// # Errors
+/// It would have been no good as the first one either.
+pub fn is_same_cluster<S: Storage>(
+    message: &Message<'_>,
+    members: &Members<S>,
+    limits: &Limits,
+    hashes: &mut S::PerNode<u64>,
+) -> Result<bool, Problem> {
+    hashes.clear();
+    let (mut only_members, mut fits) = (true, true);
+    each_id(message, limits, |id| {
+        if !is_fit(id, limits.id_bytes) {
+            return Err(not_a_cluster(NotACluster::BadId, limits));
+        }
+        only_members &= members.find(id).is_some();
+        fits &= hashes.push(hash_bytes(id.as_bytes())).is_ok();
+        Ok(())
+    })?;
+    heap_sort(hashes, |a, b| a < b);
+    if hashes.windows(2).any(|pair| matches!(pair, [a, b] if a == b)) {
+        return Err(not_a_cluster(NotACluster::Twice, limits));
+    }
+    let mut scratch = Id::new();
+    let me = own_id(message, limits, &mut scratch)?;
+    if fits && hashes.binary_search(&hash_bytes(me.as_bytes())).is_err() {
+        return Err(not_a_cluster(NotACluster::Absent, limits));
+    }
+    // In the same order or another: no id stands there twice.
+    Ok(only_members && fits && hashes.len() == members.len() && me == members.id(members.me()))
 }
 
 impl<S: Storage> Service<S> {

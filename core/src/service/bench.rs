@@ -17,6 +17,7 @@ struct Watched {
 }
 
 /// How long this node's changes took until every peer was known to hold them.
+#[derive(Clone)]
 pub struct Bench<S: Storage> {
     writes: S::PerRumor<Watched>,
     written: u64,

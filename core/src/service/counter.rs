@@ -10,7 +10,6 @@ impl<S: Storage> Service<S> {
     pub(super) fn add_delta<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
         let min = if cx.config.workload == Some(Workload::GCounter) { 0 } else { i64::MIN };
         let delta = message.int(Key::Delta, min, i64::MAX)?;
-        self.shape = Some(Shape::Count);
         let overflow = Problem::Field(BadField { key: Key::Delta, why: Why::Overflow });
         let row = cx.replica.own_row().ok_or(Problem::NotInitialised)?;
         let (sign, number) = cx.replica.store.counter.after(row, delta).ok_or(overflow)?;
@@ -18,6 +17,7 @@ impl<S: Storage> Service<S> {
         if cx.update(&entry, Key::Delta)? {
             self.bench.counter_changed(cx.replica.own_seq(), cx.now.at);
         }
+        self.shape = Some(Shape::Count);
         Ok(Answer::Add)
     }
 

@@ -219,7 +219,8 @@ impl<S: Storage> Service<S> {
             return Err(Problem::Full(Bound::Keys(cx.limits.keys)));
         }
         self.render(&ops, cx)?;
-        if let Some(stamp_us) = changes(ops.clone()).next().and_then(|_| cx.replica.causality.clock.tick()) {
+        if changes(ops.clone()).next().is_some() {
+            let stamp_us = cx.replica.causality.clock.tick().ok_or(Problem::EndOfTime)?;
             for (key, new) in changes(ops) {
                 let (mut key_scratch, mut value_scratch) = (Scratch::new(), Scratch::new());
                 let key = value(&key, Key::Txn, cx.limits, &mut key_scratch)?;

@@ -54,11 +54,14 @@ pub enum Shape {
 }
 
 /// State of the client protocol that is not replicated.
+#[derive(Clone)]
 pub struct Service<S: Storage> {
     /// Payload of the reply under way.
     pub payload: S::Payload,
     /// Measurements of writes and of the counter.
     pub bench: Bench<S>,
+    /// Hashes of the ids of an `init` that is not the first.
+    pub ids: S::PerNode<u64>,
     shape: Option<Shape>,
     generated: u64,
 }
@@ -91,6 +94,7 @@ impl<S: Storage> Service<S> {
         Self {
             payload: S::Payload::with_limit(limits.payload_bytes),
             bench: Bench::unfilled(limits),
+            ids: S::PerNode::with_limit(limits.nodes),
             shape: None,
             generated: 0,
         }
@@ -133,6 +137,7 @@ impl<S: Storage> Service<S> {
             Kind::BenchWrite => self.bench_write(message, cx),
             Kind::BenchReport => Ok(bench::report(cx)),
             Kind::BenchStats => Ok(self.bench_stats(cx)),
+            Kind::Stats => Ok(Answer::Stats),
             Kind::Txn => self.txn(message, cx),
             // Node to node, or handled before.
             Kind::Gossip | Kind::Replicate | Kind::Init | Kind::Broadcast => Err(Problem::UnknownType),
@@ -215,7 +220,8 @@ impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
             }
             Refused::Overflow => Problem::Field(BadField { key, why: Why::Overflow }),
             Refused::Unreadable => Problem::Field(BadField { key, why: too_long(self.limits) }),
-            Refused::Row(_) => Problem::Full(Bound::Lives(self.limits.lives_per_node)),
+            // A client's change is made in this node's own row.
+            Refused::Row(_) | Refused::Impostor => Problem::Full(Bound::Rows(self.limits.rows)),
         }
     }
 }

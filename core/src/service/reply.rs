@@ -89,6 +89,8 @@ pub enum Answer {
         /// Longest convergence.
         max_ms: u64,
     },
+    /// `stats_ok`: every counter of the node
+    Stats,
     /// `txn_ok`, from the payload
     Txn,
     /// `error`
@@ -310,6 +312,16 @@ impl Reply {
                     ],
                 );
             }
+            Answer::Stats => {
+                // Compact, as `serde-json-core` writes `Stats`.
+                out.str("stats_ok\", \"stats\": ");
+                for (at, (name, number)) in stats.named().enumerate() {
+                    out.str(if at == 0 { "{\"" } else { ",\"" });
+                    out.str(name);
+                    fields(out, &[("\":", number)]);
+                }
+                out.raw(b"}");
+            }
             Answer::Error(problem) => {
                 fields(out, &[("error\", \"code\": ", problem.code())]);
                 out.str(", \"text\": \"");
@@ -379,7 +391,7 @@ impl core::fmt::Display for Sentence<'_> {
             Problem::UnknownType => write!(f, "unknown type {}", self.name),
             Problem::Field(BadField { key, why }) => field(f, key, why),
             Problem::EnvelopeTwice(name) => write!(f, "{name} stands there twice"),
-            Problem::Full(bound) => full(f, bound),
+            Problem::Full(bound) => bound.fmt(f),
             Problem::NotInitialised => f.write_str("not initialised"),
             Problem::OtherCluster => f.write_str("already initialised with another node_id or other node_ids"),
             Problem::KeyNotFound => f.write_str("Key not found"),
@@ -404,16 +416,6 @@ fn field(f: &mut core::fmt::Formatter<'_>, key: Key, why: Why) -> core::fmt::Res
         Why::TooLong { max, unit } => write!(f, "{name} is too long: at most {max} {unit}"),
         Why::Overflow => write!(f, "{name} would overflow the counter, which holds 64-bit integers"),
         Why::ClockAhead { max_ms } => write!(f, "{name}: ts is more than {max_ms} ms ahead of this node's clock"),
-    }
-}
-
-fn full(f: &mut core::fmt::Formatter<'_>, bound: Bound) -> core::fmt::Result {
-    match bound {
-        Bound::Values(max) => write!(f, "set full for good: it holds at most {max} values and only grows"),
-        Bound::SetText(max) => write!(f, "set full for good: its strings take at most {max} bytes and it only grows"),
-        Bound::Keys(max) => write!(f, "store full: it holds at most {max} keys"),
-        Bound::Nodes(max) => write!(f, "node_ids: a cluster has at most {max} nodes"),
-        Bound::Lives(max) => write!(f, "at most {max} lives of one node are told apart"),
     }
 }
 

@@ -16,8 +16,7 @@ pub struct Heap;
 impl Storage for Heap {
     const LIMITS: Limits = Limits {
         nodes: 256,
-        lives_per_node: 4,
-        rows: 1_024,
+        rows: 2_048,
         known_peers: 256,
         values: 1 << 20,
         set_text_bytes: 16 << 20,
@@ -29,29 +28,38 @@ impl Storage for Heap {
         payload_bytes: 64 << 10,
     };
     const ADJUSTABLE: bool = true;
-    type PerNode<T> = HeapBuf<T>;
+    type PerNode<T: Clone> = HeapBuf<T>;
     type NodeBits = HeapBuf<u64>;
     type IdBytes = HeapBuf<u8>;
-    type PerRow<T> = HeapBuf<T>;
-    type PerCell<T> = HeapBuf<T>;
-    type PerKnown<T> = HeapBuf<T>;
-    type PerValue<T> = HeapBuf<T>;
+    type PerRow<T: Clone> = HeapBuf<T>;
+    type PerCell<T: Clone> = HeapBuf<T>;
+    type PerKnown<T: Clone> = HeapBuf<T>;
+    type PerValue<T: Clone> = HeapBuf<T>;
     type ValueIndex = HeapIndex;
     type DenseBits = HeapBuf<u64>;
     type SetText = HeapBuf<u8>;
-    type PerKey<T> = HeapBuf<T>;
+    type PerKey<T: Clone> = HeapBuf<T>;
     type KeyIndex = HeapIndex;
     type Text = heapless::String<TEXT_BYTES_MAX>;
-    type PerRumor<T> = HeapBuf<T>;
+    type PerRumor<T: Clone> = HeapBuf<T>;
     type Payload = HeapBuf<u8>;
-    type Extra<T: Default> = Kept<T>;
+    type Extra<T: Clone + Default> = Kept<T>;
 }
 
 /// A `Vec` that never grows beyond what it reserved when it was made.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HeapBuf<T> {
     items: Vec<T>,
     limit: usize,
+}
+
+impl<T: Clone> Clone for HeapBuf<T> {
+    /// The clone of a `Vec` has room for what is in it. This one reserves as much as the original did.
+    fn clone(&self) -> Self {
+        let mut items = Vec::with_capacity(self.limit);
+        items.extend_from_slice(&self.items);
+        Self { items, limit: self.limit }
+    }
 }
 
 impl<T> Deref for HeapBuf<T> {
@@ -68,15 +76,12 @@ impl<T> DerefMut for HeapBuf<T> {
     }
 }
 
-impl<T> Buf<T> for HeapBuf<T> {
+impl<T: Clone> Buf<T> for HeapBuf<T> {
     fn with_limit(limit: usize) -> Self {
         Self { items: Vec::with_capacity(limit), limit }
     }
 
-    fn fill_to(&mut self, len: usize, item: T)
-    where
-        T: Clone,
-    {
+    fn fill_to(&mut self, len: usize, item: T) {
         // `vec!` of zeros asks the system for zeroed pages, which stay untouched. What was reserved was not touched either.
         self.items = vec![item; len.min(self.limit)];
     }
@@ -98,10 +103,7 @@ impl<T> Buf<T> for HeapBuf<T> {
         self.items.truncate(len);
     }
 
-    fn extend_all(&mut self, items: &[T]) -> bool
-    where
-        T: Clone,
-    {
+    fn extend_all(&mut self, items: &[T]) -> bool {
         if items.len() > self.room() {
             return false;
         }
@@ -111,10 +113,19 @@ impl<T> Buf<T> for HeapBuf<T> {
 }
 
 /// `hashbrown`'s table of slot numbers, with room for all of them from the start.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct HeapIndex {
     table: hashbrown::HashTable<u32>,
     limit: usize,
+}
+
+impl Clone for HeapIndex {
+    /// The clone of a table has as many places as the table, unless that was never given any.
+    fn clone(&self) -> Self {
+        let clone = Self { table: self.table.clone(), limit: self.limit };
+        debug_assert!(clone.table.capacity() >= self.limit, "a cloned index has room for all its slots");
+        clone
+    }
 }
 
 impl Index for HeapIndex {
@@ -132,5 +143,36 @@ impl Index for HeapIndex {
         }
         self.table.insert_unique(hash, slot, |&other| hash_of(other));
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::mix2;
+
+    #[test]
+    fn a_cloned_buffer_reserves_as_much_as_the_original_did() {
+        let mut buf = HeapBuf::with_limit(1_000);
+        buf.push(7_u64).unwrap();
+        let mut clone = buf.clone();
+        let reserved = clone.items.capacity();
+        assert!(reserved >= 1_000 && *clone == [7]);
+        while clone.push(8).is_ok() {}
+        assert_eq!((clone.len(), clone.items.capacity(), buf.len()), (1_000, reserved, 1));
+    }
+
+    #[test]
+    fn a_cloned_index_has_room_for_as_many_slots_as_the_original() {
+        let hash = |slot| mix2(1, u64::from(slot));
+        let mut index = HeapIndex::with_limit(1_000);
+        assert!(index.insert(hash(0), 0, hash));
+        let mut clone = index.clone();
+        let reserved = clone.table.capacity();
+        assert!((1..1_000).all(|slot| clone.insert(hash(slot), slot, hash)));
+        assert!(!clone.insert(hash(1_000), 1_000, hash));
+        assert_eq!(clone.table.capacity(), reserved);
+        assert!((0..1_000).all(|slot| clone.find(hash(slot), |found| found == slot) == Some(slot)));
+        assert_eq!(index.find(hash(1), |found| found == 1), None);
     }
 }

@@ -18,8 +18,9 @@ pub use heap::{Heap, HeapBuf, HeapIndex};
 /// Longest node or client id, in bytes of its JSON form without quotes, that any storage accepts.
 pub const ID_BYTES_MAX: usize = 64;
 
-/// Largest incarnation: the names of rows stay short enough to reserve room for them.
-pub const INCARNATION_MAX: u64 = 999_999_999_999_999;
+/// Largest incarnation, 2^53 − 1: the largest integer that every JSON library reads exactly, and microseconds of a wall clock
+/// until the year 2255. The names of rows stay short enough to reserve room for them.
+pub const INCARNATION_MAX: u64 = (1 << 53) - 1;
 
 /// Longest string value or key, in bytes of its JSON form without quotes, that any storage accepts.
 pub const TEXT_BYTES_MAX: usize = 256;
@@ -29,10 +30,9 @@ pub const TEXT_BYTES_MAX: usize = 256;
 pub struct Limits {
     /// Nodes of the cluster, own included.
     pub nodes: usize,
-    /// Lives of one node that are told apart at the same time.
-    pub lives_per_node: usize,
-    /// Rows (a node in one of its lives) over all nodes. Only a node that changes something takes one, and each has one of
-    /// its own: a cluster in which few write can do with fewer rows than nodes.
+    /// Rows (a node in one of its lives) over all nodes: one pool, in which each of n nodes is guaranteed
+    /// `max(1, rows / 2 / n)`. A row is taken where a change of that life was applied, and stays; each node has one of its
+    /// own: a cluster in which few write can do with fewer rows than nodes.
     pub rows: usize,
     /// Peers whose whole version vector is remembered; of the others only the last fingerprint.
     pub known_peers: usize,
@@ -54,15 +54,14 @@ pub struct Limits {
     pub payload_bytes: usize,
 }
 
-/// A bounded sequence: a slice that can grow up to a limit set when it was made.
-pub trait Buf<T>: Deref<Target = [T]> + DerefMut {
+/// A bounded sequence: a slice that can grow up to a limit set when it was made. A clone has the same limit, and as much
+/// memory reserved.
+pub trait Buf<T: Clone>: Clone + Deref<Target = [T]> + DerefMut {
     /// An empty buffer for `limit` items. A fixed buffer takes the smaller of `limit` and its own size.
     fn with_limit(limit: usize) -> Self;
     /// Fills an empty buffer with `len` copies of `item`, or as many as fit. In place: a value with filled buffers would be
     /// copied on its way to where it is to stay, one with empty ones is made there.
-    fn fill_to(&mut self, len: usize, item: T)
-    where
-        T: Clone;
+    fn fill_to(&mut self, len: usize, item: T);
     /// How many items fit.
     fn limit(&self) -> usize;
     /// Appends `item`, or gives it back when the buffer is full.
@@ -73,9 +72,7 @@ pub trait Buf<T>: Deref<Target = [T]> + DerefMut {
     /// Drops all items beyond the first `len`.
     fn truncate(&mut self, len: usize);
     /// Appends all of `items`, or none of them when they do not fit.
-    fn extend_all(&mut self, items: &[T]) -> bool
-    where
-        T: Clone;
+    fn extend_all(&mut self, items: &[T]) -> bool;
     /// Drops all items.
     fn clear(&mut self) {
         self.truncate(0);
@@ -87,8 +84,8 @@ pub trait Buf<T>: Deref<Target = [T]> + DerefMut {
 }
 
 /// A hash index over slots of some other table: it keeps slot numbers, the caller keeps the keys. Slots are never
-/// removed.
-pub trait Index {
+/// removed. A clone has room for as many.
+pub trait Index: Clone {
     /// An empty index for `limit` slots.
     fn with_limit(limit: usize) -> Self;
     /// The slot with this hash for which `is_it` holds.
@@ -108,7 +105,7 @@ pub trait Text: Clone + Default {
 }
 
 /// Room for something that only saves time, or none.
-pub trait Extra<T>: Default {
+pub trait Extra<T>: Clone + Default {
     /// It, if there is room for it.
     fn get(&mut self) -> Option<&mut T>;
 }
@@ -117,7 +114,7 @@ pub trait Extra<T>: Default {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Kept<T>(T);
 
-impl<T: Default> Extra<T> for Kept<T> {
+impl<T: Clone + Default> Extra<T> for Kept<T> {
     #[inline(always)]
     fn get(&mut self) -> Option<&mut T> {
         Some(&mut self.0)
@@ -134,7 +131,7 @@ impl<T> Default for Omitted<T> {
     }
 }
 
-impl<T> Extra<T> for Omitted<T> {
+impl<T: Clone> Extra<T> for Omitted<T> {
     #[inline(always)]
     fn get(&mut self) -> Option<&mut T> {
         None
@@ -142,25 +139,25 @@ impl<T> Extra<T> for Omitted<T> {
 }
 
 /// One container per class of capacity.
-pub trait Storage: 'static {
+pub trait Storage: Clone + 'static {
     /// The capacities the storage comes with.
     const LIMITS: Limits;
     /// Whether `Limits` other than [`Storage::LIMITS`] can be asked for.
     const ADJUSTABLE: bool;
     /// One item per node.
-    type PerNode<T>: Buf<T>;
+    type PerNode<T: Clone>: Buf<T>;
     /// One bit per node.
     type NodeBits: Buf<u64>;
     /// The bytes of all node ids.
     type IdBytes: Buf<u8>;
     /// One item per row.
-    type PerRow<T>: Buf<T>;
+    type PerRow<T: Clone>: Buf<T>;
     /// Two items per row: the cells of a PN-counter.
-    type PerCell<T>: Buf<T>;
+    type PerCell<T: Clone>: Buf<T>;
     /// One item per peer that is known in detail.
-    type PerKnown<T>: Buf<T>;
+    type PerKnown<T: Clone>: Buf<T>;
     /// One item per value of the set.
-    type PerValue<T>: Buf<T>;
+    type PerValue<T: Clone>: Buf<T>;
     /// Index over the values that the bitmap cannot hold.
     type ValueIndex: Index;
     /// One bit per dense value.
@@ -168,15 +165,15 @@ pub trait Storage: 'static {
     /// The bytes of all strings in the set.
     type SetText: Buf<u8>;
     /// One item per key of the store.
-    type PerKey<T>: Buf<T>;
+    type PerKey<T: Clone>: Buf<T>;
     /// Index over the keys.
     type KeyIndex: Index;
     /// A string value or key.
     type Text: Text;
     /// Waiting rumors.
-    type PerRumor<T>: Buf<T>;
+    type PerRumor<T: Clone>: Buf<T>;
     /// The payload of a reply that gives the client its own data back.
     type Payload: Buf<u8>;
     /// What only saves time: the layouts of the lines before.
-    type Extra<T: Default>: Extra<T>;
+    type Extra<T: Clone + Default>: Extra<T>;
 }

@@ -26,7 +26,6 @@ pub fn limits(nodes: usize) -> Limits {
         id_bytes: 8,
         rumors: 256,
         payload_bytes: 1_024,
-        ..Heap::LIMITS
     }
 }
 

@@ -9,7 +9,7 @@ use rand::SeedableRng as _;
 use rand_xorshift::XorShiftRng;
 
 use crate::history::{Call, History, Micro, Op, Outcome, Phase};
-use crate::settings::{Micros, SECOND, Settings, Workload};
+use crate::settings::{Micros, SECOND, Settings, ValueKind, Workload};
 
 use super::{INIT_TIMEOUT_US, topology};
 
@@ -19,6 +19,8 @@ pub(super) const LAB: usize = usize::MAX;
 const WRITES_PER_KEY: u64 = 16;
 /// Reads and writes of a transaction, at most.
 const TXN_LENGTH: usize = 4;
+/// Values of one request `gossip_sync`.
+const PRELOADED_AT_ONCE: usize = 10_000;
 /// Keys that one transaction of the inspection reads.
 const INSPECTED_AT_ONCE: usize = 64;
 
@@ -27,6 +29,8 @@ const INSPECTED_AT_ONCE: usize = 64;
 pub(super) enum What {
     Init,
     Topology,
+    /// A request of the lab itself that has to be answered by this kind and `_ok`.
+    Lab(&'static str),
     /// An operation: its place in the history.
     Op(usize),
 }
@@ -64,6 +68,8 @@ pub(super) struct Clients {
     pub acknowledged: usize,
     /// When the next operation is to be invoked, in the load stage.
     pub next_op_us: Micros,
+    /// When clients stop before the load stage ends, so that faults go on without them.
+    pub ends_us: Option<Micros>,
     workers: Vec<Worker>,
     free: usize,
     turn: usize,
@@ -100,6 +106,7 @@ impl Clients {
             history: History::default(),
             acknowledged: 0,
             next_op_us: 0,
+            ends_us: None,
             workers: (0..settings.concurrency).map(worker).collect(),
             free: settings.concurrency,
             turn: 0,
@@ -110,7 +117,7 @@ impl Clients {
             timeout_us: settings.timeout_us,
             workload: settings.workload,
             rng: XorShiftRng::seed_from_u64(settings.seed ^ 0x0063_6c69_656e_7473),
-            next_value: 0,
+            next_value: settings.preload as i64,
             pool: (0..settings.keys).map(|key| (key, 0)).collect(),
             next_key: settings.keys,
             all_ids: String::new(),
@@ -139,8 +146,10 @@ impl Clients {
         self.deadlines.iter().filter(|Reverse((_, at))| is_op(*at)).count()
     }
 
-    pub(super) fn has_free_worker(&self) -> bool {
-        self.free > 0
+    /// When the next operation can be invoked, in the load stage.
+    pub(super) fn next_op(&self) -> Option<Micros> {
+        let is_over = self.ends_us.is_some_and(|ends| self.next_op_us >= ends);
+        (self.free > 0 && !is_over).then_some(self.next_op_us)
     }
 
     pub(super) fn next_deadline(&self) -> Option<Micros> {
@@ -165,9 +174,33 @@ impl Clients {
         line(msg_id, 0, &settings.id(node), &body)
     }
 
+    /// Requests that give a node the values it begins with.
+    pub(super) fn preload(&mut self, now: Micros, settings: &Settings) -> Vec<Vec<u8>> {
+        let values: Vec<usize> = (0..settings.preload).collect();
+        let lines = values.chunks(PRELOADED_AT_ONCE).map(|values| {
+            let values: Vec<String> = values.iter().map(|value| settings.values.json(*value as i64)).collect();
+            let list = values.join(",");
+            self.lab_request(now, 0, "gossip_sync", &format!(r#","messages":[{list}]"#), settings)
+        });
+        lines.collect()
+    }
+
+    /// A request of the lab itself; the fields begin with a comma.
+    pub(super) fn lab_request(
+        &mut self,
+        now: Micros,
+        node: usize,
+        kind: &'static str,
+        fields: &str,
+        settings: &Settings,
+    ) -> Vec<u8> {
+        let msg_id = self.ask(now, 0, node, What::Lab(kind), INIT_TIMEOUT_US);
+        line(msg_id, 0, &settings.id(node), &format!(r#"{{"type":"{kind}"{fields},"msg_id":{msg_id}}}"#))
+    }
+
     /// The next operation, if one is due and a client is free.
     pub(super) fn generate(&mut self, now: Micros, settings: &Settings) -> Option<(usize, usize, Call)> {
-        if self.free == 0 || now < self.next_op_us {
+        if self.free == 0 || now < self.next_op_us || self.ends_us.is_some_and(|ends| now >= ends) {
             return None;
         }
         let is_write = self.rng.random::<f64>() < settings.write_share;
@@ -248,7 +281,7 @@ impl Clients {
         } else {
             Outcome::Fail { code: -1, text: format!("{} is down", settings.id(node)) }
         };
-        let body = body(&call, self.workload);
+        let body = body(&call, self.workload, settings.values);
         self.history.ops.push(Op { index, client, node, phase, call, invoked_us: now, completed_us: now, outcome });
         if !is_up {
             return None;
@@ -379,15 +412,19 @@ fn line(id: usize, client: usize, node: &str, body: &str) -> Vec<u8> {
 }
 
 /// The body of a request, without braces and `msg_id`.
-fn body(call: &Call, workload: Workload) -> String {
+fn body(call: &Call, workload: Workload, values: ValueKind) -> String {
     match call {
         Call::Echo(text) => format!(r#""type":"echo","echo":{}"#, serde_json::Value::from(text.as_str())),
         Call::Generate => r#""type":"generate""#.to_owned(),
-        Call::Add(value) if workload == Workload::Broadcast => format!(r#""type":"broadcast","message":{value}"#),
-        Call::Add(value) => format!(r#""type":"add","element":{value}"#),
+        Call::Add(value) if workload == Workload::Broadcast => {
+            format!(r#""type":"broadcast","message":{}"#, values.json(*value))
+        }
+        Call::Add(value) => format!(r#""type":"add","element":{}"#, values.json(*value)),
         Call::Increment(delta) => format!(r#""type":"add","delta":{delta}"#),
         Call::Read => r#""type":"read""#.to_owned(),
-        Call::Write { key, value } => format!(r#""type":"write","key":"k{key}","value":{value}"#),
+        Call::Write { key, value } => {
+            format!(r#""type":"write","key":"k{key}","value":{}"#, values.json(*value))
+        }
         Call::KvRead(key) => format!(r#""type":"kv_read","key":"k{key}""#),
         Call::Txn(txn) => {
             let micros: Vec<String> = txn

@@ -1,12 +1,16 @@
 //! The nodes as seen from outside: who is up, who holds what, and what would die with whom.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
-use crate::history::{Answer, Call, Micro, Op};
+use crate::history::{Answer, Call, Elements, Micro, Op};
 use crate::settings::{Micros, Settings, Workload};
 use crate::trace::{Death, NEVER};
 
 use super::observe::{Rows, Seen};
+
+/// A process that stood still for about four seconds drops what waited for it meanwhile. Shorter stops never count.
+const MAY_DROP_US: Micros = 3_750_000;
 
 /// One process life: its place in the list of all lives.
 type LifeId = usize;
@@ -36,6 +40,16 @@ struct Member {
     life: LifeId,
     /// Lines handed to this life.
     lines: u64,
+    /// When the first of them was handed over.
+    first_us: Micros,
+    /// Nothing that this life prints is read any more.
+    muted: bool,
+    /// The longest list of values that this life has shown.
+    listed: Option<Elements>,
+    /// Since when it is stopped.
+    paused_us: Option<Micros>,
+    /// What waits for a process that is stopped. Whether it will read that is not known yet.
+    waiting: Vec<Arc<Carried>>,
     /// When it was last stopped, or went on after that: `None` if it never was.
     stopped_us: Option<Micros>,
     /// What it is known to have of the changes of each life: those of the lives it has heard of.
@@ -86,6 +100,9 @@ struct Watched {
     sent: bool,
 }
 
+/// So long after `init` a node may speak by itself: every node of a run is up within 10 s.
+const ALL_UP_US: Micros = 12_000_000;
+
 /// All nodes.
 #[derive(Debug)]
 pub(super) struct Cluster {
@@ -100,8 +117,18 @@ pub(super) struct Cluster {
 
 impl Cluster {
     pub(super) fn new(settings: &Settings) -> Self {
-        let member =
-            |node| Member { state: State::Down, life: node, lines: 0, stopped_us: None, knows: HashMap::new() };
+        let member = |node| Member {
+            state: State::Down,
+            life: node,
+            lines: 0,
+            first_us: 0,
+            muted: false,
+            listed: None,
+            paused_us: None,
+            waiting: Vec::new(),
+            stopped_us: None,
+            knows: HashMap::new(),
+        };
         Self {
             members: (0..settings.nodes).map(member).collect(),
             up: 0,
@@ -142,6 +169,8 @@ impl Cluster {
         member.state = State::Starting;
         member.life = life;
         member.lines = 0;
+        member.muted = false;
+        member.listed = None;
         member.knows.clear();
     }
 
@@ -153,9 +182,31 @@ impl Cluster {
         }
     }
 
-    /// The node is stopped, or goes on.
-    pub(super) fn stop_or_go(&mut self, node: usize, now: Micros) {
+    /// Nothing that the present life prints is read from now on.
+    pub(super) fn mute(&mut self, node: usize) {
+        self.members[node].muted = true;
+    }
+
+    /// Whether nothing of this life is read any more.
+    pub(super) fn is_muted(&self, node: usize) -> bool {
+        self.members[node].muted
+    }
+
+    /// The node is stopped.
+    pub(super) fn pause(&mut self, node: usize, now: Micros) {
         self.members[node].stopped_us = Some(now);
+        self.members[node].paused_us = Some(now);
+    }
+
+    /// The node goes on. What waited for it for long may have been dropped, so it is not known to have that.
+    pub(super) fn resume(&mut self, node: usize, now: Micros) {
+        let member = &mut self.members[node];
+        member.stopped_us = Some(now);
+        let stood_us = now - member.paused_us.take().unwrap_or(now);
+        let waiting = std::mem::take(&mut member.waiting);
+        if stood_us < MAY_DROP_US {
+            waiting.iter().for_each(|carried| self.takes(node, carried, now));
+        }
     }
 
     /// Whether the node was stopped at some time since `since`, so that it cannot be blamed for being late.
@@ -163,9 +214,10 @@ impl Cluster {
         self.members[node].stopped_us.is_some_and(|at| at >= since)
     }
 
-    /// Whether a node has been handed anything after `init` in this life.
-    pub(super) fn may_talk(&self, node: usize) -> bool {
-        self.members[node].lines >= 2
+    /// Whether a node may speak to its peers: it has been handed something after `init` in this life, or enough time has passed since.
+    pub(super) fn may_talk(&self, node: usize, now: Micros) -> bool {
+        let Member { lines, first_us, .. } = self.members[node];
+        lines >= 2 || (lines == 1 && now >= first_us + ALL_UP_US)
     }
 
     /// A value was invoked by an operation: from now on it is known whose it is.
@@ -184,26 +236,43 @@ impl Cluster {
 
     /// A message arrives at a node. False when nobody is there to take it: a process that is down, or a peer's message
     /// before `init` was answered.
-    pub(super) fn deliver(&mut self, to: usize, from: Option<usize>, carried: Option<&Carried>, now: Micros) -> bool {
+    pub(super) fn deliver(
+        &mut self,
+        to: usize,
+        from: Option<usize>,
+        carried: Option<&Arc<Carried>>,
+        now: Micros,
+    ) -> bool {
         let member = &mut self.members[to];
         if member.state == State::Down || from.is_some() && member.state == State::Starting {
             return false;
         }
         member.lines += 1;
-        if let Some(carried) = carried {
-            for (life, from, until) in &carried.stretches {
-                let known = member.knows.entry(*life).or_default();
-                if known.seq >= *from {
-                    known.seq = known.seq.max(*until);
-                }
-            }
-            for (life, count) in &carried.counts {
-                let known = member.knows.entry(*life).or_default();
-                known.count = known.count.max(*count);
-            }
-            carried.values.iter().for_each(|value| self.holds(to, *value, now));
+        if member.lines == 1 {
+            member.first_us = now;
+        }
+        match carried {
+            Some(carried) if member.paused_us.is_some() => member.waiting.push(Arc::clone(carried)),
+            Some(carried) => self.takes(to, carried, now),
+            None => {}
         }
         true
+    }
+
+    /// A node reads what a message carries.
+    fn takes(&mut self, to: usize, carried: &Carried, now: Micros) {
+        let member = &mut self.members[to];
+        for (life, from, until) in &carried.stretches {
+            let known = member.knows.entry(*life).or_default();
+            if known.seq >= *from {
+                known.seq = known.seq.max(*until);
+            }
+        }
+        for (life, count) in &carried.counts {
+            let known = member.knows.entry(*life).or_default();
+            known.count = known.count.max(*count);
+        }
+        carried.values.iter().for_each(|value| self.holds(to, *value, now));
     }
 
     /// A message leaves a node.
@@ -244,8 +313,23 @@ impl Cluster {
         carried
     }
 
+    /// A node listed its values: the list in the memory of those before it, and how many of its values those had.
+    pub(super) fn listed(&mut self, node: usize, values: Elements) -> (Elements, usize) {
+        let member = &mut self.members[node];
+        let Some(before) = &member.listed else {
+            member.listed = Some(values.clone());
+            return (values, 0);
+        };
+        let values = values.after(before);
+        let known = if values.shares_with(before) { before.len().min(values.len()) } else { 0 };
+        if known == 0 || values.len() > before.len() {
+            member.listed = Some(values.clone());
+        }
+        (values, known)
+    }
+
     /// What an acknowledgement tells about who holds what.
-    pub(super) fn acknowledged(&mut self, op: &Op, answer: &Answer, now: Micros) {
+    pub(super) fn acknowledged(&mut self, op: &Op, answer: &Answer, known: usize, now: Micros) {
         let changes = match &op.call {
             Call::Add(value) => {
                 self.holds(op.node, *value, now);
@@ -263,7 +347,8 @@ impl Cluster {
             member.knows.entry(member.life).or_default().count = life.changes.len();
         }
         if let Answer::Elements(values) = answer {
-            values.iter().for_each(|value| self.holds(op.node, *value, now));
+            let news = values.with(|values| values[known.min(values.len())..].to_vec());
+            news.into_iter().for_each(|value| self.holds(op.node, value, now));
         }
     }
 
@@ -278,6 +363,8 @@ impl Cluster {
     pub(super) fn kill(&mut self, node: usize, now: Micros) -> Death {
         self.up -= usize::from(self.is_up(node));
         self.members[node].state = State::Down;
+        self.members[node].paused_us = None;
+        self.members[node].waiting.clear();
         let mut death = Death { at_us: now, node, ..Death::default() };
         for watched in self.watched.values_mut() {
             if std::mem::take(&mut watched.holders[node]) && !watched.holders.contains(&true) {

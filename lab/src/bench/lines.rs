@@ -13,7 +13,7 @@ impl Bench {
     /// A node printed a line; without its newline. A carriage return before that is white space.
     pub fn handle_line(&mut self, now: Micros, node: usize, line: &[u8]) {
         self.now = self.now.max(now);
-        if self.is_done() || self.cluster.is_down(node) {
+        if self.is_done() || self.cluster.is_down(node) || self.cluster.is_muted(node) {
             return;
         }
         let envelope = match reply::envelope(line) {
@@ -38,7 +38,7 @@ impl Bench {
 
     /// A message between nodes.
     fn forward(&mut self, from: usize, to: usize, line: &[u8]) {
-        if !self.cluster.may_talk(from) {
+        if !self.cluster.may_talk(from, self.now) {
             self.complain(from, Misdeed::TooEarly, shown(line));
         }
         let bytes = line.len() + 1;
@@ -66,6 +66,10 @@ impl Bench {
         match request.state {
             State::Waiting => {}
             State::Answered => return self.complain(node, Misdeed::SecondReply, shown(line)),
+            State::GivenUp if self.settings.mute_late => {
+                self.cluster.mute(node);
+                return self.complain(node, Misdeed::LateReply, format!("it is muted from now on: {}", shown(line)));
+            }
             State::GivenUp if self.cluster.was_stopped_since(node, request.sent_us) => return,
             State::GivenUp => return self.complain(node, Misdeed::LateReply, shown(line)),
         }
@@ -77,6 +81,11 @@ impl Bench {
                     self.complain(node, Misdeed::BadReply, format!("topology_ok is due: {}", shown(line)));
                 }
                 self.node_is_up(node);
+            }
+            What::Lab(kind) => {
+                if !reply::is_kind(&fields, &format!("{kind}_ok")) {
+                    self.complain(node, Misdeed::BadReply, format!("{kind}_ok is due: {}", shown(line)));
+                }
             }
             What::Op(op) => self.op_answered(node, op, &fields, line),
         }
@@ -110,14 +119,21 @@ impl Bench {
                 _ => outcome,
             })
         } else {
-            reply::answer(&call, self.settings.workload, fields).map(|answer| Outcome::Ok { answer })
+            reply::answer(&call, &self.settings, fields).map(|answer| Outcome::Ok { answer })
         };
         let outcome = read.unwrap_or_else(|(what, why)| {
             self.complain(node, what, format!("{why}: {}", shown(line)));
             Outcome::Info { why }
         });
+        let (outcome, known) = match outcome {
+            Outcome::Ok { answer: Answer::Elements(elements) } => {
+                let (elements, known) = self.cluster.listed(node, elements);
+                (Outcome::Ok { answer: Answer::Elements(elements) }, known)
+            }
+            outcome => (outcome, 0),
+        };
         self.clients.complete(self.now, op, outcome);
-        self.learn(op);
+        self.learn(op, known);
     }
 }
 

@@ -50,6 +50,8 @@ pub enum Action {
     Pause(usize),
     /// Let it go on.
     Resume(usize),
+    /// Let its wall clock jump by so many microseconds. Only a simulation can.
+    Clock(usize, i64),
     /// Hand a node a line, without newline.
     Deliver(usize, Vec<u8>),
 }
@@ -108,6 +110,8 @@ pub struct Bench {
     /// How many complaints there were of each node and kind.
     complaints: HashMap<(usize, Misdeed), usize>,
     next_init: usize,
+    /// Whether the first node has been sent the values that it begins with.
+    is_preloaded: bool,
     /// Why the run ends before its time.
     abort: Option<String>,
 }
@@ -128,6 +132,7 @@ impl Bench {
             trace: Trace::default(),
             complaints: HashMap::new(),
             next_init: 0,
+            is_preloaded: false,
             abort: None,
             settings,
         }
@@ -208,7 +213,7 @@ impl Bench {
             Stage::Starting => (self.next_init == 0).then_some(0),
             Stage::Load => {
                 let nemesis = self.nemesis.as_ref().and_then(Nemesis::poll_timeout);
-                let next_op = self.clients.has_free_worker().then_some(self.clients.next_op_us);
+                let next_op = self.clients.next_op();
                 [Some(self.stage_until), nemesis, next_op].into_iter().flatten().min()
             }
             Stage::Quiet => Some(self.stage_until),
@@ -245,6 +250,8 @@ impl Bench {
     pub fn finish(mut self) -> (Settings, History, Trace) {
         self.trace.end_us = self.now;
         self.trace.net = *self.network.counts();
+        let (sent, delivered) = self.network.bytes();
+        (self.trace.sent_bytes, self.trace.delivered_bytes) = (sent.to_vec(), delivered.to_vec());
         self.trace.arrivals = self.cluster.take_arrivals();
         self.clients.close(self.now);
         (self.settings, self.clients.history, self.trace)
@@ -294,6 +301,11 @@ impl Bench {
                     self.complain(node, Misdeed::BadReply, "no topology_ok within 10 s".to_owned());
                     self.cluster.set_up(node);
                 }
+                // A node that the lab has stopped cannot answer in time.
+                What::Lab(_) if self.cluster.was_stopped_since(node, since) => {}
+                What::Lab(kind) => {
+                    self.complain(node, Misdeed::BadReply, format!("no {kind}_ok within 10 s"));
+                }
                 What::Op(_) => {}
             }
         }
@@ -331,7 +343,7 @@ impl Bench {
             let before = self.stage;
             match self.stage {
                 Stage::Starting if self.abort.is_some() => self.stage = Stage::Done,
-                Stage::Starting if self.cluster.up_count() == self.settings.nodes => self.enter_load(),
+                Stage::Starting if self.cluster.up_count() == self.settings.nodes => self.preload_or_load(),
                 Stage::Load if self.now >= self.stage_until || self.abort.is_some() => {
                     self.trace.main_until_us = self.now;
                     self.stage = Stage::Draining;
@@ -375,11 +387,25 @@ impl Bench {
         }
     }
 
+    /// Gives the first node what it begins with, and lets clients begin once it has taken that.
+    fn preload_or_load(&mut self) {
+        if !self.is_preloaded {
+            self.is_preloaded = true;
+            for line in self.clients.preload(self.now, &self.settings) {
+                self.send_request(0, line);
+            }
+        }
+        if self.clients.in_flight() == 0 {
+            self.enter_load();
+        }
+    }
+
     fn enter_load(&mut self) {
         self.trace.main_from_us = self.now;
         self.stage = Stage::Load;
         self.stage_until = self.now + self.settings.time_limit_us;
         self.clients.next_op_us = self.now;
+        self.clients.ends_us = self.settings.ops_until_us.map(|until| self.now + until);
         let faults = &self.settings.faults;
         self.nemesis = Some(Nemesis::new(faults, self.settings.nodes, self.settings.seed, self.now));
         self.run_nemesis();
@@ -416,7 +442,7 @@ impl Bench {
     fn deliver(&mut self) {
         while let Some(Arrival { from, to, payload }) = self.network.poll(self.now) {
             let is_over = payload.life.is_some_and(|life| life != self.cluster.life(to));
-            if is_over || !self.cluster.deliver(to, from, payload.carried.as_deref(), self.now) {
+            if is_over || !self.cluster.deliver(to, from, payload.carried.as_ref(), self.now) {
                 self.network.count_to_dead();
                 continue;
             }
@@ -461,12 +487,12 @@ impl Bench {
             }
             Fault::Pause(node) => {
                 self.actions.push_back(Action::Pause(node));
-                self.cluster.stop_or_go(node, self.now);
+                self.cluster.pause(node, self.now);
                 FaultChange::Pause { node }
             }
             Fault::Resume(node) => {
                 self.actions.push_back(Action::Resume(node));
-                self.cluster.stop_or_go(node, self.now);
+                self.cluster.resume(node, self.now);
                 FaultChange::Resume { node }
             }
             Fault::Loss(rate) => {
@@ -476,6 +502,19 @@ impl Bench {
             Fault::Duplicate(rate) => {
                 self.network.set_duplicate(rate);
                 FaultChange::Duplicate { rate }
+            }
+            Fault::Clock(node, us) => {
+                self.actions.push_back(Action::Clock(node, us));
+                FaultChange::Clock { node, us }
+            }
+            Fault::Configure(node, tuning) => {
+                let nodes = node.map_or(0..self.settings.nodes, |node| node..node + 1);
+                for node in nodes.filter(|&node| self.cluster.is_up(node)).collect::<Vec<_>>() {
+                    let fields = tuning.fields();
+                    let line = self.clients.lab_request(self.now, node, "configure", &fields, &self.settings);
+                    self.send_request(node, line);
+                }
+                FaultChange::Configure { interval_ms: tuning.interval_ms }
             }
         };
         self.trace.faults.push(FaultEvent { at_us: self.now, what, label });
@@ -490,11 +529,12 @@ impl Bench {
         self.clients.lose_node(self.now, node, why);
     }
 
-    /// An operation was acknowledged: what that tells about who holds what.
-    fn learn(&mut self, op: usize) {
+    /// An operation was acknowledged: what that tells about who holds what. The first `known` values of a list were listed
+    /// before by the same life.
+    fn learn(&mut self, op: usize, known: usize) {
         let record = &self.clients.history.ops[op];
         let Outcome::Ok { answer } = &record.outcome else { return };
-        self.cluster.acknowledged(record, answer, self.now);
+        self.cluster.acknowledged(record, answer, known, self.now);
         if let crate::history::Answer::Total(total) = answer {
             self.trace.totals.push((self.now, record.node, *total));
         }
@@ -508,7 +548,7 @@ impl Bench {
     /// Whether some client has added a value.
     #[must_use]
     pub fn was_added(&self, value: i64) -> bool {
-        self.cluster.is_watched(value)
+        self.cluster.is_watched(value) || self.settings.is_preloaded(value)
     }
 
     /// A sample of a replica's counter, for drivers that can look inside.
@@ -517,7 +557,8 @@ impl Bench {
     }
 
     /// What a driver that can look inside has to say about convergence.
-    pub fn note_convergence(&mut self, converged_us: Option<Micros>, diverged: Vec<String>) {
+    pub fn note_convergence(&mut self, converged_us: Option<Micros>, diverged: Vec<String>, state_bytes: u64) {
+        self.trace.state_bytes = state_bytes;
         self.trace.converged_us = converged_us;
         self.trace.diverged = diverged;
     }

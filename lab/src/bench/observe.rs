@@ -3,7 +3,10 @@
 //! Our own messages are read entry by entry. In any other, every integer of the body counts as a value that may be in it,
 //! `msg_id` and `in_reply_to` left out; of these, only values that some client added matter.
 
-use rumormill_core::wire::{Chunks, Item, Key, Message, Pairs, Token};
+use rumormill_core::causality::{Arg, Tag};
+use rumormill_core::wire::{Chunks, Item, Key, Message, Pairs, RawEntry, Scratch, Token};
+
+use crate::settings::value_of;
 
 use super::lines::number;
 
@@ -81,13 +84,14 @@ fn ours(data: &str, values: bool) -> Seen {
     let mut seen = Seen::default();
     let mut rows = Vec::new();
     let mut chunks = Chunks::new(data);
+    let mut scratch = Scratch::default();
     while let Some(chunk) = chunks.chunk() {
         let mut to = chunk.from;
         while let Some(item) = chunks.item() {
             to += if let Item::Skip(count) = item { count } else { 1 };
             match item {
                 Item::Int(int) if values => seen.values.push(int),
-                Item::Entry(raw) if values => seen.values.extend(raw.bare_int()),
+                Item::Entry(raw) if values => seen.values.extend(value(&raw, &mut scratch)),
                 Item::Int(_) | Item::Entry(_) | Item::Skip(_) => {}
             }
         }
@@ -97,6 +101,17 @@ fn ours(data: &str, values: bool) -> Seen {
     }
     seen.rows = Rows::Named(rows);
     seen
+}
+
+/// The value of the set that an entry is, a text of the lab's own included.
+fn value(raw: &RawEntry<'_>, scratch: &mut Scratch) -> Option<i64> {
+    raw.bare_int().or_else(|| match raw.resolve(scratch)? {
+        entry if entry.tag == Tag::BARE => match entry.args() {
+            [Arg::Text(text)] => value_of(text),
+            _ => None,
+        },
+        _ => None,
+    })
 }
 
 /// `n1@7` is node 1 in life 7, `n1` in life 0.
@@ -112,7 +127,8 @@ fn integers(value: &serde_json::Value, found: &mut Vec<i64>) {
         serde_json::Value::Number(number) => found.extend(number.as_i64()),
         serde_json::Value::Array(items) => items.iter().for_each(|item| integers(item, found)),
         serde_json::Value::Object(fields) => fields.values().for_each(|item| integers(item, found)),
-        serde_json::Value::Null | serde_json::Value::Bool(_) | serde_json::Value::String(_) => {}
+        serde_json::Value::String(text) => found.extend(value_of(text)),
+        serde_json::Value::Null | serde_json::Value::Bool(_) => {}
     }
 }
 

@@ -8,7 +8,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use crate::history::{Answer, Call, Micro, Outcome, Scalar};
-use crate::settings::Workload;
+use crate::settings::{Settings, ValueKind, Workload};
 use crate::trace::Misdeed;
 
 /// A message around its body.
@@ -108,8 +108,8 @@ pub(super) fn error(fields: &Fields<'_>) -> Read<Outcome> {
 }
 
 /// What the reply to an operation says: its type and exactly its keys are expected.
-pub(super) fn answer(call: &Call, workload: Workload, fields: &Fields<'_>) -> Read<Answer> {
-    let (kind, keys) = expected(call, workload);
+pub(super) fn answer(call: &Call, settings: &Settings, fields: &Fields<'_>) -> Read<Answer> {
+    let (kind, keys) = expected(call, settings.workload);
     let Some(found) = fields.text("type") else { return bad("a reply without a \"type\"") };
     if found != kind {
         return bad(format!("a reply of type \"{found}\" where \"{kind}\" is due"));
@@ -129,7 +129,7 @@ pub(super) fn answer(call: &Call, workload: Workload, fields: &Fields<'_>) -> Re
     if fields.get("msg_id").is_some() && fields.int("msg_id").is_none() {
         return bad(format!("{kind} has a \"msg_id\" that is no integer"));
     }
-    payload(call, kind, keys, fields)
+    payload(call, kind, keys, fields, settings)
 }
 
 /// The type of the reply, and its keys.
@@ -147,7 +147,7 @@ fn expected(call: &Call, workload: Workload) -> (&'static str, &'static [&'stati
     }
 }
 
-fn payload(call: &Call, kind: &str, keys: &[&str], fields: &Fields<'_>) -> Read<Answer> {
+fn payload(call: &Call, kind: &str, keys: &[&str], fields: &Fields<'_>, settings: &Settings) -> Read<Answer> {
     let raw = |key: &str| fields.get(key).map_or("null", RawValue::get);
     let wrong = |key: &str, wanted: &str| {
         let shown: String = raw(key).chars().take(80).collect();
@@ -165,7 +165,10 @@ fn payload(call: &Call, kind: &str, keys: &[&str], fields: &Fields<'_>) -> Read<
         },
         Call::Read if keys == ["messages"] || raw("value").starts_with('[') => {
             let key = keys[0];
-            serde_json::from_str(raw(key)).map(Answer::Elements).or_else(|_| wrong(key, "a list of integers"))
+            match elements(raw(key), settings) {
+                Some(elements) => Ok(Answer::Elements(elements.into())),
+                None => wrong(key, settings.values.list()),
+            }
         }
         Call::Read => {
             serde_json::from_str(raw("value")).map(Answer::Total).or_else(|_| wrong("value", "an integer or a list"))
@@ -175,7 +178,8 @@ fn payload(call: &Call, kind: &str, keys: &[&str], fields: &Fields<'_>) -> Read<
             if fields.text("key").is_none_or(|found| found != format!("k{key}")) {
                 return wrong("key", "the key that was asked for");
             }
-            let Ok(value) = serde_json::from_str(raw("value")) else { return wrong("value", "an integer") };
+            let found = serde_json::from_str(raw("value")).ok().and_then(|value| settings.values.read(&value));
+            let Some(value) = found else { return wrong("value", "a value that the lab writes") };
             micros(raw("ts")).map_or_else(|| wrong("ts", "a time"), |ts| Ok(Answer::Value(value, ts)))
         }
         Call::Txn(asked) => match txn(asked, raw("txn")) {
@@ -183,6 +187,20 @@ fn payload(call: &Call, kind: &str, keys: &[&str], fields: &Fields<'_>) -> Read<
             None => wrong("txn", "the transaction that was asked for, with its reads filled in"),
         },
     }
+}
+
+/// The values of a set, but for those that it began with.
+fn elements(raw: &str, settings: &Settings) -> Option<Vec<i64>> {
+    let mut elements: Vec<i64> = if settings.values == ValueKind::Int {
+        serde_json::from_str(raw).ok()?
+    } else {
+        let list: Vec<serde_json::Value> = serde_json::from_str(raw).ok()?;
+        list.iter().map(|value| settings.values.read(value)).collect::<Option<_>>()?
+    };
+    if settings.preload > 0 {
+        elements.retain(|value| !settings.is_preloaded(*value));
+    }
+    Some(elements)
 }
 
 /// Seconds as a decimal number, to whole microseconds: exact up to six decimals.
@@ -223,7 +241,7 @@ mod tests {
 
     fn read(call: &Call, workload: Workload, body: &str) -> Read<Answer> {
         let fields: Fields<'_> = serde_json::from_str(body).map_err(|_| (Misdeed::MalformedLine, String::new()))?;
-        answer(call, workload, &fields)
+        answer(call, &Settings { workload, ..Settings::default() }, &fields)
     }
 
     fn misdeed(call: &Call, body: &str) -> Misdeed {
@@ -236,12 +254,12 @@ mod tests {
             r#"{"type":"read_ok","messages":[1,2],"in_reply_to":3,"msg_id":0}"#,
             r#"{"in_reply_to":3,"messages":[1,2],"type":"read_ok"}"#,
         ] {
-            assert_eq!(read(&Call::Read, Workload::Broadcast, body), Ok(Answer::Elements(vec![1, 2])));
+            assert_eq!(read(&Call::Read, Workload::Broadcast, body), Ok(Answer::Elements(vec![1, 2].into())));
         }
         let total = r#"{"type":"read_ok","value":-4,"in_reply_to":1}"#;
         assert_eq!(read(&Call::Read, Workload::PnCounter, total), Ok(Answer::Total(-4)));
         let set = r#"{"type":"read_ok","value":[],"in_reply_to":1}"#;
-        assert_eq!(read(&Call::Read, Workload::GSet, set), Ok(Answer::Elements(vec![])));
+        assert_eq!(read(&Call::Read, Workload::GSet, set), Ok(Answer::Elements(vec![].into())));
     }
 
     #[test]

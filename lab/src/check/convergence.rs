@@ -72,7 +72,7 @@ fn report(view: &View<'_>, nodes: BTreeMap<usize, Vec<i64>>, how: &str, found: &
         let what = count(values.len(), "acknowledged value");
         format!("{} {how} {what} ({})", view.node(node), examples(values.iter().map(i64::to_string)))
     }));
-    found.invalid(format!("In the end {list}{hint}."));
+    found.note(view.in_the_end(), format!("In the end {list}{hint}."));
 }
 
 /// Acknowledged values that did not rightly die with a killed process.
@@ -121,7 +121,9 @@ fn catch_up(view: &View<'_>) -> Vec<f64> {
             | FaultChange::Pause { .. }
             | FaultChange::Resume { .. }
             | FaultChange::Loss { .. }
-            | FaultChange::Duplicate { .. } => {}
+            | FaultChange::Duplicate { .. }
+            | FaultChange::Clock { .. }
+            | FaultChange::Configure { .. } => {}
         }
     }
     all

@@ -39,7 +39,8 @@ fn ends(view: &View<'_>, totals: &[(&Op, i64)], found: &mut Found) {
     if !wrong.is_empty() {
         let n = count(wrong.len(), "final read");
         let (sum, hint) = (sums.describe(), view.quiet_hint());
-        found.invalid(format!("{n} showed an impossible sum: {}; {sum}{hint}.", examples(wrong)));
+        let message = format!("{n} showed an impossible sum: {}; {sum}{hint}.", examples(wrong));
+        found.note(view.in_the_end(), message);
     }
     if sums.died > 0 {
         found.remark(format!(

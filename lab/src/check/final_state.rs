@@ -21,7 +21,8 @@ pub(super) fn check(view: &View<'_>) -> Found {
     if !view.trace.diverged.is_empty() {
         let (n, hint) = (count(view.trace.diverged.len(), "node"), view.quiet_hint());
         let list = examples(view.trace.diverged.iter().cloned());
-        found.invalid(format!("In the end {n} held another state than the first{hint}: {list}."));
+        let message = format!("In the end {n} held another state than the first{hint}: {list}.");
+        found.note(view.in_the_end(), message);
     }
     silent(view, &mut found);
     found
@@ -85,7 +86,7 @@ fn sets(view: &View<'_>, found: &mut Found) {
             let what = count(values.len(), "value");
             format!("{} lacked {what} ({})", view.node(node), examples(values.iter().map(i64::to_string)))
         }));
-        found.invalid(format!("In the end {n} lacked what others showed{hint}: {list}."));
+        found.note(view.in_the_end(), format!("In the end {n} lacked what others showed{hint}: {list}."));
     }
 }
 
@@ -95,7 +96,8 @@ fn totals(view: &View<'_>, found: &mut Found) {
         Some(_) | None => None,
     });
     if let Some(who) = disagreement(view, totals) {
-        found.invalid(format!("In the end nodes showed different totals{}: {who}.", view.quiet_hint()));
+        let message = format!("In the end nodes showed different totals{}: {who}.", view.quiet_hint());
+        found.note(view.in_the_end(), message);
     }
 }
 
@@ -112,15 +114,13 @@ fn registers(view: &View<'_>, found: &mut Found) {
     }
     let (differ, n, hint) = differing(view, keys);
     if !differ.is_empty() {
-        found.invalid(format!("In the end nodes showed different values for {n}{hint}: {}.", examples(differ)));
+        let message = format!("In the end nodes showed different values for {n}{hint}: {}.", examples(differ));
+        found.note(view.in_the_end(), message);
     }
 }
 
 /// The keys for which nodes show different things, each with who shows what; how many, and a hint why it may be.
-pub(super) fn differing(
-    view: &View<'_>,
-    keys: BTreeMap<u64, Vec<(String, usize)>>,
-) -> (Vec<String>, String, &'static str) {
+pub(super) fn differing(view: &View<'_>, keys: BTreeMap<u64, Vec<(String, usize)>>) -> (Vec<String>, String, String) {
     let differ: Vec<String> = keys
         .into_iter()
         .filter_map(|(key, shown)| disagreement(view, shown).map(|who| format!("k{key} is {who}")))

@@ -24,7 +24,9 @@ impl Lives {
                 | FaultChange::Pause { .. }
                 | FaultChange::Resume { .. }
                 | FaultChange::Loss { .. }
-                | FaultChange::Duplicate { .. } => {}
+                | FaultChange::Duplicate { .. }
+                | FaultChange::Clock { .. }
+                | FaultChange::Configure { .. } => {}
             }
         }
         for complaint in trace.complaints.iter().filter(|complaint| complaint.what == Misdeed::Exit) {

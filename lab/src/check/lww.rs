@@ -54,7 +54,8 @@ fn one_winner(view: &View<'_>, found: &mut Found) {
     }
     let (differ, n, hint) = differing(view, keys);
     if !differ.is_empty() {
-        found.invalid(format!("In the end nodes had different winners for {n}{hint}: {}.", examples(differ)));
+        let message = format!("In the end nodes had different winners for {n}{hint}: {}.", examples(differ));
+        found.note(view.in_the_end(), message);
     }
 }
 
@@ -87,7 +88,8 @@ fn maximal(view: &View<'_>, found: &mut Found) {
     }
     if !lost.is_empty() {
         let (n, hint) = (count(lost.len(), "key"), view.quiet_hint());
-        found.invalid(format!("The latest write did not win for {n}{hint}: {}.", examples(lost.into_values())));
+        let message = format!("The latest write did not win for {n}{hint}: {}.", examples(lost.into_values()));
+        found.note(view.in_the_end(), message);
     }
 }
 

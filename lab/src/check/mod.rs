@@ -14,12 +14,14 @@ mod final_state;
 mod lives;
 mod lww;
 mod monotonic;
+mod patience;
 mod phantom;
 mod protocol;
 mod set_full;
 mod sets;
 mod silence;
 mod staleness;
+mod storm;
 mod txn;
 mod unique_ids;
 mod view;
@@ -37,6 +39,7 @@ use crate::history::History;
 use crate::judgement::{Finding, Judgement, Quantiles, SetFigures, Slow, Validity};
 use crate::settings::{Settings, Workload};
 use crate::trace::Trace;
+pub use patience::recovery_us;
 use view::View;
 
 /// A checker: its name as `--ignore` takes it, and what it demands.
@@ -59,7 +62,7 @@ impl Checker {
 }
 
 /// All checkers, in the order in which their findings are listed.
-pub const CHECKERS: [Checker; 16] = [
+pub const CHECKERS: [Checker; 17] = [
     checker(
         "acknowledged",
         "something was acknowledged, so there is something to judge",
@@ -79,6 +82,7 @@ pub const CHECKERS: [Checker; 16] = [
     checker("lww", "the same, latest write wins everywhere", |w| w == Workload::Kv, lww::check),
     checker("txn", "no anomaly that the consistency model forbids", |w| w == Workload::TxnRwRegister, txn::check),
     checker("availability", "enough of the operations succeed", |_| true, availability::check),
+    checker("storm", "no node floods a peer: the messages within a second are bounded", |_| true, storm::check),
     checker("silence", "nodes stop talking once there is nothing to tell", |_| true, silence::check),
     checker(
         "staleness",
@@ -146,6 +150,8 @@ enum Figures {
     Arrivals { true_latency_ms: Quantiles, incomplete: usize, catch_up_ms: Vec<f64>, slowest: Vec<Slow> },
     /// Reads of the main phase, and the stale ones among them.
     Reads { reads: usize, stale: usize },
+    /// Most messages of one node to one peer within a second.
+    WorstLink(u64),
     /// The last message after everything else had ended.
     LastMessage(Option<f64>),
 }
@@ -161,6 +167,7 @@ impl Figures {
                 (judgement.catch_up_ms, judgement.slowest) = (catch_up_ms, slowest);
             }
             Self::Reads { reads, stale } => (judgement.reads, judgement.stale_reads) = (reads, stale),
+            Self::WorstLink(most) => judgement.worst_link_second = most,
             Self::LastMessage(at) => judgement.last_message_ms = at,
         }
     }

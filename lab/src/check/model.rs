@@ -60,7 +60,9 @@ impl Memory {
                 self.deltas.insert(op, *delta);
                 Answer::Done
             }
-            Call::Read if self.deltas.is_empty() && self.keys.is_empty() => Answer::Elements(self.values.clone()),
+            Call::Read if self.deltas.is_empty() && self.keys.is_empty() => {
+                Answer::Elements(self.values.clone().into())
+            }
             Call::Read => Answer::Total(self.deltas.values().sum()),
             Call::Write { key, value } => {
                 let stamp = self.stamp(wall);
@@ -222,7 +224,7 @@ fn finish(
         for look in looks {
             let answer = memory.answer(usize::MAX, node, 0, &look);
             if let Answer::Elements(values) = &answer {
-                for value in values {
+                for value in &values.to_vec() {
                     let first = &mut run.trace.arrivals.get_mut(value).unwrap()[node];
                     *first = (*first).min(20_001_000);
                 }
@@ -237,7 +239,12 @@ fn corrupt(run: &mut Run, node: usize) -> bool {
     let last = run.history.ops.iter_mut().rev().find(|op| op.node == node && op.invoked_us >= 20_000_000);
     let Some(Outcome::Ok { answer }) = last.map(|op| &mut op.outcome) else { return false };
     match answer {
-        Answer::Elements(values) => return values.pop().is_some(),
+        Answer::Elements(values) => {
+            let mut list = values.to_vec();
+            let is_wrong = list.pop().is_some();
+            *values = list.into();
+            return is_wrong;
+        }
         Answer::Total(total) => *total += 1,
         Answer::Value(_, stamp) => *stamp += 1,
         Answer::Txn(micros) => {

@@ -232,7 +232,7 @@ mod tests {
     /// Reads that lack an element which an earlier read of the same process shows, by comparing all with all.
     fn literally(history: &History, kills: &[(usize, u64)]) -> usize {
         let elements = |op: &Op| match op.answer() {
-            Some(Answer::Elements(values)) => Some(values.clone()),
+            Some(Answer::Elements(values)) => Some(values.to_vec()),
             _ => None,
         };
         let added = |value: &i64| history.ops.iter().any(|op| op.call == Call::Add(*value));

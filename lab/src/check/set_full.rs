@@ -72,7 +72,7 @@ fn report(view: &View<'_>, figures: &SetFigures, lost: &[(usize, usize)], unread
     if !lost.is_empty() {
         let list = examples(lost.iter().map(|&(number, read)| describe(view, number, read)));
         let hint = view.quiet_hint();
-        found.invalid(format!("{} lost: {list}{hint}.", were(lost.len(), "value")));
+        found.note(view.in_the_end(), format!("{} lost: {list}{hint}.", were(lost.len(), "value")));
     } else if figures.acknowledged == 0 {
         found.unknown(format!(
             "{} asked to be added and none was acknowledged: does the node answer? Otherwise a longer time limit or a \

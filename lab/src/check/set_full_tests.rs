@@ -273,7 +273,7 @@ fn literally(history: &History) -> BTreeMap<i64, Fortune> {
             }
             (Call::Read, true, Outcome::Ok { answer: Answer::Elements(values) }) => {
                 for (value, element) in &mut elements {
-                    if values.contains(value) {
+                    if values.with(|values| values.contains(value)) {
                         element.known = element.known.or(Some(at));
                         element.present = element.present.max(Some(op.index));
                     } else {

@@ -3,7 +3,9 @@
 //! An element's number is its place in the order of the first invocations of its add, so the elements that had been
 //! invoked at some time are a prefix of every row.
 
-use crate::history::{Answer, Call, History, Outcome, Phase};
+use std::collections::HashMap;
+
+use crate::history::{Answer, Call, Elements, History, Outcome, Phase};
 use crate::settings::Micros;
 
 /// A value that was added, or asked to be.
@@ -57,27 +59,43 @@ impl Sets {
         let words = elements.len().div_ceil(64);
         let mut sets = Self { words, end: vec![0; words], elements, ..Self::default() };
         let mut strangers = Vec::new();
+        let mut last: HashMap<usize, (usize, Elements)> = HashMap::new();
         for op in &history.ops {
             let (Call::Read, Some(Answer::Elements(values))) = (&op.call, op.answer()) else { continue };
             let read = sets.reads.len();
             let start = sets.bits.len();
             sets.bits.resize(start + words, 0);
+            // What a list shares with the last one of the same node was looked up there, if nothing in it was odd.
+            let shared =
+                last.get(&op.node).filter(|(_, before)| before.shares_with(values) && before.len() <= values.len());
+            let known = shared.map_or(0, |(row, before)| {
+                sets.bits.copy_within(row * words..(row + 1) * words, start);
+                before.len()
+            });
             let row = &mut sets.bits[start..];
-            for &value in values {
-                let Some(number) = lookup.number(value) else {
-                    strangers.push(value);
-                    continue;
-                };
-                let bit = 1 << (number % 64);
-                if row[number / 64] & bit != 0 {
-                    sets.repeated.push((read, value));
+            let odd = sets.strangers.len() + sets.repeated.len();
+            values.with(|values| {
+                for &value in &values[known..] {
+                    let Some(number) = lookup.number(value) else {
+                        strangers.push(value);
+                        continue;
+                    };
+                    let bit = 1 << (number % 64);
+                    if row[number / 64] & bit != 0 {
+                        sets.repeated.push((read, value));
+                    }
+                    row[number / 64] |= bit;
                 }
-                row[number / 64] |= bit;
-            }
+            });
             if op.phase != Phase::Main {
                 sets.end.iter_mut().zip(row).for_each(|(all, word)| *all |= *word);
             }
             sets.keep_strangers(read, &mut strangers);
+            if odd == sets.strangers.len() + sets.repeated.len() {
+                last.insert(op.node, (read, values.clone()));
+            } else {
+                last.remove(&op.node);
+            }
             sets.reads.push(SetRead {
                 op: op.index,
                 node: op.node,

@@ -169,7 +169,7 @@ mod tests {
             run.history = history;
             let lacks = |read: &&Op| run.history.ops.iter().any(|add| match (&add.call, read.answer()) {
                 (Call::Add(value), Some(Answer::Elements(shown))) => {
-                    add.answer().is_some() && add.completed_us < read.invoked_us && !shown.contains(value)
+                    add.answer().is_some() && add.completed_us < read.invoked_us && !shown.to_vec().contains(value)
                 }
                 _ => false,
             });

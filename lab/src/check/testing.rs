@@ -65,7 +65,7 @@ impl Run {
     }
 
     pub(super) fn read(&mut self, node: usize, from: Micros, until: Micros, values: &[i64]) -> usize {
-        self.ok(node, from, until, Call::Read, Answer::Elements(values.to_vec()))
+        self.ok(node, from, until, Call::Read, Answer::Elements(values.to_vec().into()))
     }
 
     /// Final reads of all nodes that show these values.
@@ -94,10 +94,11 @@ impl Run {
         self.trace.faults.push(FaultEvent { at_us: at * 1000, what, label: String::new() });
     }
 
-    /// A process is killed and starts again 1 s later; these operations may have died with it.
+    /// A process is killed, starts again 1 s later and speaks at once; these operations may have died with it.
     pub(super) fn kill(&mut self, node: usize, at: Micros, unsent: &[usize], undelivered: &[usize]) {
         self.fault(at, FaultChange::Kill { node });
         self.fault(at + 1000, FaultChange::Restart { node });
+        self.message(at + 1000, node as u32);
         let (unsent, undelivered) = (unsent.to_vec(), undelivered.to_vec());
         self.trace.deaths.push(Death { at_us: at * 1000, node, unsent, undelivered });
     }
@@ -172,7 +173,7 @@ prop_compose! {
             next += i64::from(add);
             // Reads show any of the elements so far, some to come, and what nobody adds.
             let values = (0..75).filter(|i| shown >> i & 1 == 1 && *i < next + 3).map(|i| i * stride).collect();
-            let answer = if add { Answer::Done } else { Answer::Elements(values) };
+            let answer = if add { Answer::Done } else { Answer::Elements(Vec::into(values)) };
             // Invocations at whole milliseconds, completions in between and each at a time of its own.
             let invoked_us = index as u64 * 1000;
             history.ops.push(Op {

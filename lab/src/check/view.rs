@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::lives::Lives;
+use super::patience::Patience;
 use super::sets::{Element, Sets};
 use crate::history::{History, Op, Phase};
+use crate::judgement::Validity;
 use crate::settings::{Micros, Settings, Workload};
 use crate::trace::{NEVER, Trace};
 
@@ -26,6 +28,8 @@ pub(super) struct View<'a> {
     pub(super) sets: Sets,
     /// When processes came and went.
     pub(super) lives: Lives,
+    /// Until when nodes may talk and differ in the end.
+    pub(super) patience: Patience,
     /// Acknowledged operations that may be gone, by index.
     died: BTreeMap<usize, Fate>,
 }
@@ -48,7 +52,8 @@ impl<'a> View<'a> {
         for death in &trace.deaths {
             died.extend(death.unsent.iter().map(|&op| (op, Fate::Unsent)));
         }
-        Self { settings, history, trace, sets, lives: Lives::new(trace), died }
+        let patience = Patience::new(settings, history, trace);
+        Self { settings, history, trace, sets, lives: Lives::new(trace), patience, died }
     }
 
     /// Whether an acknowledged operation may be gone with a process that was killed.
@@ -101,8 +106,13 @@ impl<'a> View<'a> {
     }
 
     /// Ends a sentence about the final state where it could not be expected to be whole.
-    pub(super) fn quiet_hint(&self) -> &'static str {
-        if self.settings.recovery_us == 0 { " (there was no quiet time before the final reads)" } else { "" }
+    pub(super) fn quiet_hint(&self) -> String {
+        self.patience.hint()
+    }
+
+    /// How bad it is when nodes differ in the end: nothing follows from it where there was no time to become equal.
+    pub(super) fn in_the_end(&self) -> Validity {
+        if self.patience.is_too_long() { Validity::Unknown } else { Validity::Invalid }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The options that `test` and `sim` share.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -7,7 +8,7 @@ use clap::{Args, ValueEnum};
 use crate::fault::parse_schedule;
 use crate::settings::{
     Consistency, FaultKind, FaultPlan, LatencyDist, Micros, NetworkMode, PartitionKind, SECOND, Settings, Topology,
-    Workload,
+    ValueKind, Workload,
 };
 
 /// Most nodes of a run.
@@ -71,6 +72,14 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "NODE")]
     pub victim: Option<String>,
 
+    /// Nodes that are killed or paused at one moment, at most: a number, or "all"
+    #[arg(long, default_value = "1", value_name = "N|all")]
+    pub at_once: String,
+
+    /// What is dead when clients stop stays dead, and the others have to look for it ever more rarely
+    #[arg(long)]
+    pub keep_dead: bool,
+
     /// Share of messages that `loss` loses, 0 to 1
     #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
     pub loss_rate: f64,
@@ -79,8 +88,8 @@ pub(super) struct RunOptions {
     #[arg(long, default_value_t = 0.1, value_name = "SHARE")]
     pub duplicate_rate: f64,
 
-    /// Faults at given times instead of by chance: lines of "SECONDS FAULT [NODE…]", as "2.5 partition one n3" and
-    /// "5 heal"
+    /// Faults at given times instead of by chance: lines of "SECONDS FAULT [NODE…]", as "2.5 partition one n3",
+    /// "5 heal", "6 configure all interval 500" and, in `sim`, "7 clock n1 -61"
     #[arg(long, value_name = "FILE", conflicts_with = "nemesis")]
     pub schedule: Option<PathBuf>,
 
@@ -92,9 +101,30 @@ pub(super) struct RunOptions {
     #[arg(long, value_enum, default_value = "read-committed", value_name = "MODEL")]
     pub consistency_models: Consistency,
 
-    /// Quiet seconds between heal and final reads, 0 to 86400
-    #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
-    pub recovery: f64,
+    /// Quiet seconds between heal and final reads, 0 to 86400. What is found in the end after less time than nodes may need
+    /// could not be judged [default: 10, or as long as nodes may need after the faults of the run]
+    #[arg(long, value_name = "SECONDS")]
+    pub recovery: Option<f64>,
+
+    /// Bytes per second that a link between two nodes carries in one direction, as "0.2MB", "50kB" or "1000"; what is sent
+    /// meanwhile waits [default: any number]
+    #[arg(long, value_name = "BYTES")]
+    pub bandwidth: Option<String>,
+
+    /// Values that the first node is given before clients begin, by requests `gossip_sync`, 0 to 10000000; for broadcast
+    /// and g-set. Reads are recorded without them
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    pub preload: usize,
+
+    /// A reply to a client that has given up mutes its node for good, as under Maelstrom; otherwise a node that was paused
+    /// meanwhile is forgiven, and any other is only complained of
+    #[arg(long)]
+    pub mute_late: bool,
+
+    /// More messages than this from one node to one peer within a second are found wrong; 0 for the bound of docs/relay.md,
+    /// 28, or more where rounds follow each other within less than 100 ms [default: 0 in `sim`, no bound in `test`]
+    #[arg(long, value_name = "N")]
+    pub storm_above: Option<u64>,
 
     /// Seconds until a request counts as unanswered, above 0 to 86400
     #[arg(long, default_value_t = 5.0, value_name = "SECONDS")]
@@ -103,6 +133,24 @@ pub(super) struct RunOptions {
     /// Share of operations that write, 0 to 1
     #[arg(long, default_value_t = 0.5, value_name = "SHARE")]
     pub write_share: f64,
+
+    /// What values of the set and of kv are: integers, texts that need escapes, or both
+    #[arg(long, value_enum, default_value = "int")]
+    pub values: ValueKind,
+
+    /// Seconds after which clients stop though faults go on until the time limit [default: the time limit]
+    #[arg(long, value_name = "SECONDS")]
+    pub ops_until: Option<f64>,
+
+    /// Other options of the built-in node for some of the nodes, as "n3,n4=--strategy relay --max-values 1000"; they
+    /// follow those after `--`. Can be given several times
+    #[arg(long, value_name = "NODES=OPTIONS")]
+    pub node_for: Vec<String>,
+
+    /// In `sim`: wall clocks that are ahead, or behind, by so many milliseconds, as "n1=30000,n2=-500". With it lives are
+    /// numbered by the clock alone, as processes number theirs
+    #[arg(long, value_delimiter = ',', value_name = "NODE=MS,…")]
+    pub clock: Vec<String>,
 
     /// Only the first so many nodes get writes; 0 for all
     #[arg(long, default_value_t = 0, value_name = "N")]
@@ -131,6 +179,67 @@ fn micros(name: &str, value: f64, unit: Micros, (min, max): (f64, f64)) -> Resul
     in_bounds.then_some((value * unit as f64).round() as Micros).ok_or_else(|| {
         let bounds = if min == 0.0 { format!("from 0 to {max}") } else { format!("above 0 and at most {max}") };
         format!("--{name} must be {bounds}, not {value}")
+    })
+}
+
+/// `n1=30000` for a cluster of `nodes`: a node, and microseconds.
+fn clock(text: &str, nodes: usize) -> Result<(usize, i64), String> {
+    let wrong = || format!("--clock must be a node from n0 to n{} and milliseconds, as n1=-500, not {text}", nodes - 1);
+    let (node, ms) = text.split_once('=').ok_or_else(wrong)?;
+    let ms = ms.parse::<i64>().ok().filter(|ms| ms.abs() <= 1 << 40).ok_or_else(wrong)?;
+    Ok((node_number(node, nodes).ok_or_else(wrong)?, ms * 1_000))
+}
+
+/// The number of a node of a cluster of `nodes`: `n12` is 12.
+pub(super) fn node_number(name: &str, nodes: usize) -> Option<usize> {
+    let number = name.trim().strip_prefix('n')?.parse::<usize>().ok()?;
+    (number < nodes).then_some(number)
+}
+
+/// What `--node-for` says, for a cluster of `nodes`: the nodes, and all options of each.
+pub(super) fn node_for(
+    texts: &[String],
+    args: &[OsString],
+    nodes: usize,
+) -> Result<Vec<(usize, Vec<OsString>)>, String> {
+    let mut all = Vec::new();
+    for text in texts {
+        let wrong = || {
+            let last = nodes - 1;
+            format!(
+                "--node-for must be nodes from n0 to n{last}, \"=\" and options, as \"n{last}=--strategy relay\", not {text}"
+            )
+        };
+        let (names, more) = text.split_once('=').ok_or_else(wrong)?;
+        // An option that is given again counts as given last.
+        let more: Vec<OsString> = more.split_whitespace().map(OsString::from).collect();
+        let is_replaced =
+            |arg: &OsString| more.iter().any(|other| other == arg && other.to_string_lossy().starts_with('-'));
+        let mut options = Vec::new();
+        let mut given = args.iter().peekable();
+        while let Some(arg) = given.next() {
+            if !is_replaced(arg) {
+                options.push(arg.clone());
+            } else if given.peek().is_some_and(|value| !value.to_string_lossy().starts_with('-')) {
+                given.next();
+            }
+        }
+        options.extend(more);
+        for name in names.split(',') {
+            all.push((node_number(name, nodes).ok_or_else(wrong)?, options.clone()));
+        }
+    }
+    Ok(all)
+}
+
+/// `0.2MB` is 200,000.
+fn bandwidth(text: &str) -> Result<f64, String> {
+    let units = [("MB", 1e6), ("kB", 1e3), ("B", 1.0), ("", 1.0)];
+    let (number, unit) =
+        units.iter().find_map(|(name, unit)| Some((text.strip_suffix(name)?, *unit))).unwrap_or((text, 1.0));
+    let bytes = number.trim().parse::<f64>().ok().map(|number| number * unit);
+    bytes.filter(|bytes| (1.0..=1e12).contains(bytes)).ok_or_else(|| {
+        format!("--bandwidth must be bytes per second from 1 to 1e12, as 0.2MB, 50kB or 1000, not {text}")
     })
 }
 
@@ -163,7 +272,7 @@ impl RunOptions {
         if self.writers > 0 && self.write_share > 0.0 && concurrency == 0 {
             return Err("--concurrency must be at least 1".to_owned());
         }
-        Ok(Settings {
+        let mut settings = Settings {
             workload: self.workload,
             nodes,
             rate: self.rate,
@@ -175,7 +284,16 @@ impl RunOptions {
             topology: self.topology,
             consistency: self.consistency_models,
             availability: self.availability()?,
-            recovery_us: micros("recovery", self.recovery, SECOND, (0.0, 86_400.0))?,
+            interval_us: Settings::default().interval_us,
+            fastest_interval_us: Settings::default().fastest_interval_us,
+            storm_above: self.storm_above,
+            bandwidth: self.bandwidth.as_deref().map(bandwidth).transpose()?,
+            mute_late: self.mute_late,
+            preload: self.preload()?,
+            values: self.values,
+            ops_until_us: self.ops_until.map(|until| micros("ops-until", until, SECOND, positive)).transpose()?,
+            clocks_us: self.clock.iter().map(|text| clock(text, nodes)).collect::<Result<_, _>>()?,
+            recovery_us: 0,
             timeout_us: micros("timeout", self.timeout, SECOND, positive)?,
             write_share: share("write-share", self.write_share)?,
             writers: self.writers,
@@ -183,7 +301,37 @@ impl RunOptions {
             faults: self.faults(nodes)?,
             seed: self.seed,
             ignore: self.ignore.clone(),
+        };
+        settings.recovery_us = self.recovery_us(&settings)?;
+        Ok(settings)
+    }
+
+    /// The same run with nodes whose interval is known. The quiet time is chosen anew, unless somebody has chosen it.
+    ///
+    /// # Errors
+    /// As for [`RunOptions::settings`].
+    pub(super) fn with_interval(&self, settings: Settings, interval_ms: Option<u32>) -> Result<Settings, String> {
+        let interval_us =
+            interval_ms.map_or(settings.interval_us, |ms| settings.interval_us.max(Micros::from(ms) * 1_000));
+        let fastest_interval_us = interval_ms
+            .map_or(settings.fastest_interval_us, |ms| settings.fastest_interval_us.min(Micros::from(ms) * 1_000));
+        let settings = Settings { interval_us, fastest_interval_us, ..settings };
+        Ok(Settings { recovery_us: self.recovery_us(&settings)?, ..settings })
+    }
+
+    fn preload(&self) -> Result<usize, String> {
+        let fits = self.preload <= 10_000_000
+            && (self.preload == 0 || matches!(self.workload, Workload::Broadcast | Workload::GSet));
+        fits.then_some(self.preload).ok_or_else(|| {
+            format!("--preload must be from 0 to 10000000, with workload broadcast or g-set, not {}", self.preload)
         })
+    }
+
+    fn recovery_us(&self, settings: &Settings) -> Result<Micros, String> {
+        match self.recovery {
+            Some(given) => micros("recovery", given, SECOND, (0.0, 86_400.0)),
+            None => Ok(crate::check::recovery_us(settings)),
+        }
     }
 
     fn check_ignored(&self) -> Result<(), String> {
@@ -246,6 +394,15 @@ impl RunOptions {
             victim,
             loss_rate: share("loss-rate", self.loss_rate)?,
             duplicate_rate: share("duplicate-rate", self.duplicate_rate)?,
+            at_once: match self.at_once.as_str() {
+                "all" => nodes,
+                text => text
+                    .parse()
+                    .ok()
+                    .filter(|count| (1..=nodes).contains(count))
+                    .ok_or_else(|| format!("--at-once must be \"all\", or from 1 to {nodes}, not {text}"))?,
+            },
+            keep_dead: self.keep_dead,
             schedule,
         })
     }
@@ -280,6 +437,24 @@ pub(super) fn command_options(settings: &Settings) -> String {
         words.extend(faults.one_way.then(|| "--one-way".to_owned()));
         words.extend(faults.victim.map(|node| format!("--victim {}", settings.id(node))));
     }
+    if let Some(bytes) = settings.bandwidth {
+        words.push(format!("--bandwidth {bytes}"));
+    }
+    if settings.preload > 0 {
+        words.push(format!("--preload {}", settings.preload));
+    }
+    if settings.values != ValueKind::Int {
+        words.push(format!("--values {}", name_of(&settings.values)));
+    }
+    words.extend(settings.ops_until_us.map(|until| format!("--ops-until {}", seconds(until))));
+    if !settings.clocks_us.is_empty() {
+        let clocks = settings.clocks_us.iter().map(|(node, us)| format!("{}={}", settings.id(*node), us / 1_000));
+        words.push(format!("--clock {}", clocks.collect::<Vec<_>>().join(",")));
+    }
+    words.extend((faults.at_once > 1).then(|| format!("--at-once {}", faults.at_once.min(settings.nodes))));
+    words.extend(faults.keep_dead.then(|| "--keep-dead".to_owned()));
+    words.extend(settings.mute_late.then(|| "--mute-late".to_owned()));
+    words.extend(settings.storm_above.map(|most| format!("--storm-above {most}")));
     if !settings.ignore.is_empty() {
         words.push(format!("--ignore {}", settings.ignore.join(",")));
     }

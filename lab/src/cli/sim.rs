@@ -1,13 +1,15 @@
 //! `rumormill-lab sim`.
 
 use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use clap::Args;
+use rumormill_core::storage::{Heap, Limits, Storage as _};
 
-use super::options::{RunOptions, command_options};
+use super::options::{RunOptions, command_options, node_for};
 use super::test::{is_coloured, new_folder, print, width};
 use super::{End, node_options, this_command};
 use crate::check;
@@ -33,6 +35,15 @@ pub(super) struct Options {
     #[arg(long)]
     shrink: bool,
 
+    /// Also write the counts of all runs to a file, one name and number a line; for campaigns
+    #[arg(long, value_name = "FILE")]
+    summary: Option<PathBuf>,
+
+    /// Of many runs, those that could not be judged do not count: where all that was written may die with its processes,
+    /// some runs have nothing to judge
+    #[arg(long)]
+    unjudged_ok: bool,
+
     /// Options of the built-in node
     #[arg(last = true, value_name = "ARG")]
     args: Vec<OsString>,
@@ -40,8 +51,16 @@ pub(super) struct Options {
 
 pub(super) fn run(options: &Options) -> Result<End, String> {
     let settings = options.run.settings()?;
-    let program = program(&settings, &options.args)?;
-    if options.seeds == 1 {
+    let mut program = program(&settings, &options.args)?;
+    let mut settings = options.run.with_interval(settings, program.config.gossip_interval_ms)?;
+    for (node, args) in node_for(&options.run.node_for, &options.args, settings.nodes)? {
+        let other = self::program(&settings, &args)?;
+        settings = options.run.with_interval(settings, other.config.gossip_interval_ms)?;
+        let limits = other.limits.unwrap_or_else(|| sim::limits_for(&settings));
+        program.others.push((node, other.config, limits));
+    }
+    settings.storm_above.get_or_insert(0);
+    if options.seeds == 1 && options.summary.is_none() {
         return one(options, settings, &program);
     }
     many(options, &settings, &program)
@@ -50,16 +69,27 @@ pub(super) fn run(options: &Options) -> Result<End, String> {
 /// The node that is simulated: what follows `--`.
 pub(super) fn program(settings: &Settings, args: &[OsString]) -> Result<Program, String> {
     let node = node_options(args)?;
-    let capacities = args.iter().any(|arg| {
-        let arg = arg.to_string_lossy();
-        ["--max-", "--capacity", "-c"].iter().any(|prefix| arg.starts_with(prefix))
-            && !arg.starts_with("--max-message-bytes")
-            && !arg.starts_with("--max-clock-ahead-ms")
-            && !arg.starts_with("--max-line-bytes")
-    });
     let mut config = node.config();
     config.workload.get_or_insert(settings.workload.of_node());
-    Ok(Program { config, limits: capacities.then(|| node.limits()) })
+    let limits = chosen(settings, &node.limits());
+    Ok(Program { config, limits: (limits != sim::limits_for(settings)).then_some(limits), others: Vec::new() })
+}
+
+/// The capacities that were chosen, and for all others what the run needs.
+fn chosen(settings: &Settings, given: &Limits) -> Limits {
+    let (shipped, enough) = (Heap::LIMITS, sim::limits_for(settings));
+    let either = |given: usize, shipped: usize, enough: usize| if given == shipped { enough } else { given };
+    Limits {
+        nodes: either(given.nodes, shipped.nodes, enough.nodes),
+        rows: either(given.rows, shipped.rows, enough.rows),
+        known_peers: either(given.known_peers, shipped.known_peers, enough.known_peers),
+        values: either(given.values, shipped.values, enough.values),
+        set_text_bytes: either(given.set_text_bytes, shipped.set_text_bytes, enough.set_text_bytes),
+        dense_values: either(given.dense_values, shipped.dense_values, enough.dense_values),
+        keys: either(given.keys, shipped.keys, enough.keys),
+        payload_bytes: either(given.payload_bytes, shipped.payload_bytes, enough.payload_bytes),
+        ..*given
+    }
 }
 
 fn simulate(settings: Settings, program: &Program) -> Result<(Simulated, Judgement), String> {
@@ -113,12 +143,14 @@ struct Kept {
     seed: u64,
     validity: Validity,
     reason: Option<(String, String)>,
+    /// Checkers that found something wrong.
+    wrong: Vec<&'static str>,
     figures: [f64; FIGURES.len()],
     ops: usize,
     steps: u64,
 }
 
-const FIGURES: [&str; 10] = [
+const FIGURES: [&str; 13] = [
     "messages per operation",
     "stable latency, median, ms",
     "stable latency, max, ms",
@@ -128,10 +160,28 @@ const FIGURES: [&str; 10] = [
     "last message after load and faults, ms",
     "caught up after a heal, the slowest, ms",
     "messages of a node in its worst second",
+    "messages of a node to one peer in the worst second",
+    "kB delivered to the node that got most",
+    "of these, per byte of the state",
     "share of the busiest node",
 ];
 
 impl Kept {
+    /// Whether nodes differed in the end.
+    fn differs(&self) -> bool {
+        self.wrong.iter().any(|name| ["final-state", "convergence"].contains(name))
+    }
+
+    /// Whether nodes talked for too long.
+    fn talks(&self) -> bool {
+        self.wrong.contains(&"silence")
+    }
+
+    /// Whether a node flooded another.
+    fn storms(&self) -> bool {
+        self.wrong.contains(&"storm")
+    }
+
     fn of(done: &Simulated, judgement: &Judgement) -> Self {
         let set = judgement.set.as_ref();
         let worst = judgement.findings.iter().find(|finding| finding.validity == judgement.validity);
@@ -139,6 +189,15 @@ impl Kept {
             seed: done.settings.seed,
             validity: judgement.validity,
             reason: worst.map(|finding| (finding.checker.to_owned(), finding.message.clone())),
+            wrong: judgement
+                .findings
+                .iter()
+                .filter(|finding| {
+                    finding.validity == Validity::Invalid
+                        && !done.settings.ignore.iter().any(|name| name == finding.checker)
+                })
+                .map(|finding| finding.checker)
+                .collect(),
             figures: [
                 judgement.messages_per_op,
                 set.map_or(f64::NAN, |set| set.stable_latency_ms.median),
@@ -149,6 +208,12 @@ impl Kept {
                 judgement.last_message_ms.unwrap_or(f64::NAN),
                 judgement.catch_up_ms.iter().copied().reduce(f64::max).unwrap_or(f64::NAN),
                 judgement.worst_second as f64,
+                judgement.worst_link_second as f64,
+                judgement.delivered_bytes_max as f64 / 1e3,
+                match judgement.state_bytes {
+                    0 => f64::NAN,
+                    bytes => judgement.delivered_bytes_max as f64 / bytes as f64,
+                },
                 judgement.busiest_node_share,
             ],
             ops: judgement.invocations,
@@ -195,12 +260,41 @@ fn many(options: &Options, settings: &Settings, program: &Program) -> Result<End
     kept.sort_by_key(|kept| kept.seed);
     let took = started.elapsed().as_secs_f64();
     print(&summary(&kept, took))?;
+    if let Some(path) = &options.summary {
+        write_counts(path, &kept, took)?;
+    }
     if options.shrink
         && let Some(failing) = kept.iter().find(|kept| kept.validity != Validity::Valid)
     {
         shrink(options, &Settings { seed: failing.seed, ..settings.clone() }, program, failing)?;
     }
-    Ok(kept.iter().map(|kept| End::from(kept.validity)).max().unwrap_or(End::Unknown))
+    let counts = |kept: &&Kept| !(options.unjudged_ok && kept.validity == Validity::Unknown);
+    Ok(kept.iter().filter(counts).map(|kept| End::from(kept.validity)).max().unwrap_or(End::Unknown))
+}
+
+/// Whether a run is counted.
+type Counted = fn(&Kept) -> bool;
+
+/// Counts for campaigns: what was found wrong, each with the first seed.
+fn write_counts(path: &Path, kept: &[Kept], took: f64) -> Result<(), String> {
+    use std::fmt::Write as _;
+    let rows: [(&str, Counted); 6] = [
+        ("invalid", |kept| kept.validity == Validity::Invalid),
+        ("unknown", |kept| kept.validity == Validity::Unknown),
+        ("differ", Kept::differs),
+        ("talk", Kept::talks),
+        ("storm", Kept::storms),
+        ("other", |kept| !kept.wrong.is_empty() && !kept.differs() && !kept.talks() && !kept.storms()),
+    ];
+    let mut text = format!("runs {}\nseconds {took:.2}\n", kept.len());
+    for (name, is_so) in rows {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "{name} {}", kept.iter().filter(|kept| is_so(kept)).count());
+        if let Some(first) = kept.iter().find(|kept| is_so(kept)) {
+            let _ = writeln!(text, "seed-{name} {}", first.seed);
+        }
+    }
+    std::fs::write(path, text).map_err(|error| format!("--summary {}: {error}", path.display()))
 }
 
 /// Failing seeds that are listed.
@@ -229,7 +323,7 @@ fn summary(kept: &[Kept], took: f64) -> String {
             kept.iter().map(|kept| (kept.figures[at], kept.seed)).filter(|(figure, _)| !figure.is_nan()).collect();
         found.sort_by(|a, b| a.0.total_cmp(&b.0));
         let Some(worst) = found.last() else { continue };
-        let digits = if at == 0 || at + 1 == FIGURES.len() { 3 } else { 0 };
+        let digits = if at == 0 || at + 3 > FIGURES.len() { 3 } else { 0 };
         let show = |value: f64| format!("{value:.digits$}");
         let at_share = |share: f64| found[((found.len() as f64 * share) as usize).min(found.len() - 1)].0;
         let mean = found.iter().map(|(figure, _)| figure).sum::<f64>() / found.len() as f64;
@@ -262,9 +356,9 @@ fn replay(seed: u64) -> String {
     let mut given = command.split(' ');
     while let Some(word) = given.next() {
         match word {
-            "--seeds" | "--seed" | "--jobs" => drop(given.next()),
+            "--seeds" | "--seed" | "--jobs" | "--summary" => drop(given.next()),
             "--shrink" => {}
-            _ if ["--seeds=", "--seed=", "--jobs="].iter().any(|prefix| word.starts_with(prefix)) => {}
+            _ if ["--seeds=", "--seed=", "--jobs=", "--summary="].iter().any(|prefix| word.starts_with(prefix)) => {}
             "--" => {
                 words.extend([format!("--seed {seed}"), word.to_owned()]);
                 words.extend(given.map(str::to_owned));
@@ -294,6 +388,7 @@ fn shrink(options: &Options, settings: &Settings, program: &Program, failing: &K
         best = smaller?;
     }
     let mut command = format!("rumormill-lab sim {}", command_options(&best));
+    options.run.node_for.iter().for_each(|text| command.push_str(&format!(" --node-for '{text}'")));
     if !options.args.is_empty() {
         let args: Vec<_> = options.args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
         command.push_str(&format!(" -- {}", args.join(" ")));
@@ -316,7 +411,7 @@ fn candidates(settings: &Settings) -> Vec<Settings> {
         found.push(Settings { rate: settings.rate / 2.0, ..settings.clone() });
     }
     for fewer in [settings.nodes / 2, settings.nodes - 1] {
-        if fewer >= 2 && settings.faults.schedule.is_empty() {
+        if fewer >= 2 && settings.faults.schedule.is_empty() && settings.clocks_us.is_empty() {
             let concurrency = settings.concurrency.min(fewer);
             found.push(Settings { nodes: fewer, concurrency, ..settings.clone() });
         }

@@ -119,7 +119,7 @@ fn cells(options: &Options, settings: &Settings) -> Result<Vec<(Cell, Program)>,
                         condition: *condition,
                     };
                     if !cells.iter().any(|(other, _)| *other == cell) {
-                        cells.push((cell, program));
+                        cells.push((cell, program.clone()));
                     }
                 }
             }

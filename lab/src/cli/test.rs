@@ -9,7 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::options::RunOptions;
+use super::options::{RunOptions, node_for, node_number};
 use super::{End, node_options, this_command};
 use crate::bench::Progress;
 use crate::check;
@@ -17,7 +17,7 @@ use crate::history::History;
 use crate::judgement::Judgement;
 use crate::process::{self, Output, Program};
 use crate::report::{self, Run};
-use crate::settings::{FaultKind, Planned, Settings};
+use crate::settings::{Planned, Settings};
 use crate::trace::Trace;
 
 /// Steps of the progress bar.
@@ -68,9 +68,30 @@ struct Tested {
 }
 
 pub(super) fn run(options: &Options) -> Result<End, String> {
-    let settings = options.run.settings()?;
+    let mut settings = options.run.settings()?;
+    let jumps = settings.faults.schedule.iter().any(|event| matches!(event.what, Planned::Clock(..)));
+    if jumps || !settings.clocks_us.is_empty() {
+        return Err(
+            "--clock and a schedule with clocks that jump are for `sim`: a process has the clock of its machine"
+                .to_owned(),
+        );
+    }
+    if options.bin.is_some() && !options.run.node_for.is_empty() {
+        return Err("--node-for is for the built-in node; --bin-for names other programs".to_owned());
+    }
     let mut programs = vec![match &options.bin {
-        None => built_in(&settings, &options.args)?,
+        None => {
+            let interval_ms = node_options(&options.args)?.config().gossip_interval_ms;
+            settings = options.run.with_interval(settings, interval_ms)?;
+            let (mut name, mut first) = built_in(&settings, &options.args)?;
+            for (node, args) in node_for(&options.run.node_for, &options.args, settings.nodes)? {
+                let interval_ms = node_options(&args)?.config().gossip_interval_ms;
+                settings = options.run.with_interval(settings, interval_ms)?;
+                first.others.push((node, built_in(&settings, &args)?.1));
+            }
+            options.run.node_for.iter().for_each(|text| name.push_str(&format!(", {text}")));
+            (name, first)
+        }
         Some(path) => (path.display().to_string(), program(path, options.args.clone())?),
     }];
     if let Some((name, first)) = programs.first_mut() {
@@ -126,11 +147,6 @@ fn built_in(settings: &Settings, args: &[OsString]) -> Result<(String, Program),
     if settings.nodes > 256 && !given("--max-nodes") {
         all.extend(["--max-nodes".into(), settings.nodes.to_string().into()]);
     }
-    let kills = settings.faults.kinds.contains(&FaultKind::Kill)
-        || settings.faults.schedule.iter().any(|line| matches!(line.what, Planned::Kill(_)));
-    if kills && !given("--max-lives") {
-        all.extend(["--max-lives".into(), "64".into()]);
-    }
     all.extend(args.iter().cloned());
     let shown: Vec<_> = args.iter().map(|arg| arg.to_string_lossy().into_owned()).collect();
     let name = std::iter::once(BUILT_IN.to_owned()).chain(shown).collect::<Vec<_>>().join(" ");
@@ -151,11 +167,11 @@ fn others(text: &str, nodes: usize) -> Result<Vec<(usize, Program)>, String> {
     let mut words = command.split_whitespace();
     let path = words.next().ok_or_else(wrong)?;
     let program = program(Path::new(path), words.map(OsString::from).collect())?;
-    let number = |name: &str| {
-        let number = name.trim().strip_prefix('n')?.parse::<usize>().ok()?;
-        (number < nodes).then_some(number)
-    };
-    names.split(',').map(|name| Some((number(name)?, program.clone()))).collect::<Option<_>>().ok_or_else(wrong)
+    names
+        .split(',')
+        .map(|name| Some((node_number(name, nodes)?, program.clone())))
+        .collect::<Option<_>>()
+        .ok_or_else(wrong)
 }
 
 /// A program that is there and can be executed. A bare name is looked for in the present folder first, then in the path.

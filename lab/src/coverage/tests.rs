@@ -1,9 +1,7 @@
-use rumormill_core::Config;
-
 use super::*;
 
 fn program() -> Program {
-    Program { config: Config::default(), limits: None }
+    Program::default()
 }
 
 fn case(nodes: usize, fanout: u8, seed: u64) -> Case {

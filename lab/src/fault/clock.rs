@@ -24,8 +24,13 @@ pub(super) struct Clock {
     partition_kind: Option<PartitionKind>,
     victim: Option<usize>,
     due_us: Micros,
+    /// How many nodes it takes at once.
+    at_once: usize,
     /// What stops the fault that is on.
-    stop: Option<Planned>,
+    stop: Vec<Planned>,
+    /// What else happens at the moment that has come, and when that is.
+    rest: Vec<Planned>,
+    rest_us: Micros,
 }
 
 impl Clock {
@@ -37,7 +42,10 @@ impl Clock {
             partition_kind: plan.partition_kind,
             victim: plan.victim,
             due_us: start_us,
-            stop: None,
+            at_once: plan.at_once,
+            stop: Vec::new(),
+            rest: Vec::new(),
+            rest_us: start_us,
         };
         // As in Maelstrom, partitions begin at once. What kills or pauses lets a node live first.
         if kind != Comes::Partition {
@@ -47,23 +55,34 @@ impl Clock {
     }
 
     pub(super) fn due_us(&self) -> Micros {
-        self.due_us
+        if self.rest.is_empty() { self.due_us } else { self.rest_us }
     }
 
     /// What starts or stops at the moment when it is due, and sets the next moment. `None` when a fault is to start and
     /// there is no node for it: then it is tried again after a gap.
     pub(super) fn ring(&mut self, standing: &Standing) -> Option<Planned> {
+        if let Some(next) = self.rest.pop() {
+            return Some(next);
+        }
+        self.rest_us = self.due_us;
         self.wait();
-        if let Some(stop) = self.stop.take() {
+        self.rest = std::mem::take(&mut self.stop);
+        if let Some(stop) = self.rest.pop() {
             return Some(stop);
         }
-        let (start, stop) = match self.kind {
-            Comes::Partition => (self.partition(standing.nodes())?, Planned::Heal),
-            Comes::Kill => self.node(standing).map(|node| (Planned::Kill(node), Planned::Restart(node)))?,
-            Comes::Pause => self.node(standing).map(|node| (Planned::Pause(node), Planned::Resume(node)))?,
+        let both: Vec<(Planned, Planned)> = match self.kind {
+            Comes::Partition => {
+                self.partition(standing.nodes()).map(|start| (start, Planned::Heal)).into_iter().collect()
+            }
+            Comes::Kill => {
+                self.some(standing).into_iter().map(|node| (Planned::Kill(node), Planned::Restart(node))).collect()
+            }
+            Comes::Pause => {
+                self.some(standing).into_iter().map(|node| (Planned::Pause(node), Planned::Resume(node))).collect()
+            }
         };
-        self.stop = Some(stop);
-        Some(start)
+        (self.rest, self.stop) = both.into_iter().unzip();
+        self.rest.pop()
     }
 
     fn partition(&mut self, nodes: usize) -> Option<Planned> {
@@ -76,13 +95,14 @@ impl Clock {
         Some(Planned::Partition(kind, victim))
     }
 
-    /// A node that is up: the victim, or one by chance.
-    fn node(&mut self, standing: &Standing) -> Option<usize> {
+    /// Nodes that are up: the victim, or as many by chance as it takes at once and there are.
+    fn some(&mut self, standing: &Standing) -> Vec<usize> {
         if let Some(victim) = self.victim {
-            return Some(victim).filter(|&node| standing.is_up(node));
+            return Some(victim).filter(|&node| standing.is_up(node)).into_iter().collect();
         }
-        let up: Vec<_> = standing.up().collect();
-        (!up.is_empty()).then(|| up[self.rng.random_range(0..up.len())])
+        let mut up: Vec<_> = standing.up().collect();
+        let count = self.at_once.max(1).min(up.len());
+        (0..count).map(|_| up.remove(self.rng.random_range(0..up.len()))).collect()
     }
 
     /// A gap is uniform in [0, 2 · interval), but never nothing: asked for what is due now, a clock comes to an end.

@@ -17,6 +17,8 @@ mod partition;
 mod schedule;
 mod standing;
 
+use crate::settings::Tuning;
+
 pub use cuts::Cuts;
 pub use nemesis::Nemesis;
 pub use schedule::parse_schedule;
@@ -52,6 +54,10 @@ pub enum Fault {
     Loss(f64),
     /// Share of messages duplicated from now on.
     Duplicate(f64),
+    /// The wall clock of a node jumps by so many microseconds.
+    Clock(usize, i64),
+    /// A node is asked to `configure`, or all nodes are.
+    Configure(Option<usize>, Tuning),
 }
 
 impl Fault {
@@ -67,6 +73,11 @@ impl Fault {
             Self::Resume(node) => format!("n{node} goes on"),
             Self::Loss(rate) => format!("{} of messages lost", percent(*rate)),
             Self::Duplicate(rate) => format!("{} of messages arrive twice", percent(*rate)),
+            Self::Clock(node, us) => format!("the clock of n{node} jumps by {} s", *us as f64 / 1e6),
+            Self::Configure(node, tuning) => {
+                let who = node.map_or("all nodes".to_owned(), |node| format!("n{node}"));
+                format!("configure {who}: {}", tuning.fields().trim_start_matches(','))
+            }
         }
     }
 }

@@ -21,6 +21,8 @@ pub struct Nemesis {
     rng: XorShiftRng,
     one_way: bool,
     victim: Option<usize>,
+    /// What is dead in the end stays dead.
+    keep_dead: bool,
     /// What happens at moments that are known: the schedule, or the weather of the start.
     timed: VecDeque<Scheduled>,
     /// What happens by chance.
@@ -56,6 +58,7 @@ impl Nemesis {
             rng: XorShiftRng::seed_from_u64(seed),
             one_way: plan.one_way,
             victim: plan.victim,
+            keep_dead: plan.keep_dead,
             timed: timed.into(),
             clocks: clocks.map(|(_, kind)| Clock::new(kind, plan, seed, start_us)).collect(),
         }
@@ -84,7 +87,9 @@ impl Nemesis {
     pub fn take_back(&mut self) -> Vec<Fault> {
         self.timed.clear();
         self.clocks.clear();
-        self.standing.take_back()
+        let mut back = self.standing.take_back();
+        back.retain(|fault| !(self.keep_dead && matches!(fault, Fault::Restart(_))));
+        back
     }
 
     /// What is next, whatever the time. At one moment the known comes before chance, and the order of kinds decides.
@@ -112,6 +117,8 @@ impl Nemesis {
             Planned::Resume(node) => Fault::Resume(node),
             Planned::Loss(rate) => Fault::Loss(rate),
             Planned::Duplicate(rate) => Fault::Duplicate(rate),
+            Planned::Clock(node, us) => Fault::Clock(node, us),
+            Planned::Configure(node, tuning) => Fault::Configure(node, tuning),
         }
     }
 }
@@ -260,6 +267,30 @@ mod tests {
     }
 
     #[test]
+    fn several_nodes_can_be_killed_at_one_moment_and_come_back_at_one_moment() {
+        for at_once in [2, 5] {
+            let plan = FaultPlan { at_once, interval_us: SECOND, ..plan(&[FaultKind::Kill]) };
+            for seed in 0..50 {
+                let faults = faults(&plan, 5, seed, 20 * SECOND);
+                for group in faults.chunks(at_once) {
+                    let of_one_moment = group.iter().all(|(at_us, _)| *at_us == group[0].0);
+                    let kills = group.iter().filter(|(_, fault)| matches!(fault, Fault::Kill(_))).count();
+                    assert!(of_one_moment && (kills == 0 || kills == group.len()), "seed {seed}: {faults:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_to_stay_dead_is_not_started_again() {
+        let schedule = vec![Scheduled { at_us: 0, what: Planned::Kill(0) }];
+        let plan = FaultPlan { schedule, keep_dead: true, ..FaultPlan::default() };
+        let mut nemesis = Nemesis::new(&plan, 5, 1, START);
+        assert_eq!(nemesis.poll(START), Some(Fault::Kill(0)));
+        assert_eq!(nemesis.take_back(), []);
+    }
+
+    #[test]
     fn loss_and_duplication_are_on_from_the_start_until_taken_back() {
         let rates = FaultPlan { loss_rate: 0.3, duplicate_rate: 0.0, ..FaultPlan::default() };
         let plan = FaultPlan { kinds: vec![FaultKind::Loss, FaultKind::Duplicate], ..rates };
@@ -376,6 +407,7 @@ mod tests {
                 Fault::Restart(node) | Fault::Resume(node) => self.down.retain(|&down| down != node),
                 Fault::Loss(rate) => self.loss = rate,
                 Fault::Duplicate(rate) => self.duplicate = rate,
+                Fault::Clock(..) | Fault::Configure(..) => {}
             }
         }
     }

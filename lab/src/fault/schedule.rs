@@ -5,9 +5,11 @@ use std::str::SplitWhitespace;
 use clap::ValueEnum as _;
 
 use super::standing::Standing;
-use crate::settings::{Micros, PartitionKind, Planned, SECOND, Scheduled};
+use crate::settings::{Micros, PartitionKind, Planned, SECOND, Scheduled, Tuning};
 
-const EVENTS: &str = "partition, isolate, cut, heal, kill, restart, pause, resume, loss and duplicate";
+const EVENTS: &str =
+    "partition, isolate, cut, heal, kill, restart, pause, resume, loss, duplicate, clock and configure";
+const TUNING: &str = "configure needs a node or all, and then fanout, interval or strategy, each with what it is to be";
 const KINDS: &str = "one, majority, minority-third and majorities-ring";
 /// Some thirty years: more than any run, and far from the end of [`Micros`].
 const SECONDS_MAX: f64 = 1e9;
@@ -29,6 +31,9 @@ const SECONDS_MAX: f64 = 1e9;
 /// 9   restart n1
 /// 10  pause n2
 /// 11  resume n2
+/// 12  clock n1 -61                  # the wall clock of n1 goes back by 61 s, in simulation
+/// 13  configure all interval 500 fanout 3
+/// 14  configure n1 strategy relay
 /// ```
 ///
 /// Lines may come in any order, so that those about one node can stand together; events come back in order of time, and
@@ -78,8 +83,35 @@ fn event(what: &str, words: &mut SplitWhitespace<'_>) -> Result<Planned, String>
         "resume" => Planned::Resume(a_node(words, "resume")?),
         "loss" => Planned::Loss(share(words.next())?),
         "duplicate" => Planned::Duplicate(share(words.next())?),
+        "clock" => Planned::Clock(a_node(words, "clock")?, jump(words.next())?),
+        "configure" => configure(words)?,
         word => return Err(format!("'{word}' is no event; events are {EVENTS}")),
     })
+}
+
+fn jump(word: Option<&str>) -> Result<i64, String> {
+    let word = word.ok_or_else(|| "the seconds are missing by which the clock jumps, such as -61".to_owned())?;
+    let seconds = word.parse::<f64>().ok().filter(|seconds| seconds.abs() <= SECONDS_MAX);
+    let us = seconds.map(|seconds| (seconds * SECOND as f64).round() as i64);
+    us.ok_or_else(|| format!("'{word}' is no time by which a clock jumps, such as -61"))
+}
+
+fn configure(words: &mut SplitWhitespace<'_>) -> Result<Planned, String> {
+    let who = words.next().ok_or_else(|| TUNING.to_owned())?;
+    let who = if who == "all" { None } else { Some(node(who)?) };
+    let mut tuning = Tuning::default();
+    while let Some(what) = words.next() {
+        let value = words.next().ok_or_else(|| TUNING.to_owned())?;
+        let number = || value.parse::<u32>().map_err(|_| format!("'{value}' is no {what}"));
+        match what {
+            "fanout" => tuning.fanout = Some(number()?),
+            "interval" => tuning.interval_ms = Some(number()?),
+            "strategy" if ["rumor", "relay"].contains(&value) => tuning.strategy = Some(value.to_owned()),
+            "strategy" => return Err(format!("'{value}' is no strategy; there are rumor and relay")),
+            _ => return Err(TUNING.to_owned()),
+        }
+    }
+    if tuning == Tuning::default() { Err(TUNING.to_owned()) } else { Ok(Planned::Configure(who, tuning)) }
 }
 
 fn micros(word: &str) -> Result<Micros, String> {
@@ -136,6 +168,9 @@ mod tests {
 8 restart n1
 9 pause n2
 11 resume n2
+12 clock n1 -61.5
+13 configure all interval 500 fanout 3
+13 configure n1 strategy relay
 ";
         let expected = [
             (0, Planned::Loss(0.3)),
@@ -149,6 +184,12 @@ mod tests {
             (8_000_000, Planned::Restart(1)),
             (9_000_000, Planned::Pause(2)),
             (11_000_000, Planned::Resume(2)),
+            (12_000_000, Planned::Clock(1, -61_500_000)),
+            (13_000_000, Planned::Configure(None, Tuning { fanout: Some(3), interval_ms: Some(500), strategy: None })),
+            (
+                13_000_000,
+                Planned::Configure(Some(1), Tuning { strategy: Some("relay".to_owned()), ..Tuning::default() }),
+            ),
         ];
         assert_eq!(parse_schedule(text, 5), Ok(expected.map(|(at_us, what)| Scheduled { at_us, what }).to_vec()));
         assert_eq!(parse_schedule("", 5), Ok(Vec::new()));
@@ -178,12 +219,12 @@ mod tests {
             (
                 "1",
                 "line 1: nothing happens at 1; events are partition, isolate, cut, heal, kill, restart, pause, resume, \
-                 loss and duplicate",
+                 loss, duplicate, clock and configure",
             ),
             (
                 "1 explode",
                 "line 1: 'explode' is no event; events are partition, isolate, cut, heal, kill, restart, pause, resume, \
-                 loss and duplicate",
+                 loss, duplicate, clock and configure",
             ),
             ("1 partition", "line 1: a partition needs a kind: one, majority, minority-third and majorities-ring"),
             (
@@ -198,6 +239,14 @@ mod tests {
             ("1 cut n1", "line 1: cut needs two nodes, such as cut n1 n4"),
             ("1 kill n1 n2", "line 1: 'n2' is one word too many"),
             ("1 loss", "line 1: a share from 0 to 1 is missing"),
+            ("1 clock n1", "line 1: the seconds are missing by which the clock jumps, such as -61"),
+            ("1 clock n1 back", "line 1: 'back' is no time by which a clock jumps, such as -61"),
+            ("1 configure all strategy x", "line 1: 'x' is no strategy; there are rumor and relay"),
+            (
+                "1 configure n1",
+                "line 1: configure needs a node or all, and then fanout, interval or strategy, each with what it is to be",
+            ),
+            ("1 configure n5 fanout 1", "line 1: n5 is no node; nodes are n0 to n4"),
             ("1 loss 30", "line 1: '30' is no share; shares are from 0 to 1"),
             ("1 duplicate x", "line 1: 'x' is no share; shares are from 0 to 1"),
             ("1 kill n5", "line 1: n5 is no node; nodes are n0 to n4"),

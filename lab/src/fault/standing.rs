@@ -63,6 +63,7 @@ impl Standing {
             }
             Planned::Loss(rate) => self.loss = rate,
             Planned::Duplicate(rate) => self.duplicate = rate,
+            Planned::Clock(..) | Planned::Configure(..) => {}
         }
         Ok(())
     }
@@ -102,9 +103,12 @@ impl Standing {
                 if from == to { Err(format!("a node always hears itself: n{from}")) } else { Ok(()) }
             }
             Planned::Heal => Ok(()),
-            Planned::Kill(node) | Planned::Restart(node) | Planned::Pause(node) | Planned::Resume(node) => {
-                self.check_node(*node)
-            }
+            Planned::Kill(node)
+            | Planned::Restart(node)
+            | Planned::Pause(node)
+            | Planned::Resume(node)
+            | Planned::Clock(node, _) => self.check_node(*node),
+            Planned::Configure(node, _) => node.map_or(Ok(()), |node| self.check_node(node)),
             Planned::Loss(rate) | Planned::Duplicate(rate) => {
                 let allowed = (0.0..=1.0).contains(rate);
                 if allowed { Ok(()) } else { Err(format!("{rate} is no share; shares are from 0 to 1")) }

@@ -19,6 +19,8 @@ struct Results<'a> {
     settings: &'a Settings,
     judgement: &'a Judgement,
     net: &'a NetCounts,
+    sent_bytes: &'a [u64],
+    delivered_bytes: &'a [u64],
     times: Times,
     faults: &'a [FaultEvent],
     deaths: &'a [Death],
@@ -75,6 +77,8 @@ fn write_results(path: &Path, run: &Run<'_>) -> io::Result<()> {
         settings: run.settings,
         judgement: run.judgement,
         net: &trace.net,
+        sent_bytes: &trace.sent_bytes,
+        delivered_bytes: &trace.delivered_bytes,
         times: Times {
             main_from_us: trace.main_from_us,
             main_until_us: trace.main_until_us,

@@ -231,6 +231,7 @@ fn network(page: &mut Page, run: &Run<'_>) {
     if judgement.messages_per_op > 0.0 {
         parts.push(format!("busiest node sent {}", percent(judgement.busiest_node_share)));
         parts.push(format!("worst second of a node {}", count(judgement.worst_second as usize)));
+        parts.push(format!("to one peer {}", count(judgement.worst_link_second as usize)));
     }
     page.list("network", &parts);
     if let Some(stale) = facts::stale_reads(run) {

@@ -227,7 +227,7 @@ fn operations(plan: &Plan, dice: &mut Dice, trace: &mut Trace) -> History {
             0..=3 if plan.faulty => (Outcome::Info { why: "timeout".to_owned() }, 5 * SECOND),
             4..=6 if plan.faulty => (Outcome::Fail { code: 11, text: "temporarily unavailable".to_owned() }, 900),
             _ => {
-                let answer = if matches!(call, Call::Read) { Answer::Elements(vec![]) } else { Answer::Done };
+                let answer = if matches!(call, Call::Read) { Answer::Elements(vec![].into()) } else { Answer::Done };
                 (
                     Outcome::Ok { answer },
                     300 + dice.below(1500) + if dice.below(5) == 0 { dice.below(95_000) } else { 0 },

@@ -36,7 +36,7 @@ pub(super) const KINDS: [FaultKind; 5] =
 pub(super) fn intervals(trace: &Trace) -> Vec<Interval> {
     let mut all: Vec<(Interval, bool)> = Vec::new();
     for event in &trace.faults {
-        let (kind, node, begins) = read(event);
+        let Some((kind, node, begins)) = read(event) else { continue };
         for (interval, open) in &mut all {
             if *open && interval.kind == kind && interval.node == node {
                 interval.until_us = event.at_us.max(interval.from_us);
@@ -66,8 +66,9 @@ pub(super) fn intervals(trace: &Trace) -> Vec<Interval> {
 }
 
 /// What an event is about, and whether it begins something or ends it.
-fn read(event: &FaultEvent) -> (FaultKind, Option<usize>, bool) {
-    match event.what {
+/// Clocks that jump and requests to configure are no faults that last.
+fn read(event: &FaultEvent) -> Option<(FaultKind, Option<usize>, bool)> {
+    Some(match event.what {
         FaultChange::Partition { cuts } => (FaultKind::Partition, None, cuts > 0),
         FaultChange::Heal => (FaultKind::Partition, None, false),
         FaultChange::Kill { node } => (FaultKind::Kill, Some(node), true),
@@ -76,7 +77,8 @@ fn read(event: &FaultEvent) -> (FaultKind, Option<usize>, bool) {
         FaultChange::Resume { node } => (FaultKind::Pause, Some(node), false),
         FaultChange::Loss { rate } => (FaultKind::Loss, None, rate > 0.0),
         FaultChange::Duplicate { rate } => (FaultKind::Duplicate, None, rate > 0.0),
-    }
+        FaultChange::Clock { .. } | FaultChange::Configure { .. } => return None,
+    })
 }
 
 fn short(event: &FaultEvent) -> String {
@@ -87,7 +89,9 @@ fn short(event: &FaultEvent) -> String {
         FaultChange::Kill { node }
         | FaultChange::Restart { node }
         | FaultChange::Pause { node }
-        | FaultChange::Resume { node } => format!("n{node}"),
+        | FaultChange::Resume { node }
+        | FaultChange::Clock { node, .. } => format!("n{node}"),
+        FaultChange::Configure { .. } => "configure".to_owned(),
         FaultChange::Loss { rate } | FaultChange::Duplicate { rate } => format!("{} %", (rate * 1000.0).round() / 10.0),
     }
 }

@@ -104,7 +104,7 @@ fn lacking(history: &History) -> Option<f64> {
     for op in history.ops.iter().filter(|op| op.phase == Phase::Main) {
         let Some(Answer::Elements(shown)) = op.answer() else { continue };
         let before = acknowledged.partition_point(|(at, _)| *at < op.invoked_us);
-        let shown: std::collections::HashSet<i64> = shown.iter().copied().collect();
+        let shown: std::collections::HashSet<i64> = shown.with(|shown| shown.iter().copied().collect());
         lacked += acknowledged[..before].iter().filter(|(_, value)| !shown.contains(value)).count();
         reads += 1;
     }

@@ -14,7 +14,7 @@ fn cells() -> Vec<(Cell, Program)> {
         for condition in [Condition::Calm, Condition::Partition] {
             let config = Config { fanout, gossip_interval_ms: Some(interval_ms), ..Config::default() };
             let cell = Cell { strategy: "rumor".to_owned(), fanout, interval_ms, condition };
-            cells.push((cell, Program { config, limits: None }));
+            cells.push((cell, Program { config, ..Program::default() }));
         }
     }
     cells

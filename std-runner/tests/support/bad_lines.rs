@@ -494,6 +494,7 @@ pub const EVERY_REQUEST: &[&str] = &[
     r#""type":"bench_write","key":1,"value":1"#,
     r#""type":"bench_report""#,
     r#""type":"bench_stats""#,
+    r#""type":"stats""#,
     r#""type":"txn","txn":[["w",1,1]]"#,
 ];
 

@@ -21,11 +21,21 @@ pub(super) const fn since(now: Instant, earlier: Instant) -> u64 {
     now.as_micros().saturating_sub(earlier.as_micros())
 }
 
+/// A sample so many times the expected answer's time is a standstill, unless so many follow each other.
+const STANDSTILL: u64 = 4;
+const STANDSTILLS_MOST: u8 = 3;
+/// A first sample above this is a standstill as well, in microseconds.
+const FIRST_MOST_US: u64 = 5_000_000;
+/// Messages whose departure is remembered: the latest.
+const TIMED: usize = 2;
+
 /// Smoothed round trip and its mean deviation, in microseconds (Jacobson, "Congestion avoidance and control", 1988).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Path {
     rtt_us: u32,
     var_us: u32,
+    /// Samples in a row that were taken for standstills.
+    standstills: u8,
 }
 
 impl Path {
@@ -46,8 +56,17 @@ impl Path {
         self.rtt_us() + 4 * self.var_us() + SLACK_US
     }
 
+    /// Takes a sample. While a process stands still nothing is measured: what is far longer than expected does not count, unless it
+    /// is so again and again.
     pub(super) fn sample(&mut self, sample_us: u64) {
-        // A minute is no round trip but a pause.
+        let most_us = if self.is_measured() { STANDSTILL * self.rto_us() } else { FIRST_MOST_US };
+        if sample_us > most_us && self.standstills < STANDSTILLS_MOST {
+            self.standstills += 1;
+            return;
+        }
+        if core::mem::take(&mut self.standstills) >= STANDSTILLS_MOST {
+            (self.rtt_us, self.var_us) = (0, 0);
+        }
         let sample = i64::try_from(sample_us.clamp(1, 60_000_000)).unwrap_or(1);
         if self.is_measured() {
             let (rtt, var) = (i64::from(self.rtt_us), i64::from(self.var_us));
@@ -90,6 +109,12 @@ pub(super) struct Link {
     /// The relay that its latest message named.
     pub(super) relay: Option<NodeIndex>,
     pub(super) path: Path,
+    /// When the latest messages left.
+    timed: [(u32, Instant); TIMED],
+    /// When entries that were sent may be taken for lost again.
+    pub(super) refill_at: Instant,
+    /// Times in a row that they were.
+    pub(super) refills: u8,
     /// Times in a row that a gap was asked for.
     pub(super) gap_tries: u8,
     /// It was asked for an answer since the deadline passed.
@@ -102,8 +127,10 @@ pub(super) struct Link {
     pub(super) flushed: bool,
     /// The message that waits is a random digest.
     pub(super) random: bool,
-    /// The last message with entries was cut.
-    pub(super) cut: bool,
+    /// It cannot take everything: it is nobody's relay.
+    pub(super) unfit: bool,
+    /// It has rows that this node has nothing of.
+    pub(super) unknown: bool,
     /// It knows that this state is stable.
     pub(super) told: bool,
     /// Its messages have no ordinals: another strategy is at work there.
@@ -125,16 +152,19 @@ impl Link {
         awaited_ord: 0,
         snapshot: 0,
         relay: None,
-        path: Path { rtt_us: 0, var_us: 0 },
+        path: Path { rtt_us: 0, var_us: 0, standstills: 0 },
+        timed: [(0, Instant::ZERO); TIMED],
+        refill_at: Instant::ZERO,
+        refills: 0,
         gap_tries: 0,
         asked: false,
         suspected: false,
         unanswered: false,
         flushed: false,
         random: false,
-        cut: false,
-        // There is nothing to be told about the empty state.
-        told: true,
+        unfit: false,
+        unknown: false,
+        told: false,
         unordered: false,
     };
 
@@ -150,7 +180,7 @@ impl Link {
     }
 
     /// Takes note of an echo: what it acknowledges is no longer waited for, what was sent since is for another `patience_us`.
-    /// Gives the sample of the round trip if it is of the last message.
+    /// Gives the sample of the round trip if it is of a message whose departure is remembered.
     pub(super) fn echoed(&mut self, echo: Echo, acknowledges: bool, now: Instant, patience_us: u64) -> Option<u64> {
         if echo.ord > self.sent_ord {
             return None;
@@ -166,8 +196,33 @@ impl Link {
                 self.deadline = after(self.data_at.max(now), patience_us);
             }
         }
-        let sample = since(now, self.sent_at).checked_sub(u64::from(echo.held_ms) * 1_000)?;
-        (echo.ord == self.sent_ord).then_some(sample)
+        let (_, left) = self.timed.iter().find(|(ord, _)| *ord == echo.ord)?;
+        since(now, *left).checked_sub(u64::from(echo.held_ms) * 1_000)
+    }
+
+    /// Remembers when the message with the latest ordinal left.
+    pub(super) fn time(&mut self, now: Instant) {
+        self.timed.rotate_right(1);
+        self.timed[0] = (self.sent_ord, now);
+    }
+
+    /// Whether entries that were sent may be taken for lost now, and sent once more; at growing intervals while they show no effect.
+    pub(super) fn refill(&mut self, least_us: u64, now: Instant) -> bool {
+        if now < self.refill_at {
+            return false;
+        }
+        self.refill_at = after(now, (least_us << self.refills.min(6)).min(30_000_000));
+        self.refills = self.refills.saturating_add(1);
+        self.snapshot = 0;
+        true
+    }
+
+    /// Forgets what this node's former session waited for.
+    pub(super) fn forget_echoes(&mut self) {
+        self.deadline = NEVER;
+        self.data_ord = 0;
+        self.asked = false;
+        self.timed = [(0, Instant::ZERO); TIMED];
     }
 
     /// Whether the last entries may still be under way to the peer, or their echo from there.
@@ -185,12 +240,11 @@ impl Link {
         self.asked = false;
         self.suspected = true;
         self.unanswered = false;
-        self.cut = false;
     }
 
-    /// The peer began a new life.
+    /// The peer began a new session.
     pub(super) fn reborn(&mut self) {
         let Self { sent_at, sent_ord, path, suspected, .. } = *self;
-        *self = Self { sent_at, sent_ord, path, suspected, told: false, ..Self::STRANGER };
+        *self = Self { sent_at, sent_ord, path, suspected, ..Self::STRANGER };
     }
 }

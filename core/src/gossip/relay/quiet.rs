@@ -1,4 +1,7 @@
 //! How it ends: everybody is told that everybody has everything, and then nobody says anything.
+//!
+//! That word is true only when all members are known to hold the same in one view. Said without one that was cut off, it stops the
+//! timers of the others; when the relay dies then, that member lacks a value for ever.
 
 use super::link::{NEVER, after};
 use super::{LONGEST_US, PATIENCE_US, Relay, Rule, Want};
@@ -21,26 +24,30 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// The relay's word, which is passed on.
-    pub(super) fn hear_stable(&mut self, heard: &Heard) {
+    /// The relay's word, which is passed on. Who has the same digest and view as the relay knows what it knows.
+    pub(super) fn hear_stable(&mut self, common: &Common<S>, heard: &Heard) {
         let said = heard.control.is_some_and(|control| control.stable);
-        if said && heard.from == self.relay && heard.equal && !self.quiet.stable {
+        let known = common.is_settled() || !self.keeps(Rule::StableByAll);
+        if said && heard.from == self.relay && heard.equal && known && !self.quiet.stable {
             self.quiet.stable = true;
             self.quiet.tell = true;
         }
     }
 
-    pub(super) fn look_for_silence(&mut self, common: &mut Common<S>, _: Instant) {
+    pub(super) fn look_for_silence(&mut self, common: &mut Common<S>, now: Instant) {
         let busy = self.flush.at != NEVER || self.flush.dirty;
-        if self.is_root() && !self.quiet.stable && !busy {
+        if self.is_root() && !self.quiet.stable && !busy && !self.keeps(Rule::StableByAll) {
             let targets = self.peers().filter(|peer| !self.link(*peer).suspected);
             self.quiet.stable = targets.into_iter().all(|peer| common.agreement.contains(peer));
             self.quiet.tell = self.quiet.stable;
         }
-        if !self.quiet.stable && common.is_settled() {
-            // No word of the relay is needed to know that.
+        if common.is_settled() && !self.quiet.stable {
             self.quiet.stable = true;
             self.quiet.tell = true;
+            self.ask_at = NEVER;
+        } else if self.quiet.stable && !common.is_settled() && self.keeps(Rule::StableByAll) {
+            // Somebody has shown something else since.
+            self.no_longer_stable(now);
         }
         if self.quiet.stable {
             self.quiet.ask_at = NEVER;
@@ -59,7 +66,11 @@ impl<S: Storage> Relay<S> {
         self.quiet.ask_at = after(now, self.quiet.ask_pause_us);
         self.quiet.ask_pause_us = (2 * self.quiet.ask_pause_us).min(LONGEST_US);
         if !self.is_root() {
-            Self::write_full(common, self.relay, Want::Reply);
+            // A relay that agrees is missing somebody else; whether it still is there is of no interest before the next change.
+            let asks_others = self.watch.digest_at != NEVER || self.ask_at != NEVER;
+            if !common.agreement.contains(self.relay) || !asks_others {
+                Self::write_full(common, self.relay, Want::Reply);
+            }
             return;
         }
         for peer in self.peers() {

@@ -12,6 +12,7 @@ use super::link::since;
 
 /// The latest few snapshots. An older one is forgotten: then a peer is assumed to hold what it has shown, and is sent some
 /// entries twice.
+#[derive(Clone)]
 pub(super) struct Snapshots<S: Storage> {
     frontiers: S::PerRow<[u64; SNAPSHOTS]>,
     /// The digest, in short, of each.
@@ -87,6 +88,7 @@ impl<S: Storage> Snapshots<S> {
 }
 
 /// The version vector some time ago: two snapshots that take turns, the older one of which counts.
+#[derive(Clone)]
 pub(super) struct Aged<S: Storage> {
     frontiers: S::PerRow<[u64; 2]>,
     newer_at: Instant,

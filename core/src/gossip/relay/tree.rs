@@ -12,6 +12,8 @@ use crate::time::Instant;
 const GUARD_US: u64 = 15_000;
 /// How much later than expected a flush may come before it is no longer waited for, in microseconds.
 const LATE_US: u64 = 10_000;
+/// What was taken for lost once is not taken for lost again sooner, in microseconds.
+const REFILL_US: u64 = 500_000;
 
 impl<S: Storage> Relay<S> {
     /// The place of a node among those that may be the relay; 0 is first.
@@ -24,15 +26,21 @@ impl<S: Storage> Relay<S> {
         NodeIndex((rank + self.turn % self.nodes()) % self.nodes())
     }
 
-    /// The lowest-ranked node that is not suspected and has a relay itself.
-    fn lowest(&self) -> NodeIndex {
-        let fit = |node: &NodeIndex| *node == self.me || !(self.link(*node).suspected || self.link(*node).unordered);
+    /// The lowest-ranked node that is not suspected, has a relay itself and can take everything.
+    fn lowest(&self, refuses: bool) -> NodeIndex {
+        let fit = |node: &NodeIndex| {
+            if *node == self.me {
+                return !refuses;
+            }
+            let link = self.link(*node);
+            !(link.suspected || link.unordered || link.unfit)
+        };
         (0..self.nodes()).map(|rank| self.of_rank(rank)).find(fit).unwrap_or(self.me)
     }
 
     pub(super) fn choose_relay(&mut self, common: &mut Common<S>, now: Instant) {
         let planned = core::mem::take(&mut self.handed_on);
-        let lowest = self.lowest();
+        let lowest = self.lowest(common.refuses(now) && self.keeps(Rule::FitRelay));
         if lowest == self.relay {
             return;
         }
@@ -154,8 +162,11 @@ impl<S: Storage> Relay<S> {
         }
         // An answer that does not know of it: it was lost. The echo of a later message does not tell, its digest does.
         let overdue = link.data_ord > 0 && !link.in_flight(path, now);
-        if overdue || (later && self.keeps(Rule::HiddenLoss) && !self.has_shown(common, rows, from)) {
-            self.link_mut(from).snapshot = 0;
+        let shown = self.has_shown(common, rows, from);
+        if shown {
+            self.link_mut(from).refills = 0;
+            self.link_mut(from).refill_at = now;
+        } else if (overdue || (later && self.keeps(Rule::HiddenLoss))) && self.refill(from, now) {
             self.flush.dirty = true;
             self.uplink.dirty = true;
         }
@@ -179,6 +190,12 @@ impl<S: Storage> Relay<S> {
                 self.uplink.dirty = true;
             }
         }
+    }
+
+    /// Takes what a peer was sent and has not shown for lost, so that it is sent again: at growing intervals while that has no effect.
+    pub(super) fn refill(&mut self, peer: NodeIndex, now: Instant) -> bool {
+        let least_us = if self.keeps(Rule::Window) { REFILL_US } else { 0 };
+        self.link_mut(peer).refill(least_us, now)
     }
 
     /// Whether a peer is the child of another relay, and had the flush before this one: it gets every other.
@@ -272,13 +289,20 @@ impl<S: Storage> Relay<S> {
     /// flushed yet, an answer to the last uplink is waited for.
     fn paced(&self, now: Instant) -> Instant {
         let link = self.link(self.relay);
+        let path = self.path(self.relay);
         let (due, pause_us) = match self.uplink.down_at {
+            // Until the round trip is known, the next flush has to echo the last message: so no other follows that before.
+            Some(_) if !path.is_measured() => (now, self.interval_us),
             Some(down_at) => (after(down_at, self.uplink.next_us), self.interval_us),
-            None => (now, self.path(self.relay).rtt_us().min(self.interval_us)),
+            None => (now, path.rtt_us().min(self.interval_us)),
         };
+        // Where delays vary so much that nothing is aligned, uplinks are apart all the same.
+        let apart_us = path.rtt_us().min(self.interval_us / 3);
         let overdue = link.asked || (due <= now && link.data_ord > 0);
         if overdue && !self.uplink.urgent && self.keeps(Rule::Pacing) {
             now.max(after(link.data_at, pause_us))
+        } else if link.sent_ord > 0 && !self.uplink.urgent && self.keeps(Rule::Pacing) {
+            now.max(after(link.data_at, apart_us))
         } else {
             now
         }

@@ -1,7 +1,7 @@
 //! What faults need: acknowledgements, questions, suspicion, probes, random digests, gaps.
 
 use super::link::{NEVER, after, since};
-use super::{LONGEST_US, Relay, Rule, Want};
+use super::{LONGEST_US, Relay, Rule, SOURCE_US, Want};
 use crate::causality::Rows;
 use crate::gossip::common::{Common, Heard};
 use crate::gossip::fanout::Draw;
@@ -22,6 +22,8 @@ const DIGEST_US: u64 = 1_500_000;
 const JITTER_US: u64 = 30_000;
 /// A gap that stays open is asked for ever more rarely after so many times.
 const GAP_TRIES: u8 = 4;
+/// Answers to one peer are apart by so much, in microseconds: those that come sooner become one.
+const APART_US: u64 = 100_000;
 /// Beyond the time for an answer, until a gap is asked for again, in microseconds.
 const GAP_SLACK_US: u64 = 200_000;
 
@@ -31,9 +33,9 @@ impl<S: Storage> Relay<S> {
         self.interval_us + 2 * self.path.rtt_us() + 100_000
     }
 
-    /// Entries are to be acknowledged.
+    /// Entries are to be acknowledged, and so are sessions.
     pub(super) fn hear_data(&mut self, heard: &Heard, now: Instant) {
-        if !heard.data {
+        if !heard.data && !heard.lives {
             return;
         }
         let from = heard.from;
@@ -57,38 +59,70 @@ impl<S: Storage> Relay<S> {
         let from = heard.from;
         let path = self.path(from);
         let long_behind = heard.long_behind || !self.keeps(Rule::OldDigest);
+        let acknowledged_us = self.acknowledged_us();
+        let elsewhere = self.source(now).is_some_and(|source| source != from);
         let link = self.link_mut(from);
+        link.unknown = heard.unknown;
+        if heard.news {
+            link.gap_tries = 0;
+        }
         if !heard.behind {
             link.gap_due = NEVER;
             link.gap_tries = 0;
+        } else if heard.cut && heard.news {
+            // The rest is sent when it is asked for, by one of those who have it.
+            link.gap_due = if elsewhere { after(now, SOURCE_US) } else { now.max(after(link.sent_at, APART_US)) };
         } else if link.gap_due == NEVER {
-            if heard.full {
+            let told = heard.control.is_some_and(|control| control.stable);
+            if heard.full && !elsewhere {
                 let wait_us = if path.var_us() > JITTER_US { 4 * path.var_us() } else { 0 };
                 link.gap_due = after(now, wait_us);
-            } else if long_behind && heard.control.is_some_and(|control| control.old) {
+            } else if told || (long_behind && heard.control.is_some_and(|control| control.old)) {
                 link.gap_due = now;
+            } else {
+                // What is missing may come from the relay in time.
+                link.gap_due = after(now, acknowledged_us);
             }
         }
-        if link.gap_due <= now {
+        if self.link(from).gap_due <= now {
             self.ask_for_gap(common, from, now);
         }
         self.links_at = self.links_at.min(self.link(from).gap_due);
+        self.fill_gaps(common, heard, rows, now);
+    }
+
+    /// What a peer lacks and asks for, or has lacked for long.
+    fn fill_gaps(&mut self, common: &mut Common<S>, heard: &Heard, rows: &Rows<S>, now: Instant) {
+        let from = heard.from;
+        let path = self.path(from);
+        let may_fill = common.peers.may_fill(from, now) || !self.keeps(Rule::Window);
         let random = heard.control.is_some_and(|control| control.old);
-        // A gap shows in what has come already: only an earlier answer may be under way, no other message fills it.
         let link = self.link(from);
-        let gap = heard.want == Want::Gap && since(now, link.filled_at) > path.rtt_us() + 2 * path.var_us();
-        if gap || (random && !link.in_flight(path, now) && self.had_long(common, from, rows)) {
+        // A gap shows in what has come already: only an earlier answer may be under way, no other message fills it. Where that
+        // was cut, the next part is asked for.
+        let answered = since(now, link.filled_at) <= path.rtt_us() + 2 * path.var_us() && link.data_ord > 0;
+        let gap = heard.want == Want::Gap && !answered;
+        let lacks_long = random && !link.in_flight(path, now) && self.had_long(common, from, rows);
+        let repair = common.peers.is_diverged(from);
+        if may_fill && (gap || lacks_long || repair) {
             let link = self.link_mut(from);
             link.snapshot = 0;
             link.filled_at = now;
             Self::write_full(common, from, Want::Nothing);
-        } else if self.link(from).cut && heard.want != Want::Reply {
-            // It has said how far it is.
-            self.link_mut(from).cut = false;
-            Self::write_full(common, from, Want::Nothing);
+        } else if heard.want == Want::Gap {
+            self.answer(common, from, now);
         }
-        if common.peers.is_diverged(from) {
-            Self::write_full(common, from, Want::Nothing);
+    }
+
+    /// An answer that says no more than what this node holds.
+    fn answer(&mut self, common: &mut Common<S>, to: NodeIndex, now: Instant) {
+        let link = self.link_mut(to);
+        let at = after(link.sent_at, APART_US);
+        if link.sent_ord > 0 && at > now {
+            link.ack_due = link.ack_due.min(at);
+            self.links_at = self.links_at.min(at);
+        } else {
+            Self::write(common, to, Want::Nothing);
         }
     }
 
@@ -122,10 +156,10 @@ impl<S: Storage> Relay<S> {
     /// Whether a peer lacks what this node has had for some time.
     fn had_long(&self, common: &Common<S>, peer: NodeIndex, rows: &Rows<S>) -> bool {
         let vector = common.peers.vector(peer).unwrap_or(&[]);
-        let incarnation = common.peers.incarnation(peer);
+        let life = common.peers.life(peer);
         !common.agreement.contains(peer)
             && rows.iter().any(|(id, row)| {
-                let own = row.node == peer && Some(row.incarnation) == incarnation;
+                let own = row.node == peer && Some(row.incarnation) == life;
                 let held = if self.keeps(Rule::OldDigest) { self.aged.frontier(id) } else { row.frontier };
                 !own && held > vector.get(id.at()).copied().unwrap_or(0)
             })
@@ -139,11 +173,10 @@ impl<S: Storage> Relay<S> {
         // While there is traffic, data goes its usual way.
         let quiet = since(now, self.quiet.last_change) > self.acknowledged_us();
         let in_flight = self.link(heard.from).in_flight(self.path(heard.from), now);
-        if quiet && !heard.equal && !in_flight {
-            self.link_mut(heard.from).snapshot = 0;
+        if quiet && !heard.equal && !in_flight && self.refill(heard.from, now) {
             Self::write_full(common, heard.from, Want::Nothing);
         } else {
-            Self::write(common, heard.from, Want::Nothing);
+            self.answer(common, heard.from, now);
         }
     }
 
@@ -182,13 +215,17 @@ impl<S: Storage> Relay<S> {
                 // What was sent may be lost, so it goes with the question.
                 link.asked = true;
                 link.deadline = after(now, rto_us);
-                link.snapshot = 0;
-                Self::write_full(common, peer, Want::Reply);
+                if self.refill(peer, now) {
+                    Self::write_full(common, peer, Want::Reply);
+                } else {
+                    Self::write(common, peer, Want::Reply);
+                }
             }
         }
         if self.link(peer).gap_due <= now {
             let vector = common.peers.vector(peer).unwrap_or(&[]);
-            if rows.iter().any(|(id, row)| vector.get(id.at()).is_some_and(|theirs| *theirs > row.frontier)) {
+            let behind = rows.iter().any(|(id, row)| vector.get(id.at()).is_some_and(|theirs| *theirs > row.frontier));
+            if behind || self.link(peer).unknown {
                 self.ask_for_gap(common, peer, now);
             } else {
                 self.link_mut(peer).gap_due = NEVER;

@@ -1,0 +1,249 @@
+//! Changes made here, by a client or by the program around the node: what they need and what a refusal leaves behind.
+
+#![allow(clippy::unwrap_used)]
+
+use rumormill_core::id::NotACluster;
+use rumormill_core::replicated::Bound;
+use rumormill_core::storage::{Storage, Tiny};
+use rumormill_core::{Change, Config, Instant, Node, Now, UpdateError, Value};
+use serde_json::{Value as Json, json};
+
+/// Wall time at which the tests begin.
+const WALL_US: u64 = 1_700_000_000_000_000;
+
+/// A node and its clocks.
+struct Bench {
+    node: Node<Tiny>,
+    now: Now,
+}
+
+impl Bench {
+    fn start(ids: &[&str], config: Config) -> Self {
+        let mut bench = Self::new(config);
+        let reply = bench.ask(&json!({"type": "init", "node_id": ids[0], "node_ids": ids}));
+        assert_eq!(reply["type"], "init_ok");
+        bench
+    }
+
+    fn new(config: Config) -> Self {
+        let now = Now { at: Instant::ZERO, wall_us: Some(WALL_US) };
+        Self { node: Node::new(config).unwrap(), now }
+    }
+
+    /// Lets time pass; the wall clock may go back.
+    fn pass(&mut self, ms: u64, wall_ms: i64) {
+        self.now.at = self.now.at.plus_ms(ms);
+        self.now.wall_us = self.now.wall_us.map(|us| us.saturating_add_signed(wall_ms * 1_000));
+        self.node.handle_timeout(self.now);
+    }
+
+    /// Hands over a request or a message and gives the reply, if there is one.
+    fn send(&mut self, src: &str, body: &Json) -> Option<Json> {
+        let line = json!({"src": src, "dest": "n1", "body": body}).to_string();
+        let _ = self.node.handle_line(self.now, line.as_bytes());
+        let mut reply = None;
+        loop {
+            let mut out = Vec::new();
+            if self.node.poll_transmit(self.now, &mut out).unwrap().is_none() {
+                return reply;
+            }
+            let line: Json = serde_json::from_slice(&out).unwrap();
+            if line["body"].get("in_reply_to").is_some() {
+                reply = Some(line["body"].clone());
+            }
+        }
+    }
+
+    #[track_caller]
+    fn ask(&mut self, body: &Json) -> Json {
+        let mut body = body.clone();
+        body["msg_id"] = 1.into();
+        self.send("c1", &body).expect("an answer")
+    }
+
+    fn update(&mut self, change: Change<'_>) -> Result<bool, UpdateError> {
+        self.node.update(self.now, change).map(|dot| dot.is_some())
+    }
+}
+
+fn write<'a>(key: &'a str, value: &'a str) -> Change<'a> {
+    Change::Write { key: Value::Text(key), value: Value::Text(value) }
+}
+
+/// Every way to write from here.
+fn writes() -> [Json; 3] {
+    [
+        json!({"type": "write", "key": "k", "value": "a"}),
+        json!({"type": "bench_write", "key": "k", "value": "b"}),
+        json!({"type": "txn", "txn": [["w", "k", "c"], ["w", "l", "d"], ["r", "k", null]]}),
+    ]
+}
+
+#[test]
+fn own_writes_are_taken_whatever_the_wall_clock_does() {
+    for (max_clock_ahead_ms, back_ms) in [(0, 0), (0, 1), (60_000, 61_000), (60_000, 3_600_000), (1, 1_600_000_000_000)]
+    {
+        let mut bench = Bench::start(&["n1"], Config { max_clock_ahead_ms, ..Config::default() });
+        let how = format!("at most {max_clock_ahead_ms} ms ahead, {back_ms} ms back");
+        let mut last = 0.0;
+        for round in 0..3 {
+            for request in writes() {
+                let reply = bench.ask(&request);
+                assert_ne!(reply["type"], "error", "{how}: {request}: {reply}");
+                let stamp = bench.ask(&json!({"type": "kv_read", "key": "k"}))["ts"].as_f64().unwrap();
+                assert!(stamp > last, "{how}: {stamp} after {last}");
+                last = stamp;
+            }
+            assert_eq!(bench.update(write("k", "e")), Ok(true), "{how}");
+            let reply = bench.ask(&json!({"type": "kv_read", "key": "k"}));
+            assert_eq!(reply["value"], "e", "{how}: the last write wins here: {reply}");
+            last = reply["ts"].as_f64().unwrap();
+            if round == 0 {
+                bench.pass(1, -back_ms);
+            }
+        }
+    }
+}
+
+#[test]
+fn stamps_of_others_stay_within_the_limit() {
+    let mut bench = Bench::start(&["n1", "n2"], Config::default());
+    bench.ask(&json!({"type": "write", "key": "k", "value": 1}));
+    bench.pass(1, -61_000);
+    bench.ask(&json!({"type": "write", "key": "k", "value": 2}));
+    let before = bench.node.digest();
+    // Ahead of the wall clock by less than this node's own clock, and yet too far.
+    let ts = WALL_US as f64 / 1e6 - 0.5;
+    let reply = bench.ask(&json!({"type": "kv_merge", "entries": {"l": {"value": 1, "ts": ts}}}));
+    assert_eq!(reply["code"], 12, "{reply}");
+    let us = WALL_US - 500_000;
+    let entry = json!({"type": "gossip", "inc": 1, "data": [["n2@1", 0, ["w", "l", 1, us]]]});
+    assert_eq!(bench.send("n2", &entry), None);
+    assert_eq!((bench.node.digest(), bench.node.stats().refused_clock_ahead), (before, 1));
+    // A second later it fits.
+    bench.pass(1_000, 1_000);
+    bench.send("n2", &entry);
+    assert_eq!(bench.ask(&json!({"type": "kv_read", "key": "l"}))["value"], 1);
+}
+
+#[test]
+fn a_clock_at_its_end_refuses_writes_and_acknowledges_none() {
+    let mut bench = Bench::start(&["n1", "n2"], Config::default());
+    bench.now.wall_us = None;
+    bench.send("n2", &json!({"type": "gossip", "inc": 1, "data": [["n2@1", 0, ["w", "k", 1, i64::MAX - 1]]]}));
+    let before = bench.node.digest();
+    for request in writes() {
+        let reply = bench.ask(&request);
+        assert_eq!(reply["code"], 11, "{request}: {reply}");
+    }
+    assert_eq!(bench.update(write("k", "e")), Err(UpdateError::EndOfTime));
+    assert_eq!(bench.node.digest(), before);
+    // A transaction that only reads needs no stamp.
+    assert_eq!(bench.ask(&json!({"type": "txn", "txn": [["r", "k", null]]}))["txn"], json!([["r", "k", 1]]));
+}
+
+#[test]
+fn a_write_that_is_refused_does_not_move_the_clock() {
+    let mut bench = Bench::start(&["n1"], Config::default());
+    for at in 0..Tiny::LIMITS.keys {
+        assert_eq!(bench.update(write(&at.to_string(), "x")), Ok(true));
+    }
+    let stamp = bench.node.replica().causality.clock.read();
+    let full = Err(UpdateError::Full(Bound::Keys(Tiny::LIMITS.keys)));
+    let too_long = Err(UpdateError::TooLong { max_bytes: Tiny::LIMITS.text_bytes });
+    let long = "x".repeat(Tiny::LIMITS.text_bytes + 1);
+    for _ in 0..3 {
+        assert_eq!(bench.update(write("one more", "x")), full);
+        assert_eq!(bench.update(write("0", &long)), too_long);
+        assert_eq!(bench.update(write(&long, "x")), too_long);
+        for (key, value) in [("one more", "x"), ("0", &*long)] {
+            assert_eq!(bench.ask(&json!({"type": "write", "key": key, "value": value}))["type"], "error");
+            assert_eq!(bench.ask(&json!({"type": "txn", "txn": [["w", key, value]]}))["type"], "error");
+        }
+    }
+    assert_eq!(bench.node.replica().causality.clock.read(), stamp);
+    assert_eq!(bench.update(write("0", "y")), Ok(true));
+    assert_eq!(bench.node.replica().causality.clock.read(), stamp + 1);
+}
+
+#[test]
+fn a_change_before_the_cluster_is_known_has_an_error_of_its_own() {
+    let mut bench = Bench::new(Config::default());
+    for change in [write("k", "v"), Change::Add(1), Change::Broadcast(Value::Int(1))] {
+        assert_eq!(bench.update(change), Err(UpdateError::NotJoined));
+    }
+    assert_eq!(bench.node.join("n1", ["n2"].into_iter(), bench.now), Err(NotACluster::Absent));
+    assert_eq!(bench.update(Change::Add(1)), Err(UpdateError::NotJoined));
+    bench.node.join("n1", ["n1"].into_iter(), bench.now).unwrap();
+    assert_eq!(bench.update(Change::Add(1)), Ok(true));
+    let again = bench.node.join("n1", ["n1"].into_iter(), bench.now);
+    assert_eq!(again, Err(NotACluster::JoinedAlready));
+    let said = UpdateError::NotJoined.to_string();
+    assert!(said.contains("joined"), "{said}");
+}
+
+#[test]
+fn nobody_is_settled_from_the_moment_of_a_change_on() {
+    type Step = fn(&mut Bench);
+    let changes: [(&str, Step); 8] = [
+        ("update", |bench| assert_eq!(bench.update(Change::Broadcast(Value::Int(9))), Ok(true))),
+        ("a write by update", |bench| assert_eq!(bench.update(write("k", "new")), Ok(true))),
+        ("broadcast", |bench| drop(bench.ask(&json!({"type": "broadcast", "message": 9})))),
+        ("add", |bench| drop(bench.ask(&json!({"type": "add", "delta": 9})))),
+        ("write", |bench| drop(bench.ask(&json!({"type": "write", "key": "k", "value": 9})))),
+        ("txn", |bench| drop(bench.ask(&json!({"type": "txn", "txn": [["w", "k", 9]]})))),
+        ("gossip_sync", |bench| drop(bench.ask(&json!({"type": "gossip_sync", "messages": [9]})))),
+        ("kv_merge", |bench| drop(bench.ask(&json!({"type": "kv_merge", "entries": {"z": {"value": 9, "ts": 1.5}}})))),
+    ];
+    for (name, change) in changes {
+        let mut bench = Bench::start(&["n1", "n2"], Config { incarnation: 7, ..Config::default() });
+        bench.ask(&json!({"type": "broadcast", "message": 1}));
+        // A peer that shows the very same state.
+        let line = {
+            let mut peer = Bench::new(Config { incarnation: 7, ..Config::default() });
+            peer.node.join("n2", ["n1", "n2"].into_iter(), peer.now).unwrap();
+            peer.send_as("n2", "n1", &json!({"type": "gossip", "inc": 7, "data": [["n1@7", 0, 1]], "want": 1}))
+        };
+        bench.node.handle_line(bench.now, line.as_bytes()).unwrap();
+        bench.drain();
+        assert!(bench.node.is_settled(), "{name}: the peer showed the same state: {line}");
+        change(&mut bench);
+        assert!(!bench.node.is_settled(), "{name}");
+    }
+}
+
+#[test]
+fn who_is_alone_is_settled_always() {
+    let mut bench = Bench::start(&["n1"], Config::default());
+    assert!(bench.node.is_settled());
+    bench.ask(&json!({"type": "broadcast", "message": 1}));
+    assert!(bench.node.is_settled());
+    assert_eq!(bench.update(Change::Add(1)), Ok(true));
+    assert!(bench.node.is_settled());
+}
+
+impl Bench {
+    fn drain(&mut self) -> Vec<String> {
+        let mut lines = Vec::new();
+        loop {
+            let mut out = Vec::new();
+            if self.node.poll_transmit(self.now, &mut out).unwrap().is_none() {
+                return lines;
+            }
+            lines.push(String::from_utf8(out).unwrap().trim_end().to_owned());
+        }
+    }
+
+    /// Hands over a message for `me` from `src` and gives the message that answers it, now or within a minute.
+    fn send_as(&mut self, me: &str, src: &str, body: &Json) -> String {
+        let line = json!({"src": src, "dest": me, "body": body}).to_string();
+        self.node.handle_line(self.now, line.as_bytes()).unwrap();
+        for _ in 0..600 {
+            if let Some(line) = self.drain().pop() {
+                return line;
+            }
+            self.pass(100, 100);
+        }
+        panic!("no answer");
+    }
+}

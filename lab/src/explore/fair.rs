@@ -1,0 +1,40 @@
+//! The run at a leaf: no more faults, all messages arrive, all timers fire.
+
+use rumormill_core::storage::Storage;
+
+use super::life::Said;
+use super::step::Step;
+use super::violation::Violation;
+use super::world::{Recipe, World};
+
+/// Virtual time after which all have to be equal, settled and silent, in microseconds.
+const LONGEST_US: u64 = 600_000_000;
+/// Steps of a run, so that a storm without end, which takes no time at all, ends too. A run in which nothing is wrong takes
+/// a hundredth of that.
+const STEPS_MAX: usize = 10_000;
+
+/// Runs fairly, and says what is wrong in the end. `is_known` is told each state on the way: when it says that a run from
+/// there was seen already, and nothing got lost since the start of this one, this one need not go on.
+///
+/// # Errors
+/// A rule that was broken on the way or in the end.
+pub(super) fn run<S: Storage>(
+    world: &mut World<S>,
+    recipe: &Recipe,
+    said: &mut Said<S>,
+    mut is_known: impl FnMut(&World<S>) -> bool,
+) -> Result<(), Violation> {
+    let surviving = world.surviving();
+    let start_us = world.latest_clock();
+    for _ in 0..STEPS_MAX {
+        let Some(step) = world.fair_step() else { break };
+        if step == Step::Wait && world.latest_clock() - start_us > LONGEST_US {
+            break;
+        }
+        world.take(step, recipe, said)?;
+        if is_known(world) && surviving & !world.surviving() == 0 {
+            return Ok(());
+        }
+    }
+    world.judge(recipe, surviving)
+}

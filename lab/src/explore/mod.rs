@@ -1,0 +1,293 @@
+//! Exhaustive exploration: everything that can happen to a few nodes, within bounds, to the code that ships.
+//!
+//! A *state* is the nodes, the messages in flight, and the faults and writes left ([`world`]). A *step* leads from one state
+//! to the next: a message in flight arrives, is lost or arrives twice; a timer fires; a client writes; a node crashes and
+//! starts again ([`Step`]). Safety is checked after every step, and at every leaf of the search all faults end and the
+//! nodes run on fairly, until all are equal, settled and silent, or ten minutes of virtual time are over ([`fair`]).
+//!
+//! Nodes are on a fixed storage of a few KB, so that a copy costs little: the same rules and options, other capacities. A
+//! sample of trails is run again on the heap and has to give the same lines.
+//!
+//! # What counts as the same state
+//!
+//! A node is a function of its inputs and their times, so the hash of these ([`hash`], 128 bits) stands for all that decides
+//! its future: what it knows of peers, who agrees, its timers, its random numbers; never its values alone. States are the
+//! same when all nodes' inputs and clocks, the multiset of messages in flight, the faults and writes left, and the inputs of
+//! all sessions that are over are. So two steps at different nodes lead to the same state in either order, and copies of a
+//! message are one choice. States that differ by the names of nodes are not merged: names decide ranks and random numbers.
+//!
+//! # Time
+//!
+//! See [`Clocks`].
+
+mod fair;
+mod hash;
+mod life;
+mod observe;
+mod search;
+mod step;
+mod trail;
+mod violation;
+mod visited;
+mod world;
+
+use std::time::Duration;
+
+use rumormill_core::gossip::Rule;
+use rumormill_core::storage::{Fixed, Heap, Limits, Storage as _};
+use rumormill_core::{Config, ConfigError};
+
+pub use search::{Progress, run, run_with};
+pub use step::{Kind, Parcel, Step};
+pub use trail::{Replayed, Trail, replay};
+pub use violation::Violation;
+
+/// Most nodes of a search.
+pub const NODES_MAX: usize = 4;
+/// Most writes of a search.
+pub const WRITES_MAX: usize = 8;
+
+/// The storage of a search: 4 nodes, 12 rows, 8 values, 2 keys. Small, since every step copies a node.
+pub type Few = Fixed<4, 1, 16, 12, 24, 4, 8, 12, 1, 8, 2, 4, 8, 4, 64>;
+
+/// Capacities for a trail that is run on the heap: others than in the search, so that what depends on them shows.
+const HEAP_LIMITS: Limits = Limits {
+    nodes: 16,
+    rows: 128,
+    known_peers: 16,
+    values: 256,
+    set_text_bytes: 1_024,
+    dense_values: 1_024,
+    keys: 64,
+    rumors: 64,
+    payload_bytes: 1_024,
+    ..Heap::LIMITS
+};
+
+/// Which strategies the nodes have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Strategies {
+    /// All of them `rumor`.
+    #[default]
+    Rumor,
+    /// All of them `relay`.
+    Relay,
+    /// n0 and n2 `relay`, the others `rumor`.
+    Mixed,
+}
+
+/// How time passes. Messages take as long as they like in either case.
+///
+/// With one clock for all, the first timer of any node is the only one that can fire. Every trail is one that can happen, and
+/// some that can happen are missing: a node that was suspended while the others went on. That is what clocks of their own
+/// add: any node's timer may fire next, and moves that node's clock only. A machine that is suspended has such a clock
+/// (a monotonic clock stands still meanwhile), so these trails can happen too. Since the order of steps at different nodes
+/// leaves no trace in their times, many more states are the same, and the search goes deeper: so this is the default.
+///
+/// Wall clocks go as monotonic ones do. A node that restarts keeps its clocks. In the fair run at a leaf all clocks go on
+/// alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Clocks {
+    /// Each node has its own, which moves when its timer fires.
+    #[default]
+    Own,
+    /// One for all: only the first timer of any node can fire.
+    Shared,
+}
+
+/// How far the search goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// All trails of so many steps.
+    Depth(u8),
+    /// All trails with so many *detours*: steps other than the fair one, which is that the oldest message arrives or, with
+    /// none in flight, that the first timer fires. Such trails end when all are silent, so few detours reach states that
+    /// lie many steps from the start: a crash after everybody was settled, for example. (This is the delay-bounded
+    /// scheduling of Emmi, Qadeer and Rakamarić, 2011.)
+    Detours(u8),
+}
+
+/// A search.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Nodes, 2 to [`NODES_MAX`].
+    pub nodes: usize,
+    /// Their strategies.
+    pub strategies: Strategies,
+    /// Writes that may happen, in any order and at any node, at most [`WRITES_MAX`].
+    pub writes: Vec<Kind>,
+    /// Messages that may be lost.
+    pub losses: u8,
+    /// Messages that may arrive twice.
+    pub duplicates: u8,
+    /// Crashes with a larger session after it.
+    pub crashes: u8,
+    /// Crashes with a smaller session after it.
+    pub crashes_behind: u8,
+    /// Peers that a round of gossip goes to.
+    pub fanout: u8,
+    /// Milliseconds between rounds; `None` for the default.
+    pub interval_ms: Option<u32>,
+    /// Bytes of a message; `None` for the default.
+    pub max_message_bytes: Option<usize>,
+    /// Seed of all nodes.
+    pub seed: u64,
+    /// Whether a client says something to each node right after `init`, as those of Maelstrom do.
+    pub greeted: bool,
+    /// Whether only what nodes hold counts, and not whether they are right about being settled: all have to be equal and
+    /// silent in the end.
+    pub lenient: bool,
+    /// How time passes.
+    pub clocks: Clocks,
+    /// How far the search goes.
+    pub reach: Reach,
+    /// Rules that are switched off in every node.
+    pub without: Vec<Rule>,
+    /// Threads; 0 for one per core.
+    pub jobs: usize,
+    /// Stop after so many steps.
+    pub max_states: u64,
+    /// Stop after this time.
+    pub max_time: Duration,
+    /// Stop when the tables of known states take so many bytes.
+    pub max_bytes: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            nodes: 3,
+            strategies: Strategies::Rumor,
+            writes: vec![Kind::Set, Kind::Set],
+            losses: 0,
+            duplicates: 0,
+            crashes: 1,
+            crashes_behind: 0,
+            fanout: Config::default().fanout,
+            interval_ms: None,
+            max_message_bytes: None,
+            seed: 0,
+            greeted: false,
+            lenient: false,
+            clocks: Clocks::Own,
+            reach: Reach::Depth(6),
+            without: Vec::new(),
+            jobs: 0,
+            max_states: u64::MAX,
+            max_time: Duration::MAX,
+            max_bytes: 2 << 30,
+        }
+    }
+}
+
+impl Options {
+    /// # Errors
+    /// What is wrong with these choices, in a sentence.
+    pub fn check(&self) -> Result<(), String> {
+        if !(2..=NODES_MAX).contains(&self.nodes) {
+            return Err(format!("nodes must be from 2 to {NODES_MAX}, not {}", self.nodes));
+        }
+        if self.writes.len() > WRITES_MAX {
+            return Err(format!("there can be {WRITES_MAX} writes at most, not {}", self.writes.len()));
+        }
+        let node = |error: ConfigError| format!("the node: {error}");
+        world::Recipe::new(self, Few::LIMITS).map_err(node)?;
+        world::Recipe::new(self, HEAP_LIMITS).map(drop).map_err(node)
+    }
+
+    fn left(&self) -> world::Left {
+        let count = |kind: Kind| self.writes.iter().filter(|other| **other == kind).count() as u8;
+        world::Left {
+            writes: Kind::ALL.map(count),
+            losses: self.losses,
+            duplicates: self.duplicates,
+            crashes: self.crashes,
+            crashes_behind: self.crashes_behind,
+        }
+    }
+}
+
+/// A violation, and how to get there.
+#[derive(Clone, Debug)]
+pub struct Found {
+    /// What is wrong.
+    pub violation: Violation,
+    /// How to get there, shortened.
+    pub trail: Trail,
+    /// Steps of the trail as it was found.
+    pub found_steps: usize,
+    /// Depth, or number of detours, of the search that found it.
+    pub found_reach: u8,
+    /// Time until it was found.
+    pub found_after: Duration,
+    /// Whether the same trail breaks the same rule on the heap.
+    pub on_heap: bool,
+}
+
+/// Why a search ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Everything within reach was seen.
+    Complete,
+    /// A rule was broken.
+    Violated,
+    /// The bound on the number of states.
+    States,
+    /// The bound on time.
+    Time,
+    /// The bound on memory.
+    Memory,
+}
+
+/// What a search was.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Why it ended.
+    pub ended: Ended,
+    /// What it had done by then.
+    pub progress: Progress,
+    /// Threads.
+    pub jobs: usize,
+    /// The first violation.
+    pub found: Option<Found>,
+    /// A trail that gives other lines on the heap than on the fixed storage, and what differs.
+    pub other_on_heap: Option<Trail>,
+}
+
+/// The name of a rule of the core that can be switched off, as its variant is called.
+#[must_use]
+pub fn rule_name(rule: Rule) -> String {
+    format!("{rule:?}")
+}
+
+/// The rule of a name. Case and hyphens do not count.
+///
+/// # Errors
+/// The names there are.
+pub fn rule_named(name: &str) -> Result<Rule, String> {
+    let plain = |name: &str| name.replace(['-', '_'], "").to_ascii_lowercase();
+    let found = Rule::ALL.into_iter().find(|rule| plain(&rule_name(*rule)) == plain(name));
+    found.ok_or_else(|| {
+        let names: Vec<String> = Rule::ALL.into_iter().map(rule_name).collect();
+        format!("\"{name}\" is no rule; rules are {}", names.join(", "))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rumormill_core::Node;
+
+    #[test]
+    fn a_node_of_a_search_is_a_few_kilobytes() {
+        let size = size_of::<Node<Few>>();
+        assert!(size <= 10 << 10, "{size} bytes");
+    }
+
+    #[test]
+    fn rules_are_found_by_their_names() {
+        assert!(Rule::ALL.into_iter().all(|rule| rule_named(&rule_name(rule)) == Ok(rule)));
+        assert_eq!(rule_named("stable-word"), Ok(Rule::StableWord));
+        assert!(rule_named("nothing").is_err_and(|error| error.contains("StableWord")));
+    }
+}

@@ -1,0 +1,512 @@
+//! A state of the search: nodes, messages in flight and faults left; and what a step makes of it.
+//!
+//! Nodes and messages are shared between states: what changes with a step is one node at most. What a node makes of an input
+//! is remembered for a while ([`super::life`]). Each node has a clock of its own, see [`super::Clocks`].
+
+use std::rc::Rc;
+
+use rumormill_core::gossip::Rule;
+use rumormill_core::storage::{Limits, Storage};
+use rumormill_core::{Config, ConfigError, Strategy};
+
+use super::life::{self, Contents, Held, Input, KEY, Life, Packet, Said};
+use super::step::{Kind, Parcel, Step};
+use super::violation::Violation;
+use super::{Clocks, NODES_MAX, Options, Strategies, hash};
+
+/// How far wall clocks may differ, in milliseconds: longer than any trail. A stamp that is refused for a while is not what
+/// is looked for here.
+const CLOCK_AHEAD_MS: u64 = 1 << 40;
+/// The session of a node that starts for the first time, and the distance to the next: there is room for one that is lower.
+const SESSION_STEP: u64 = 10;
+/// Numbers of one node.
+const NUMBERS: u64 = 1_000;
+
+/// A session that is over.
+#[derive(Clone)]
+struct Past {
+    node: usize,
+    session: u64,
+    history: u128,
+    held: Option<Rc<Held>>,
+}
+
+/// A message in flight.
+struct Flight {
+    packet: Rc<Packet>,
+    /// Its number among those of the same sender and receiver.
+    number: u32,
+}
+
+impl Clone for Flight {
+    fn clone(&self) -> Self {
+        Self { packet: Rc::clone(&self.packet), number: self.number }
+    }
+}
+
+impl Flight {
+    fn parcel(&self) -> Parcel {
+        Parcel { from: self.packet.from, to: self.packet.to, number: self.number }
+    }
+}
+
+/// A write that a client made.
+#[derive(Clone, Copy)]
+struct Write {
+    kind: Kind,
+    node: usize,
+    life: u64,
+    seq: u64,
+    /// The value; of the counter, what the cell holds since.
+    number: u64,
+    /// The stamp, in the store.
+    stamp_us: u64,
+}
+
+/// Faults and writes that may still happen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Left {
+    pub(super) writes: [u8; Kind::ALL.len()],
+    pub(super) losses: u8,
+    pub(super) duplicates: u8,
+    pub(super) crashes: u8,
+    pub(super) crashes_behind: u8,
+}
+
+/// How the nodes of a search are made.
+pub(super) struct Recipe {
+    pub(super) configs: [Config; NODES_MAX],
+    pub(super) limits: Limits,
+    pub(super) nodes: usize,
+    pub(super) without: Vec<Rule>,
+    pub(super) greeted: bool,
+    lenient: bool,
+    clocks: Clocks,
+}
+
+/// A state.
+pub(super) struct World<S: Storage> {
+    lives: Vec<Rc<Life<S>>>,
+    /// Oldest first.
+    net: Vec<Flight>,
+    clocks: [u64; NODES_MAX],
+    pub(super) left: Left,
+    /// Messages sent so far, by sender and receiver.
+    sent: [[u32; NODES_MAX]; NODES_MAX],
+    /// The highest session each node was started with.
+    sessions: [u64; NODES_MAX],
+    writes: Rc<Vec<Write>>,
+    past: Rc<Vec<Past>>,
+}
+
+impl<S: Storage> Clone for World<S> {
+    fn clone(&self) -> Self {
+        Self {
+            lives: self.lives.clone(),
+            net: self.net.clone(),
+            writes: Rc::clone(&self.writes),
+            past: Rc::clone(&self.past),
+            ..*self
+        }
+    }
+}
+
+impl Recipe {
+    /// # Errors
+    /// The node cannot be made with these choices.
+    pub(super) fn new(options: &Options, limits: Limits) -> Result<Self, ConfigError> {
+        let config = |at: usize| Config {
+            strategy: match options.strategies {
+                Strategies::Rumor => Strategy::Rumor,
+                Strategies::Relay => Strategy::Relay,
+                Strategies::Mixed if at.is_multiple_of(2) => Strategy::Relay,
+                Strategies::Mixed => Strategy::Rumor,
+            },
+            fanout: options.fanout,
+            gossip_interval_ms: options.interval_ms,
+            seed: options.seed,
+            max_message_bytes: options.max_message_bytes.unwrap_or(Config::default().max_message_bytes),
+            max_clock_ahead_ms: CLOCK_AHEAD_MS,
+            ..Config::default()
+        };
+        let configs = std::array::from_fn(config);
+        configs.iter().try_for_each(|config: &Config| config.check(&limits))?;
+        Ok(Self {
+            configs,
+            limits,
+            nodes: options.nodes,
+            without: options.without.clone(),
+            greeted: options.greeted,
+            lenient: options.lenient,
+            clocks: options.clocks,
+        })
+    }
+}
+
+impl<S: Storage> World<S> {
+    /// All nodes have just started.
+    pub(super) fn start(recipe: &Recipe, left: Left, said: &mut Said<S>) -> Result<Self, Violation> {
+        let mut world = Self {
+            lives: Vec::new(),
+            net: Vec::new(),
+            clocks: [0; NODES_MAX],
+            left,
+            sent: [[0; NODES_MAX]; NODES_MAX],
+            sessions: [SESSION_STEP; NODES_MAX],
+            writes: Rc::default(),
+            past: Rc::default(),
+        };
+        for at in 0..recipe.nodes {
+            world.start_node(at, SESSION_STEP, recipe, said)?;
+        }
+        Ok(world)
+    }
+
+    /// A hash of all that decides what can still happen: nodes, clocks, messages, faults left, sessions that are over.
+    pub(super) fn key(&self) -> u128 {
+        let left = [self.left.losses, self.left.duplicates, self.left.crashes, self.left.crashes_behind];
+        let left = self.left.writes.into_iter().chain(left).fold(0, |all, left| all << 8 | u64::from(left));
+        let past = self.past.iter().map(|past| hash::part(past.history, 100 + past.node as u64));
+        past.fold(hash::word(self.fair_key(), left), u128::wrapping_add)
+    }
+
+    /// The same without what no longer counts when all faults are over.
+    pub(super) fn fair_key(&self) -> u128 {
+        // The order of messages in flight counts only for which of them is the oldest; all orders of delivery are searched,
+        // so it does not count here.
+        let nodes = self.lives.iter().zip(self.clocks).enumerate();
+        let nodes = nodes.map(|(at, (life, clock))| hash::part(hash::word(life.history, clock), at as u64));
+        let packets = self.net.iter().map(|flight| hash::part(flight.packet.hash, 200));
+        nodes.chain(packets).fold(0, u128::wrapping_add)
+    }
+
+    /// What can happen now. Of messages that are the same in every byte one is enough.
+    pub(super) fn steps(&self, recipe: &Recipe, all: &mut Vec<Step>) {
+        all.clear();
+        let nodes = 0..self.lives.len() as u8;
+        let distinct = || {
+            self.net
+                .iter()
+                .enumerate()
+                .filter(|(at, flight)| self.net[..*at].iter().all(|f| f.packet.hash != flight.packet.hash))
+        };
+        let parcels = || distinct().map(|(_, flight)| flight.parcel());
+        match recipe.clocks {
+            Clocks::Own => all.extend(nodes.clone().filter(|at| self.due(usize::from(*at)).is_some()).map(Step::Fire)),
+            Clocks::Shared => all.extend(self.next_due().map(|_| Step::Wait)),
+        }
+        if self.left.losses > 0 {
+            all.extend(parcels().map(Step::Lose));
+        }
+        if self.left.duplicates > 0 {
+            all.extend(parcels().map(Step::Repeat));
+        }
+        for kind in Kind::ALL.into_iter().filter(|kind| self.left.writes[*kind as usize] > 0) {
+            all.extend(nodes.clone().map(|at| Step::Write(kind, at)));
+        }
+        if self.left.crashes > 0 {
+            all.extend(nodes.clone().map(Step::Crash));
+        }
+        if self.left.crashes_behind > 0 {
+            all.extend(nodes.map(Step::CrashBehind));
+        }
+        all.extend(parcels().map(Step::Deliver));
+    }
+
+    /// What happens next when nothing goes wrong: the oldest message arrives, or else the next timer fires.
+    pub(super) fn fair_step(&self) -> Option<Step> {
+        match self.net.first() {
+            Some(flight) => Some(Step::Deliver(flight.parcel())),
+            None => self.next_due().map(|_| Step::Wait),
+        }
+    }
+
+    /// Takes a step. False, and nothing changed, when it cannot be taken in this state.
+    ///
+    /// # Errors
+    /// What a node did that it must not do.
+    pub(super) fn take(&mut self, step: Step, recipe: &Recipe, said: &mut Said<S>) -> Result<bool, Violation> {
+        match step {
+            Step::Deliver(parcel) => {
+                let Some(at) = self.find(parcel) else { return Ok(false) };
+                let packet = self.net.remove(at).packet;
+                self.input(usize::from(parcel.to), &Input::Line(&packet.line), recipe, said)?;
+            }
+            Step::Repeat(parcel) => {
+                let Some(at) = self.find(parcel).filter(|_| self.left.duplicates > 0) else { return Ok(false) };
+                self.left.duplicates -= 1;
+                let packet = Rc::clone(&self.net[at].packet);
+                self.input(usize::from(parcel.to), &Input::Line(&packet.line), recipe, said)?;
+            }
+            Step::Lose(parcel) => {
+                let Some(at) = self.find(parcel).filter(|_| self.left.losses > 0) else { return Ok(false) };
+                self.left.losses -= 1;
+                self.net.remove(at);
+            }
+            Step::Fire(at) => {
+                let at = usize::from(at);
+                let Some(due) = self.lives.get(at).and_then(|_| self.due(at)) else { return Ok(false) };
+                self.clocks[at] = self.clocks[at].max(due);
+                self.input(at, &Input::Timer, recipe, said)?;
+            }
+            Step::Wait => {
+                let Some((at, wait_us)) = self.next_due() else { return Ok(false) };
+                self.clocks.iter_mut().for_each(|clock| *clock += wait_us);
+                self.input(at, &Input::Timer, recipe, said)?;
+            }
+            Step::Write(kind, at) => {
+                if usize::from(at) >= self.lives.len() || self.left.writes[kind as usize] == 0 {
+                    return Ok(false);
+                }
+                self.left.writes[kind as usize] -= 1;
+                self.write(kind, usize::from(at), recipe, said)?;
+            }
+            Step::Crash(at) => {
+                if usize::from(at) >= self.lives.len() || self.left.crashes == 0 {
+                    return Ok(false);
+                }
+                self.left.crashes -= 1;
+                let at = usize::from(at);
+                let newest = self.sessions[at].max(self.lives[at].session);
+                self.close_session(at);
+                self.start_node(at, newest - newest % SESSION_STEP + SESSION_STEP, recipe, said)?;
+            }
+            Step::CrashBehind(at) => {
+                let at = usize::from(at);
+                let Some(life) = self.lives.get(at).filter(|_| self.left.crashes_behind > 0) else { return Ok(false) };
+                // The number before may be taken already: by an earlier crash of this kind.
+                let taken = |session| self.past.iter().any(|past| past.node == at && past.session == session);
+                let Some(session) = (1..life.session).rev().find(|session| !taken(*session)) else { return Ok(false) };
+                self.left.crashes_behind -= 1;
+                self.close_session(at);
+                self.start_node(at, session, recipe, said)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// The clock that is ahead of all others, in microseconds.
+    pub(super) fn latest_clock(&self) -> u64 {
+        self.clocks.into_iter().max().unwrap_or(0)
+    }
+
+    /// Whether nothing will ever happen any more, unless somebody comes and asks.
+    pub(super) fn is_silent(&self) -> bool {
+        self.net.is_empty() && self.next_due().is_none()
+    }
+
+    /// The writes that must not get lost, one bit each: a node holds them, or a message carries them.
+    pub(super) fn surviving(&self) -> u32 {
+        let carries = |flight: &Flight| self.bits(|write| flight.packet.numbers.contains(&write.number));
+        let held = self.lives.iter().map(|life| self.held_by(&life.contents));
+        held.chain(self.net.iter().map(carries)).fold(0, |all, some| all | some)
+    }
+
+    /// What is wrong with a state in which all should be the same, settled and silent. `surviving` is what must not be lost.
+    pub(super) fn judge(&self, recipe: &Recipe, surviving: u32) -> Result<(), Violation> {
+        let all = |what: &dyn Fn(&Life<S>) -> String| {
+            self.lives
+                .iter()
+                .enumerate()
+                .map(|(at, life)| format!("n{at} {}", what(life)))
+                .collect::<Vec<_>>()
+                .join(", ")
+        };
+        let holds = |life: &Life<S>| format!("holds {}", self.names(self.held_by(&life.contents)));
+        let first = &self.lives[0];
+        if self.lives.iter().any(|life| life.sum != first.sum || life.contents != first.contents) {
+            return Err(Violation::Differ { who: all(&holds), silent: self.is_silent() });
+        }
+        // In the store a later write takes the place of an earlier one.
+        let stamp_us = first.contents.stored.map_or(0, |(_, stamp_us)| stamp_us);
+        let superseded = self.bits(|write| write.kind == Kind::Store && write.stamp_us <= stamp_us);
+        let lost = surviving & !self.held_by(&first.contents) & !superseded;
+        if lost != 0 {
+            return Err(Violation::Lost { what: self.names(lost) });
+        }
+        if !recipe.lenient && self.lives.iter().any(|life| !life.is_settled) {
+            let settled = |life: &Life<S>| if life.is_settled { "is settled" } else { "is not" }.to_owned();
+            return Err(Violation::Unsettled { who: all(&settled), silent: self.is_silent() });
+        }
+        if !self.is_silent() {
+            return Err(Violation::Talks { messages: self.net.len() });
+        }
+        Ok(())
+    }
+
+    /// Nodes and what they hold, in a line.
+    pub(super) fn summary(&self) -> String {
+        let life = |(at, life): (usize, &Rc<Life<S>>)| {
+            let settled = if life.is_settled { ", settled" } else { "" };
+            format!("n{at}@{} {}{settled}", life.session, self.names(self.held_by(&life.contents)))
+        };
+        self.lives.iter().enumerate().map(life).collect::<Vec<_>>().join(" | ")
+    }
+
+    fn names(&self, writes: u32) -> String {
+        let named = self.writes.iter().enumerate().filter(|(bit, _)| writes >> bit & 1 == 1);
+        let named: Vec<String> = named.map(|(_, write)| format!("{} {}", write.kind.name(), write.number)).collect();
+        if named.is_empty() { "nothing".to_owned() } else { named.join(" and ") }
+    }
+
+    /// The message in flight of this name. A copy of another one may stand for it: they are the same in every byte.
+    fn find(&self, parcel: Parcel) -> Option<usize> {
+        self.net.iter().position(|flight| flight.parcel() == parcel)
+    }
+
+    /// When a node's next timer is due, by its clock.
+    fn due(&self, at: usize) -> Option<u64> {
+        self.lives[at].due_us
+    }
+
+    /// Whose timer is due first, and in how many microseconds. A timer that was due is not due again at this moment, or
+    /// time would stand still.
+    fn next_due(&self) -> Option<(usize, u64)> {
+        let due = |at: usize| Some((at, self.due(at)?.saturating_sub(self.clocks[at]).max(1)));
+        (0..self.lives.len()).filter_map(due).min_by_key(|(_, wait_us)| *wait_us)
+    }
+
+    /// Starts a node for the first time, or in the place of the one that crashed.
+    fn start_node(&mut self, at: usize, session: u64, recipe: &Recipe, said: &mut Said<S>) -> Result<(), Violation> {
+        self.sessions[at] = self.sessions[at].max(session);
+        let done = life::born(recipe, at, session, self.clocks[at], said);
+        match self.lives.get_mut(at) {
+            Some(life) => *life = Rc::clone(&done.life),
+            None => self.lives.push(Rc::clone(&done.life)),
+        }
+        self.send(at, &done.packets);
+        done.rejected.clone().map_or(Ok(()), Err)
+    }
+
+    fn close_session(&mut self, at: usize) {
+        let Life { session, history, held, .. } = &*self.lives[at];
+        let past = Past { node: at, session: *session, history: *history, held: held.clone() };
+        Rc::make_mut(&mut self.past).push(past);
+    }
+
+    fn write(&mut self, kind: Kind, at: usize, recipe: &Recipe, said: &mut Said<S>) -> Result<(), Violation> {
+        let earlier = self.writes.iter().filter(|write| write.node == at).count() as u64;
+        let mut number = life::NUMBER + NUMBERS * at as u64 + 1 + earlier;
+        let body = match kind {
+            Kind::Set => format!("\"type\":\"broadcast\",\"message\":{number}"),
+            Kind::Counter => format!("\"type\":\"add\",\"delta\":{number}"),
+            Kind::Store => format!("\"type\":\"write\",\"key\":\"{KEY}\",\"value\":{number}"),
+        };
+        let line = format!("{{\"src\":\"c1\",\"dest\":\"n{at}\",\"body\":{{{body},\"msg_id\":{}}}}}", 10 + earlier);
+        let before = Rc::clone(&self.lives[at]);
+        let (life, seq) = (before.own.0, before.own.1 + 1);
+        if kind == Kind::Counter {
+            number += before.contents.cells.iter().find(|cell| (cell.0, cell.1) == (at, life)).map_or(0, |cell| cell.2);
+        }
+        let refused = self.tell(at, &Input::Line(&line.into_bytes()), said)?;
+        if !refused {
+            if self.writes.iter().any(|other| (other.node, other.life, other.seq) == (at, life, seq)) {
+                return Err(Violation::DotTwice { node: at, life, seq });
+            }
+            let stamp_us =
+                self.lives[at].contents.stored.filter(|_| kind == Kind::Store).map_or(0, |(_, stamp_us)| stamp_us);
+            Rc::make_mut(&mut self.writes).push(Write { kind, node: at, life, seq, number, stamp_us });
+        }
+        self.look_at(at, &before, recipe)
+    }
+
+    fn input(&mut self, at: usize, input: &Input<'_>, recipe: &Recipe, said: &mut Said<S>) -> Result<(), Violation> {
+        let before = Rc::clone(&self.lives[at]);
+        self.tell(at, input, said)?;
+        self.look_at(at, &before, recipe)
+    }
+
+    /// Hands a node its input, and takes what it has to say. True when it answered with an error.
+    fn tell(&mut self, at: usize, input: &Input<'_>, said: &mut Said<S>) -> Result<bool, Violation> {
+        let done = self.lives[at].tell(at, input, self.clocks[at], said);
+        if done.life.session != self.lives[at].session {
+            self.close_session(at);
+        }
+        self.lives[at] = Rc::clone(&done.life);
+        self.send(at, &done.packets);
+        match &done.rejected {
+            Some(violation) => Err(violation.clone()),
+            None => Ok(done.refused),
+        }
+    }
+
+    fn send(&mut self, at: usize, packets: &[Rc<Packet>]) {
+        for packet in packets {
+            let number = &mut self.sent[at][usize::from(packet.to)];
+            *number += 1;
+            self.net.push(Flight { packet: Rc::clone(packet), number: *number });
+        }
+    }
+
+    /// Holds a node that has just taken a step against the rules.
+    fn look_at(&self, at: usize, before: &Life<S>, recipe: &Recipe) -> Result<(), Violation> {
+        let life = &self.lives[at];
+        if life.sum != before.sum {
+            self.check_written(at)?;
+            let lasting = self.bits(|write| write.kind != Kind::Store);
+            let forgotten = self.held_by(&before.contents) & !self.held_by(&life.contents) & lasting;
+            if forgotten != 0 || (before.contents.stored.is_some() && life.contents.stored.is_none()) {
+                return Err(Violation::Forgot { node: at, what: self.names(self.held_by(&before.contents)) });
+            }
+            let twin = self.lives.iter().position(|other| other.sum == life.sum && other.contents != life.contents);
+            if let Some(other) = twin {
+                return Err(Violation::SameSum { node: at, other });
+            }
+        }
+        if life.is_settled && !recipe.lenient { self.check_settled(at) } else { Ok(()) }
+    }
+
+    /// The writes for which something holds, one bit each.
+    fn bits(&self, holds: impl Fn(&Write) -> bool) -> u32 {
+        self.writes.iter().enumerate().map(|(bit, write)| u32::from(holds(write)) << bit).fold(0, |all, one| all | one)
+    }
+
+    /// The writes that a node holds. Of the counter also those that a later one of the same cell includes.
+    fn held_by(&self, contents: &Contents) -> u32 {
+        let cell = |write: &Write| contents.cells.iter().find(|cell| (cell.0, cell.1) == (write.node, write.life));
+        self.bits(|write| match write.kind {
+            Kind::Set => contents.values.contains(&write.number),
+            Kind::Counter => cell(write).is_some_and(|cell| cell.2 >= write.number),
+            Kind::Store => contents.stored.is_some_and(|(number, _)| number == write.number),
+        })
+    }
+
+    /// All that a node holds was written.
+    fn check_written(&self, at: usize) -> Result<(), Violation> {
+        let Contents { values, cells, stored, strange } = &*self.lives[at].contents;
+        let is_written =
+            |kind: Kind, number: u64| self.writes.iter().any(|write| (write.kind, write.number) == (kind, number));
+        let cell = |cell: &&(usize, u64, u64)| {
+            let is_this =
+                |write: &Write| write.kind == Kind::Counter && (write.node, write.life, write.number) == **cell;
+            !self.writes.iter().any(is_this)
+        };
+        let invented = match () {
+            () if strange.is_some() => strange.clone(),
+            () if values.iter().any(|value| !is_written(Kind::Set, *value)) => Some(format!("{values:?} in the set")),
+            () if cells.iter().find(cell).is_some() => Some(format!("{cells:?} in the cells of the counter")),
+            () if stored.is_some_and(|(value, _)| !is_written(Kind::Store, value)) => {
+                Some(format!("{stored:?} in the store"))
+            }
+            () => None,
+        };
+        invented.map_or(Ok(()), |what| Err(Violation::Invented { node: at, what }))
+    }
+
+    /// A node that is settled believes that every member, in the session that its view names, has held its sum.
+    fn check_settled(&self, at: usize) -> Result<(), Violation> {
+        let life = &self.lives[at];
+        for (member, other) in self.lives.iter().enumerate().filter(|(member, _)| *member != at) {
+            let session = life.view[member];
+            let is_meant = |of: u64| session.is_none_or(|session| session == of);
+            let mut past = self.past.iter().filter(|past| past.node == member && is_meant(past.session));
+            let has_held = (is_meant(other.session) && life::has_held(other.held.as_ref(), life.sum))
+                || past.any(|past| life::has_held(past.held.as_ref(), life.sum));
+            if !has_held {
+                let holds = self.names(self.held_by(&life.contents));
+                return Err(Violation::Settled { node: at, member, session, holds });
+            }
+        }
+        Ok(())
+    }
+}
