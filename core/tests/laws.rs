@@ -712,6 +712,58 @@ fn a_counter_stays_in_64_bits_and_may_come_back_from_beyond() {
 }
 
 #[test]
+fn strings_are_bounded_by_what_they_take_in_a_message_and_an_unknown_tag_changes_nothing() {
+    let mut replica = replica_of::<Tiny>("b", 5);
+    let own = replica.own_row().expect("its life has begun");
+    let (fits, long) = ("\"".repeat(12), "\"".repeat(13));
+    assert!(replica.store.set.is_empty());
+    let before = whole(&replica, Product::content);
+    for entry in [
+        Entry::bare(Arg::Text(&long)),
+        Entry::new(WRITE, &[Arg::Text(&long), Arg::Int(1), Arg::Int(1)]).expect("three arguments"),
+        Entry::new(WRITE, &[Arg::Int(1), Arg::Text(&long), Arg::Int(1)]).expect("three arguments"),
+        Entry::new(Tag(b'?'), &[Arg::Int(1), Arg::Int(1), Arg::Int(1)]).expect("three arguments"),
+        Entry::new(Tag(b'?'), &[Arg::Int(1)]).expect("one argument"),
+    ] {
+        assert_eq!(replica.update(&entry), Err(Refused::Unreadable), "{entry:?}");
+    }
+    assert_eq!((before, replica.own_seq()), (whole(&replica, Product::content), 0));
+    for (seq, entry) in [
+        (1, Entry::bare(Arg::Text(&fits))),
+        (2, Entry::new(WRITE, &[Arg::Text(&fits), Arg::Text(&fits), Arg::Int(1)]).expect("three arguments")),
+    ] {
+        assert_eq!(replica.update(&entry), Ok(Some(Dot { row: own, seq })));
+    }
+    assert!(!replica.store.set.is_empty());
+}
+
+#[test]
+fn the_hash_of_a_set_depends_on_its_values_and_not_on_their_order() {
+    let set = |values: &[Value<'static>]| {
+        let mut replica = replica_of::<Tiny>("b", 5);
+        for value in values {
+            replica.update(&Entry::bare((*value).into())).expect("there is room");
+        }
+        replica.store.set.hash()
+    };
+    let (one, two) = (Value::Int(1), Value::Text("1"));
+    assert_eq!(set(&[one, two]), set(&[two, one]));
+    let hashes = [set(&[]), set(&[one]), set(&[two]), set(&[one, two]), set(&[Value::Int(-1)])];
+    assert_eq!(hashes.iter().collect::<BTreeSet<_>>().len(), hashes.len());
+}
+
+#[test]
+fn a_row_is_found_by_name_and_a_name_makes_none() {
+    let mut replica = replica_of::<Tiny>("b", 5);
+    let zero = row(&mut replica, 1, 0);
+    let seven = row(&mut replica, 1, 7);
+    let find = |name| replica.causality.find_row(name);
+    assert_eq!([find("n10"), find("n10@7"), find("b@5")], [Some(zero), Some(seven), replica.own_row()]);
+    assert_eq!(["b", "n10@8", "n2", "x", "n10@07", "@7"].map(find), [None; 6]);
+    assert_eq!(replica.causality.rows.len(), 3);
+}
+
+#[test]
 fn reads_that_turn_out_older_than_a_write_are_counted_once() {
     let mut replica = replica_of::<Tiny>("b", 5);
     let other = row(&mut replica, 1, 7);

@@ -91,6 +91,27 @@ mod tests {
     }
 
     #[test]
+    fn time_ends_one_stamp_after_the_last_that_is_taken_from_others() {
+        let mut clock = HybridClock::new(u64::MAX);
+        let last = HybridClock::STAMP_MAX_US;
+        for wall in [None, Some(u64::MAX)] {
+            clock.set_wall(wall);
+            assert_eq!((clock.check(last - 1), clock.check(last)), (Ok(()), Err(ClockAhead)));
+        }
+        clock.set_wall(None);
+        assert_eq!((clock.observe(last - 1), clock.read()), (Ok(()), last - 1));
+        assert_eq!((clock.tick(), clock.tick(), clock.read()), (Some(last), None, last));
+    }
+
+    #[test]
+    fn reading_the_clock_takes_no_stamp() {
+        let mut clock = HybridClock::new(1_000);
+        clock.set_wall(Some(500));
+        assert_eq!((clock.read(), clock.read(), clock.tick()), (500, 500, Some(500)));
+        assert_eq!((clock.observe(900), clock.read(), clock.tick()), (Ok(()), 900, Some(901)));
+    }
+
+    #[test]
     fn a_device_without_a_wall_clock_takes_its_time_from_its_peers() {
         let mut clock = HybridClock::new(1_000);
         assert_eq!(clock.observe(1_700_000_000_000_000), Ok(()));
