@@ -852,6 +852,32 @@ fn an_entry_travels_on_the_lane_of_its_data_type() {
     assert_eq!([Tag::BARE, WRITE].map(lane), [Some(Lane::Push); 2]);
     assert_eq!(Sign::ALL.map(|sign| lane(sign.tag())), [Some(Lane::Tick); 2]);
     assert_eq!(lane(Tag(b'?')), None);
+    assert_eq!(Lane::ALL.map(Lane::at), [0, 1]);
+    assert_eq!(Lane::ALL.map(Lane::default_interval_ms), [200, 100]);
+}
+
+#[test]
+fn whatever_changes_state_or_vector_is_news_and_nothing_else_is() {
+    for outcome in
+        [Outcome::News, Outcome::Covered, Outcome::TooFarAhead { news: true }, Outcome::SkipTooFar { marked: true }]
+    {
+        assert!(outcome.is_news(), "{outcome:?}");
+    }
+    for outcome in [
+        Outcome::Known,
+        Outcome::Impostor,
+        Outcome::Refused(Refused::ClockAhead),
+        Outcome::TooFarAhead { news: false },
+        Outcome::SkipTooFar { marked: false },
+    ] {
+        assert!(!outcome.is_news(), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_sum_in_short_depends_on_vector_and_state() {
+    let sums = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 1)].map(|(vector, state)| Sum { vector, state }.short());
+    assert_eq!(sums.iter().collect::<BTreeSet<_>>().len(), sums.len());
 }
 
 #[test]
