@@ -1,6 +1,8 @@
 //! A network in virtual time for nodes in process: loss, duplication, reordering, cuts, restarts. Deterministic by seed.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod one;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
