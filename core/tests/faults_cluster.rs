@@ -40,9 +40,11 @@ fn two_of_three_that_restart_at_once_end_as_full_as_the_third() {
             (0..60).filter(ends_wrong).count()
         };
         assert_eq!(wrong(&[]), 0, "{strategy:?}");
-        for rules in [&[Rule::Asking][..], &[Rule::Views], &[Rule::Asking, Rule::Views], &[Rule::Asking, Rule::Views, Rule::ShowsAnother], &[Rule::Asking, Rule::Views, Rule::ShowsAnother, Rule::StableWord]] {
-            eprintln!("{strategy:?}: {} of 60 end wrong without {rules:?}", wrong(rules));
-        }
+        let (asking, all) = (wrong(&[Rule::Asking]), wrong(&[Rule::Asking, Rule::Views, Rule::ShowsAnother]));
+        eprintln!("{strategy:?}: {asking} of 60 end wrong without asking, {all} with agreement by names as well");
+        // Under `relay` the flush that tells of the new session is another way out, which agreement by names closes.
+        assert!(asking > 0 || strategy == Strategy::Relay);
+        assert_eq!(all, 60, "{strategy:?}");
     }
 }
 
@@ -80,8 +82,8 @@ fn a_clock_that_went_back_costs_one_session() {
         // It began as 1,000,001, and as 500 it sees that number.
         assert_eq!(end(&[]), (1_000_002, vec![2, 2, 2], true), "{strategy:?}");
         let (session, sizes, silent) = end(&[Rule::HigherSession]);
-        eprintln!("{strategy:?} without: {session} {sizes:?} {silent}");
-        assert_eq!((session, silent), (500, false), "{strategy:?}");
+        // It writes from an older session for ever, and nothing in that is believed.
+        assert_eq!((session, sizes, silent), (500, vec![2, 1, 2], false), "{strategy:?}");
     }
 }
 
@@ -113,67 +115,133 @@ fn a_node_that_is_killed_64_times_loses_nothing_that_it_had_sent() {
                 assert_eq!((node.store().set.len(), node.store().counter.value()), (128, 64), "{strategy:?}, {nodes}");
             }
             sim.fall_silent(120_000);
-            // A single value to settled peers: how long a line is now that 65 lives are known.
-            let mut quiet = Vec::new();
-            for k in 0..20 {
+            // Settled peers are told of a value in lines that are hardly longer than in a cluster in which nobody was ever killed. (Peers
+            // that have not spoken since are listed once what both have, so that is let pass first.)
+            let line = |sim: &mut Sim, value: u64| {
                 sim.longest_line = 0;
-                let before = (sim.sent, sim.bytes_to.iter().sum::<u64>());
-                broadcast(&mut sim, (victim + 1) % nodes, 9_900+k);
+                broadcast(sim, (victim + 1) % nodes, value);
                 sim.run_for_ms(10_000);
-                quiet.push((sim.longest_line, (sim.bytes_to.iter().sum::<u64>()-before.1)/(sim.sent - before.0).max(1)));
+                sim.longest_line
+            };
+            for value in 0..400 {
+                line(&mut sim, 10_000 + value);
             }
-            eprintln!("{strategy:?} {nodes} n{victim}: first {:?} … last {:?}, quiet {:?}", &longest[..3], &longest[61..], quiet);
+            let killed = (0..20).map(|value| line(&mut sim, 20_000 + value)).max().unwrap();
+            let mut fresh = Sim::with_limits(nodes, 7, CALM, config(strategy), many_rows(nodes));
+            broadcast(&mut fresh, victim, 1_000);
+            for value in 0..50 {
+                line(&mut fresh, 10_000 + value);
+            }
+            let before = (0..20).map(|value| line(&mut fresh, 20_000 + value)).max().unwrap();
+            eprintln!(
+                "{strategy:?}, {nodes} nodes, n{victim} killed: lines of {killed} bytes, {before} where nobody was"
+            );
+            // Four rows of past lives, in turn.
+            assert!(
+                killed <= before + 4 * r#", "n0@1000000": 1"#.len() + 8,
+                "{strategy:?}, {nodes}: {killed}, {before}"
+            );
+            // Over a life in which the memory is filled anew a line grows with what it holds: a value, a row, its place in the digest.
+            let grown = (longest[63] - longest[0]) / 63;
+            assert!(grown <= 60, "{strategy:?}, {nodes}: {grown} bytes for each life");
         }
     }
 }
 
 #[test]
+fn a_node_that_has_used_up_its_rows_refuses_what_nobody_would_take() {
+    for strategy in Strategy::ALL {
+        // Two rows for each node are reserved, and who has more takes them from the other half.
+        let mut sim = Sim::with_limits(3, 7, CALM, config(strategy), Limits { rows: 12, ..limits(3) });
+        let mut taken = Vec::new();
+        let mut refused = 0;
+        for value in 0..40 {
+            sim.run_for_ms(15_000);
+            let reply = sim.ask(1, &format!(r#""type":"broadcast","message":{value}"#));
+            match reply["body"]["code"].as_u64() {
+                None => taken.push(format!("Int({value})")),
+                Some(code) => {
+                    assert_eq!(code, 11, "{reply}");
+                    refused += 1;
+                }
+            }
+            sim.run_for_ms(5_000);
+            sim.restart(1, None);
+        }
+        broadcast(&mut sim, 0, 100);
+        broadcast(&mut sim, 2, 200);
+        // The node itself holds its present row besides, and lacks one of the others for it: it is never settled.
+        sim.run_for_ms(60_000);
+        assert_eq!(sim.nodes[0].digest(), sim.nodes[2].digest());
+        assert!(!sim.nodes[1].is_settled());
+        eprintln!("{strategy:?}: {} taken, {refused} refused", taken.len());
+        let known = support::state(&sim.nodes[0]).set;
+        assert!(taken.iter().all(|value| known.contains(value)), "{strategy:?}: {taken:?} {known:?}");
+        assert!(refused >= 28 && known.len() == taken.len() + 2, "{strategy:?}");
+    }
+}
+
+#[test]
 fn a_relay_that_is_full_stops_nobody_else() {
-    let sizes = |rotated: bool, without: &[Rule]| {
+    // What the others hold a minute in, while n1 goes on writing: before the first rank is handed on in turn.
+    let sizes = |small: usize, without: &[Rule]| {
         let mut sim = Sim::new(5, 3, CALM, config(Strategy::Relay));
         sim.switch_off(without);
-        let small = if rotated { 2 } else { 0 };
         sim.replace(small, Limits { values: 1_000, ..limits(5) });
-        for value in 0..3_000 {
+        for value in 0..2_500 {
             broadcast(&mut sim, 1, value);
             sim.run_for_ms(10);
         }
-        let now: Vec<usize> = sim.nodes.iter().map(|node| node.store().set.len()).collect();
+        let early: Vec<usize> = sim.nodes.iter().map(|node| node.store().set.len()).collect();
+        for value in 2_500..3_000 {
+            broadcast(&mut sim, 1, value);
+            sim.run_for_ms(10);
+        }
         sim.run_for_ms(5_000);
-        eprintln!("end of load {now:?}");
-        sim.nodes.iter().map(|node| node.store().set.len()).collect::<Vec<_>>()
+        (early, sim.nodes.iter().map(|node| node.store().set.len()).collect::<Vec<_>>())
     };
-    assert_eq!(sizes(false, &[]), [1_000, 3_000, 3_000, 3_000, 3_000]);
-    assert_eq!(sizes(true, &[]), [3_000, 3_000, 1_000, 3_000, 3_000]);
-    let old = sizes(false, &[Rule::FitRelay]);
-    eprintln!("without: {old:?} rotated {:?}", sizes(true, &[Rule::FitRelay]));
+    let (early, late) = sizes(0, &[]);
+    assert!(early[2..].iter().all(|size| *size > 2_400), "{early:?}");
+    assert_eq!(late, [1_000, 3_000, 3_000, 3_000, 3_000]);
+    // In another place, which rotation would bring into that seat.
+    assert_eq!(sizes(2, &[]).1, [3_000, 3_000, 1_000, 3_000, 3_000]);
+    let (early, _) = sizes(0, &[Rule::FitRelay]);
+    assert_eq!(early, [1_000, 2_500, 1_000, 1_000, 1_000]);
 }
 
 #[test]
 fn cut_messages_and_loss_make_no_storm() {
     let worst = |strategy: Strategy, without: &[Rule]| {
         let faults = Faults { loss_per_mille: 100, duplicate_per_mille: 0, delay_us: (1_000, 400_000) };
-        let small = Limits { keys: 64, ..many_rows(5) };
+        let small = many_rows(5);
         let control = if strategy == Strategy::Relay { control_bytes(&small) } else { 0 };
         let max_message_bytes = (min_message_bytes(&small) + control).max(850);
         let mut sim = Sim::with_limits(5, 1, faults, Config { max_message_bytes, ..config(strategy) }, small);
         sim.switch_off(without);
         sim.log = Some(Vec::new());
         let mut rng = Rng(1);
+        // 250 writes a second, for four seconds.
         for op in 0..2_000 {
             let (at, key) = (rng.below(5) as usize, rng.below(40));
             if rng.chance(500) {
-                sim.ask(at, &format!(r#""type":"write","key":{key},"value":{op}"#));
+                sim.ask(at, &format!(r#""type":"write","key":"a-longer-key-{key}","value":"value-{op:010}""#));
             }
             sim.run_for_ms(2);
         }
         sim.faults.loss_per_mille = 0;
         sim.run_for_ms(10_000);
-        (sim.worst_second(|from, to| (from, to)), sim.worst_second(|from, _| from), sim.sent, sim.is_converged())
+        assert!(sim.is_converged(), "{}", sim.differences());
+        assert!(sim.longest_line + 60 > max_message_bytes, "messages were cut");
+        (sim.worst_second(|from, to| (from, to)), sim.worst_second(|from, _| from))
     };
     for strategy in Strategy::ALL {
         let (with, without) = (worst(strategy, &[]), worst(strategy, &[Rule::Window]));
-        eprintln!("{strategy:?}: {with:?}, without {without:?}");
+        eprintln!("{strategy:?}: in the worst second {with:?} on a link and from a node, {without:?} without the rule");
+        // The bound of docs/relay.md for a link; what is cut in six pieces leaves room for that.
+        assert!(with.0 <= 28 && with.1 <= 4 * 28, "{strategy:?}: {with:?}");
+        if strategy == Strategy::Rumor {
+            assert!(without.1 > 2 * with.1);
+        }
     }
 }
 
@@ -211,7 +279,7 @@ fn a_standstill_is_no_sample_of_the_way() {
 fn who_has_no_room_is_offered_ever_more_rarely() {
     for strategy in Strategy::ALL {
         let offered = |without: &[Rule]| {
-            let large = Limits { values: 40_000, dense_values: 40_000, ..limits(5) };
+            let large = Limits { values: 41_000, dense_values: 41_000, ..limits(5) };
             let mut sim = Sim::with_limits(5, 4, CALM, config(strategy), large);
             sim.switch_off(without);
             sim.replace(4, Limits { values: 1_000, dense_values: 1_000, ..large });
@@ -221,6 +289,14 @@ fn who_has_no_room_is_offered_ever_more_rarely() {
             }
             sim.drain(1);
             sim.run_for_ms(30_000);
+            // Under load, ten values a second.
+            let before = sim.bytes_to[4];
+            for value in 0..300 {
+                broadcast(&mut sim, 1, value + 1);
+                sim.run_for_ms(100);
+            }
+            let loaded = (sim.bytes_to[4] - before) / 30;
+            sim.run_for_ms(30_000);
             let spans: Vec<u64> = (0..6)
                 .map(|_| {
                     let before = sim.bytes_to[4];
@@ -228,12 +304,18 @@ fn who_has_no_room_is_offered_ever_more_rarely() {
                     sim.bytes_to[4] - before
                 })
                 .collect();
-            assert!(sim.nodes[..4].iter().all(|node| node.store().set.len() == 40_000));
+            assert!(sim.nodes[..4].iter().all(|node| node.store().set.len() == 40_300));
             assert_eq!(sim.nodes[4].store().set.len(), 1_000);
-            spans
+            (loaded, spans)
         };
-        let (with, without) = (offered(&[]), offered(&[Rule::Window]));
-        eprintln!("{strategy:?}: bytes a minute {with:?}, without {without:?}");
+        let ((loaded, with), (old_loaded, without)) = (offered(&[]), offered(&[Rule::Window]));
+        eprintln!("{strategy:?}: {loaded} bytes a second under load, {old_loaded} without the rule");
+        eprintln!("{strategy:?}: in each minute after it {with:?}, without {without:?}");
+        // 16 KiB, the smallest window, once in 30 s from each peer that speaks to it.
+        assert!(with.iter().all(|bytes| *bytes <= 4 * 3 * (18 << 10)), "{strategy:?}: {with:?}");
+        assert!(with[5] <= with[0] + 1_000, "{strategy:?}: {with:?}");
+        assert!(loaded < 10_000 && old_loaded > 10 * loaded, "{strategy:?}: {loaded}, {old_loaded}");
+        assert!(without.iter().all(|bytes| *bytes > 2_000_000), "{strategy:?}: {without:?}");
     }
 }
 
@@ -259,7 +341,9 @@ fn a_new_node_behind_a_slow_link_is_handed_no_more_than_three_times_the_state() 
         };
         let state: usize = (0..100_000_i64).map(|value| (value * 1_000_003).to_string().len() + 2).sum();
         let (with, without) = (handed(&[]), handed(&[Rule::Window]));
-        eprintln!("{strategy:?}: {with:?} for a state of about {state}, {without:?} without");
+        eprintln!("{strategy:?}: {with:?} bytes of a state of {state}, {without:?} without the rule");
+        assert!(with.0 <= 3 * state as u64 && with.1, "{strategy:?}: {with:?}");
+        assert!(without.0 > 5 * state as u64, "{strategy:?}: {without:?}");
     }
 }
 
