@@ -206,7 +206,8 @@ impl<'e, S: Storage> Entries<'e, S> {
             // Dots that follow each other make one stretch.
             while let Some(first) = beyond.next() {
                 let mut last = first;
-                while beyond.next_if_eq(&(last + 1)).is_some() {
+                while beyond.peek() == Some(&(last + 1)) {
+                    beyond.next();
                     last += 1;
                 }
                 visitor.stretch(self.replica, id, first - 1, last).map_err(cut)?;
