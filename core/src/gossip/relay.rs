@@ -512,3 +512,6 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         0
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -462,3 +462,6 @@ impl<S: Storage> Rumor<S> {
         self.timers[timer as usize] = Some(at);
     }
 }
+
+#[cfg(test)]
+mod tests;
