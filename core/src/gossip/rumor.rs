@@ -139,7 +139,8 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
 
     fn heard(&mut self, common: &mut Common<S>, heard: Heard, _: &Rows<S>, now: Instant) {
         let Heard { from, lane, equal, same_view, peer_settled, lacking, want, .. } = heard;
-        if heard.news && heard.cut {
+        // The first one goes on with it; others who hand over the same at the same time do not take its place.
+        if heard.news && heard.cut && self.source(now).is_none_or(|source| source == from) {
             self.source = Some((from, now));
             if common.keeps(Rule::Window) {
                 self.forget_handed(from);
