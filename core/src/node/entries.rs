@@ -264,7 +264,11 @@ impl<'e, S: Storage> Entries<'e, S> {
 /// How many changes are beyond a vector. O(rows).
 fn lacking<S: Storage>(replica: &Replica<S>, vector: &[u64]) -> u64 {
     let known = |id: RowId| vector.get(id.at()).copied().unwrap_or(0);
-    replica.causality.rows.iter().fold(0, |sum: u64, (id, row)| sum.saturating_add(row.frontier.saturating_sub(known(id))))
+    replica
+        .causality
+        .rows
+        .iter()
+        .fold(0, |sum: u64, (id, row)| sum.saturating_add(row.frontier.saturating_sub(known(id))))
 }
 
 /// Finds the first entry, and whether there are more.
