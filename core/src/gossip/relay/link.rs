@@ -261,7 +261,7 @@ mod tests {
 
     fn measured(rtt_ms: u64) -> Path {
         let mut path = Path::default();
-        (0..40).for_each(|_| path.sample(rtt_ms * 1_000));
+        (0..40).for_each(|_| assert!(path.sample(rtt_ms * 1_000, MS(0))));
         path
     }
 
@@ -275,7 +275,7 @@ mod tests {
     fn samples_are_smoothed() {
         let mut path = measured(200);
         assert!(path.rtt_us() == 200_000 && path.var_us() < 10);
-        path.sample(280_000);
+        path.sample(280_000, MS(0));
         assert_eq!(path.rtt_us(), 210_000);
         assert!((19_990..20_010).contains(&path.var_us()));
     }
@@ -283,27 +283,27 @@ mod tests {
     #[test]
     fn a_standstill_is_no_sample_of_the_round_trip() {
         let mut path = measured(200);
-        path.sample(15_000_000);
-        path.sample(15_000_000);
+        (0..9).for_each(|ms| assert!(!path.sample(15_000_000, MS(1_000 + ms)), "the echoes that waited are many"));
         assert_eq!(path.rtt_us(), 200_000);
-        path.sample(200_000);
-        path.sample(15_000_000);
-        assert_eq!(path.rtt_us(), 200_000, "only those in a row are counted");
+        assert!(path.sample(200_000, MS(1_100)));
+        assert!(!path.sample(15_000_000, MS(3_100)), "only those in a row are counted");
+        assert_eq!(path.rtt_us(), 200_000);
     }
 
     #[test]
-    fn what_takes_long_again_and_again_is_the_round_trip() {
+    fn what_takes_long_for_a_while_is_the_round_trip() {
         let mut path = measured(200);
-        (0..4).for_each(|_| path.sample(15_000_000));
+        assert!(!path.sample(15_000_000, MS(1_000)) && !path.sample(15_000_000, MS(2_999)));
+        assert!(path.sample(15_000_000, MS(3_000)));
         assert_eq!(path.rtt_us(), 15_000_000);
     }
 
     #[test]
     fn a_first_sample_of_more_than_five_seconds_is_a_standstill() {
         let mut path = Path::default();
-        path.sample(5_000_001);
+        path.sample(5_000_001, MS(1));
         assert!(!path.is_measured());
-        path.sample(5_000_000);
+        path.sample(5_000_000, MS(1));
         assert_eq!(path.rtt_us(), 5_000_000);
     }
 

@@ -68,7 +68,9 @@ fn run_with(bench: &mut Bench<Relay<Small>>, alive: &[u32], ms: u64) -> Vec<Mess
 
 /// The round trip to a peer was the same so often that its deviation is below a millisecond.
 fn measure(bench: &mut Bench<Relay<Small>>, peer: u32, rtt_ms: u64) {
-    (0..40).for_each(|_| bench.scheduler.link_mut(NodeIndex(peer)).path.sample(rtt_ms * 1_000));
+    for _ in 0..40 {
+        bench.scheduler.link_mut(NodeIndex(peer)).path.sample(rtt_ms * 1_000, Instant::ZERO);
+    }
 }
 
 fn is_suspected(bench: &Bench<Relay<Small>>, peer: u32) -> bool {
@@ -185,7 +187,7 @@ fn a_flush_that_does_not_come_is_not_waited_for() {
 fn where_delays_vary_much_an_uplink_leaves_at_once() {
     let mut bench = bench(3, 2, &[]);
     for rtt_ms in [100, 300, 100, 300, 100, 300] {
-        bench.scheduler.link_mut(NodeIndex(0)).path.sample(rtt_ms * 1_000);
+        bench.scheduler.link_mut(NodeIndex(0)).path.sample(rtt_ms * 1_000, Instant::ZERO);
     }
     let down = flush(&bench, 0);
     bench.hear(down);
@@ -619,8 +621,10 @@ fn what_a_full_message_does_not_fill_is_asked_for_at_once() {
 #[test]
 fn where_delays_vary_much_a_gap_may_close_by_itself_first() {
     let mut bench = bench(3, 2, &[]);
-    (0..20)
-        .for_each(|at| bench.scheduler.link_mut(NodeIndex(0)).path.sample(if at % 2 == 0 { 100_000 } else { 300_000 }));
+    (0..20).for_each(|at| {
+        let us = if at % 2 == 0 { 100_000 } else { 300_000 };
+        bench.scheduler.link_mut(NodeIndex(0)).path.sample(us, Instant::ZERO);
+    });
     bench.shows(0, 0, 5);
     let gap = Heard { full: true, behind: true, data: true, ..next(&bench, 0) };
     assert!(bench.hear(gap).is_empty());
