@@ -160,4 +160,43 @@ mod tests {
         assert!(b.refresh(NodeIndex(0), 2, 7) && b.count() == 1, "another view");
         assert!(!b.refresh(NodeIndex(0), 2, 7));
     }
+
+    fn of_three() -> Agreement<Small> {
+        let mut agreement = Agreement::unfilled(3, 1);
+        agreement.fill(NodeIndex(0));
+        agreement
+    }
+
+    #[test]
+    fn a_member_counts_once() {
+        let mut agreement = of_three();
+        (0..5).for_each(|_| agreement.insert(NodeIndex(1)));
+        assert_eq!((agreement.count(), agreement.is_complete()), (2, false));
+        agreement.insert(NodeIndex(2));
+        assert!(agreement.is_complete());
+    }
+
+    #[test]
+    fn a_member_that_showed_something_else_is_taken_out_once() {
+        let mut agreement = of_three();
+        agreement.join_all();
+        (0..2).for_each(|_| agreement.remove(NodeIndex(1)));
+        assert_eq!((agreement.count(), agreement.contains(NodeIndex(1))), (2, false));
+    }
+
+    #[test]
+    fn nobody_outside_of_the_cluster_is_a_member() {
+        let mut agreement = of_three();
+        agreement.join([8, 15, 15].into_iter());
+        assert_eq!((agreement.count(), agreement.is_complete()), (1, false));
+    }
+
+    #[test]
+    fn a_change_of_the_state_leaves_only_this_node() {
+        let mut agreement = of_three();
+        agreement.join_all();
+        assert!(agreement.refresh(NodeIndex(0), 2, 0));
+        let left = [0, 1, 2].map(|node| agreement.contains(NodeIndex(node)));
+        assert_eq!(left, [true, false, false]);
+    }
 }

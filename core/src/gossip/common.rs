@@ -398,3 +398,6 @@ pub trait Scheduler<S: Storage> {
     /// Rumors that were forgotten because too many waited.
     fn forgotten(&self) -> u64;
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,6 +5,8 @@
 //! strategy is a [`Scheduler`]: [`Rumor`] and [`Relay`].
 
 mod agreement;
+#[cfg(test)]
+mod bench;
 mod common;
 mod fanout;
 mod filling;
@@ -324,3 +326,6 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&self.scheduler, s => Scheduler::<S>::forgotten(s))
     }
 }
+
+#[cfg(test)]
+mod tests;

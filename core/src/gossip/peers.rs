@@ -626,3 +626,6 @@ fn backoff_ms(unheard: u8, longest_ms: u64) -> u64 {
     let doublings = u32::from(unheard - SILENT_AFTER).min(16);
     (REPEAT_MS << doublings).min(longest_ms)
 }
+
+#[cfg(test)]
+mod tests;

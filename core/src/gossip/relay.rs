@@ -513,3 +513,6 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         0
     }
 }
+
+#[cfg(test)]
+mod tests;

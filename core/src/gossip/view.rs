@@ -138,4 +138,23 @@ mod tests {
         assert_eq!(view.since(before, 1).collect::<Vec<_>>(), [(NodeIndex(2), 2), (NodeIndex(0), 3)]);
         assert_eq!(view.since(0, 0).count(), 3);
     }
+
+    #[test]
+    fn a_newer_session_makes_another_view() {
+        let mut view = view();
+        view.learn(NodeIndex(1), 1);
+        let (name, version) = (view.name(), view.version());
+        assert!(view.learn(NodeIndex(1), 2));
+        assert!(view.name() != name && view.version() == version + 1);
+    }
+
+    #[test]
+    fn who_is_in_which_session_matters() {
+        let (mut a, mut b) = (view(), view());
+        for (node, session) in [(0, 5), (1, 6)] {
+            a.learn(NodeIndex(node), session);
+            b.learn(NodeIndex(1 - node), session);
+        }
+        assert_ne!(a.name(), b.name());
+    }
 }

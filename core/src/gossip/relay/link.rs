@@ -252,3 +252,111 @@ impl Link {
         *self = Self { sent_at, sent_ord, path, suspected, ..Self::STRANGER };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MS: fn(u64) -> Instant = Instant::from_millis;
+
+    fn measured(rtt_ms: u64) -> Path {
+        let mut path = Path::default();
+        (0..40).for_each(|_| assert!(path.sample(rtt_ms * 1_000, MS(0))));
+        path
+    }
+
+    #[test]
+    fn before_any_sample_a_long_round_trip_is_assumed() {
+        let path = Path::default();
+        assert_eq!((path.rtt_us(), path.var_us(), path.rto_us()), (300_000, 18_750, 475_000));
+    }
+
+    #[test]
+    fn samples_are_smoothed() {
+        let mut path = measured(200);
+        assert!(path.rtt_us() == 200_000 && path.var_us() < 10);
+        path.sample(280_000, MS(0));
+        assert_eq!(path.rtt_us(), 210_000);
+        assert!((19_990..20_010).contains(&path.var_us()));
+    }
+
+    #[test]
+    fn a_standstill_is_no_sample_of_the_round_trip() {
+        let mut path = measured(200);
+        (0..9).for_each(|ms| assert!(!path.sample(15_000_000, MS(1_000 + ms)), "the echoes that waited are many"));
+        assert_eq!(path.rtt_us(), 200_000);
+        assert!(path.sample(200_000, MS(1_100)));
+        assert!(!path.sample(15_000_000, MS(3_100)), "only those in a row are counted");
+        assert_eq!(path.rtt_us(), 200_000);
+    }
+
+    #[test]
+    fn what_takes_long_for_a_while_is_the_round_trip() {
+        let mut path = measured(200);
+        assert!(!path.sample(15_000_000, MS(1_000)) && !path.sample(15_000_000, MS(2_999)));
+        assert!(path.sample(15_000_000, MS(3_000)));
+        assert_eq!(path.rtt_us(), 15_000_000);
+    }
+
+    #[test]
+    fn a_first_sample_of_more_than_five_seconds_is_a_standstill() {
+        let mut path = Path::default();
+        path.sample(5_000_001, MS(1));
+        assert!(!path.is_measured());
+        path.sample(5_000_000, MS(1));
+        assert_eq!(path.rtt_us(), 5_000_000);
+    }
+
+    /// A link to which two messages with entries left, at 0 and 100 ms.
+    fn link() -> Link {
+        let mut link = Link { deadline: MS(900), awaited_ord: 1, ..Link::STRANGER };
+        for (ord, ms) in [(1, 0), (2, 100)] {
+            (link.sent_ord, link.data_ord, link.data_at) = (ord, ord, MS(ms));
+            link.time(MS(ms));
+        }
+        link
+    }
+
+    #[test]
+    fn an_echo_gives_the_time_without_that_in_which_the_peer_held_it() {
+        let sample = |ord| link().echoed(Echo { ord, held_ms: 50 }, true, MS(350), 0);
+        assert_eq!([sample(1), sample(2)], [Some(300_000), Some(200_000)]);
+    }
+
+    #[test]
+    fn an_echo_of_what_was_never_sent_is_ignored() {
+        let mut link = link();
+        assert_eq!(link.echoed(Echo { ord: 3, held_ms: 0 }, true, MS(200), 0), None);
+        assert_eq!((link.deadline, link.data_ord), (MS(900), 2));
+    }
+
+    #[test]
+    fn an_echo_of_an_earlier_message_begins_to_wait_for_the_later_one() {
+        let mut link = link();
+        link.echoed(Echo { ord: 1, held_ms: 0 }, true, MS(200), 700_000);
+        assert_eq!((link.deadline, link.awaited_ord, link.data_ord), (MS(900), 2, 2));
+        link.echoed(Echo { ord: 2, held_ms: 0 }, true, MS(300), 700_000);
+        assert_eq!((link.deadline, link.data_ord), (NEVER, 0));
+    }
+
+    #[test]
+    fn entries_are_under_way_for_a_round_trip_and_two_deviations() {
+        let link = link();
+        assert!(link.in_flight(Path::default(), MS(437)) && !link.in_flight(Path::default(), MS(438)));
+    }
+
+    #[test]
+    fn a_suspect_is_owed_nothing_and_assumed_to_hold_nothing() {
+        let mut link = Link { snapshot: 3, unanswered: true, ack_due: MS(1), gap_due: MS(1), ..link() };
+        link.suspect();
+        assert_eq!((link.next(), link.snapshot, link.unanswered, link.suspected), (NEVER, 0, false, true));
+    }
+
+    #[test]
+    fn a_new_session_of_a_peer_keeps_ordinals_and_round_trip_and_nothing_else() {
+        let mut link = Link { heard_ord: 9, snapshot: 3, told: true, unfit: true, path: measured(200), ..link() };
+        link.reborn();
+        assert_eq!((link.sent_ord, link.path.rtt_us()), (2, 200_000));
+        assert_eq!((link.heard_ord, link.snapshot, link.told, link.unfit, link.next()), (0, 0, false, false, NEVER));
+    }
+}

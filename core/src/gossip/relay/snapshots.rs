@@ -123,3 +123,58 @@ impl<S: Storage> Aged<S> {
         self.frontiers.get(row.at()).map_or(0, |pair| pair[0])
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::causality::Dot;
+    use crate::gossip::bench::rows;
+    use crate::storage::Small;
+
+    const MS: fn(u64) -> Instant = Instant::from_millis;
+    const ROW: RowId = RowId(1);
+
+    fn change(rows: &mut Rows<Small>) {
+        rows.mark(Dot { row: ROW, seq: rows.get(ROW).frontier + 1 });
+    }
+
+    #[test]
+    fn one_state_takes_one_snapshot_and_the_fifth_replaces_the_first() {
+        let mut rows = rows(3);
+        let mut snapshots = Snapshots::<Small>::new(Small::LIMITS.rows);
+        for sum in 1..=5 {
+            change(&mut rows);
+            assert_eq!(snapshots.take(sum, &rows), sum as u32);
+            assert_eq!(snapshots.take(sum, &rows), sum as u32);
+        }
+        let kept: std::vec::Vec<_> = (0..=6).map(|number| snapshots.place(number).is_some()).collect();
+        assert_eq!(kept, [false, false, true, true, true, true, false]);
+        let frontier = |number| snapshots.frontiers()[ROW.at()][snapshots.place(number).unwrap()];
+        assert_eq!([frontier(2), frontier(5)], [2, 5]);
+        assert!(snapshots.is_of(5, 5) && !snapshots.is_of(4, 5));
+    }
+
+    #[test]
+    fn a_snapshot_of_what_a_peer_has_shown_is_of_no_state() {
+        let mut snapshots = Snapshots::<Small>::new(Small::LIMITS.rows);
+        let number = snapshots.take_over(&[4, 7]);
+        let at = snapshots.place(number).unwrap();
+        assert_eq!([snapshots.frontiers()[0][at], snapshots.frontiers()[1][at]], [4, 7]);
+        assert!(!snapshots.is_of(number, 7));
+    }
+
+    #[test]
+    fn what_is_called_old_is_at_least_as_old_as_that() {
+        let mut rows = rows(3);
+        let mut aged = Aged::<Small>::new(Small::LIMITS.rows);
+        for ms in (10_000..20_000).step_by(10) {
+            change(&mut rows);
+            aged.keep(&rows, 1_000_000, MS(ms));
+            let made = rows.get(ROW).frontier;
+            let behind = made - aged.frontier(ROW);
+            // A change every 10 ms.
+            assert!(aged.frontier(ROW) == 0 || (100..200).contains(&behind), "{ms}: {behind}");
+        }
+        assert!(aged.frontier(ROW) > 0);
+    }
+}
