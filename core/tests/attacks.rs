@@ -237,6 +237,41 @@ fn a_number_of_somebody_else_that_is_made_up_counts_and_divides_nobody() {
 }
 
 #[test]
+fn made_up_numbers_again_and_again_make_no_storm() {
+    for strategy in Strategy::ALL {
+        let mut sim = cluster(strategy, 4);
+        sim.ask(0, r#""type":"add","delta":5"#);
+        sim.run_for_ms(20_000);
+        sim.partition(&[3], false);
+        let before = sim.sent;
+        for dot in 0..600 {
+            let present = sim.nodes[0].session();
+            sim.ask(0, r#""type":"add","delta":1"#);
+            forge(
+                &mut sim,
+                3,
+                1,
+                &format!(
+                    r#""inc":1000003,"digest":{{"n3@1000003":{}}},"data":[["n3@1000003",{dot},["p","n0@{present}",{}]]]"#,
+                    dot + 1,
+                    1_000 + dot
+                ),
+            );
+            sim.run_for_ms(1_000);
+        }
+        let sent = sim.sent - before;
+        eprintln!("{strategy:?}: {sent} messages in ten minutes, {} sessions", sim.nodes[0].stats().sessions_taken);
+        assert!(sim.nodes[0].stats().sessions_taken <= 11, "{strategy:?}");
+        assert!(sent <= 600 * 40, "{strategy:?}: {sent} messages");
+        // The pause before the last session that is wanted.
+        sim.run_for_ms(600_000);
+        for node in &sim.nodes[..3] {
+            assert_eq!(node.digest(), sim.nodes[1].digest(), "{strategy:?}: {}", sim.differences());
+        }
+    }
+}
+
+#[test]
 fn a_false_word_that_all_is_well_holds_until_anybody_changes_anything() {
     for strategy in Strategy::ALL {
         let mut sim = cluster(strategy, 3);
