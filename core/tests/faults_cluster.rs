@@ -123,7 +123,7 @@ fn a_node_that_is_killed_64_times_loses_nothing_that_it_had_sent() {
                 sim.run_for_ms(10_000);
                 sim.longest_line
             };
-            for value in 0..400 {
+            for value in 0..16 * nodes as u64 {
                 line(&mut sim, 10_000 + value);
             }
             let killed = (0..20).map(|value| line(&mut sim, 20_000 + value)).max().unwrap();
