@@ -292,6 +292,8 @@ mod tests {
         let mut path = measured(200);
         (0..4).for_each(|_| path.sample(15_000_000));
         assert_eq!(path.rtt_us(), 15_000_000);
+        path.sample(15_800_000);
+        assert_eq!(path.rtt_us(), 15_100_000, "from then on samples are smoothed again");
     }
 
     #[test]
