@@ -333,6 +333,8 @@ mod tests {
         let mut link = link();
         link.echoed(Echo { ord: 1, held_ms: 0 }, true, MS(200), 700_000);
         assert_eq!((link.deadline, link.awaited_ord, link.data_ord), (MS(900), 2, 2));
+        link.echoed(Echo { ord: 1, held_ms: 0 }, true, MS(300), 700_000);
+        assert_eq!(link.deadline, MS(900), "the same echo again changes nothing");
         link.echoed(Echo { ord: 2, held_ms: 0 }, true, MS(300), 700_000);
         assert_eq!((link.deadline, link.data_ord), (NEVER, 0));
     }
