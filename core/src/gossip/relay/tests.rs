@@ -824,6 +824,17 @@ fn a_new_session_that_is_in_touch_with_its_relay_asks_nobody_else() {
 }
 
 #[test]
+fn a_new_session_that_is_handed_over_what_it_lacks_in_parts_asks_nobody_else() {
+    let mut bench = bench(5, 2, &[]);
+    bench.shows(4, 0, 5);
+    let part = Heard { behind: true, data: true, news: true, cut: true, ..next(&bench, 4) };
+    bench.hear(part);
+    bench.common.agreement.insert(NodeIndex(4));
+    let asked = asking(&bench.run(4_900), Want::Gap);
+    assert!(asked.iter().all(|question| question.to == 4), "{asked:?}");
+}
+
+#[test]
 fn a_node_that_speaks_by_itself_asks_at_once() {
     let mut bench = bench(5, 2, &[]);
     bench.scheduler.start(&mut bench.common, true, bench.now);
