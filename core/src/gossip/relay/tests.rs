@@ -951,7 +951,7 @@ fn the_word_of_the_relay_counts_when_all_members_agree() {
     for (off, counts) in [(&[][..], false), (&[Rule::StableByAll][..], true)] {
         let mut bench = bench(3, 2, off);
         let word = next_with(&bench, 0, |control| control.stable = true);
-        bench.hear(Heard { equal: true, ..word });
+        bench.scheduler.hear_stable(&bench.common, &Heard { equal: true, ..word });
         assert_eq!(bench.scheduler.quiet.stable, counts, "{off:?}");
     }
 }
