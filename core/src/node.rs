@@ -284,11 +284,32 @@ impl<S: Storage> Node<S> {
         self.settled && self.gossip.as_ref().is_some_and(alone_or_known)
     }
 
-    /// What the node has counted.
+    /// What the node has counted, and how it stands.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let rounds = self.gossip.as_ref().map_or((0, 0), |gossip| (gossip.rounds(), gossip.forgotten()));
-        Stats { gossip_rounds: rounds.0, rumors_forgotten: rounds.1, ..self.stats }
+        Stats {
+            gossip_rounds: rounds.0,
+            rumors_forgotten: rounds.1,
+            members: self.replica.causality.members.len() as u64,
+            rows: self.replica.causality.rows.len() as u64,
+            settled: u64::from(self.is_settled()),
+            ..self.stats
+        }
+    }
+
+    /// The number of this node's session: the one that it was given at start, or a larger one that it had to take because its name was
+    /// seen with a number above its own.
+    #[must_use]
+    pub fn session(&self) -> u64 {
+        self.gossip.as_ref().map_or(self.config.incarnation, |gossip| gossip.common.own.session())
+    }
+
+    /// Whether this node's name was seen with the largest number that a session can have: it can take none above that, so nobody would
+    /// believe it any more. The driver is to end it and say so.
+    #[must_use]
+    pub fn is_name_used_up(&self) -> bool {
+        self.gossip.as_ref().is_some_and(|gossip| gossip.common.own.is_exhausted())
     }
 
     /// The choices in force, those made by `configure` included.

@@ -1,6 +1,6 @@
 //! What a node counts about itself.
 
-/// Counters of one process life. All only grow. Their names are those in the reply to `stats`.
+/// Counters of one process life, which only grow, and a few gauges at the end. Their names are those in the reply to `stats`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Stats {
     /// Lines handled, good and bad.
@@ -59,6 +59,12 @@ pub struct Stats {
     pub repairs: u64,
     /// Messages that the caller's sink did not take.
     pub sink_full: u64,
+    /// Members of the cluster, own node included; 0 before it is known. A gauge, as what follows.
+    pub members: u64,
+    /// Rows, each a node in one of its lives, of which something is held.
+    pub rows: u64,
+    /// 1 while every member is known to hold exactly this node's state, else 0.
+    pub settled: u64,
 }
 
 /// The fields of a struct of numbers by name. It does not compile while a field is left out.
@@ -101,6 +107,9 @@ impl Stats {
             rumors_forgotten,
             repairs,
             sink_full,
+            members,
+            rows,
+            settled,
         });
         all.into_iter()
     }

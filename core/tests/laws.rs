@@ -11,7 +11,7 @@ use proptest::test_runner::{RngSeed, TestCaseError};
 use rumormill_core::Value;
 use rumormill_core::causality::{Arg, Dot, Entry, RowId, RowRefused, Sum, Tag, WINDOW};
 use rumormill_core::id::NodeIndex;
-use rumormill_core::replicated::{Bound, Outcome, Refused, Replica, Replicated as _, Sign, Store};
+use rumormill_core::replicated::{Bound, Lane, Outcome, Refused, Replica, Replicated as _, Sign, Store};
 use rumormill_core::storage::{Fixed, Storage, Tiny};
 
 /// Makes one module of property tests per data type and storage.
@@ -673,6 +673,211 @@ fn the_counters_of_rows_that_this_memory_makes_change_only_here_by_whatever_name
     assert_eq!(replica.merge(Dot { row: other, seq: 3 }, &cell(&[Arg::Text("b@5"), Arg::Int(10)])), Outcome::News);
     assert_eq!(replica.merge(Dot { row: second, seq: 2 }, &cell(&[Arg::Int(9)])), Outcome::Impostor);
     assert_eq!((number(&replica), replica.store.counter.value()), ([10, 1], 11));
+}
+
+#[test]
+fn a_counter_stays_in_64_bits_and_may_come_back_from_beyond() {
+    let mut replica = replica_of::<Tiny>("b", 5);
+    let own = replica.own_row().expect("its life has begun");
+    let other = row(&mut replica, 1, 7);
+    let cell = |sign: Sign, number| Entry::new(sign.tag(), &[Arg::unsigned(number)]).expect("one argument");
+    let after = |replica: &Replica<Tiny>, delta| replica.store.counter.after(own, delta);
+    let max = i64::MAX.cast_unsigned();
+    for (sign, against, one) in [(Sign::P, Sign::N, 1), (Sign::N, Sign::P, -1)] {
+        let mut replica = replica_of::<Tiny>("b", 5);
+        row(&mut replica, 1, 7);
+        let most = if sign == Sign::P { max } else { max + 1 };
+        assert_eq!(after(&replica, 0), Some((Sign::P, 0)));
+        replica.update(&cell(sign, most - 1)).expect("there is room");
+        assert_eq!((after(&replica, one), after(&replica, 2 * one)), (Some((sign, most)), None));
+        replica.update(&cell(sign, most)).expect("there is room");
+        assert_eq!((after(&replica, one), after(&replica, -one)), (None, Some((against, 1))));
+        // A peer that did not know of that has added more.
+        assert_eq!(replica.merge(Dot { row: other, seq: 1 }, &cell(sign, 10)), Outcome::News);
+        assert_eq!(after(&replica, one), None);
+        assert_eq!(
+            (after(&replica, 0), after(&replica, -one)),
+            (Some((Sign::P, replica.store.counter.cell(own, Sign::P))), Some((against, 1)))
+        );
+        assert_eq!(replica.store.counter.cells(), 2);
+    }
+    // A cell ends before the value does.
+    replica.update(&cell(Sign::P, u64::MAX - 1)).expect("there is room");
+    replica.update(&cell(Sign::N, u64::MAX - 1)).expect("there is room");
+    assert_eq!((after(&replica, 1), after(&replica, 2)), (Some((Sign::P, u64::MAX)), None));
+    assert_eq!((after(&replica, -1), after(&replica, -2)), (Some((Sign::N, u64::MAX)), None));
+    assert_eq!((replica.store.counter.value(), replica.store.counter.cells()), (0, 2));
+    replica.update(&cell(Sign::P, u64::MAX)).expect("there is room");
+    assert_eq!(replica.store.counter.cells(), 2);
+}
+
+#[test]
+fn strings_are_bounded_by_what_they_take_in_a_message_and_an_unknown_tag_changes_nothing() {
+    let mut replica = replica_of::<Tiny>("b", 5);
+    let own = replica.own_row().expect("its life has begun");
+    let (fits, long) = ("\"".repeat(12), "\"".repeat(13));
+    assert!(replica.store.set.is_empty());
+    let before = whole(&replica, Product::content);
+    for entry in [
+        Entry::bare(Arg::Text(&long)),
+        Entry::new(WRITE, &[Arg::Text(&long), Arg::Int(1), Arg::Int(1)]).expect("three arguments"),
+        Entry::new(WRITE, &[Arg::Int(1), Arg::Text(&long), Arg::Int(1)]).expect("three arguments"),
+        Entry::new(Tag(b'?'), &[Arg::Int(1), Arg::Int(1), Arg::Int(1)]).expect("three arguments"),
+        Entry::new(Tag(b'?'), &[Arg::Int(1)]).expect("one argument"),
+    ] {
+        assert_eq!(replica.update(&entry), Err(Refused::Unreadable), "{entry:?}");
+    }
+    assert_eq!((before, replica.own_seq()), (whole(&replica, Product::content), 0));
+    for (seq, entry) in [
+        (1, Entry::bare(Arg::Text(&fits))),
+        (2, Entry::new(WRITE, &[Arg::Text(&fits), Arg::Text(&fits), Arg::Int(1)]).expect("three arguments")),
+    ] {
+        assert_eq!(replica.update(&entry), Ok(Some(Dot { row: own, seq })));
+    }
+    assert!(!replica.store.set.is_empty());
+}
+
+#[test]
+fn the_hash_of_a_set_depends_on_its_values_and_not_on_their_order() {
+    let set = |values: &[Value<'static>]| {
+        let mut replica = replica_of::<Tiny>("b", 5);
+        for value in values {
+            replica.update(&Entry::bare((*value).into())).expect("there is room");
+        }
+        replica.store.set.hash()
+    };
+    let (one, two) = (Value::Int(1), Value::Text("1"));
+    assert_eq!(set(&[one, two]), set(&[two, one]));
+    let hashes = [set(&[]), set(&[one]), set(&[two]), set(&[one, two]), set(&[Value::Int(-1)])];
+    assert_eq!(hashes.iter().collect::<BTreeSet<_>>().len(), hashes.len());
+}
+
+#[test]
+fn a_row_is_found_by_name_and_a_name_makes_none() {
+    let mut replica = replica_of::<Tiny>("b", 5);
+    let zero = row(&mut replica, 1, 0);
+    let seven = row(&mut replica, 1, 7);
+    let find = |name| replica.causality.find_row(name);
+    assert_eq!([find("n10"), find("n10@7"), find("b@5")], [Some(zero), Some(seven), replica.own_row()]);
+    assert_eq!(["b", "n10@8", "n2", "x", "n10@07", "@7"].map(find), [None; 6]);
+    assert_eq!(replica.causality.rows.len(), 3);
+}
+
+#[test]
+fn reads_that_turn_out_older_than_a_write_are_counted_once() {
+    let mut replica = replica_of::<Tiny>("b", 5);
+    let other = row(&mut replica, 1, 7);
+    let mut seq = 0;
+    let mut write = |replica: &mut Replica<Tiny>, key: i64, stamp_us: i64| {
+        seq += 1;
+        let entry = Entry::new(WRITE, &[Arg::Int(key), Arg::Int(seq), Arg::Int(stamp_us)]).expect("three arguments");
+        replica.merge(Dot { row: other, seq: seq.cast_unsigned() }, &entry)
+    };
+    let read = |replica: &mut Replica<Tiny>, key, now| replica.store.map.read(Value::Int(key), now).is_some();
+    assert!(replica.store.map.is_empty());
+    // Keys that are not there yet.
+    assert!(!read(&mut replica, 1, 100) && !read(&mut replica, 1, 100) && !read(&mut replica, 2, 100));
+    assert_eq!(write(&mut replica, 1, 100), Outcome::News);
+    assert_eq!(replica.store.map.reads(), (3, 0), "a write of the same moment");
+    assert!(!replica.store.map.is_empty());
+    assert_eq!(write(&mut replica, 1, 40), Outcome::Covered);
+    assert_eq!(replica.store.map.reads(), (3, 2));
+    assert_eq!(write(&mut replica, 1, 50), Outcome::Covered);
+    assert_eq!(replica.store.map.reads(), (3, 2), "each read counts once");
+    // Keys that are there: the last two reads are watched.
+    assert!([200, 210, 220].map(|now| read(&mut replica, 1, now)).iter().all(|found| *found));
+    assert_eq!(write(&mut replica, 1, 100), Outcome::Covered);
+    assert_eq!(replica.store.map.reads(), (6, 2), "a write that is not newer than what was seen");
+    assert_eq!(write(&mut replica, 1, 215), Outcome::News);
+    assert_eq!(replica.store.map.reads(), (6, 3), "the read of 210 is older than the write");
+    assert_eq!(write(&mut replica, 1, 220), Outcome::News);
+    assert_eq!(replica.store.map.reads(), (6, 3));
+    // Of the keys that were not there the last 32 reads are watched: not that of key 2 any more, nor the first of these.
+    for key in 10..43 {
+        assert!(!read(&mut replica, key, 1_000));
+    }
+    assert_eq!(
+        [2, 10, 11, 12, 41].map(|key| (write(&mut replica, key, 60), replica.store.map.reads().1)),
+        [(Outcome::News, 3), (Outcome::News, 3), (Outcome::News, 4), (Outcome::News, 5), (Outcome::News, 6),]
+    );
+    assert_eq!(replica.store.map.reads().0, 39);
+}
+
+#[test]
+fn every_row_of_the_pool_has_both_cells_of_a_counter_and_shows_them_in_its_vectors() {
+    fn check<S: Storage>() {
+        let mut replica = replica_of::<S>("b", 5);
+        let mut rows = vec![];
+        for (node, life) in (0..5).flat_map(|node| (0..9).map(move |life| (node, life))) {
+            let row = replica.causality.rows.find_or_add(NodeIndex(node), life, NODES[node as usize]);
+            rows.extend(row);
+        }
+        assert_eq!(replica.causality.rows.len(), 32);
+        let own = replica.own_row().expect("its life has begun");
+        for row in rows.iter().copied().filter(|row| *row != own) {
+            for (seq, sign) in [(1, Sign::P), (2, Sign::N)] {
+                let number = 10 * u64::from(row.0) + seq;
+                let cell = Entry::new(sign.tag(), &[Arg::unsigned(number)]).expect("one argument");
+                assert_eq!(replica.merge(Dot { row, seq }, &cell), Outcome::News);
+                assert_eq!(replica.store.counter.cell(row, sign), number);
+            }
+        }
+        let first = rows[0];
+        let mut shown = vec![];
+        replica.store.vectors(Lane::Tick, |name, number| {
+            shown.push((name, number(first), number(RowId(31)), number(own)));
+        });
+        let expected = |number| (Some(10 * u64::from(first.0) + number), Some(310 + number), None);
+        assert_eq!(
+            shown.iter().map(|shown| (shown.1, shown.2, shown.3)).collect::<Vec<_>>(),
+            [expected(1), expected(2)]
+        );
+        assert_eq!([shown[0].0, shown[1].0], ["p_counters", "n_counters"]);
+        // A row with one of the numbers shows both.
+        let cell = Entry::new(Sign::N.tag(), &[Arg::Int(3)]).expect("one argument");
+        replica.update(&cell).expect("there is room");
+        let mut numbers = vec![];
+        replica.store.vectors(Lane::Tick, |_, number| numbers.push(number(own)));
+        assert_eq!(numbers, [Some(0), Some(3)]);
+        replica.store.vectors(Lane::Push, |name, _| panic!("{name}"));
+    }
+    check::<Tiny>();
+    #[cfg(feature = "alloc")]
+    check::<rumormill_core::storage::Heap>();
+}
+
+#[test]
+fn an_entry_travels_on_the_lane_of_its_data_type() {
+    let lane = |tag| Entry::new(tag, &[Arg::Int(1)]).and_then(|entry| Replica::<Tiny>::lane(&entry));
+    assert_eq!([Tag::BARE, WRITE].map(lane), [Some(Lane::Push); 2]);
+    assert_eq!(Sign::ALL.map(|sign| lane(sign.tag())), [Some(Lane::Tick); 2]);
+    assert_eq!(lane(Tag(b'?')), None);
+    assert_eq!(Lane::ALL.map(Lane::at), [0, 1]);
+    assert_eq!(Lane::ALL.map(Lane::default_interval_ms), [200, 100]);
+}
+
+#[test]
+fn whatever_changes_state_or_vector_is_news_and_nothing_else_is() {
+    for outcome in
+        [Outcome::News, Outcome::Covered, Outcome::TooFarAhead { news: true }, Outcome::SkipTooFar { marked: true }]
+    {
+        assert!(outcome.is_news(), "{outcome:?}");
+    }
+    for outcome in [
+        Outcome::Known,
+        Outcome::Impostor,
+        Outcome::Refused(Refused::ClockAhead),
+        Outcome::TooFarAhead { news: false },
+        Outcome::SkipTooFar { marked: false },
+    ] {
+        assert!(!outcome.is_news(), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_sum_in_short_depends_on_vector_and_state() {
+    let sums = [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2), (2, 1)].map(|(vector, state)| Sum { vector, state }.short());
+    assert_eq!(sums.iter().collect::<BTreeSet<_>>().len(), sums.len());
 }
 
 #[test]

@@ -15,16 +15,16 @@ macro_rules! sizes {
 }
 
 sizes! {
-    Node<Tiny>: 20_576,
-    Node<Small>: 293_696,
-    Replica<Tiny>: 13_240,
-    Store<Tiny>: 11_632,
-    Gossip<Tiny>: 4_976,
-    Service<Tiny>: 840,
+    Node<Tiny>: 22_848,
+    Node<Small>: 302_016,
+    Replica<Tiny>: 13_640,
+    Store<Tiny>: 11_656,
+    Gossip<Tiny>: 6_736,
+    Service<Tiny>: 912,
     Reply: 256,
     Config: 40,
-    Stats: 192,
+    Stats: 224,
     Hot: 32,
     Token<'_>: 16,
-    Message<'_>: 944,
+    Message<'_>: 992,
 }

@@ -551,7 +551,7 @@ impl<S: Storage> World<S> {
             ids,
             incarnation,
             sum: (sum.vector, sum.state),
-            cluster: node.replica().causality.members.fingerprint(),
+            view: node.gossip().map_or(0, |gossip| gossip.common.view.name()),
             start_us: START_US,
         }
     }

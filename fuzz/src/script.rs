@@ -307,9 +307,13 @@ pub struct Gossip<'a> {
     data: Vec<Chunk<'a>>,
     digest: Option<Vec<(Row, Number)>>,
     sum: Option<Sum>,
-    /// `agree`, after the name of the cluster: hexadecimal digits, or `all` for 0.
+    /// `agree`: see [`agree`].
     agree: Option<u32>,
     want: u8,
+    /// `refuses`, where it is 1 to 3; 3 is none that is known.
+    refuses: u8,
+    /// `lives`. These fields are the last, so that the bytes of older scripts mean what they did.
+    lives: Vec<(u8, Life)>,
 }
 
 /// A chunk of `data`.
@@ -409,8 +413,8 @@ pub struct Facts {
     pub incarnation: u64,
     /// The receiver's digest: vector and state.
     pub sum: (u64, u64),
-    /// Name of the cluster.
-    pub cluster: u32,
+    /// Name of the receiver's view; 0 before it is a member of a cluster.
+    pub view: u64,
     /// Wall time at the start of the script, in microseconds.
     pub start_us: u64,
 }
@@ -570,15 +574,32 @@ impl Request<'_> {
     }
 }
 
+/// What `agree` says: the view of the receiver, or another one when the highest bit is set, and all members for 0, the sender
+/// alone for 1, else the members of these bits.
+fn agree(agree: u32, facts: &Facts) -> String {
+    let (view, digits) = (facts.view ^ u64::from(agree >> 31), (facts.ids.len() - 1).div_ceil(4));
+    match agree & !(1 << 31) {
+        0 => format!("{view:016x}:all"),
+        1 => format!("{view:016x}"),
+        members => format!("{view:016x}:{members:0digits$x}"),
+    }
+}
+
+impl Life {
+    fn number(self, facts: &Facts) -> u64 {
+        match self {
+            Self::Present => facts.incarnation,
+            Self::Zero => 0,
+            Self::Other(life) => life.into(),
+            Self::Any(life) => life,
+        }
+    }
+}
+
 impl Row {
     fn name(self, facts: &Facts) -> String {
         let node = node(usize::from(self.node), facts);
-        let life = match self.life {
-            Life::Present => facts.incarnation,
-            Life::Zero => 0,
-            Life::Other(life) => life.into(),
-            Life::Any(life) => life,
-        };
+        let life = self.life.number(facts);
         if life == 0 { node } else { format!("{}@{life}\"", &node[..node.len() - 1]) }
     }
 }
@@ -622,9 +643,16 @@ impl Gossip<'_> {
             let _ = write!(body, ",\"sum\":\"{vector:016x}{state:016x}\"");
         }
         if let Some(agree) = self.agree {
-            let digits = (facts.ids.len() - 1).div_ceil(4);
-            let members = if agree == 0 { "all".to_owned() } else { format!("{agree:0digits$x}") };
-            let _ = write!(body, ",\"agree\":\"{:08x}:{members}\"", facts.cluster);
+            let _ = write!(body, ",\"agree\":\"{}\"", self::agree(agree, facts));
+        }
+        if matches!(self.refuses, 1..=3) {
+            let _ = write!(body, ",\"refuses\":{}", self.refuses);
+        }
+        if !self.lives.is_empty() {
+            let lives = list(&self.lives, |(at, life)| {
+                format!("{}:{}", node(usize::from(*at), facts), life.number(facts))
+            });
+            let _ = write!(body, ",\"lives\":{{{lives}}}");
         }
         if let Some(digest) = &self.digest {
             let _ = write!(body, ",\"digest\":{}", vector(digest, facts));

@@ -33,6 +33,7 @@ const DROP_AT_MOST: Duration = Duration::from_millis(100);
 /// # Errors
 /// Reading or writing failed. A closed stdout is no error.
 pub fn run<S: Storage>(node: Node<S>, max_line: usize) -> io::Result<()> {
+    let session = node.session();
     let mut process = Process {
         node,
         lines: Lines::new(max_line),
@@ -41,6 +42,7 @@ pub fn run<S: Storage>(node: Node<S>, max_line: usize) -> io::Result<()> {
         limit: RateLimit::default(),
         standstill: Standstill::watch(),
         clients_wait: !is_file(),
+        session,
         more_is_likely: false,
     };
     match process.until_end() {
@@ -58,6 +60,8 @@ struct Process<S: Storage> {
     standstill: Standstill,
     /// Whether somebody may be waiting for answers: the input is no regular file.
     clients_wait: bool,
+    /// The number of the session that was named last.
+    session: u64,
     /// The last block was large, so that the next one is probably there.
     more_is_likely: bool,
 }
@@ -74,7 +78,31 @@ impl<S: Storage> Process<S> {
             self.transmit(now)?;
             self.flush()?;
             self.name_refusals();
+            self.name_session()?;
         }
+    }
+
+    /// Says that the node had to take a larger session.
+    ///
+    /// # Errors
+    /// There is none left.
+    fn name_session(&mut self) -> io::Result<()> {
+        if self.node.is_name_used_up() {
+            return Err(io::Error::other(
+                "a peer knows a session of this node with the largest number there is, so no message of this process would be \
+                 believed: give the node another id",
+            ));
+        }
+        let session = self.node.session();
+        if session != self.session {
+            tracing::warn!(
+                session,
+                before = self.session,
+                "a larger session of this node is known: did its clock go back, or does another process have its id?"
+            );
+            self.session = session;
+        }
+        Ok(())
     }
 
     /// Waits until there is input, a timer is due or the clock is to be looked at, and reads what there is. False at the end

@@ -225,7 +225,7 @@ fn nothing_goes_to_a_peer_before_the_first_message_that_follows_init() {
 }
 
 #[test]
-fn a_node_that_has_heard_no_peer_looks_for_one_a_second_after_the_first_message() {
+fn a_node_that_has_heard_no_peer_looks_for_one_about_a_second_after_the_first_message() {
     let mut node = Node::start(3, &[]);
     thread::sleep(Duration::from_millis(500));
     let asked = Instant::now();
@@ -233,6 +233,7 @@ fn a_node_that_has_heard_no_peer_looks_for_one_a_second_after_the_first_message(
     assert!(node.peer_lines.is_empty(), "{:?}", node.peer_lines);
     node.wait_for_peer_lines(1);
     let waited = asked.elapsed();
-    assert!(waited >= Duration::from_millis(900), "after {waited:?}: {}", node.peer_lines[0].text);
+    // Five push intervals, give or take a quarter.
+    assert!(waited >= Duration::from_millis(750), "after {waited:?}: {}", node.peer_lines[0].text);
     node.finish_in_peace();
 }

@@ -119,6 +119,14 @@ mod tests {
     }
 
     #[test]
+    fn reading_the_clock_takes_no_stamp() {
+        let mut clock = HybridClock::new(1_000);
+        clock.set_wall(Some(500));
+        assert_eq!((clock.read(), clock.read(), clock.tick()), (500, 500, Some(500)));
+        assert_eq!((clock.observe(900), clock.read(), clock.tick()), (Ok(()), 900, Some(901)));
+    }
+
+    #[test]
     fn a_device_without_a_wall_clock_takes_its_time_from_its_peers() {
         let mut clock = HybridClock::new(1_000);
         assert_eq!(clock.observe(1_700_000_000_000_000), Ok(()));

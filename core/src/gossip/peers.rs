@@ -362,9 +362,11 @@ impl<S: Storage> Peers<S> {
         record.past_from = past_from;
     }
 
-    /// A peer does not seem to know what this node holds of some row: it is listed all that ever moved.
-    pub fn list_again(&mut self, peer: NodeIndex) {
-        self.peers.get_mut(peer).listed = 0;
+    /// A peer does not seem to know what this node holds of a row that moved last in the version after `version`: what has moved since
+    /// is listed to it again.
+    pub fn list_again(&mut self, peer: NodeIndex, version: u64) {
+        let record = self.peers.get_mut(peer);
+        record.listed = record.listed.min(version);
     }
 
     /// Whether a peer is to be listed all rows, in turn.

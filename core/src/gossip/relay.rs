@@ -351,7 +351,8 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         if !self.keeps(Rule::Asking) {
             self.ask_at = NEVER;
         }
-        if heard.news && heard.cut {
+        // The first one goes on with it; others who hand over the same at the same time do not take its place.
+        if heard.news && heard.cut && self.source(now).is_none_or(|source| source == heard.from) {
             self.source = Some((heard.from, now));
         }
         if heard.newest {

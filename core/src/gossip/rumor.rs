@@ -139,8 +139,12 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
 
     fn heard(&mut self, common: &mut Common<S>, heard: Heard, _: &Rows<S>, now: Instant) {
         let Heard { from, lane, equal, same_view, peer_settled, lacking, want, .. } = heard;
-        if heard.news && heard.cut {
+        // The first one goes on with it; others who hand over the same at the same time do not take its place.
+        if heard.news && heard.cut && self.source(now).is_none_or(|source| source == from) {
             self.source = Some((from, now));
+            if common.keeps(Rule::Window) {
+                self.forget_handed(from);
+            }
         }
         let answer = Pending { lane: Some(lane), rumors: false, delta: true, want: Want::Nothing, burst: BURST };
         if equal && same_view {
@@ -284,6 +288,18 @@ impl<S: Storage> Rumor<S> {
             self.forgotten += 1;
         }
         let _ = self.hot.push(hot);
+    }
+
+    /// What came in part of a larger whole is no rumor: others get it from those whom they ask, as this node does.
+    fn forget_handed(&mut self, from: NodeIndex) {
+        let mut kept = self.sealed;
+        for at in self.sealed..self.hot.len() {
+            if self.hot[at].source != Some(from) {
+                self.hot.swap(kept, at);
+                kept += 1;
+            }
+        }
+        self.hot.truncate(kept);
     }
 
     fn arm_tick(&mut self, common: &Common<S>, now: Instant) {

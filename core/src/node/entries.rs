@@ -61,12 +61,13 @@ pub(super) struct Entries<'e, S: Storage> {
     repair_from: Option<u64>,
     /// The row with which the rows begin.
     first_row: u32,
-    /// Bytes that the peer may be handed of what it has lacked for longer than the rumors; those of the rumors come on top.
+    /// Bytes that the peer may be handed.
     window: usize,
 }
 
-/// A peer that did not ask is handed so many bytes of what it lacks, beside the rumors that it is sent.
-const UNASKED_BYTES: usize = 32 << 10;
+/// A peer that did not ask is handed what it lacks beside the rumors if that is no more than so many changes: more of them are a matter
+/// between the peer and somebody whom it asks.
+const UNASKED_CHANGES: u64 = 1_024;
 
 /// What is done with a stretch of the dots of a row.
 pub(super) trait Visitor<S: Storage> {
@@ -93,7 +94,7 @@ impl<'e, S: Storage> Entries<'e, S> {
         let bounded = gossip.keeps(Rule::Window);
         // A scheduler that assumes what it has sent decides by itself when that was lost.
         let may_fill = assumed.is_some() || gossip.common.peers.may_fill(peer, now.at) || !bounded;
-        let asked = if pending.delta { window } else { window.min(UNASKED_BYTES) };
+        let unasked = || lacking(replica, vector.unwrap_or(&[])) <= UNASKED_CHANGES || !bounded;
         let on_top = assumed.as_ref().is_some_and(|assumed| assumed.at.is_some());
         Self {
             replica,
@@ -103,9 +104,12 @@ impl<'e, S: Storage> Entries<'e, S> {
             rows: !settled
                 && may_fill
                 && (pending.delta
-                    || (assumed.is_none() && fresh && (vector.is_some() || !gossip.common.peers.was_heard(peer)))),
+                    || (assumed.is_none()
+                        && fresh
+                        && (vector.is_some() || !gossip.common.peers.was_heard(peer))
+                        && unasked())),
             assumed,
-            window: if bounded && !on_top { asked } else { usize::MAX },
+            window: if bounded && !on_top { window } else { usize::MAX },
             repair_from: (!settled && may_fill && pending.delta && gossip.common.peers.is_diverged(peer))
                 .then_some(resume.repaired_to),
             first_row: resume.row,
@@ -144,20 +148,18 @@ impl<'e, S: Storage> Entries<'e, S> {
         Phase::Rows.at_start()
     }
 
-    /// Whether a message from `start` on may hand over more than rumors, of which the peer has to show that it came.
+    /// Whether the peer has to show that it got what a message from `start` on hands over.
     pub(super) fn is_handing(&self, start: Place) -> bool {
-        start.phase != Phase::Done && (self.rows || self.repair_from.is_some())
+        start.phase != Phase::Done && (self.window < usize::MAX || self.rows || self.repair_from.is_some())
     }
 
     /// Shows the entries from `start` on to the visitor, until it takes no more: of rows only those before step `end`, which the digest
     /// lists. Gives the place where it stopped.
     pub(super) fn walk(&self, start: Place, end: Option<u32>, visitor: &mut impl Visitor<S>) -> Place {
         let mut place = start;
+        visitor.bound(self.window);
         // Each phase leads to a later one.
         loop {
-            if place.phase == Phase::Rows || place.phase == Phase::Repair {
-                visitor.bound(self.window);
-            }
             let walked = match place.phase {
                 Phase::Rumors => self.walk_rumors(place, visitor).map(|()| self.rows_start()),
                 Phase::Rows => self.walk_rows(place, end, visitor).map(|()| self.repair_start()),
@@ -204,7 +206,8 @@ impl<'e, S: Storage> Entries<'e, S> {
             // Dots that follow each other make one stretch.
             while let Some(first) = beyond.next() {
                 let mut last = first;
-                while beyond.next_if_eq(&(last + 1)).is_some() {
+                while beyond.peek() == Some(&(last + 1)) {
+                    beyond.next();
                     last += 1;
                 }
                 visitor.stretch(self.replica, id, first - 1, last).map_err(cut)?;
@@ -256,6 +259,16 @@ impl<'e, S: Storage> Entries<'e, S> {
         let (_, entry) = store.next(&mut store.seek(first.row, first.seq - 1), causality)?;
         if entry.tag == Tag::BARE { entry.args().first()?.as_value() } else { None }
     }
+}
+
+/// How many changes are beyond a vector. O(rows).
+fn lacking<S: Storage>(replica: &Replica<S>, vector: &[u64]) -> u64 {
+    let known = |id: RowId| vector.get(id.at()).copied().unwrap_or(0);
+    replica
+        .causality
+        .rows
+        .iter()
+        .fold(0, |sum: u64, (id, row)| sum.saturating_add(row.frontier.saturating_sub(known(id))))
 }
 
 /// Finds the first entry, and whether there are more.

@@ -177,8 +177,11 @@ impl<S: Storage> Node<S> {
                     }
                 }
             }
-            merge.done.known |= merge.done.changes == changes;
             let row = row.and_then(|row| self.replica.close(row));
+            if merge.done.changes == changes {
+                let moved = row.map(|row| self.replica.causality.rows.get(row).moved).filter(|moved| *moved > 0);
+                merge.done.known = merge.done.known.or(Some(u64::MAX)).min(moved.or(Some(u64::MAX)));
+            }
             self.learn_from_chunk(merge.from, present, row, seq);
         }
     }
@@ -443,9 +446,9 @@ impl<S: Storage> Node<S> {
     fn tell_rows(&mut self, now: Now, from: NodeIndex, theirs: Option<Sum>, behind: &Behind, merged: &Merged) {
         let Some(gossip) = &mut self.gossip else { return };
         let mine = self.replica.sum();
-        if merged.known {
+        if let Some(moved) = merged.known {
             // It does not know that these entries are here.
-            gossip.common.peers.list_again(from);
+            gossip.common.peers.list_again(from, moved - 1);
         }
         let differs = theirs.is_some_and(|theirs| theirs.vector != mine.vector) && behind.rows == 0;
         let lacks = differs && gossip.common.lacks(from, &self.replica.causality.rows);
@@ -582,14 +585,14 @@ struct Merged {
     changes: u32,
     /// Some were refused.
     refused: bool,
-    /// All entries of some row were known already.
-    known: bool,
+    /// All entries of some row were known already: the version in which the first of such rows moved last.
+    known: Option<u64>,
 }
 
 impl Merged {
     /// Whether there were entries, and none was news.
     fn is_in_vain(&self) -> bool {
-        self.changes == 0 && (self.refused || self.known)
+        self.changes == 0 && (self.refused || self.known.is_some())
     }
 }
 

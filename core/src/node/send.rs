@@ -395,7 +395,8 @@ impl<S: Storage> Header<'_, S> {
         let first = |id: RowId, row: &Row| {
             row.frontier > 0 && (row.is_newest() || row.moved > before || entries.lacks(id, row))
         };
-        let count = rows.len() as u32;
+        // Never 0, as the node's own row is there: the compiler cannot see that.
+        let count = rows.len().max(1) as u32;
         let mut cut = Ok(());
         for step in from..from + count {
             let id = entries.row_at(step);

@@ -409,7 +409,9 @@ mod tests {
         height(items, ends.root, NONE);
         assert_eq!(all(ends, items), model);
         assert_eq!(ends.head(), model.first().map(|item| item.1));
-        assert!(model.last().is_none_or(|last| ends.is_tail(last.1)));
+        for (place, item) in model.iter().enumerate() {
+            assert_eq!(ends.is_tail(item.1), place + 1 == model.len());
+        }
     }
 
     proptest! {

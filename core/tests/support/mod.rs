@@ -1,10 +1,13 @@
 //! A network in virtual time for nodes in process: loss, duplication, reordering, cuts, restarts. Deterministic by seed.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod one;
+
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use rumormill_core::causality::RowId;
+use rumormill_core::gossip::Rule;
 use rumormill_core::replicated::Sign;
 use rumormill_core::storage::{Heap, Limits, Storage};
 use rumormill_core::{Config, Instant, Node, NodeIndex, Now, Transmit, Value};
@@ -60,6 +63,9 @@ pub struct Faults {
 pub const CALM: Faults = Faults { loss_per_mille: 0, duplicate_per_mille: 0, delay_us: (100_000, 100_001) };
 pub const HOSTILE: Faults = Faults { loss_per_mille: 300, duplicate_per_mille: 100, delay_us: (1_000, 250_000) };
 
+/// What comes to a node that stands still is tried again after so long.
+const STOPPED_US: u64 = 1_000;
+
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Delivery {
     at_us: u64,
@@ -78,6 +84,16 @@ pub struct Sim {
     pub now_us: u64,
     pub sent: u64,
     pub sent_by: Vec<u64>,
+    /// Bytes sent to each node.
+    pub bytes_to: Vec<u64>,
+    /// What each link carries in a second, if that is bounded: then messages wait for those before them.
+    pub bytes_per_second: Option<u64>,
+    /// When each link has carried what it was given.
+    free_us: BTreeMap<(usize, usize), u64>,
+    /// Nodes that stand still: messages for them wait, and so do their timers.
+    stopped: BTreeSet<usize>,
+    /// Rules that are switched off, also after a restart.
+    without: Vec<Rule>,
     pub last_sent_us: u64,
     pub longest_line: usize,
     /// When each message left, from whom and to whom, if that is kept.
@@ -109,6 +125,11 @@ impl Sim {
             now_us: 0,
             sent: 0,
             sent_by: vec![0; nodes],
+            bytes_to: vec![0; nodes],
+            bytes_per_second: None,
+            free_us: BTreeMap::new(),
+            stopped: BTreeSet::new(),
+            without: Vec::new(),
             last_sent_us: 0,
             longest_line: 0,
             log: None,
@@ -126,6 +147,23 @@ impl Sim {
     fn join(&mut self, at: usize) {
         let now = self.now();
         self.nodes[at].join(&self.ids[at], self.ids.iter().map(String::as_str), now).unwrap();
+        self.without.iter().for_each(|rule| self.nodes[at].switch_off(*rule));
+    }
+
+    /// Switches rules off in all nodes, and in those that start later.
+    pub fn switch_off(&mut self, rules: &[Rule]) {
+        self.without.extend_from_slice(rules);
+        self.nodes.iter_mut().for_each(|node| rules.iter().for_each(|rule| node.switch_off(*rule)));
+    }
+
+    /// The process stands still.
+    pub fn stop(&mut self, at: usize) {
+        self.stopped.insert(at);
+    }
+
+    /// It goes on, with all that has waited for it.
+    pub fn go_on(&mut self, at: usize) {
+        self.stopped.remove(&at);
     }
 
     /// The process dies and starts again: the memory is lost, the life is a new one unless `incarnation` says otherwise.
@@ -170,7 +208,8 @@ impl Sim {
         self.deliver(at, line.as_bytes()).unwrap_or_else(|| panic!("no reply to {line}"))
     }
 
-    fn deliver(&mut self, to: usize, line: &[u8]) -> Option<serde_json::Value> {
+    /// Hands a line to a node. Gives the reply, if there is one.
+    pub fn deliver(&mut self, to: usize, line: &[u8]) -> Option<serde_json::Value> {
         let now = self.now();
         self.nodes[to].handle_line(now, line).unwrap();
         self.drain(to)
@@ -200,16 +239,22 @@ impl Sim {
         self.last_sent_us = self.now_us;
         let id = self.nodes[from].replica().causality.members.id(to).to_owned();
         let to = self.ids.iter().position(|other| *other == id).unwrap();
+        self.bytes_to[to] += line.len() as u64;
         if let Some(log) = &mut self.log {
             log.push((self.now_us, from, to));
         }
         if self.cut.contains(&(from, to)) || self.rng.chance(self.faults.loss_per_mille) {
             return;
         }
+        let carried_us = self.bytes_per_second.map_or(0, |rate| {
+            let free_us = self.free_us.entry((from, to)).or_default();
+            *free_us = (*free_us).max(self.now_us) + line.len() as u64 * 1_000_000 / rate;
+            *free_us - self.now_us
+        });
         let copies = 1 + u64::from(self.rng.chance(self.faults.duplicate_per_mille));
         for _ in 0..copies {
             let (least, most) = self.faults.delay_us;
-            let at_us = self.now_us + least + self.rng.below((most - least).max(1));
+            let at_us = self.now_us + carried_us + least + self.rng.below((most - least).max(1));
             self.order += 1;
             self.queue.push(Reverse(Delivery { at_us, order: self.order, to, line: line.to_vec() }));
         }
@@ -219,14 +264,20 @@ impl Sim {
     pub fn run_until(&mut self, until_us: u64) {
         loop {
             let timer = (0..self.nodes.len())
+                .filter(|at| !self.stopped.contains(at))
                 .filter_map(|at| Some((self.nodes[at].poll_timeout()?.at.as_micros().max(self.now_us), at)))
                 .min();
             let delivery = self.queue.peek().map(|Reverse(delivery)| delivery.at_us);
             match (delivery, timer) {
                 (Some(at_us), timer) if timer.is_none_or(|timer| at_us <= timer.0) && at_us <= until_us => {
-                    let Reverse(Delivery { to, line, .. }) = self.queue.pop().unwrap();
+                    let Reverse(Delivery { to, line, order, .. }) = self.queue.pop().unwrap();
                     self.now_us = at_us;
-                    self.deliver(to, &line);
+                    if self.stopped.contains(&to) {
+                        let at_us = at_us + STOPPED_US;
+                        self.queue.push(Reverse(Delivery { at_us, order, to, line }));
+                    } else {
+                        self.deliver(to, &line);
+                    }
                 }
                 (_, Some((at_us, at))) if at_us <= until_us => {
                     self.now_us = at_us;

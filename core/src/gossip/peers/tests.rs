@@ -109,8 +109,10 @@ fn what_was_listed_in_part_only_is_listed_again() {
     peers.set_listed(A, None, 4);
     assert_eq!(peers.listed(A), (5, false, 4));
     peers.set_list_all(A, true);
-    peers.list_again(A);
-    assert_eq!(peers.listed(A), (0, true, 4));
+    peers.list_again(A, 7);
+    assert_eq!(peers.listed(A), (5, true, 4), "nothing has moved since that it was not listed");
+    peers.list_again(A, 2);
+    assert_eq!(peers.listed(A), (2, true, 4));
 }
 
 #[test]

@@ -21,9 +21,9 @@ pub(super) const fn since(now: Instant, earlier: Instant) -> u64 {
     now.as_micros().saturating_sub(earlier.as_micros())
 }
 
-/// A sample so many times the expected answer's time is a standstill, unless so many follow each other.
+/// A sample so many times the expected answer's time is a standstill, unless nothing else comes for so long, in milliseconds.
 const STANDSTILL: u64 = 4;
-const STANDSTILLS_MOST: u8 = 3;
+const STANDSTILL_MS: u32 = 2_000;
 /// A first sample above this is a standstill as well, in microseconds.
 const FIRST_MOST_US: u64 = 5_000_000;
 /// Messages whose departure is remembered: the latest.
@@ -34,8 +34,8 @@ const TIMED: usize = 2;
 pub(super) struct Path {
     rtt_us: u32,
     var_us: u32,
-    /// Samples in a row that were taken for standstills.
-    standstills: u8,
+    /// When the first of the latest samples came that were taken for a standstill, in milliseconds; 0 for none.
+    standstill_ms: u32,
 }
 
 impl Path {
@@ -56,15 +56,18 @@ impl Path {
         self.rtt_us() + 4 * self.var_us() + SLACK_US
     }
 
-    /// Takes a sample. While a process stands still nothing is measured: what is far longer than expected does not count, unless it
-    /// is so again and again.
-    pub(super) fn sample(&mut self, sample_us: u64) {
+    /// Takes a sample; says whether it counts. While a process stands still nothing is measured: what is far longer than expected
+    /// does not count, unless it has been so for a while. (Whoever goes on finds many messages at once, and the echoes in all of them
+    /// are as old as the standstill. So it is no sign of a long way that there are many.)
+    pub(super) fn sample(&mut self, sample_us: u64, now: Instant) -> bool {
         let most_us = if self.is_measured() { STANDSTILL * self.rto_us() } else { FIRST_MOST_US };
-        if sample_us > most_us && self.standstills < STANDSTILLS_MOST {
-            self.standstills += 1;
-            return;
-        }
-        if core::mem::take(&mut self.standstills) >= STANDSTILLS_MOST {
+        let since_ms = core::mem::take(&mut self.standstill_ms);
+        if sample_us > most_us {
+            let now_ms = ((now.as_micros() / 1_000) as u32).max(1);
+            if since_ms == 0 || now_ms.wrapping_sub(since_ms) < STANDSTILL_MS {
+                self.standstill_ms = if since_ms == 0 { now_ms } else { since_ms };
+                return false;
+            }
             (self.rtt_us, self.var_us) = (0, 0);
         }
         let sample = i64::try_from(sample_us.clamp(1, 60_000_000)).unwrap_or(1);
@@ -76,6 +79,7 @@ impl Path {
             self.rtt_us = sample as u32;
             self.var_us = (sample / 16) as u32;
         }
+        true
     }
 }
 
@@ -152,7 +156,7 @@ impl Link {
         awaited_ord: 0,
         snapshot: 0,
         relay: None,
-        path: Path { rtt_us: 0, var_us: 0, standstills: 0 },
+        path: Path { rtt_us: 0, var_us: 0, standstill_ms: 0 },
         timed: [(0, Instant::ZERO); TIMED],
         refill_at: Instant::ZERO,
         refills: 0,
@@ -257,7 +261,7 @@ mod tests {
 
     fn measured(rtt_ms: u64) -> Path {
         let mut path = Path::default();
-        (0..40).for_each(|_| path.sample(rtt_ms * 1_000));
+        (0..40).for_each(|_| assert!(path.sample(rtt_ms * 1_000, MS(0))));
         path
     }
 
@@ -271,7 +275,7 @@ mod tests {
     fn samples_are_smoothed() {
         let mut path = measured(200);
         assert!(path.rtt_us() == 200_000 && path.var_us() < 10);
-        path.sample(280_000);
+        path.sample(280_000, MS(0));
         assert_eq!(path.rtt_us(), 210_000);
         assert!((19_990..20_010).contains(&path.var_us()));
     }
@@ -279,29 +283,29 @@ mod tests {
     #[test]
     fn a_standstill_is_no_sample_of_the_round_trip() {
         let mut path = measured(200);
-        path.sample(15_000_000);
-        path.sample(15_000_000);
+        (0..9).for_each(|ms| assert!(!path.sample(15_000_000, MS(1_000 + ms)), "the echoes that waited are many"));
         assert_eq!(path.rtt_us(), 200_000);
-        path.sample(200_000);
-        path.sample(15_000_000);
-        assert_eq!(path.rtt_us(), 200_000, "only those in a row are counted");
+        assert!(path.sample(200_000, MS(1_100)));
+        assert!(!path.sample(15_000_000, MS(3_100)), "only those in a row are counted");
+        assert_eq!(path.rtt_us(), 200_000);
     }
 
     #[test]
-    fn what_takes_long_again_and_again_is_the_round_trip() {
+    fn what_takes_long_for_a_while_is_the_round_trip() {
         let mut path = measured(200);
-        (0..4).for_each(|_| path.sample(15_000_000));
+        assert!(!path.sample(15_000_000, MS(1_000)) && !path.sample(15_000_000, MS(2_999)));
+        assert!(path.sample(15_000_000, MS(3_000)));
         assert_eq!(path.rtt_us(), 15_000_000);
-        path.sample(15_800_000);
+        path.sample(15_800_000, MS(3_100));
         assert_eq!(path.rtt_us(), 15_100_000, "from then on samples are smoothed again");
     }
 
     #[test]
     fn a_first_sample_of_more_than_five_seconds_is_a_standstill() {
         let mut path = Path::default();
-        path.sample(5_000_001);
+        path.sample(5_000_001, MS(1));
         assert!(!path.is_measured());
-        path.sample(5_000_000);
+        path.sample(5_000_000, MS(1));
         assert_eq!(path.rtt_us(), 5_000_000);
     }
 

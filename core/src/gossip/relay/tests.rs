@@ -68,13 +68,15 @@ fn run_with(bench: &mut Bench<Relay<Small>>, alive: &[u32], ms: u64) -> Vec<Mess
 
 /// The round trip to a peer was the same so often that its deviation is below a millisecond.
 fn measure(bench: &mut Bench<Relay<Small>>, peer: u32, rtt_ms: u64) {
-    (0..40).for_each(|_| bench.scheduler.link_mut(NodeIndex(peer)).path.sample(rtt_ms * 1_000));
+    for _ in 0..40 {
+        bench.scheduler.link_mut(NodeIndex(peer)).path.sample(rtt_ms * 1_000, Instant::ZERO);
+    }
 }
 
 /// The round trip to a peer was one of these as often as the other.
 fn vary(bench: &mut Bench<Relay<Small>>, peer: u32, rtts_ms: [u64; 2]) {
     for rtt_ms in (0..20).flat_map(|_| rtts_ms) {
-        bench.scheduler.link_mut(NodeIndex(peer)).path.sample(rtt_ms * 1_000);
+        bench.scheduler.link_mut(NodeIndex(peer)).path.sample(rtt_ms * 1_000, Instant::ZERO);
     }
 }
 

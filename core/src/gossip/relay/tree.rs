@@ -157,9 +157,7 @@ impl<S: Storage> Relay<S> {
         }
         let later = control.echoed.is_some_and(|echo| link.data_ord > 0 && echo.ord > link.data_ord);
         let sample = control.echoed.and_then(|echo| link.echoed(echo, acknowledged, now, hold_us + rto_us));
-        if let Some(sample) = sample {
-            link.path.sample(sample);
-        }
+        let counts = sample.is_some_and(|sample| link.path.sample(sample, now));
         // An answer that does not know of it: it was lost. The echo of a later message does not tell, its digest does.
         let overdue = link.data_ord > 0 && !link.in_flight(path, now);
         let shown = self.has_shown(common, rows, from);
@@ -170,8 +168,8 @@ impl<S: Storage> Relay<S> {
             self.flush.dirty = true;
             self.uplink.dirty = true;
         }
-        if let Some(sample) = sample {
-            self.path.sample(sample);
+        if let Some(sample) = sample.filter(|_| counts) {
+            self.path.sample(sample, now);
         }
         self.links_at = self.links_at.min(self.link(from).next());
         if control.turn > self.turn {
@@ -297,7 +295,7 @@ impl<S: Storage> Relay<S> {
             None => (now, path.rtt_us().min(self.interval_us)),
         };
         // Where delays vary so much that nothing is aligned, uplinks are apart all the same.
-        let apart_us = path.rtt_us().min(self.interval_us / 3);
+        let apart_us = path.rtt_us().clamp(self.interval_us / 6, self.interval_us / 3);
         let overdue = link.asked || (due <= now && link.data_ord > 0);
         if overdue && !self.uplink.urgent && self.keeps(Rule::Pacing) {
             now.max(after(link.data_at, pause_us))
