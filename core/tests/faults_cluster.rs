@@ -388,3 +388,30 @@ fn a_counter_catches_up_within_two_seconds_of_a_heal() {
         }
     }
 }
+
+#[test]
+fn a_late_entry_of_any_kind_of_a_former_life_reaches_everybody() {
+    let entries = [r#"42"#, r#""text""#, r#"["p",42]"#, r#"["n",42]"#, r#"["w","k","v",1700000000000000]"#];
+    for strategy in Strategy::ALL {
+        for nodes in [2, 3, 5] {
+            for entry in entries {
+                // Within the window beyond the frontier, and beyond that; all are silent before.
+                for dot in [1, 7, 60, 166] {
+                    let mut sim = Sim::new(nodes, dot, CALM, config(strategy));
+                    broadcast(&mut sim, 1, 7);
+                    sim.fall_silent(120_000);
+                    let before = sim.nodes[0].digest();
+                    let line = format!(
+                        r#"{{"src":"n1","dest":"n0","body":{{"type":"gossip","inc":100,"sum":"00000000000000000000000000000007","digest":{{"n1@100":{dot}}},"data":[["n1@100",{},{entry}]],"msg_id":231}}}}"#,
+                        dot - 1
+                    );
+                    sim.deliver(0, line.as_bytes());
+                    assert_ne!(sim.nodes[0].digest(), before);
+                    sim.run_for_ms(30_000);
+                    assert!(sim.is_converged(), "{strategy:?}, {nodes}, {entry} at {dot}: {}", sim.differences());
+                    sim.fall_silent(120_000);
+                }
+            }
+        }
+    }
+}

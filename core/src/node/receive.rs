@@ -1,7 +1,7 @@
 //! A message from a peer: its entries are merged, then what its header says is learned.
 
 use super::{Node, Rejected};
-use crate::causality::{Arg, Dot, Entry, RowId, Sum};
+use crate::causality::{Arg, Causality, Dot, Entry, RowId, Sum};
 use crate::gossip::{Control, Echo, Heard, Hot, Rule, Session, Want};
 use crate::id::{Id, NodeIndex};
 use crate::output::Event;
@@ -137,6 +137,21 @@ impl<S: Storage> Node<S> {
         }
     }
 
+    /// The row for which an entry in `row` claims what its maker has not made: that one, or the one that the entry names.
+    #[cold]
+    fn claimed_row(&self, row: RowId, entry: Option<&Entry<'_>>) -> RowId {
+        let Causality { members, rows, .. } = &self.replica.causality;
+        if rows.is_immune(row) {
+            return row;
+        }
+        let named = entry.and_then(|entry| match *entry.args().first()? {
+            Arg::Row { node, incarnation } => Some((members.find(node)?, incarnation)),
+            Arg::Text(name) => members.find_row(name),
+            Arg::Int(_) | Arg::Big(_) => None,
+        });
+        named.and_then(|(node, life)| rows.find(node, life)).unwrap_or(row)
+    }
+
     fn merge_chunks(&mut self, merge: &mut Merge<'_>, present: Option<u64>, data: &str) {
         let mut chunks = Chunks::new(data);
         // Bounded by the length of the line.
@@ -238,7 +253,10 @@ impl<S: Storage> Node<S> {
         if !outcome.is_news() {
             merge.done.refused |= matches!(outcome, Outcome::Refused(_));
             if outcome == Outcome::Impostor {
-                self.own_row_claimed(merge.now, hot.row);
+                let claimed = self.claimed_row(hot.row, entry);
+                // An entry of another row that names this one is offered again, and taken when the row is given up.
+                merge.done.refused |= claimed != hot.row;
+                self.own_row_claimed(merge.now, claimed);
             }
             return;
         }

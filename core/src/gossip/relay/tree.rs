@@ -10,6 +10,8 @@ use crate::time::Instant;
 
 /// The least time by which an uplink comes before the flush it is meant for, in microseconds.
 const GUARD_US: u64 = 15_000;
+/// The longest time to its next flush that a relay is believed, in intervals of this node: how long a value waits is not for others to say.
+const FLUSHES_WAITED: u64 = 4;
 /// How much later than expected a flush may come before it is no longer waited for, in microseconds.
 const LATE_US: u64 = 10_000;
 /// What was taken for lost once is not taken for lost again sooner, in microseconds.
@@ -182,7 +184,7 @@ impl<S: Storage> Relay<S> {
             let waited = self.uplink.slot != NEVER
                 && self.uplink.down_at.is_none_or(|down_at| self.uplink.slot > after(down_at, self.uplink.next_us));
             self.uplink.down_at = Some(now);
-            self.uplink.next_us = u64::from(flush_ms) * 1_000;
+            self.uplink.next_us = (u64::from(flush_ms) * 1_000).min(FLUSHES_WAITED * self.interval_us);
             if waited {
                 self.uplink.slot = NEVER;
                 self.uplink.dirty = true;
