@@ -727,6 +727,17 @@ fn while_one_peer_hands_over_in_parts_no_other_is_asked() {
 }
 
 #[test]
+fn the_first_who_hands_over_goes_on_with_it_although_another_does_the_same() {
+    let mut bench = bench(5, 2, &[]);
+    for peer in [4, 3] {
+        bench.shows(peer, 0, 5);
+        let part = Heard { behind: true, data: true, news: true, cut: true, ..next(&bench, peer) };
+        assert_eq!(asking(&bench.hear(part), Want::Gap).len(), usize::from(peer == 4));
+    }
+    assert_eq!(bench.scheduler.source(bench.now), Some(NodeIndex(4)));
+}
+
+#[test]
 fn a_question_for_a_gap_is_answered_unless_an_answer_may_be_under_way() {
     let mut bench = bench(4, 2, &[]);
     bench.write();

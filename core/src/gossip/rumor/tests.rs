@@ -272,6 +272,32 @@ fn a_peer_that_hands_over_what_is_missing_in_parts_is_the_only_one_to_be_asked()
 }
 
 #[test]
+fn the_first_who_hands_over_goes_on_with_it_although_another_does_the_same() {
+    let mut bench = bench(9, &[]);
+    bench.start();
+    for peer in [3, 5] {
+        bench.change(3, Some(peer), Lane::Push);
+        bench.hear(Heard { news: true, cut: true, data: true, ..message(peer) });
+    }
+    let asked = questions(bench.run(4_900));
+    assert!(!asked.is_empty() && asked.iter().all(|question| question.to == 3), "{asked:?}");
+}
+
+#[test]
+fn what_is_handed_over_in_parts_is_no_rumor_and_what_others_sent_is() {
+    for (off, sources) in
+        [(&[][..], &[Some(NodeIndex(5))][..]), (&[Rule::Window][..], &[Some(NodeIndex(3)), Some(NodeIndex(5))][..])]
+    {
+        let mut bench = bench(9, off);
+        bench.change(3, Some(3), Lane::Push);
+        bench.change(5, Some(5), Lane::Push);
+        bench.hear(Heard { news: true, cut: true, data: true, ..message(3) });
+        let waiting: Vec<_> = bench.scheduler.hot.iter().map(|hot| hot.source).collect();
+        assert_eq!(waiting, sources, "{off:?}");
+    }
+}
+
+#[test]
 fn while_one_peer_hands_over_no_other_is_asked_for_the_same_in_an_answer() {
     for (off, want) in [(&[][..], Want::Nothing), (&[Rule::Window][..], Want::Gap)] {
         let mut bench = bench(9, off);
