@@ -282,3 +282,22 @@ fn a_member_that_cannot_take_what_the_others_have_is_offered_it_ever_more_rarely
     assert!(sim.sent - before <= most, "{} messages, {most} allowed", sim.sent - before);
     assert!(sim.nodes[..4].iter().all(|node| node.store().set.len() == 30));
 }
+
+/// Each holds what the other has no room for, and neither offers it all the time.
+#[test]
+fn two_full_members_that_lack_what_the_other_has_do_not_ask_without_a_pause() {
+    let faults = Faults { delay_us: (1_000, 1_001), ..CALM };
+    let full = rumormill_core::storage::Limits { values: 12, ..limits(3) };
+    let mut sim = Sim::with_limits(3, 17, faults, Config::default(), full);
+    for value in 0..12 {
+        for at in 0..2 {
+            sim.ask(at, &format!(r#""type":"broadcast","message":{}"#, 500 * at + value));
+        }
+    }
+    for second in 0..60 {
+        let before = sim.sent;
+        sim.run_for_ms(1_000);
+        assert!(sim.sent - before < 100, "{} messages in second {second}", sim.sent - before);
+    }
+    assert!(sim.nodes[..2].iter().all(|node| node.stats().refused_full > 0));
+}

@@ -236,7 +236,7 @@ impl<S: Storage> Common<S> {
         }
     }
 
-    /// Whether this node cannot take everything: what it refused is offered again more often than [`REFUSED_MS`].
+    /// Whether this node cannot take everything: what it refused is offered again more often than once a minute.
     #[must_use]
     pub fn refuses(&self, now: Instant) -> bool {
         self.refused_at.is_some_and(|at| now.ms_since(at) < REFUSED_MS)

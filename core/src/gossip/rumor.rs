@@ -160,7 +160,10 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
         if want != Want::Nothing {
             let elsewhere = self.source(now).is_some_and(|source| source != from) && common.keeps(Rule::Window);
-            let want = if lacking && !elsewhere { Want::Gap } else { Want::Nothing };
+            // Two that are full lack what the other has for ever, and offer it rarely: if each answered the question of the other
+            // with its own, they would talk without a pause. So a message that asks for a gap and brings nothing is not asked back.
+            let gains = want == Want::Reply || heard.news;
+            let want = if lacking && gains && !elsewhere { Want::Gap } else { Want::Nothing };
             common.peers.want_to_send(from, Pending { want, ..answer });
         }
         if !equal && lane == Lane::Tick {

@@ -130,12 +130,12 @@ fn a_peer_in_an_older_session_is_told_once_in_half_a_second() {
 
 #[test]
 fn another_strategy_goes_on_telling_what_this_node_holds() {
-    for relay in [false, true] {
+    for (relay, next) in [(false, (1_100, Timer::Tick)), (true, (1_000, Timer::Relay))] {
         let mut gossip = gossip(&[]);
         gossip.use_relay(!relay, MS(0));
         gossip.start(MS(0));
         gossip.use_relay(relay, MS(1_000));
-        assert!(gossip.next_timeout().is_some());
+        assert_eq!(gossip.next_timeout(), Some(Wakeup { at: MS(next.0), why: next.1 }));
     }
 }
 

@@ -1,16 +1,16 @@
 //! Exhaustive exploration: everything that can happen to a few nodes, within bounds, to the code that ships.
 //!
-//! A *state* is the nodes, the messages in flight, and the faults and writes left ([`world`]). A *step* leads from one state
+//! A *state* is the nodes, the messages in flight, and the faults and writes left (`world`). A *step* leads from one state
 //! to the next: a message in flight arrives, is lost or arrives twice; a timer fires; a client writes; a node crashes and
 //! starts again ([`Step`]). Safety is checked after every step, and at every leaf of the search all faults end and the
-//! nodes run on fairly, until all are equal, settled and silent, or ten minutes of virtual time are over ([`fair`]).
+//! nodes run on fairly, until all are equal, settled and silent, or ten minutes of virtual time are over (`fair`).
 //!
 //! Nodes are on a fixed storage of a few KB, so that a copy costs little: the same rules and options, other capacities. A
 //! sample of trails is run again on the heap and has to give the same lines.
 //!
 //! # What counts as the same state
 //!
-//! A node is a function of its inputs and their times, so the hash of these ([`hash`], 128 bits) stands for all that decides
+//! A node is a function of its inputs and their times, so the hash of these (`hash`, 128 bits) stands for all that decides
 //! its future: what it knows of peers, who agrees, its timers, its random numbers; never its values alone. States are the
 //! same when all nodes' inputs and clocks, the multiset of messages in flight, the faults and writes left, and the inputs of
 //! all sessions that are over are. So two steps at different nodes lead to the same state in either order, and copies of a

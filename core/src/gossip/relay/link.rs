@@ -296,6 +296,8 @@ mod tests {
         assert!(!path.sample(15_000_000, MS(1_000)) && !path.sample(15_000_000, MS(2_999)));
         assert!(path.sample(15_000_000, MS(3_000)));
         assert_eq!(path.rtt_us(), 15_000_000);
+        path.sample(15_800_000, MS(3_100));
+        assert_eq!(path.rtt_us(), 15_100_000, "from then on samples are smoothed again");
     }
 
     #[test]
@@ -335,6 +337,8 @@ mod tests {
         let mut link = link();
         link.echoed(Echo { ord: 1, held_ms: 0 }, true, MS(200), 700_000);
         assert_eq!((link.deadline, link.awaited_ord, link.data_ord), (MS(900), 2, 2));
+        link.echoed(Echo { ord: 1, held_ms: 0 }, true, MS(300), 700_000);
+        assert_eq!(link.deadline, MS(900), "the same echo again changes nothing");
         link.echoed(Echo { ord: 2, held_ms: 0 }, true, MS(300), 700_000);
         assert_eq!((link.deadline, link.data_ord), (NEVER, 0));
     }

@@ -160,7 +160,18 @@ mod tests {
         let number = snapshots.take_over(&[4, 7]);
         let at = snapshots.place(number).unwrap();
         assert_eq!([snapshots.frontiers()[0][at], snapshots.frontiers()[1][at]], [4, 7]);
-        assert!(!snapshots.is_of(number, 7));
+        assert!((1..100).all(|sum| !snapshots.is_of(number, sum)));
+    }
+
+    #[test]
+    fn a_snapshot_holds_nothing_of_the_one_that_it_replaces() {
+        let mut snapshots = Snapshots::<Small>::new(Small::LIMITS.rows);
+        for _ in 0..SNAPSHOTS {
+            snapshots.take_over(&[4, 7]);
+        }
+        let number = snapshots.take_over(&[5]);
+        let at = snapshots.place(number).unwrap();
+        assert_eq!([snapshots.frontiers()[0][at], snapshots.frontiers()[1][at]], [5, 0]);
     }
 
     #[test]

@@ -73,6 +73,13 @@ fn measure(bench: &mut Bench<Relay<Small>>, peer: u32, rtt_ms: u64) {
     }
 }
 
+/// The round trip to a peer was one of these as often as the other.
+fn vary(bench: &mut Bench<Relay<Small>>, peer: u32, rtts_ms: [u64; 2]) {
+    for rtt_ms in (0..20).flat_map(|_| rtts_ms) {
+        bench.scheduler.link_mut(NodeIndex(peer)).path.sample(rtt_ms * 1_000, Instant::ZERO);
+    }
+}
+
 fn is_suspected(bench: &Bench<Relay<Small>>, peer: u32) -> bool {
     bench.scheduler.link(NodeIndex(peer)).suspected
 }
@@ -186,14 +193,28 @@ fn a_flush_that_does_not_come_is_not_waited_for() {
 #[test]
 fn where_delays_vary_much_an_uplink_leaves_at_once() {
     let mut bench = bench(3, 2, &[]);
-    for rtt_ms in [100, 300, 100, 300, 100, 300] {
-        bench.scheduler.link_mut(NodeIndex(0)).path.sample(rtt_ms * 1_000, Instant::ZERO);
-    }
+    vary(&mut bench, 0, [20, 80]);
     let down = flush(&bench, 0);
     bench.hear(down);
     bench.run(10);
     bench.write();
     assert_eq!(times(&bench.run(T)), [10]);
+}
+
+#[test]
+fn where_delays_vary_much_uplinks_are_a_third_of_an_interval_apart() {
+    for (off, expected) in [(&[][..], &[10, 163, 316][..]), (&[Rule::Pacing][..], &[10, 20, 30][..])] {
+        let mut bench = bench(3, 2, off);
+        vary(&mut bench, 0, [100, 300]);
+        let down = flush(&bench, 0);
+        bench.hear(down);
+        let mut uplinks = Vec::new();
+        for _ in 0..40 {
+            uplinks.extend(bench.run(10));
+            bench.write();
+        }
+        assert_eq!(times(&uplinks)[..3], *expected, "{off:?}");
+    }
 }
 
 #[test]
@@ -476,7 +497,22 @@ fn who_is_neither_relay_nor_child_is_not_suspected() {
     bench.write();
     bench.shows(0, 2, 1);
     assert_eq!(bench.hear(question).iter().filter(|message| message.to == 3 && message.data).count(), 1);
+    assert_eq!(bench.scheduler.link(NodeIndex(3)).deadline, NEVER);
     bench.run(10_000);
+    assert!(!is_suspected(&bench, 3));
+}
+
+#[test]
+fn who_is_no_child_any_more_is_not_suspected() {
+    let mut bench = bench(4, 2, &[]);
+    let child = next_with(&bench, 3, |control| control.relay = Some(NodeIndex(2)));
+    bench.hear(child);
+    bench.write();
+    bench.shows(0, 2, 1);
+    assert!(to(&bench.run(0), 3)[0].data);
+    let elsewhere = next_with(&bench, 3, |control| control.echoed = None);
+    bench.hear(elsewhere);
+    bench.run(A + 2 * RTO);
     assert!(!is_suspected(&bench, 3));
 }
 
@@ -500,6 +536,15 @@ fn a_relay_that_is_suspected_is_followed_by_the_next_rank_which_hears_at_once() 
     assert!(to(&before, 1).is_empty());
     let after = bench.run(1);
     assert_eq!((bench.scheduler.relay, receivers(&to(&after, 1)).len()), (NodeIndex(1), 1));
+}
+
+#[test]
+fn a_new_relay_hears_at_once_although_it_lacks_nothing() {
+    let mut bench = bench(4, 2, &[]);
+    bench.write();
+    bench.shows(1, 2, 1);
+    let written = bench.run(T + 2 * RTO);
+    assert_eq!(times(&to(&written, 1)), [T + 2 * RTO]);
 }
 
 #[test]
@@ -621,10 +666,7 @@ fn what_a_full_message_does_not_fill_is_asked_for_at_once() {
 #[test]
 fn where_delays_vary_much_a_gap_may_close_by_itself_first() {
     let mut bench = bench(3, 2, &[]);
-    (0..20).for_each(|at| {
-        let us = if at % 2 == 0 { 100_000 } else { 300_000 };
-        bench.scheduler.link_mut(NodeIndex(0)).path.sample(us, Instant::ZERO);
-    });
+    vary(&mut bench, 0, [100, 300]);
     bench.shows(0, 0, 5);
     let gap = Heard { full: true, behind: true, data: true, ..next(&bench, 0) };
     assert!(bench.hear(gap).is_empty());
@@ -682,6 +724,17 @@ fn while_one_peer_hands_over_in_parts_no_other_is_asked() {
     bench.hear(part);
     let other = Heard { full: true, behind: true, ..next(&bench, 3) };
     assert!(bench.hear(other).is_empty());
+}
+
+#[test]
+fn the_first_who_hands_over_goes_on_with_it_although_another_does_the_same() {
+    let mut bench = bench(5, 2, &[]);
+    for peer in [4, 3] {
+        bench.shows(peer, 0, 5);
+        let part = Heard { behind: true, data: true, news: true, cut: true, ..next(&bench, peer) };
+        assert_eq!(asking(&bench.hear(part), Want::Gap).len(), usize::from(peer == 4));
+    }
+    assert_eq!(bench.scheduler.source(bench.now), Some(NodeIndex(4)));
 }
 
 #[test]
@@ -755,10 +808,12 @@ fn a_peer_is_handed_nothing_while_a_window_is_under_way() {
 
 #[test]
 fn a_new_session_asks_whoever_does_not_agree_until_it_is_settled() {
-    let mut bench = bench(3, 2, &[]);
-    bench.common.agreement.insert(NodeIndex(0));
+    let mut bench = bench(9, 8, &[]);
+    (0..9).filter(|peer| *peer != 5).for_each(|peer| bench.common.agreement.insert(NodeIndex(peer)));
     let asked = asking(&bench.run(5_000), Want::Gap);
-    assert_eq!((times(&asked), receivers(&asked)), (std::vec![1_000, 3_000], std::vec![1, 1]));
+    assert_eq!((times(&asked), receivers(&asked)), (std::vec![1_000, 3_000], std::vec![5, 5]));
+    bench.common.agreement.insert(NodeIndex(5));
+    assert!(bench.run(60_000).is_empty());
 }
 
 #[test]
@@ -782,6 +837,17 @@ fn a_new_session_that_is_in_touch_with_its_relay_asks_nobody_else() {
 }
 
 #[test]
+fn a_new_session_that_is_handed_over_what_it_lacks_in_parts_asks_nobody_else() {
+    let mut bench = bench(5, 2, &[]);
+    bench.shows(4, 0, 5);
+    let part = Heard { behind: true, data: true, news: true, cut: true, ..next(&bench, 4) };
+    bench.hear(part);
+    bench.common.agreement.insert(NodeIndex(4));
+    let asked = asking(&bench.run(4_900), Want::Gap);
+    assert!(asked.iter().all(|question| question.to == 4), "{asked:?}");
+}
+
+#[test]
 fn a_node_that_speaks_by_itself_asks_at_once() {
     let mut bench = bench(5, 2, &[]);
     bench.scheduler.start(&mut bench.common, true, bench.now);
@@ -800,6 +866,18 @@ fn a_newer_session_of_a_peer_is_sent_everything_again() {
     assert!(again[0].to == 1 && again[0].data);
     let control = again[0].control.unwrap();
     assert_eq!((control.echoed, control.ord), (None, 2), "ordinals go on, echoes do not");
+}
+
+#[test]
+fn a_view_that_a_peer_was_not_told_is_a_reason_to_write_to_it() {
+    let mut bench = bench(3, 0, &[]);
+    bench.write();
+    run_with(&mut bench, &[1, 2], 2 * T);
+    bench.common.learn_session(NodeIndex(2), SESSION + 1);
+    bench.scheduler.reborn(&mut bench.common, NodeIndex(2), bench.now);
+    let written = bench.run(T);
+    assert_eq!(receivers(&written), [1, 2]);
+    assert!(!to(&written, 1)[0].data, "it lacks nothing else");
 }
 
 #[test]
@@ -833,8 +911,21 @@ fn a_root_that_is_settled_says_so_once_to_each_and_then_nothing() {
     let told = settle(&mut bench, &[1, 2]);
     assert_eq!(receivers(&told), [1, 2]);
     assert!(told.iter().all(|message| message.control.unwrap().stable));
+    assert_eq!([bench.scheduler.ask_at, bench.scheduler.quiet.ask_at], [NEVER; 2]);
     assert!(bench.run(100_000).is_empty());
     assert_eq!(bench.scheduler.next_timeout(), None);
+}
+
+#[test]
+fn a_suspect_that_comes_back_is_told_that_all_is_well_and_nobody_else_is_told_again() {
+    let mut bench = bench(3, 0, &[]);
+    bench.write();
+    run_with(&mut bench, &[1], A + 2 * RTO);
+    assert!(is_suspected(&bench, 2));
+    let all = Heard { equal: true, peer_settled: true, ..next(&bench, 1) };
+    assert_eq!(receivers(&bench.hear(all)), [1]);
+    let back = Heard { equal: true, ..next(&bench, 2) };
+    assert_eq!(receivers(&bench.hear(back)), [2]);
 }
 
 #[test]
@@ -873,7 +964,7 @@ fn the_word_of_the_relay_counts_when_all_members_agree() {
     for (off, counts) in [(&[][..], false), (&[Rule::StableByAll][..], true)] {
         let mut bench = bench(3, 2, off);
         let word = next_with(&bench, 0, |control| control.stable = true);
-        bench.hear(Heard { equal: true, ..word });
+        bench.scheduler.hear_stable(&bench.common, &Heard { equal: true, ..word });
         assert_eq!(bench.scheduler.quiet.stable, counts, "{off:?}");
     }
 }
@@ -909,6 +1000,66 @@ fn a_node_passes_the_word_on_to_its_children() {
     let told = bench.hear(Heard { equal: true, peer_settled: true, ..word });
     assert_eq!(receivers(&told), [3]);
     assert!(told[0].control.unwrap().stable);
+}
+
+#[test]
+fn a_root_asks_those_that_do_not_agree_at_pauses_that_double_to_half_a_minute() {
+    let mut bench = bench(3, 0, &[]);
+    bench.common.agreement.insert(NodeIndex(1));
+    let asked = asking(&run_with(&mut bench, &[1, 2], 100_000), Want::Reply);
+    assert!(asked.iter().all(|question| question.to == 2));
+    assert_eq!(times(&asked)[..5], [5_380, 11_220, 22_900, 46_260, 76_260]);
+}
+
+#[test]
+fn what_a_peer_knows_to_be_everywhere_and_is_not_here_is_asked_for_at_once() {
+    let mut bench = bench(5, 2, &[]);
+    bench.shows(0, 0, 5);
+    let word = next_with(&bench, 0, |control| control.stable = true);
+    assert_eq!(asking(&bench.hear(Heard { behind: true, ..word }), Want::Gap).len(), 1);
+}
+
+#[test]
+fn what_the_sender_of_a_random_digest_has_had_for_long_is_asked_for_at_once() {
+    for (long_behind, asked) in [(true, 1), (false, 0)] {
+        let mut bench = bench(5, 2, &[]);
+        bench.shows(4, 0, 5);
+        let random = next_with(&bench, 4, |control| control.old = true);
+        let written = bench.hear(Heard { behind: true, long_behind, ..random });
+        assert_eq!(asking(&written, Want::Gap).len(), asked);
+    }
+}
+
+#[test]
+fn a_gap_in_rows_that_are_unknown_here_is_asked_for_again() {
+    let mut bench = bench(5, 2, &[]);
+    let gap = Heard { full: true, behind: true, unknown: true, ..next(&bench, 4) };
+    bench.hear(gap);
+    assert_eq!(times(&asking(&to(&bench.run(700), 4), Want::Gap)), [675]);
+}
+
+#[test]
+fn the_flush_with_which_a_relay_hands_on_is_acknowledged_to_the_next_one() {
+    let mut bench = bench(4, 3, &[]);
+    let last = next_with(&bench, 0, |control| {
+        (control.turn, control.relay, control.flush_ms) = (1, Some(NodeIndex(1)), Some(T as u32));
+    });
+    bench.hear(Heard { data: true, ..last });
+    let acknowledged = asking(&bench.run(A), Want::Nothing);
+    assert_eq!((receivers(&acknowledged), times(&acknowledged)), (std::vec![1], std::vec![A]));
+}
+
+#[test]
+fn news_makes_random_digests_worth_their_price_again() {
+    let mut bench = bench(4, 0, &[]);
+    bench.write();
+    run_with(&mut bench, &[2, 3], 40_000);
+    let is_random = |message: &Message| message.control.unwrap().old;
+    let rare = run_with(&mut bench, &[2, 3], 4_000).iter().filter(|message| is_random(message)).count();
+    assert_eq!(rare, 0);
+    bench.write();
+    let soon = run_with(&mut bench, &[2, 3], 1_900);
+    assert!(soon.iter().any(is_random));
 }
 
 // Choices and commands.

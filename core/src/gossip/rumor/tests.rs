@@ -180,6 +180,27 @@ fn a_peer_that_was_ticked_the_same_is_not_ticked_again_for_half_a_second_and_the
 }
 
 #[test]
+fn after_a_tick_the_next_one_is_timed_from_it_and_not_from_the_change() {
+    let mut bench = bench(3, &[]);
+    bench.change(0, None, Lane::Tick);
+    bench.run(100);
+    bench.common.agreement.join_all();
+    assert!(bench.scheduler.settle(&bench.common));
+    bench.run(30);
+    bench.change(0, None, Lane::Tick);
+    assert_eq!(times(&bench.run(100)), [200, 200]);
+}
+
+#[test]
+fn ticks_that_follow_each_other_go_to_peers_that_had_none() {
+    let mut bench = bench(4, &[]);
+    bench.change(0, None, Lane::Tick);
+    let mut ticked = bench.run(400);
+    ticked.retain(|message| message.lane == Some(Lane::Tick));
+    assert_eq!((receivers(&ticked), times(&ticked)), (std::vec![1, 2, 3], std::vec![100, 100, 200]));
+}
+
+#[test]
 fn a_counter_that_differs_at_a_peer_is_ticked_without_a_change_here() {
     let mut bench = bench(2, &[]);
     bench.hear(Heard { lane: Lane::Tick, ..message(1) });
@@ -251,6 +272,32 @@ fn a_peer_that_hands_over_what_is_missing_in_parts_is_the_only_one_to_be_asked()
 }
 
 #[test]
+fn the_first_who_hands_over_goes_on_with_it_although_another_does_the_same() {
+    let mut bench = bench(9, &[]);
+    bench.start();
+    for peer in [3, 5] {
+        bench.change(3, Some(peer), Lane::Push);
+        bench.hear(Heard { news: true, cut: true, data: true, ..message(peer) });
+    }
+    let asked = questions(bench.run(4_900));
+    assert!(!asked.is_empty() && asked.iter().all(|question| question.to == 3), "{asked:?}");
+}
+
+#[test]
+fn what_is_handed_over_in_parts_is_no_rumor_and_what_others_sent_is() {
+    for (off, sources) in
+        [(&[][..], &[Some(NodeIndex(5))][..]), (&[Rule::Window][..], &[Some(NodeIndex(3)), Some(NodeIndex(5))][..])]
+    {
+        let mut bench = bench(9, off);
+        bench.change(3, Some(3), Lane::Push);
+        bench.change(5, Some(5), Lane::Push);
+        bench.hear(Heard { news: true, cut: true, data: true, ..message(3) });
+        let waiting: Vec<_> = bench.scheduler.hot.iter().map(|hot| hot.source).collect();
+        assert_eq!(waiting, sources, "{off:?}");
+    }
+}
+
+#[test]
 fn while_one_peer_hands_over_no_other_is_asked_for_the_same_in_an_answer() {
     for (off, want) in [(&[][..], Want::Nothing), (&[Rule::Window][..], Want::Gap)] {
         let mut bench = bench(9, off);
@@ -308,7 +355,7 @@ fn a_node_that_knows_all_to_agree_has_no_timer_and_no_rumors() {
     bench.common.agreement.join_all();
     assert!(bench.scheduler.settle(&bench.common));
     assert_eq!(bench.scheduler.next_timeout(), None);
-    assert!(bench.scheduler.hot().is_empty());
+    assert!(bench.scheduler.hot.is_empty());
 }
 
 #[test]
@@ -416,6 +463,16 @@ fn a_round_on_command_sends_what_is_lacking_to_fanout_peers_and_nothing_else() {
     assert_eq!(bench.scheduler.round_now(&mut bench.common, &bench.rows, now), (2, 2));
     assert_eq!(bench.drain().len(), 2);
     assert!(pushes(bench.run(100)).is_empty(), "the push that waited has left");
+}
+
+#[test]
+fn after_a_round_on_command_the_next_push_is_an_interval_later() {
+    let mut bench = bench(9, &[]);
+    bench.write();
+    bench.scheduler.round_now(&mut bench.common, &bench.rows, bench.now);
+    bench.drain();
+    bench.write();
+    assert_eq!(times(&pushes(bench.run(200))), [200, 200]);
 }
 
 #[test]
