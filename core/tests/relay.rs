@@ -26,7 +26,8 @@ fn survive_with(mut sim: Sim, seed: u64, ops: u64) {
     sim.converge(120_000);
     sim.assert_equal_states();
     assert_eq!(sim.nodes[0].store().counter.value(), total, "seed {seed}");
-    sim.fall_silent(300_000);
+    // Whoever still asks does so once in 30 s, and loses three of ten questions or answers: with seed 33 ten in a row.
+    sim.fall_silent(600_000);
     sim.assert_equal_states();
 }
 
