@@ -285,8 +285,17 @@ pub enum Request<'a> {
     Unknown(&'a str),
 }
 
-const PLAIN: [&str; 9] =
-    ["generate", "gossip_stats", "gossip_round", "digest", "gossip_status", "bench_report", "bench_stats", "read", "stats"];
+const PLAIN: [&str; 9] = [
+    "generate",
+    "gossip_stats",
+    "gossip_round",
+    "digest",
+    "gossip_status",
+    "bench_report",
+    "bench_stats",
+    "read",
+    "stats",
+];
 
 /// A `ts`.
 #[derive(Arbitrary, Debug)]
@@ -649,9 +658,8 @@ impl Gossip<'_> {
             let _ = write!(body, ",\"refuses\":{}", self.refuses);
         }
         if !self.lives.is_empty() {
-            let lives = list(&self.lives, |(at, life)| {
-                format!("{}:{}", node(usize::from(*at), facts), life.number(facts))
-            });
+            let lives =
+                list(&self.lives, |(at, life)| format!("{}:{}", node(usize::from(*at), facts), life.number(facts)));
             let _ = write!(body, ",\"lives\":{{{lives}}}");
         }
         if let Some(digest) = &self.digest {
