@@ -185,6 +185,11 @@ impl One {
         format!("{:016x}{:016x}", sum.vector, sum.state)
     }
 
+    /// Values in the set.
+    pub fn values(&self) -> usize {
+        self.node.store().set.len()
+    }
+
     /// Rows in use.
     pub fn rows(&self) -> usize {
         self.node.replica().causality.rows.len()
