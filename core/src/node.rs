@@ -3,17 +3,20 @@
 mod birth;
 mod entries;
 mod error;
+mod foreign;
+mod header;
 mod receive;
 mod refusals;
 mod send;
+mod spread;
 
 use crate::causality::{Arg, Dot, Entry, Sum};
-use crate::config::{Config, Strategy};
+use crate::config::Config;
 use crate::gossip::{Gossip, Hot};
 use crate::id::{Id, Value, json_len};
 use crate::output::{Event, Events, Sink, SinkFull, Transmit, Wakeup};
 use crate::replicated::{Bound, Lane, LwwMap, Replica, Store};
-use crate::service::{self, Answer, Context, Head, JsonId, Problem, Reply, Service, Spread};
+use crate::service::{self, Answer, Context, Head, JsonId, Problem, Reply, Service};
 use crate::stats::Stats;
 use crate::storage::{Extra as _, Limits, Storage};
 use crate::time::{Instant, Now};
@@ -21,6 +24,7 @@ use crate::wire::{BadField, Block, Key, Kind, Malformed, Message, Out, Predictor
 
 pub use error::UpdateError;
 use refusals::Refusals;
+use spread::GossipSpread;
 
 /// Why a line got no reply. Nothing changed but a counter in [`Stats`], and the next line is read normally.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -580,36 +584,5 @@ fn known_kind(message: &Message<'_>) -> Result<Kind, Problem> {
             let why = if message.need(Key::Type).is_ok() { Why::Not("a string") } else { Why::Missing };
             Err(BadField { key: Key::Type, why }.into())
         }
-    }
-}
-
-/// Gossip as requests see it.
-struct GossipSpread<'r, S: Storage> {
-    gossip: &'r mut Gossip<S>,
-    now: Instant,
-}
-
-impl<S: Storage> Spread<S> for GossipSpread<'_, S> {
-    #[inline]
-    fn news(&mut self, lane: Lane, dot: Dot) {
-        self.gossip.news(lane, Hot::dot(dot, None), self.now);
-    }
-
-    fn configure(&mut self, config: &Config) {
-        self.gossip.use_relay(config.strategy == Strategy::Relay, self.now);
-        self.gossip.configure(config.fanout, config.gossip_interval_ms, self.now);
-    }
-
-    fn round_now(&mut self, replica: &Replica<S>) -> (u64, u64) {
-        self.gossip.round_now(replica.sum().short(), &replica.causality.rows, self.now)
-    }
-
-    fn rounds(&self) -> u64 {
-        self.gossip.rounds()
-    }
-
-    fn peers_synced(&mut self, replica: &Replica<S>) -> u64 {
-        self.gossip.common.refresh(replica.sum().short());
-        self.gossip.common.agreement.count() as u64 - 1
     }
 }

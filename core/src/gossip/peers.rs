@@ -6,13 +6,16 @@
 //! Bounded: the whole version vector is kept for [`crate::storage::Limits::known_peers`] peers, those heard last; of the
 //! others only the digest in short remains. There is no queue of data per peer, so nothing grows while one is away.
 
+mod record;
+
 use crate::causality::{RowId, Rows};
 use crate::id::NodeIndex;
 use crate::replicated::Lane;
 use crate::storage::{Buf, Limits, Storage};
 use crate::time::Instant;
 
-use super::filling::Filling;
+pub(super) use record::Peer;
+use record::{NOWHERE, Records, STRANGER};
 
 /// What a message asks of its receiver.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,44 +55,6 @@ pub struct Pending {
     pub burst: u8,
 }
 
-/// What is known about one peer.
-#[derive(Clone, Copy, Debug)]
-pub struct Peer {
-    session: Option<u64>,
-    heard_at: Option<Instant>,
-    sent_at: Option<Instant>,
-    /// Digest, in short, that was sent last.
-    sent_sum: u64,
-    /// Messages sent since the peer was heard.
-    unheard: u8,
-    /// This node's own changes that the peer is known to have.
-    own_acked: u64,
-    known: Option<u32>,
-    pending: Option<Pending>,
-    resume: Resume,
-    /// The digest of this node that met the same vector with another state at the peer, and how often in a row.
-    diverged: (u64, u8),
-    /// The highest `msg_id` heard.
-    newest: i64,
-    /// The view it showed last; 0 for none.
-    view: u64,
-    /// The version of this node's view that it is known to include.
-    view_version: u64,
-    /// The view of this node that it was told, and when.
-    told: (u64, Instant),
-    /// Rows that moved up to this version were listed to it.
-    listed: u64,
-    /// The row of a past life that is listed to it next.
-    past_from: u32,
-    /// Its vector differs although all that it listed is equal: all rows are to be listed, in turn.
-    list_all: bool,
-    /// It has no room for a row of this node.
-    no_row: bool,
-    /// It wrote from an older session than the newest known, which it has to be told.
-    old_session: bool,
-    filling: Filling,
-}
-
 /// Where the next message that may be cut begins: at a rotating place, or the last rows would starve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Resume {
@@ -97,70 +62,6 @@ pub struct Resume {
     pub row: u32,
     /// Its dots up to this one were part of a repair already.
     pub repaired_to: u64,
-}
-
-/// A peer of which nothing is known.
-const STRANGER: Peer = Peer {
-    session: None,
-    heard_at: None,
-    sent_at: None,
-    sent_sum: 0,
-    unheard: 0,
-    own_acked: 0,
-    known: None,
-    pending: None,
-    resume: Resume { row: 0, repaired_to: 0 },
-    diverged: (0, 0),
-    newest: i64::MIN,
-    view: 0,
-    view_version: 0,
-    told: (0, Instant::ZERO),
-    listed: 0,
-    past_from: 0,
-    list_all: false,
-    no_row: false,
-    old_session: false,
-    filling: Filling::NEW,
-};
-
-/// A record for each peer that was ever written to or heard; the others are strangers. So a member of a large cluster pays
-/// for the peers that it meets.
-#[derive(Clone)]
-struct Records<S: Storage> {
-    places: S::PerNode<u32>,
-    met: S::PerNode<Peer>,
-}
-
-/// No record.
-const NOWHERE: u32 = u32::MAX;
-
-impl<S: Storage> Records<S> {
-    #[inline(always)]
-    fn unfilled(nodes: usize) -> Self {
-        Self { places: S::PerNode::with_limit(nodes), met: S::PerNode::with_limit(nodes) }
-    }
-
-    fn get(&self, peer: NodeIndex) -> &Peer {
-        self.places.get(peer.at()).and_then(|place| self.met.get(*place as usize)).unwrap_or(&STRANGER)
-    }
-
-    fn get_mut(&mut self, peer: NodeIndex) -> &mut Peer {
-        let place = &mut self.places[peer.at()];
-        if *place == NOWHERE {
-            *place = self.met.len() as u32;
-            // There is room for every node.
-            let _ = self.met.push(STRANGER);
-        }
-        &mut self.met[*place as usize]
-    }
-
-    fn met(&self) -> impl Iterator<Item = &Peer> {
-        self.met.iter()
-    }
-
-    fn met_mut(&mut self) -> impl Iterator<Item = &mut Peer> {
-        self.met.iter_mut()
-    }
 }
 
 /// The version vector of a peer, as far as it is known.

@@ -1,14 +1,15 @@
 //! A message from a peer: its entries are merged, then what its header says is learned.
 
+use super::header::{agreement, echo, frontier_of, small, sum, unsigned};
 use super::{Node, Rejected};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, Sum};
-use crate::gossip::{Control, Echo, Heard, Hot, Rule, Session, Want};
+use crate::gossip::{Control, Heard, Hot, Rule, Session, Want};
 use crate::id::{Id, NodeIndex};
 use crate::output::Event;
-use crate::replicated::{Bound, Lane, Outcome, Refused, Replica, Sign};
+use crate::replicated::{Bound, Lane, Outcome, Refused, Replica};
 use crate::storage::{INCARNATION_MAX, Storage};
 use crate::time::Now;
-use crate::wire::{Chunks, Item, Items, Key, Kind, Message, Pairs, RawEntry, SEQ_MAX, Scalar, Scratch, Str, Token};
+use crate::wire::{Chunks, Item, Key, Kind, Message, Pairs, RawEntry, SEQ_MAX, Scratch, Str, Token};
 
 impl<S: Storage> Node<S> {
     /// Handles `gossip` or `replicate`. O(length of the line).
@@ -277,7 +278,7 @@ impl<S: Storage> Node<S> {
     }
 
     #[inline]
-    fn count(&mut self, outcome: Outcome) {
+    pub(super) fn count(&mut self, outcome: Outcome) {
         if let Outcome::Refused(Refused::Full(bound)) = outcome {
             self.refusals.note(bound);
         }
@@ -369,7 +370,7 @@ impl<S: Storage> Node<S> {
         recent
     }
 
-    fn row_name(&self, name: Str<'_>) -> Option<(NodeIndex, u64)> {
+    pub(super) fn row_name(&self, name: Str<'_>) -> Option<(NodeIndex, u64)> {
         let mut scratch: heapless::String<{ crate::storage::ID_BYTES_MAX + 20 }> = heapless::String::new();
         let name = name.unescape(&mut scratch)?;
         self.replica.causality.members.find_row(name)
@@ -388,43 +389,11 @@ impl<S: Storage> Node<S> {
         let mine = self.replica.sum();
         let control = self.control(now, message);
         let theirs = message.get(Key::Sum).and_then(sum);
-        let (shown, members) = message.get(Key::Agree).map_or((None, None), agreement);
-        let Some(gossip) = &mut self.gossip else { return };
-        gossip.common.refresh(mine.short());
-        let view = gossip.common.view_name();
-        let views = gossip.keeps(Rule::Views);
-        let shown = if views { shown } else { Some(view) };
-        let newest = gossip.common.peers.is_newest(from, message.msg_id);
-        let equal = theirs == Some(mine);
-        let same_view = shown == Some(view);
-        if newest && let Some(shown) = shown {
-            let mine = (view, gossip.common.view.version());
-            gossip.common.peers.showed_view(from, shown, mine, gossip.patience_us(from), now.at);
-        }
-        let mut peer_settled = false;
-        if equal && same_view {
-            let Replica { causality, .. } = &self.replica;
-            if !gossip.common.agreement.contains(from) {
-                gossip.common.agreement.insert(from);
-                gossip.common.peers.learn_all(from, &causality.rows);
-            }
-            gossip.common.peers.learn_own(from, self.replica.own_seq());
-            peer_settled = members == Some("all");
-            match members {
-                Some("all") => gossip.common.agreement.join_all(),
-                Some(digits) => {
-                    let digits = digits.chars().map(|digit| digit.to_digit(16).unwrap_or(0) as u8);
-                    gossip.common.agreement.join(digits);
-                }
-                None => {}
-            }
-        } else if newest && gossip.keeps(Rule::ShowsAnother) && (!equal || shown.is_some()) {
-            gossip.common.agreement.remove(from);
-        }
-        gossip.common.note_refusals(merged.refused, equal, now.at);
+        let agreed = self.agree(now, from, theirs, message);
         self.tell_rows(now, from, theirs, &behind, &merged);
         let Some(gossip) = &mut self.gossip else { return };
-        let same_vector = theirs.is_some_and(|theirs| theirs.vector == mine.vector) && !equal;
+        gossip.common.note_refusals(merged.refused, agreed.equal, now.at);
+        let same_vector = theirs.is_some_and(|theirs| theirs.vector == mine.vector) && !agreed.equal;
         self.stats.repairs += u64::from(gossip.common.peers.note_divergence(from, same_vector, mine.short()));
         let want = match message.get(Key::Want) {
             Some(Token::Int(1)) => Want::Reply,
@@ -432,21 +401,21 @@ impl<S: Storage> Node<S> {
             _ => Want::Nothing,
         };
         let refuses = message.get(Key::Refuses).and_then(small).unwrap_or(0);
-        if newest && gossip.common.peers.set_no_row(from, refuses == 2) {
+        if agreed.newest && gossip.common.peers.set_no_row(from, refuses == 2) {
             self.replica.over_bound(gossip.common.peers.any_without_row());
         }
         let data = matches!(message.get(Key::Data), Some(Token::Array(_)));
         let heard = Heard {
             from,
             lane,
-            equal,
-            same_view,
-            newest,
+            equal: agreed.equal,
+            same_view: agreed.same_view,
+            newest: agreed.newest,
             refuses: refuses > 0,
             news: merged.changes > 0,
             // Who was sent all that it lacks is not behind afterwards.
             cut: data && want == Want::Reply && behind.rows > 0,
-            peer_settled,
+            peer_settled: agreed.by_all,
             lacking: behind.lacking,
             want,
             data,
@@ -458,6 +427,41 @@ impl<S: Storage> Node<S> {
             control,
         };
         gossip.heard(heard, mine.short(), &self.replica.causality.rows, now.at);
+    }
+
+    /// Compares digest and view of a message with those here. Where both are equal, what the two nodes know of others is joined; who shows
+    /// something else since is no longer among those that agree.
+    fn agree(&mut self, now: Now, from: NodeIndex, theirs: Option<Sum>, message: &Message<'_>) -> Agreed {
+        let mine = self.replica.sum();
+        let Some(gossip) = &mut self.gossip else { return Agreed::default() };
+        gossip.common.refresh(mine.short());
+        let (shown, members) = message.get(Key::Agree).map_or((None, None), agreement);
+        let view = gossip.common.view_name();
+        let shown = if gossip.keeps(Rule::Views) { shown } else { Some(view) };
+        let newest = gossip.common.peers.is_newest(from, message.msg_id);
+        if newest && let Some(shown) = shown {
+            let mine = (view, gossip.common.view.version());
+            gossip.common.peers.showed_view(from, shown, mine, gossip.patience_us(from), now.at);
+        }
+        let (equal, same_view) = (theirs == Some(mine), shown == Some(view));
+        if equal && same_view {
+            if !gossip.common.agreement.contains(from) {
+                gossip.common.agreement.insert(from);
+                gossip.common.peers.learn_all(from, &self.replica.causality.rows);
+            }
+            gossip.common.peers.learn_own(from, self.replica.own_seq());
+            match members {
+                Some("all") => gossip.common.agreement.join_all(),
+                Some(digits) => {
+                    let digits = digits.chars().map(|digit| digit.to_digit(16).unwrap_or(0) as u8);
+                    gossip.common.agreement.join(digits);
+                }
+                None => {}
+            }
+        } else if newest && gossip.keeps(Rule::ShowsAnother) && (!equal || shown.is_some()) {
+            gossip.common.agreement.remove(from);
+        }
+        Agreed { equal, same_view, newest, by_all: equal && same_view && members == Some("all") }
     }
 
     /// Decides which rows the peer is listed besides those with news.
@@ -499,83 +503,6 @@ impl<S: Storage> Node<S> {
             turn: message.get(Key::Turn).and_then(small).unwrap_or(0),
         })
     }
-
-    /// A message of another implementation: a bare value, or vectors by node name. What changes the state is a local
-    /// change, with this node's next dot.
-    fn receive_foreign(&mut self, now: Now, from: NodeIndex, kind: Kind, message: &Message<'_>) {
-        if let Some(gossip) = &mut self.gossip {
-            gossip.common.peers.hear(from, now.at);
-        }
-        if kind == Kind::Gossip {
-            let Some(value) = message.get(Key::Value).and_then(Scalar::of) else {
-                return;
-            };
-            let mut scratch: heapless::String<{ crate::storage::TEXT_BYTES_MAX }> = heapless::String::new();
-            match value.value(&mut scratch) {
-                Some(value) => self.foreign_change(now, from, &Entry::bare(value.into())),
-                None => self.stats.refused_unreadable += 1,
-            }
-            return;
-        }
-        let (Some(p), Some(n)) = (vector(message, Key::PCounters), vector(message, Key::NCounters)) else {
-            self.stats.refused_unreadable += 1;
-            return;
-        };
-        let mut cells = 0;
-        for (vector, sign) in [(p, Sign::P), (n, Sign::N)] {
-            for (name, number) in vector {
-                let number = unsigned(number).unwrap_or(0);
-                cells += u64::from(self.foreign_cell(now, from, sign, name, number));
-            }
-        }
-        // Numbers that were refused are no data.
-        if cells > 0 {
-            self.service.data_from_peer(Lane::Tick);
-        }
-        let sum = self.replica.sum().short();
-        let mine = self.replica.store.counter.cells();
-        if let Some(gossip) = &mut self.gossip {
-            gossip.common.refresh(sum);
-            // It showed every number that this node has, and none that is larger is left.
-            let only_a_counter = self.replica.store.set.is_empty() && self.replica.store.map.is_empty();
-            if cells == mine && cells > 0 && only_a_counter {
-                gossip.common.agreement.insert(from);
-            }
-        }
-    }
-
-    /// Joins one number of a foreign vector. Says whether it is this node's number now.
-    fn foreign_cell(&mut self, now: Now, from: NodeIndex, sign: Sign, name: Str<'_>, number: u64) -> bool {
-        let Some((node, incarnation)) = self.row_name(name) else {
-            self.stats.refused_rows += 1;
-            return false;
-        };
-        let mut id = Id::new();
-        // Ids of members fit.
-        let _ = id.push_str(self.replica.causality.members.id(node));
-        let args = [Arg::Row { node: &id, incarnation }, Arg::unsigned(number)];
-        if let Some(entry) = Entry::new(sign.tag(), &args) {
-            self.foreign_change(now, from, &entry);
-        }
-        let row = self.replica.causality.rows.find(node, incarnation);
-        number > 0 && row.is_some_and(|row| self.replica.store.counter.cell(row, sign) == number)
-    }
-
-    fn foreign_change(&mut self, now: Now, from: NodeIndex, entry: &Entry<'_>) {
-        match self.replica.update(entry) {
-            Ok(Some(dot)) => {
-                let lane = Replica::<S>::lane(entry).unwrap_or(Lane::Push);
-                self.stats.entries_applied += 1;
-                self.service.data_from_peer(lane);
-                self.changed(dot);
-                if let Some(gossip) = &mut self.gossip {
-                    gossip.news(lane, Hot::dot(dot, Some(from)), now.at);
-                }
-            }
-            Ok(None) => self.stats.entries_known += 1,
-            Err(refused) => self.count(Outcome::Refused(refused)),
-        }
-    }
 }
 
 /// Sessions up to this number are counted, not taken from a clock.
@@ -614,6 +541,17 @@ impl Merged {
     }
 }
 
+/// How digest and view of a message compare with those here.
+#[derive(Clone, Copy, Default)]
+struct Agreed {
+    equal: bool,
+    same_view: bool,
+    /// The message is newer than all before it from its sender.
+    newest: bool,
+    /// The sender knows all members to hold the same.
+    by_all: bool,
+}
+
 /// What a peer has that this node lacks.
 #[derive(Clone, Copy, Default)]
 struct Behind {
@@ -627,67 +565,4 @@ struct Behind {
     unknown: bool,
     /// Whether the message named sessions.
     lives: bool,
-}
-
-/// A frontier in a digest; `None` for one that says nothing.
-fn frontier_of(token: Token<'_>) -> Option<u64> {
-    unsigned(token).map(|frontier| frontier.min(SEQ_MAX)).filter(|frontier| *frontier > 0)
-}
-
-fn small(token: Token<'_>) -> Option<u32> {
-    unsigned(token).and_then(|int| u32::try_from(int).ok())
-}
-
-/// Reads `echoed`: ordinal, session and milliseconds. Gives the session apart.
-fn echo(token: Token<'_>) -> Option<(u64, Echo)> {
-    let Token::Array(array) = token else {
-        return None;
-    };
-    let mut items = Items::new(array);
-    let ord = items.next().and_then(small)?;
-    let of = items.next().and_then(unsigned)?;
-    let held_ms = items.next().and_then(small)?;
-    Some((of, Echo { ord, held_ms }))
-}
-
-/// A vector of a foreign `replicate`, if all of it can be read.
-fn vector<'a>(message: &Message<'a>, key: Key) -> Option<Pairs<'a>> {
-    let Some(Token::Object(vector)) = message.get(key) else {
-        return None;
-    };
-    let pairs = Pairs::new(vector);
-    pairs.clone().all(|(_, number)| unsigned(number).is_some()).then_some(pairs)
-}
-
-fn unsigned(token: Token<'_>) -> Option<u64> {
-    match token {
-        Token::Int(int) => u64::try_from(int).ok(),
-        Token::Big(big) => Some(big),
-        Token::Number(_) | Token::Text(_) | Token::Bool(_) | Token::Null | Token::Array(_) | Token::Object(_) => None,
-    }
-}
-
-/// Reads `sum`: 32 hexadecimal digits, the vector's first.
-fn sum(token: Token<'_>) -> Option<Sum> {
-    let Token::Text(text) = token else {
-        return None;
-    };
-    let (vector, state) = text.raw().split_at_checked(16)?;
-    let hex = |digits: &[u8]| {
-        let digits = core::str::from_utf8(digits).ok().filter(|digits| digits.len() == 16)?;
-        u64::from_str_radix(digits, 16).ok()
-    };
-    Some(Sum { vector: hex(vector)?, state: hex(state)? })
-}
-
-/// Reads `agree`: sixteen hexadecimal digits that name the view, and after a colon the members, if they are listed.
-fn agreement(token: Token<'_>) -> (Option<u64>, Option<&str>) {
-    let Token::Text(text) = token else { return (None, None) };
-    let Ok(text) = core::str::from_utf8(text.raw()) else { return (None, None) };
-    let (name, members) = match text.split_at_checked(16) {
-        Some((name, "")) => (name, None),
-        Some((name, rest)) => (name, rest.strip_prefix(':')),
-        None => return (None, None),
-    };
-    (u64::from_str_radix(name, 16).ok(), members)
 }

@@ -1,0 +1,90 @@
+//! A message of another implementation of the same exercise: it has no header, and what it brings is a local change here.
+
+use super::Node;
+use super::header::{unsigned, vector};
+use crate::causality::{Arg, Entry};
+use crate::gossip::Hot;
+use crate::id::{Id, NodeIndex};
+use crate::replicated::{Lane, Outcome, Replica, Sign};
+use crate::storage::Storage;
+use crate::time::Now;
+use crate::wire::{Key, Kind, Message, Scalar, Str};
+
+impl<S: Storage> Node<S> {
+    /// A message of another implementation: a bare value, or vectors by node name. What changes the state is a local
+    /// change, with this node's next dot.
+    pub(super) fn receive_foreign(&mut self, now: Now, from: NodeIndex, kind: Kind, message: &Message<'_>) {
+        if let Some(gossip) = &mut self.gossip {
+            gossip.common.peers.hear(from, now.at);
+        }
+        if kind == Kind::Gossip {
+            let Some(value) = message.get(Key::Value).and_then(Scalar::of) else {
+                return;
+            };
+            let mut scratch: heapless::String<{ crate::storage::TEXT_BYTES_MAX }> = heapless::String::new();
+            match value.value(&mut scratch) {
+                Some(value) => self.foreign_change(now, from, &Entry::bare(value.into())),
+                None => self.stats.refused_unreadable += 1,
+            }
+            return;
+        }
+        let (Some(p), Some(n)) = (vector(message, Key::PCounters), vector(message, Key::NCounters)) else {
+            self.stats.refused_unreadable += 1;
+            return;
+        };
+        let mut cells = 0;
+        for (vector, sign) in [(p, Sign::P), (n, Sign::N)] {
+            for (name, number) in vector {
+                let number = unsigned(number).unwrap_or(0);
+                cells += u64::from(self.foreign_cell(now, from, sign, name, number));
+            }
+        }
+        // Numbers that were refused are no data.
+        if cells > 0 {
+            self.service.data_from_peer(Lane::Tick);
+        }
+        let sum = self.replica.sum().short();
+        let mine = self.replica.store.counter.cells();
+        if let Some(gossip) = &mut self.gossip {
+            gossip.common.refresh(sum);
+            // It showed every number that this node has, and none that is larger is left.
+            let only_a_counter = self.replica.store.set.is_empty() && self.replica.store.map.is_empty();
+            if cells == mine && cells > 0 && only_a_counter {
+                gossip.common.agreement.insert(from);
+            }
+        }
+    }
+
+    /// Joins one number of a foreign vector. Says whether it is this node's number now.
+    fn foreign_cell(&mut self, now: Now, from: NodeIndex, sign: Sign, name: Str<'_>, number: u64) -> bool {
+        let Some((node, incarnation)) = self.row_name(name) else {
+            self.stats.refused_rows += 1;
+            return false;
+        };
+        let mut id = Id::new();
+        // Ids of members fit.
+        let _ = id.push_str(self.replica.causality.members.id(node));
+        let args = [Arg::Row { node: &id, incarnation }, Arg::unsigned(number)];
+        if let Some(entry) = Entry::new(sign.tag(), &args) {
+            self.foreign_change(now, from, &entry);
+        }
+        let row = self.replica.causality.rows.find(node, incarnation);
+        number > 0 && row.is_some_and(|row| self.replica.store.counter.cell(row, sign) == number)
+    }
+
+    fn foreign_change(&mut self, now: Now, from: NodeIndex, entry: &Entry<'_>) {
+        match self.replica.update(entry) {
+            Ok(Some(dot)) => {
+                let lane = Replica::<S>::lane(entry).unwrap_or(Lane::Push);
+                self.stats.entries_applied += 1;
+                self.service.data_from_peer(lane);
+                self.changed(dot);
+                if let Some(gossip) = &mut self.gossip {
+                    gossip.news(lane, Hot::dot(dot, Some(from)), now.at);
+                }
+            }
+            Ok(None) => self.stats.entries_known += 1,
+            Err(refused) => self.count(Outcome::Refused(refused)),
+        }
+    }
+}
