@@ -15,15 +15,15 @@ macro_rules! sizes {
 }
 
 sizes! {
-    Node<Tiny>: 22_848,
-    Node<Small>: 302_016,
+    Node<Tiny>: 22_872,
+    Node<Small>: 302_040,
     Replica<Tiny>: 13_640,
     Store<Tiny>: 11_656,
     Gossip<Tiny>: 6_736,
     Service<Tiny>: 912,
     Reply: 256,
     Config: 40,
-    Stats: 224,
+    Stats: 248,
     Hot: 32,
     Token<'_>: 16,
     Message<'_>: 992,

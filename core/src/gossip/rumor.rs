@@ -297,10 +297,11 @@ impl<S: Storage> Rumor<S> {
     fn forget_handed(&mut self, from: NodeIndex) {
         let mut kept = self.sealed;
         for at in self.sealed..self.hot.len() {
-            if self.hot[at].source != Some(from) {
-                self.hot.swap(kept, at);
-                kept += 1;
+            let Some(hot) = self.hot.get(at).copied().filter(|hot| hot.source != Some(from)) else { continue };
+            if let Some(place) = self.hot.get_mut(kept) {
+                *place = hot;
             }
+            kept += 1;
         }
         self.hot.truncate(kept);
     }

@@ -297,7 +297,9 @@ impl<S: Storage> Relay<S> {
             None => (now, path.rtt_us().min(self.interval_us)),
         };
         // Where delays vary so much that nothing is aligned, uplinks are apart all the same.
-        let apart_us = path.rtt_us().clamp(self.interval_us / 6, self.interval_us / 3);
+        let longest_us = self.interval_us / 3;
+        let apart_us = path.rtt_us().min(longest_us);
+        let apart_us = apart_us.max(longest_us / 2);
         let overdue = link.asked || (due <= now && link.data_ord > 0);
         if overdue && !self.uplink.urgent && self.keeps(Rule::Pacing) {
             now.max(after(link.data_at, pause_us))
