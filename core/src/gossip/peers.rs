@@ -328,11 +328,6 @@ impl<S: Storage> Peers<S> {
         self.peers.get_mut(peer).filling.sent(last, bytes, messages, now);
     }
 
-    /// All that a peer was handed has arrived, or is known to be lost.
-    pub fn answered(&mut self, peer: NodeIndex, now: Instant) {
-        self.peers.get_mut(peer).filling.arrived(now);
-    }
-
     /// Looks whether what a peer was handed has arrived.
     pub fn look_at_filling(&mut self, peer: NodeIndex, now: Instant) {
         let Peer { known, filling, .. } = *self.peers.get(peer);
