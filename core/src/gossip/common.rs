@@ -119,6 +119,8 @@ pub struct Heard {
     pub control: Option<Control>,
 }
 
+/// A peer that has handed over part of what this node lacks goes on with it: for so long nobody else is asked, in milliseconds.
+pub(super) const SOURCE_MS: u64 = 5_000;
 /// For so long after a refusal a node says that it cannot take everything, in milliseconds.
 const REFUSED_MS: u64 = 60_000;
 
@@ -141,6 +143,8 @@ pub struct Common<S: Storage> {
     pub own: Own,
     /// Since when entries of peers were refused last; none when all could be taken since.
     refused_at: Option<Instant>,
+    /// Who hands over what this node lacks, in parts, and when the last of them came.
+    pub(super) source: Option<(NodeIndex, Instant)>,
     pub(super) rules: Rules,
     /// Peers that a round of gossip goes to.
     pub fanout: u8,
@@ -159,6 +163,7 @@ impl<S: Storage> Common<S> {
             view: View::unfilled(nodes),
             own: Own::new(session),
             refused_at: None,
+            source: None,
             rules: Rules::default(),
             peers: Peers::unfilled(nodes, limits),
             agreement: Agreement::unfilled(nodes, 0),
@@ -225,6 +230,21 @@ impl<S: Storage> Common<S> {
     #[must_use]
     pub fn lacks_view(&self, peer: NodeIndex) -> bool {
         self.peers.lacks_view(peer, self.view_name())
+    }
+
+    /// A peer has handed over part of what this node lacks. The first one goes on with it; others who hand over the same at the same time
+    /// do not take its place. True when this is the one.
+    pub(super) fn handed_over(&mut self, from: NodeIndex, now: Instant) -> bool {
+        let goes_on = self.source(now).is_none_or(|source| source == from);
+        if goes_on {
+            self.source = Some((from, now));
+        }
+        goes_on
+    }
+
+    /// Who hands over what this node lacks, in parts.
+    pub(super) fn source(&self, now: Instant) -> Option<NodeIndex> {
+        self.source.filter(|(_, at)| now.ms_since(*at) < SOURCE_MS).map(|(source, _)| source)
     }
 
     /// Entries of peers were refused, or all that a peer has is here.

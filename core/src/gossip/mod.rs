@@ -117,6 +117,7 @@ impl<S: Storage> Gossip<S> {
             (Active::Relay(_), false) => self.scheduler = Active::Rumor(Rumor::new(&self.limits)),
             (Active::Rumor(_), false) | (Active::Relay(_), true) => return,
         }
+        self.common.source = None;
         if self.started {
             scheduler!(&mut self.scheduler, s => {
                 s.start(&mut self.common, false, now);

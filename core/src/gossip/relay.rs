@@ -16,7 +16,7 @@ mod snapshots;
 mod tree;
 mod watch;
 
-use super::common::{Assumed, Common, Control, Heard, Hot, Scheduler, Sent};
+use super::common::{Assumed, Common, Control, Heard, Hot, SOURCE_MS, Scheduler, Sent};
 use super::peers::{Pending, Want};
 use super::rule::{Rule, Rules};
 use crate::causality::{RowId, Rows};
@@ -35,8 +35,8 @@ const INTERVAL_MS: u32 = 460;
 const PATIENCE_US: u64 = 1_000_000;
 /// How long after the first message that follows `init` a node waits before it asks anybody, in microseconds.
 const FIRST_ASK_US: u64 = 1_000_000;
-/// A peer that has handed over part of what this node lacks goes on with it: for so long nobody else is asked, in microseconds.
-const SOURCE_US: u64 = 5_000_000;
+/// For so long nobody else is asked while a peer hands over what this node lacks, in microseconds.
+const SOURCE_US: u64 = SOURCE_MS * 1_000;
 /// The longest pause between two attempts of any kind, in microseconds.
 const LONGEST_US: u64 = 30_000_000;
 /// A root hands its rank on after so many flushes.
@@ -71,8 +71,6 @@ pub struct Relay<S: Storage> {
     /// When a new session asks anybody, and the pause before it does so again.
     ask_at: Instant,
     ask_pause_us: u64,
-    /// Who hands over what this node lacks, in parts, and when the last of them came.
-    source: Option<(NodeIndex, Instant)>,
     rounds: u64,
     rules: Rules,
     finished: bool,
@@ -166,7 +164,6 @@ impl<S: Storage> Relay<S> {
             links_at: NEVER,
             ask_at: NEVER,
             ask_pause_us: FIRST_ASK_US,
-            source: None,
             rounds: 0,
             rules,
             finished: false,
@@ -271,7 +268,7 @@ impl<S: Storage> Relay<S> {
         if common.is_settled() {
             return;
         }
-        if !self.is_in_touch(now) && self.watch.digest_at == NEVER && self.source(now).is_none() {
+        if !self.is_in_touch(now) && self.watch.digest_at == NEVER && common.source(now).is_none() {
             let mut draw = super::fanout::Draw::default();
             while let Some(peer) = common.draw(&mut draw) {
                 if !common.agreement.contains(peer) {
@@ -292,11 +289,6 @@ impl<S: Storage> Relay<S> {
             return self.flush.at != NEVER || self.links.iter().any(lately);
         }
         self.uplink.slot != NEVER || lately(self.link(self.relay))
-    }
-
-    /// Who hands over what this node lacks, in parts.
-    fn source(&self, now: Instant) -> Option<NodeIndex> {
-        self.source.filter(|(_, at)| since(now, *at) < SOURCE_US).map(|(source, _)| source)
     }
 
     fn timers(&self) -> [Instant; 8] {
@@ -351,9 +343,8 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         if !self.keeps(Rule::Asking) {
             self.ask_at = NEVER;
         }
-        // The first one goes on with it; others who hand over the same at the same time do not take its place.
-        if heard.news && heard.cut && self.source(now).is_none_or(|source| source == heard.from) {
-            self.source = Some((heard.from, now));
+        if heard.news && heard.cut {
+            common.handed_over(heard.from, now);
         }
         if heard.newest {
             let unfit = heard.refuses && self.keeps(Rule::FitRelay);

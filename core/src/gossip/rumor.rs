@@ -8,7 +8,7 @@
 //!   new session asks until it is settled, whoever it has heard.
 //! - Silence: when all members are known to hold this digest in this view, no timer runs. A node that is silent answers whoever is not.
 
-use super::common::{Common, Heard, Hot, Scheduler, is_news_to};
+use super::common::{Common, Heard, Hot, SOURCE_MS, Scheduler, is_news_to};
 use super::fanout::Draw;
 use super::peers::{Pending, Want};
 use super::rule::Rule;
@@ -25,8 +25,6 @@ const BURST: u8 = 6;
 const BUSY_INTERVALS: u64 = 5;
 /// An exchange of digests pauses for this part of the time in which nothing has changed.
 const QUIET_SHARE: u64 = 8;
-/// A peer that has handed over part of what this node lacks goes on with it: for so long nobody else is asked.
-const SOURCE_MS: u64 = 5_000;
 /// The longest time between two exchanges of digests, once the news has ceased.
 const LONGEST_MS: u64 = 30_000;
 /// A peer that was sent this very digest is not sent it again sooner: as long as the peers' own pause.
@@ -47,8 +45,6 @@ pub struct Rumor<S: Storage> {
     last_tick: Option<Instant>,
     last_change: Instant,
     started: bool,
-    /// Who hands over what this node lacks, in parts, and when the last of them came.
-    source: Option<(NodeIndex, Instant)>,
 }
 
 impl<S: Storage> Rumor<S> {
@@ -66,7 +62,6 @@ impl<S: Storage> Rumor<S> {
             last_tick: None,
             last_change: Instant::ZERO,
             started: false,
-            source: None,
         }
     }
 }
@@ -139,12 +134,8 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
 
     fn heard(&mut self, common: &mut Common<S>, heard: Heard, _: &Rows<S>, now: Instant) {
         let Heard { from, lane, equal, same_view, peer_settled, lacking, want, .. } = heard;
-        // The first one goes on with it; others who hand over the same at the same time do not take its place.
-        if heard.news && heard.cut && self.source(now).is_none_or(|source| source == from) {
-            self.source = Some((from, now));
-            if common.keeps(Rule::Window) {
-                self.forget_handed(from);
-            }
+        if heard.news && heard.cut && common.handed_over(from, now) && common.keeps(Rule::Window) {
+            self.forget_handed(from);
         }
         let answer = Pending { lane: Some(lane), rumors: false, delta: true, want: Want::Nothing, burst: BURST };
         if equal && same_view {
@@ -159,7 +150,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
             return;
         }
         if want != Want::Nothing {
-            let elsewhere = self.source(now).is_some_and(|source| source != from) && common.keeps(Rule::Window);
+            let elsewhere = common.source(now).is_some_and(|source| source != from) && common.keeps(Rule::Window);
             // Two that are full lack what the other has for ever, and offer it rarely: if each answered the question of the other
             // with its own, they would talk without a pause. So a message that asks for a gap and brings nothing is not asked back.
             let gains = want == Want::Reply || heard.news;
@@ -322,11 +313,6 @@ impl<S: Storage> Rumor<S> {
         }
     }
 
-    /// Who hands over what this node lacks, in parts.
-    fn source(&self, now: Instant) -> Option<NodeIndex> {
-        self.source.filter(|(_, at)| now.ms_since(*at) < SOURCE_MS).map(|(source, _)| source)
-    }
-
     /// Makes sure that digests are exchanged soon: see [`Rumor::pause_ms`].
     fn arm_anti_entropy(&mut self, common: &mut Common<S>, now: Instant) {
         if !common.has_peers() {
@@ -434,7 +420,7 @@ impl<S: Storage> Rumor<S> {
         let mut earliest = now.plus_ms(LONGEST_MS);
         let mut draw = Draw::default();
         let mut asked = false;
-        if let Some(source) = self.source(now).filter(|_| common.keeps(Rule::Window)) {
+        if let Some(source) = common.source(now).filter(|_| common.keeps(Rule::Window)) {
             self.ask(common, source);
             let next = now.plus_ms(common.jittered(SOURCE_MS / 4));
             self.set(Timer::AntiEntropy, next);

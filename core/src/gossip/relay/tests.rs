@@ -734,7 +734,7 @@ fn the_first_who_hands_over_goes_on_with_it_although_another_does_the_same() {
         let part = Heard { behind: true, data: true, news: true, cut: true, ..next(&bench, peer) };
         assert_eq!(asking(&bench.hear(part), Want::Gap).len(), usize::from(peer == 4));
     }
-    assert_eq!(bench.scheduler.source(bench.now), Some(NodeIndex(4)));
+    assert_eq!(bench.common.source(bench.now), Some(NodeIndex(4)));
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl<S: Storage> Relay<S> {
         let path = self.path(from);
         let long_behind = heard.long_behind || !self.keeps(Rule::OldDigest);
         let acknowledged_us = self.acknowledged_us();
-        let elsewhere = self.source(now).is_some_and(|source| source != from);
+        let elsewhere = common.source(now).is_some_and(|source| source != from);
         let link = self.link_mut(from);
         link.unknown = heard.unknown;
         if heard.news {
