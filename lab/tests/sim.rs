@@ -196,6 +196,32 @@ fn started(settings: Settings, change: impl Fn(&mut Program)) -> (Simulated, Jud
 }
 
 #[test]
+fn strategy_relay_keeps_to_its_targets_from_the_first_value_on() {
+    // Interval in milliseconds; the most messages per operation; the largest stable latency in milliseconds.
+    for (seed, (interval_ms, messages, stable)) in
+        (0..8).flat_map(|seed| [(seed, (460, 0.97, 600.0)), (seed, (1_730, 0.35, 2_000.0))])
+    {
+        let load = Settings {
+            nodes: 25,
+            concurrency: 25,
+            rate: 100.0,
+            time_limit_us: 20 * SECOND,
+            latency_us: 100_000,
+            interval_us: u64::from(interval_ms) * 1_000,
+            ..settings(Workload::Broadcast, seed)
+        };
+        let (_, judgement) = started(load, |program| {
+            program.config.strategy = rumormill_core::Strategy::Relay;
+            program.config.gossip_interval_ms = Some(interval_ms);
+        });
+        assert_eq!(judgement.validity, Validity::Valid, "seed {seed}: {:#?}", judgement.findings);
+        let latest = judgement.set.unwrap().stable_latency_ms.max;
+        assert!(judgement.messages_per_op <= messages, "seed {seed}: {}", judgement.messages_per_op);
+        assert!(latest < stable, "seed {seed}: {latest} ms");
+    }
+}
+
+#[test]
 fn single_nodes_can_have_other_choices_and_capacities() {
     let relay = |program: &mut Program| {
         let config = Config { strategy: rumormill_core::Strategy::Relay, ..program.config };

@@ -464,9 +464,7 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         let watched = self.is_watched(to);
         let told = self.quiet.stable && self.is_target(to);
         let link = self.link_mut(to);
-        link.sent_ord = link.sent_ord.saturating_add(1);
-        link.sent_at = now;
-        link.time(now);
+        link.leaves(now);
         link.ack_due = NEVER;
         link.unanswered = false;
         link.flushed = false;

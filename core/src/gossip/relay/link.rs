@@ -26,8 +26,12 @@ const STANDSTILL: u64 = 4;
 const STANDSTILL_MS: u32 = 2_000;
 /// A first sample above this is a standstill as well, in microseconds.
 const FIRST_MOST_US: u64 = 5_000_000;
-/// Messages whose departure is remembered: the latest.
-const TIMED: usize = 2;
+/// Messages whose departure is remembered: the latest. More than may be under way before the round trip is known.
+const TIMED: usize = 8;
+/// The departure is kept in units of 2^4 microseconds, in 32 bits: they last for 19 hours.
+const TIMED_SHIFT: u32 = 4;
+/// After so long without a message the departures before are forgotten, in microseconds: `TIMED` such pauses fit into the 19 hours.
+const TIMED_US: u64 = 3_600_000_000;
 
 /// Smoothed round trip and its mean deviation, in microseconds (Jacobson, "Congestion avoidance and control", 1988).
 #[derive(Clone, Copy, Debug, Default)]
@@ -113,8 +117,10 @@ pub(super) struct Link {
     /// The relay that its latest message named.
     pub(super) relay: Option<NodeIndex>,
     pub(super) path: Path,
-    /// When the latest messages left.
-    timed: [(u32, Instant); TIMED],
+    /// When the latest messages left, each at the place of its ordinal.
+    timed: [u32; TIMED],
+    /// The departure of those before this ordinal is not known.
+    timed_from: u32,
     /// When entries that were sent may be taken for lost again.
     pub(super) refill_at: Instant,
     /// Times in a row that they were.
@@ -157,7 +163,8 @@ impl Link {
         snapshot: 0,
         relay: None,
         path: Path { rtt_us: 0, var_us: 0, standstill_ms: 0 },
-        timed: [(0, Instant::ZERO); TIMED],
+        timed: [0; TIMED],
+        timed_from: 1,
         refill_at: Instant::ZERO,
         refills: 0,
         gap_tries: 0,
@@ -200,14 +207,25 @@ impl Link {
                 self.deadline = after(self.data_at.max(now), patience_us);
             }
         }
-        let (_, left) = self.timed.iter().find(|(ord, _)| *ord == echo.ord)?;
-        since(now, *left).checked_sub(u64::from(echo.held_ms) * 1_000)
+        self.since_departure(echo.ord, now)?.checked_sub(u64::from(echo.held_ms) * 1_000)
     }
 
-    /// Remembers when the message with the latest ordinal left.
-    pub(super) fn time(&mut self, now: Instant) {
-        self.timed.rotate_right(1);
-        self.timed[0] = (self.sent_ord, now);
+    /// How long ago the message with an ordinal left, in microseconds, if that is remembered.
+    fn since_departure(&self, ord: u32, now: Instant) -> Option<u64> {
+        let is_known = ord >= self.timed_from
+            && self.sent_ord.checked_sub(ord).is_some_and(|age| (age as usize) < TIMED)
+            && since(now, self.sent_at) <= TIMED_US;
+        is_known.then(|| u64::from(departure(now).wrapping_sub(self.timed[ord as usize % TIMED])) << TIMED_SHIFT)
+    }
+
+    /// A message leaves: it has the next ordinal.
+    pub(super) fn leaves(&mut self, now: Instant) {
+        if since(now, self.sent_at) > TIMED_US {
+            self.timed_from = self.sent_ord.saturating_add(1);
+        }
+        self.sent_ord = self.sent_ord.saturating_add(1);
+        self.sent_at = now;
+        self.timed[self.sent_ord as usize % TIMED] = departure(now);
     }
 
     /// Whether entries that were sent may be taken for lost now, and sent once more; at growing intervals while they show no effect.
@@ -226,7 +244,7 @@ impl Link {
         self.deadline = NEVER;
         self.data_ord = 0;
         self.asked = false;
-        self.timed = [(0, Instant::ZERO); TIMED];
+        self.timed_from = self.sent_ord.saturating_add(1);
     }
 
     /// Whether the last entries may still be under way to the peer, or their echo from there.
@@ -249,8 +267,13 @@ impl Link {
     /// The peer began a new session.
     pub(super) fn reborn(&mut self) {
         let Self { sent_at, sent_ord, path, suspected, .. } = *self;
-        *self = Self { sent_at, sent_ord, path, suspected, ..Self::STRANGER };
+        *self = Self { sent_at, sent_ord, timed_from: sent_ord.saturating_add(1), path, suspected, ..Self::STRANGER };
     }
+}
+
+/// The departure of a message that leaves now.
+const fn departure(now: Instant) -> u32 {
+    (now.as_micros() >> TIMED_SHIFT) as u32
 }
 
 #[cfg(test)]
@@ -313,8 +336,8 @@ mod tests {
     fn link() -> Link {
         let mut link = Link { deadline: MS(900), awaited_ord: 1, ..Link::STRANGER };
         for (ord, ms) in [(1, 0), (2, 100)] {
-            (link.sent_ord, link.data_ord, link.data_at) = (ord, ord, MS(ms));
-            link.time(MS(ms));
+            link.leaves(MS(ms));
+            (link.data_ord, link.data_at) = (ord, MS(ms));
         }
         link
     }
@@ -323,6 +346,27 @@ mod tests {
     fn an_echo_gives_the_time_without_that_in_which_the_peer_held_it() {
         let sample = |ord| link().echoed(Echo { ord, held_ms: 50 }, true, MS(350), 0);
         assert_eq!([sample(1), sample(2)], [Some(300_000), Some(200_000)]);
+    }
+
+    #[test]
+    fn the_latest_eight_departures_are_known_unless_there_was_a_pause_of_an_hour() {
+        let sample = |link: &mut Link, ord, ms| link.echoed(Echo { ord, held_ms: 0 }, true, MS(ms), 0);
+        let mut link = Link::STRANGER;
+        (1..=9).for_each(|ord| link.leaves(MS(100 * ord)));
+        let samples = [1, 2, 9].map(|ord| sample(&mut link, ord, 1_000));
+        assert_eq!(samples, [None, Some(800_000), Some(100_000)]);
+        let hour = 3_600_000;
+        assert_eq!(sample(&mut link, 9, 900 + hour), Some(hour * 1_000));
+        assert_eq!(sample(&mut link, 9, 901 + hour), None);
+        link.leaves(MS(1_000 + hour));
+        let samples = [9, 10].map(|ord| sample(&mut link, ord, 1_200 + hour));
+        assert_eq!(samples, [None, Some(200_000)]);
+        // A new session of either side waits for nothing that was sent before.
+        link.forget_echoes();
+        assert_eq!(sample(&mut link, 10, 1_200 + hour), None);
+        link.leaves(MS(1_300 + hour));
+        link.reborn();
+        assert_eq!(sample(&mut link, 11, 1_400 + hour), None);
     }
 
     #[test]

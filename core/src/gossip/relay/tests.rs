@@ -237,22 +237,43 @@ fn while_the_relay_is_overdue_one_uplink_leaves_in_an_interval() {
 }
 
 #[test]
-fn while_the_round_trip_is_unknown_the_next_uplink_waits_for_the_echo_of_the_last() {
-    for (off, count) in [(&[][..], 2), (&[Rule::Pacing][..], 30)] {
+fn while_the_round_trip_is_unknown_a_few_uplinks_go_for_the_next_flush_and_then_one_waits_for_its_echo() {
+    for (off, least) in [(&[][..], 7), (&[Rule::Pacing][..], 60)] {
         let mut bench = bench(3, 2, off);
         let down = flush(&bench, 0);
         bench.hear(down);
         let mut uplinks = Vec::new();
-        for _ in 0..60 {
+        for _ in 0..80 {
             bench.write();
             uplinks.extend(asking(&bench.run(10), Want::Nothing));
         }
         if off.is_empty() {
             // 300 ms and a deviation of 18.75 ms are assumed.
             assert_eq!(times(&uplinks)[0], 113);
-            assert_eq!(pauses(&uplinks), [T]);
+            assert!(pauses(&uplinks)[..6].iter().all(|ms| (57..=58).contains(ms)), "{:?}", pauses(&uplinks));
+            assert_eq!((times(&uplinks)[6], times(&uplinks).len()), (458, 7));
         }
-        assert!(uplinks.len() >= count, "{off:?}: {}", uplinks.len());
+        assert!(uplinks.len() >= least, "{off:?}: {}", uplinks.len());
+    }
+}
+
+#[test]
+fn whichever_of_those_uplinks_the_flush_echoes_the_round_trip_is_measured() {
+    for echoed in 1..=8 {
+        let mut bench = bench(3, 2, &[]);
+        let down = flush(&bench, 0);
+        bench.hear(down);
+        for _ in 0..46 {
+            bench.write();
+            bench.run(10);
+        }
+        let sent = bench.scheduler.link(NodeIndex(0)).sent_ord;
+        let down = next_with(&bench, 0, |control| {
+            control.flush_ms = Some(T as u32);
+            control.echoed = Some(Echo { ord: echoed, held_ms: 0 });
+        });
+        bench.hear(down);
+        assert_eq!(bench.scheduler.path(NodeIndex(0)).is_measured(), echoed <= sent, "{echoed} of {sent}");
     }
 }
 
