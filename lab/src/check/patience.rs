@@ -1,7 +1,8 @@
 //! How long nodes may talk, and may differ, once clients have stopped and all faults are taken back. A run whose quiet time
 //! is shorter than that says nothing about its end: what is found there "could not be judged".
 //!
-//! The bounds are those of the protocol for rounds 460 ms apart and a delay of 100 ms, and grow with both.
+//! The bounds are those of the protocol for 25 nodes, rounds 460 ms apart and a delay of 100 ms. They grow with the interval and
+//! the delay, and beyond 25 nodes with the logarithm of their number, as the rounds do that news needs to reach all.
 
 use super::view::seconds;
 use crate::history::{History, Phase};
@@ -24,6 +25,8 @@ pub(super) const LOOKS_APART_US: Micros = 30 * SECOND;
 /// The interval and the delay that the bounds are stated for.
 const INTERVAL_US: Micros = 460_000;
 const DELAY_US: Micros = 100_000;
+/// And the number of nodes.
+const NODES: usize = 25;
 /// The delay of an acknowledgement beyond the interval.
 const ACKNOWLEDGED_US: Micros = SECOND;
 /// Messages that are waited for one after the other, at most.
@@ -161,7 +164,7 @@ fn scaled(bound: Micros, settings: &Settings) -> Micros {
     scaled_for(bound, settings, settings.interval_us)
 }
 
-/// A bound for an interval and for the delay of a run.
+/// A bound for an interval, and for the delay and the number of nodes of a run.
 fn scaled_for(bound: Micros, settings: &Settings, interval_us: Micros) -> Micros {
     let interval = interval_us.max(INTERVAL_US);
     let slowest = settings.latency_us
@@ -171,5 +174,8 @@ fn scaled_for(bound: Micros, settings: &Settings, interval_us: Micros) -> Micros
             // One message in 3,000 takes longer.
             LatencyDist::Exponential => 8,
         };
-    bound * (interval + ACKNOWLEDGED_US) / (INTERVAL_US + ACKNOWLEDGED_US) + IN_A_ROW * slowest.saturating_sub(DELAY_US)
+    let rounds = (settings.nodes.max(NODES) as f64).ln() / (NODES as f64).ln();
+    let longest = (bound as f64 * rounds) as Micros;
+    longest * (interval + ACKNOWLEDGED_US) / (INTERVAL_US + ACKNOWLEDGED_US)
+        + IN_A_ROW * slowest.saturating_sub(DELAY_US)
 }

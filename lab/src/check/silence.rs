@@ -191,6 +191,18 @@ mod tests {
     }
 
     #[test]
+    fn more_than_25_nodes_may_talk_longer_by_the_logarithm_of_their_number() {
+        let talks = |nodes, ms| {
+            let mut run = talk_until(10_000 + ms, &[]);
+            run.settings.nodes = nodes;
+            run
+        };
+        talks(25, 3_500).finds("silence", Validity::Invalid, &["the last after 3.5 s"]);
+        talks(625, 6_000).is_silent("silence");
+        talks(625, 6_500).finds("silence", Validity::Invalid, &["the last after 6.5 s"]);
+    }
+
+    #[test]
     fn who_was_cut_off_for_long_is_found_later() {
         let cut = [(0, FaultChange::Partition { cuts: 2 }), (9900, FaultChange::Heal)];
         let mut run = talk_until(18_500, &cut);

@@ -44,6 +44,11 @@ pub(super) struct Options {
     #[arg(long, value_name = "PATH")]
     compare: Vec<PathBuf>,
 
+    /// Milliseconds between two rounds of the program that --bin names, 1 to 3600000: how long nodes may talk and differ in the
+    /// end grows with it. Of the built-in node it is known [default: 460]
+    #[arg(long, value_name = "MS", requires = "bin", value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
+    interval: Option<u32>,
+
     /// Show what nodes print on stderr; it is kept in the results in any case
     #[arg(long)]
     log_stderr: bool,
@@ -92,7 +97,10 @@ pub(super) fn run(options: &Options) -> Result<End, String> {
             options.run.node_for.iter().for_each(|text| name.push_str(&format!(", {text}")));
             (name, first)
         }
-        Some(path) => (path.display().to_string(), program(path, options.args.clone())?),
+        Some(path) => {
+            settings = options.run.with_interval(settings, options.interval)?;
+            (path.display().to_string(), program(path, options.args.clone())?)
+        }
     }];
     if let Some((name, first)) = programs.first_mut() {
         for text in &options.bin_for {
