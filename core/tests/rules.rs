@@ -117,6 +117,21 @@ fn a_question_in_a_message_that_is_cut_is_the_greater_of_two() {
 }
 
 #[test]
+fn a_peer_that_shows_no_progress_in_one_row_is_sent_the_others_all_the_same() {
+    let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2", "n3"], 400);
+    one.hear("n3", r#""inc":1,"digest":{"n3@1":1},"data":[["n3@1",0,7]]"#);
+    broadcast(&mut one, 2_000);
+    one.run_for_ms(10_000);
+    let before = one.sent.len();
+    for _ in 0..20 {
+        one.run_for_ms(4_000);
+        one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{}},"want":2"#));
+    }
+    let sent: Vec<Sent> = one.sent[before..].iter().filter(|sent| sent.to == "n2").cloned().collect();
+    assert_eq!(rows_with_data(&sent), BTreeSet::from(["n1@1", "n3@1"].map(str::to_owned)));
+}
+
+#[test]
 fn a_digest_that_does_not_fit_lists_every_row_in_turn() {
     let ids = names(20);
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();

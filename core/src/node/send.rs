@@ -155,7 +155,11 @@ impl<S: Storage> Node<S> {
             (self.sending.burst, self.sending.bytes) = (0, 0);
             match end.phase {
                 Phase::Repair => gossip.common.peers.set_resume(to, Resume { row, repaired_to: end.seq }),
-                Phase::Rows => gossip.common.peers.set_resume(to, Resume { row, repaired_to: 0 }),
+                Phase::Rows => {
+                    // A peer that cannot take what is in a long row gets the others all the same.
+                    let next = row.wrapping_add(u32::from(row == first));
+                    gossip.common.peers.set_resume(to, Resume { row: next, repaired_to: 0 });
+                }
                 Phase::Done => {
                     // A digest that was cut goes on where it was.
                     let step = written.listed.err().unwrap_or(0);
