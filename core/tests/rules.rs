@@ -225,3 +225,69 @@ fn who_claims_more_of_a_row_than_was_made_is_sent_what_is_made_in_it_later() {
         assert!(one.sent_to("n2").iter().any(|sent| sent.data().contains("7")), "{strategy:?}: {:?}", one.sent);
     }
 }
+
+/// Node n0 with a value, which has heard session 9 of n1. That one holds nothing.
+fn beside_a_new_session(strategy: Strategy) -> One {
+    let mut one = joined(strategy, &["n0", "n1", "n2"]);
+    one.ask(r#""type":"broadcast","message":4711"#);
+    one.run_for_ms(1_000);
+    one.hear("n1", &format!(r#""inc":9,"ord":1,"relay":"n0","sum":"{NOTHING}","digest":{{}}"#));
+    one
+}
+
+/// What session 9 of n1 is sent when it asks for what it lacks.
+fn sent_to_the_new_session(one: &mut One) -> String {
+    one.run_for_ms(5_000);
+    let before = one.sent.len();
+    one.hear("n1", &format!(r#""inc":9,"ord":2,"relay":"n0","sum":"{NOTHING}","digest":{{}},"want":2"#));
+    one.run_for_ms(2_000);
+    one.sent[before..].iter().filter(|sent| sent.to == "n1").map(Sent::data).collect()
+}
+
+#[test]
+fn the_digest_of_an_older_session_says_nothing_about_the_newest() {
+    for strategy in Strategy::ALL {
+        let mut one = beside_a_new_session(strategy);
+        // A skip makes a node look into the digest.
+        one.hear("n1", r#""inc":5,"digest":{"n0@1":1,"n1@5":3},"data":[["n1@5",0,[3]]]"#);
+        assert_eq!(one.frontier("n1", 5), 3);
+        let sent = sent_to_the_new_session(&mut one);
+        assert!(sent.contains("4711"), "{strategy:?}: {sent}");
+    }
+}
+
+#[test]
+fn a_new_session_does_not_hold_what_an_older_one_made() {
+    for strategy in Strategy::ALL {
+        let mut one = beside_a_new_session(strategy);
+        one.hear("n1", r#""inc":5,"digest":{"n1@5":1},"data":[["n1@5",0,815]]"#);
+        let sent = sent_to_the_new_session(&mut one);
+        assert!(sent.contains("815"), "{strategy:?}: {sent}");
+    }
+}
+
+#[test]
+fn a_skip_of_an_older_session_is_believed_as_far_as_its_own_digest() {
+    let mut one = beside_a_new_session(Strategy::Rumor);
+    one.hear("n1", r#""inc":9,"digest":{"n2@1":5}"#);
+    one.hear("n2", r#""inc":1,"digest":{"n2@1":1},"data":[["n2@1",0,1]]"#);
+    one.hear("n1", r#""inc":9,"digest":{"n2@1":5}"#);
+    one.hear("n1", r#""inc":5,"digest":{"n2@1":2},"data":[["n2@1",0,[5]]]"#);
+    assert_eq!(one.frontier("n2", 1), 2);
+}
+
+#[test]
+fn a_session_far_ahead_that_somebody_names_for_another_is_refused() {
+    const WALL_US: u64 = 1_700_000_000_000_000;
+    for (ahead_us, taken) in [(59_000_000, true), (61_000_000, false)] {
+        let mut one = joined(Strategy::Rumor, &["n0", "n1", "n2"]);
+        one.wall_us = Some(WALL_US);
+        one.hear("n1", &format!(r#""inc":1,"lives":{{"n2":{}}}"#, WALL_US + ahead_us));
+        let expected = view(&[("n0", 1), ("n1", 1), ("n2", WALL_US + ahead_us)]);
+        assert_eq!(one.view() == expected, taken, "{ahead_us}");
+        assert_eq!(one.node.stats().refused_sessions, u64::from(!taken));
+        // Counted sessions are below all clocks.
+        one.hear("n1", r#""inc":2"#);
+        assert_eq!(one.node.stats().refused_sessions, u64::from(!taken));
+    }
+}

@@ -565,6 +565,22 @@ fn a_new_relay_is_assumed_to_have_sent_what_the_old_one_held() {
 }
 
 #[test]
+fn of_a_suspect_nothing_is_assumed_when_the_relay_changes() {
+    let mut bench = bench(4, 2, &[]);
+    bench.write();
+    run_with(&mut bench, &[1], T + 2 * RTO + 100);
+    assert!(is_suspected(&bench, 0) && bench.scheduler.relay == NodeIndex(1));
+    (0..5).for_each(|_| bench.change(3, Some(1), Lane::Push));
+    bench.shows(1, 3, 5);
+    bench.write();
+    bench.run(2 * T + 3 * RTO);
+    assert!(bench.scheduler.is_root() && is_suspected(&bench, 0));
+    let assumed = bench.scheduler.assumed_of(&bench.common, NodeIndex(0));
+    let frontier = assumed.frontier(NodeIndex(0), RowId(3), bench.rows.get(RowId(3)));
+    assert_eq!(frontier, 0, "what n1 held it sent to those that it did not suspect");
+}
+
+#[test]
 fn a_root_looks_for_its_suspects_in_turn_and_ever_more_rarely() {
     for (off, probes) in [(&[][..], true), (&[Rule::Probes][..], false)] {
         let mut bench = bench(3, 0, off);
