@@ -8,7 +8,7 @@ mod support;
 use std::collections::BTreeSet;
 
 use rumormill_core::storage::{Heap, Limits, Storage as _};
-use rumormill_core::{Change, Config, Instant, Now, Rejected, Strategy, Value};
+use rumormill_core::{Change, Config, Event, Instant, Now, Rejected, Strategy, Value};
 use serde_json::Value as Json;
 use support::one::{One, Sent, config, view};
 
@@ -135,22 +135,32 @@ fn a_peer_that_shows_no_progress_in_one_row_is_sent_the_others_all_the_same() {
 fn a_digest_that_does_not_fit_lists_every_row_in_turn() {
     let ids = names(20);
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let all: BTreeSet<String> = ids.iter().map(|id| format!("{id}@1")).collect();
+    let rows = ids.iter().map(|id| format!("{id}@1"));
+    let all: BTreeSet<String> = rows.chain(["n21@2", "n22@2", "n23@2"].map(str::to_owned)).collect();
     for shows_all in [false, true] {
         let mut one = with_small_messages(Strategy::Rumor, &ids, 0);
         broadcast(&mut one, 1);
-        for id in &ids[1..] {
-            one.hear(id, &format!(r#""inc":1,"digest":{{"{id}@1":1}},"data":[["{id}@1",0,7]]"#));
+        for row in all.iter().filter(|row| *row != "n10@1") {
+            let (id, life) = row.split_once('@').unwrap();
+            one.hear(id, &format!(r#""inc":{life},"digest":{{"{row}":1}},"data":[["{row}",0,7]]"#));
         }
         let shown: Vec<String> = all.iter().map(|row| format!(r#""{row}":1"#)).collect();
         let shown = if shows_all { shown.join(",") } else { String::new() };
         one.run_for_ms(10_000);
         one.sent.clear();
-        for _ in 0..60 {
+        for _ in 0..80 {
             one.run_for_ms(2_000);
             one.hear("n15", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{{shown}}},"want":1"#));
         }
-        assert_eq!(keys(&one.sent_to("n15"), "digest"), all, "the peer shows all: {shows_all}");
+        let sent = one.sent_to("n15");
+        assert_eq!(keys(&sent, "digest"), all, "the peer shows all: {shows_all}");
+        for sent in sent {
+            let sent = [sent];
+            assert!(
+                rows_with_data(&sent).is_subset(&keys(&sent, "digest")),
+                "entries of a row that is not listed: {sent:?}"
+            );
+        }
     }
 }
 
@@ -290,4 +300,385 @@ fn a_session_far_ahead_that_somebody_names_for_another_is_refused() {
         one.hear("n1", r#""inc":2"#);
         assert_eq!(one.node.stats().refused_sessions, u64::from(!taken));
     }
+}
+
+#[test]
+fn whoever_sends_changes_of_its_own_holds_them() {
+    for strategy in Strategy::ALL {
+        let mut one = joined(strategy, &["n0", "n1", "n2"]);
+        one.hear("n1", r#""inc":1,"ord":1,"relay":"n0","data":[["n1@1",0,4711]]"#);
+        one.run_for_ms(5_000);
+        one.hear("n1", r#""inc":1,"ord":2,"relay":"n0","digest":{},"want":2"#);
+        assert!(one.sent_to("n1").iter().all(|sent| !sent.data().contains("4711")), "{strategy:?}: {:?}", one.sent);
+        assert!(one.sent_to("n2").iter().any(|sent| sent.data().contains("4711")), "{strategy:?}");
+    }
+}
+
+#[test]
+fn a_message_that_was_overtaken_says_nothing_about_its_sender() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    one.ask(r#""type":"add","delta":1"#);
+    let both = view(&[("n1", 1), ("n2", 1)]);
+    one.hear("n2", &format!(r#""inc":1,"sum":"{}","agree":"{both}:3","msg_id":5"#, one.sum()));
+    assert!(one.node.is_settled());
+    let other = |number| format!(r#""inc":1,"sum":"{NOTHING}","agree":"{NOTHING:.16}","refuses":2,"msg_id":{number}"#);
+    one.hear("n2", &other(4));
+    assert!(one.node.is_settled(), "it still agrees");
+    let gossip = one.node.gossip().unwrap();
+    let n2 = one.node.replica().causality.members.find("n2").unwrap();
+    assert!(!gossip.common.lacks_view(n2), "it has the view");
+    one.hear("n2", &other(6));
+    assert!(!one.node.is_settled() && one.node.gossip().unwrap().common.lacks_view(n2));
+    assert_eq!(one.ask(r#""type":"add","delta":1"#)["code"], 11, "it has no room for this node's row");
+    one.hear("n2", r#""inc":1,"msg_id":5"#);
+    assert_eq!(one.ask(r#""type":"add","delta":1"#)["code"], 11, "nor now");
+}
+
+#[test]
+fn who_cannot_take_everything_may_have_room_for_a_row_of_this_node() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    for (refuses, answer) in [(1, "add_ok"), (2, "error"), (1, "add_ok"), (0, "add_ok")] {
+        one.hear("n2", &format!(r#""inc":1,"refuses":{refuses}"#));
+        assert_eq!(one.ask(r#""type":"add","delta":1"#)["type"], answer, "{refuses}");
+    }
+}
+
+#[test]
+fn who_shows_the_same_state_needs_no_repair() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    one.ask(r#""type":"add","delta":1"#);
+    let sum = one.sum();
+    for _ in 0..4 {
+        one.hear("n2", &format!(r#""inc":1,"sum":"{sum}","digest":{{"n1@1":1}}"#));
+    }
+    assert_eq!(one.node.stats().repairs, 0);
+}
+
+// Refusals.
+
+/// What the next message to a peer that asks says about refusals.
+fn says_of_refusals(one: &mut One, peer: &str, session: u64) -> Json {
+    one.run_for_ms(1_000);
+    one.hear(peer, &format!(r#""inc":{session},"sum":"{NOTHING}","digest":{{}},"want":1"#));
+    one.sent_to(peer).last().unwrap().body["refuses"].clone()
+}
+
+#[test]
+fn who_could_not_read_an_entry_says_so_for_a_minute() {
+    let mut one = joined(Strategy::Rumor, &["n0", "n1", "n2"]);
+    broadcast(&mut one, 1);
+    assert_eq!(says_of_refusals(&mut one, "n1", 1), Json::Null);
+    one.hear("n2", r#""inc":1,"digest":{"n2@1":1},"data":[["n2@1",0,["z",1]]]"#);
+    for _ in 0..50 {
+        assert_eq!(says_of_refusals(&mut one, "n1", 1), 1, "a message that brings nothing does not end it");
+    }
+    one.run_for_ms(15_000);
+    assert_eq!(says_of_refusals(&mut one, "n1", 1), Json::Null);
+}
+
+#[test]
+fn who_has_no_room_for_a_row_says_so_and_to_its_author_in_particular() {
+    let limits = Limits { rows: 6, ..Heap::LIMITS };
+    let mut one = One::with_limits(config(1, Strategy::Rumor), limits, &[]);
+    one.join("n0", &["n0", "n1", "n2"]);
+    // One row is held back for n2.
+    for life in 1..=4 {
+        one.hear("n1", &format!(r#""inc":{life},"digest":{{"n1@{life}":1}},"data":[["n1@{life}",0,{life}]]"#));
+        assert_eq!(says_of_refusals(&mut one, "n1", life), Json::Null);
+    }
+    one.hear("n1", r#""inc":5,"digest":{"n1@5":1},"data":[["n1@5",0,5]]"#);
+    assert_eq!(one.values(), 4);
+    assert_eq!([says_of_refusals(&mut one, "n1", 5), says_of_refusals(&mut one, "n2", 1)], [2, 1]);
+}
+
+#[test]
+fn who_finds_no_room_for_a_further_life_refuses_changes() {
+    let limits = Limits { rows: 2, ..Heap::LIMITS };
+    let mut one = One::with_limits(config(1, Strategy::Rumor), limits, &[]);
+    one.join("n1", &["n1", "n2"]);
+    assert_eq!(one.ask(r#""type":"add","delta":1"#)["type"], "add_ok");
+    one.hear("n2", r#""inc":1,"lives":{"n1":9}"#);
+    assert_eq!(one.session(), 10);
+    assert_eq!(one.ask(r#""type":"add","delta":1"#)["code"], 11);
+}
+
+#[test]
+fn who_refused_what_a_peer_sent_does_not_ask_for_it_at_once() {
+    for (data, want) in [("", 2), (r#","data":[["n1@1",0,["z",1]]]"#, 0)] {
+        let mut one = joined(Strategy::Rumor, &["n0", "n1"]);
+        let before = one.sent.len();
+        one.hear("n1", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{"n1@1":1}},"want":1{data}"#));
+        assert_eq!(one.sent[before..].last().unwrap().body["want"].as_u64().unwrap_or(0), want, "{data}");
+    }
+}
+
+// What is sent.
+
+/// Node n0, which knows 30 past lives of n2, and n1 that was listed all of them.
+fn with_past_lives() -> One {
+    let mut one = joined(Strategy::Rumor, &["n0", "n1", "n2"]);
+    for life in 1..=31 {
+        one.hear("n2", &format!(r#""inc":{life},"digest":{{"n2@{life}":1}},"data":[["n2@{life}",0,{life}]]"#));
+    }
+    one.hear("n1", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{}},"want":1"#));
+    assert_eq!(keys(&one.sent_to("n1"), "digest").len(), 31);
+    one
+}
+
+fn all_lives() -> String {
+    (1..=31).map(|life| format!(r#""n2@{life}":1"#)).collect::<Vec<_>>().join(",")
+}
+
+#[test]
+fn rows_of_past_lives_are_listed_a_few_at_a_time_in_turn() {
+    let mut one = with_past_lives();
+    let (all, sum) = (all_lives(), one.sum());
+    for at in 0..16 {
+        if at == 4 {
+            one.sent.clear();
+        }
+        one.run_for_ms(1_000);
+        // An equal state in another view.
+        one.hear("n1", &format!(r#""inc":1,"sum":"{sum}","agree":"{at:016}","digest":{{{all}}},"want":1"#));
+    }
+    // Those of newest lives, and a few others.
+    let listed: Vec<_> = one.sent_to("n1").into_iter().map(|sent| keys(&[sent], "digest")).collect();
+    assert!(listed.iter().all(|rows| rows.len() <= 5), "{listed:?}");
+    assert_eq!(listed.into_iter().flatten().collect::<BTreeSet<_>>().len(), 31);
+}
+
+#[test]
+fn whoever_sends_what_is_here_already_is_listed_that_row_again() {
+    let mut one = with_past_lives();
+    let all = all_lives();
+    for life in (3..30).rev() {
+        one.hear("n1", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{{all}}},"want":1"#));
+        let before = one.sent.len();
+        let row = format!("n2@{life}");
+        one.hear(
+            "n1",
+            &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{{all}}},"data":[["{row}",0,{life}]],"want":1"#),
+        );
+        assert!(keys(&one.sent[before..], "digest").contains(&row), "{row}: {:?}", &one.sent[before..]);
+    }
+}
+
+#[test]
+fn what_came_with_a_question_is_told_to_others_when_it_was_all() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2", "n3"]);
+    one.hear("n2", r#""inc":1,"digest":{"n2@1":1},"data":[["n2@1",0,4711]],"want":1"#);
+    one.run_for_ms(1);
+    assert!(one.sent_to("n3").iter().any(|sent| sent.data().contains("4711")));
+}
+
+#[test]
+fn who_writes_from_an_older_session_is_told_all_sessions() {
+    let mut one = joined(Strategy::Rumor, &["n0", "n1", "n2"]);
+    one.hear("n2", r#""inc":4"#);
+    let all = view(&[("n0", 1), ("n1", 9), ("n2", 4)]);
+    one.hear("n1", &format!(r#""inc":9,"agree":"{all}""#));
+    one.hear("n1", &format!(r#""inc":9,"agree":"{all}""#));
+    one.hear("n1", r#""inc":5,"digest":{}"#);
+    let lives = one.sent_to("n1").last().unwrap().body["lives"].clone();
+    assert_eq!(lives, serde_json::json!({"n1": 9, "n2": 4}));
+}
+
+#[test]
+fn a_push_goes_on_in_the_next_message_where_the_last_was_cut() {
+    let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2"], 400);
+    broadcast(&mut one, 300);
+    one.run_for_ms(210);
+    let mut held = 0;
+    for sent in one.sent_to("n2") {
+        let [(from, to)] = covered(&sent, "n1@1")[..] else { panic!("{sent:?}") };
+        assert!(from == held && to > from, "{held}: {sent:?}");
+        held = to;
+    }
+    assert!(held > 200, "{held}");
+}
+
+#[test]
+fn of_a_rumor_that_waits_a_peer_is_sent_what_it_does_not_show() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    broadcast(&mut one, 10);
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{"n1@1":4}}"#));
+    one.sent.clear();
+    one.run_for_ms(250);
+    let pushed: Vec<_> = one.sent.iter().flat_map(|sent| covered(sent, "n1@1")).collect();
+    assert!(pushed.iter().all(|part| *part == (4, 10)) && !pushed.is_empty(), "{pushed:?}");
+}
+
+#[test]
+fn what_is_sent_as_a_rumor_is_not_sent_again_beside_it() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    broadcast(&mut one, 5);
+    one.run_for_ms(2_000);
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{"n1@1":2}}"#));
+    one.run_for_ms(2_000);
+    one.sent.clear();
+    one.update(Change::Broadcast(Value::Int(6)));
+    one.run_for_ms(1);
+    let mut pushed: Vec<_> = one.sent.iter().flat_map(|sent| covered(sent, "n1@1")).collect();
+    pushed.sort_unstable();
+    assert_eq!(pushed, [(2, 5), (5, 6)]);
+}
+
+#[test]
+fn who_did_not_ask_is_not_handed_thousands_of_changes_beside_a_rumor() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    broadcast(&mut one, 3_000);
+    one.run_for_ms(20_000);
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{}}"#));
+    one.run_for_ms(2_000);
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{}}"#));
+    one.sent.clear();
+    one.update(Change::Broadcast(Value::Int(6)));
+    one.run_for_ms(1);
+    let pushed: Vec<_> = one.sent.iter().flat_map(|sent| covered(sent, "n1@1")).collect();
+    assert_eq!(pushed, [(3_000, 3_001)]);
+}
+
+#[test]
+fn what_lies_beyond_a_gap_is_sent_from_its_first_dot_on() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2", "n3"]);
+    one.hear("n3", r#""inc":1,"digest":{"n3@1":4},"data":[["n3@1",2,33,34]]"#);
+    one.run_for_ms(3_000);
+    one.sent.clear();
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{}},"want":2"#));
+    let sent: Vec<_> = one.sent_to("n2").iter().flat_map(|sent| covered(sent, "n3@1")).collect();
+    assert_eq!(sent, [(2, 4)]);
+}
+
+// Acknowledgements.
+
+#[test]
+fn a_change_has_arrived_when_every_peer_has_shown_it_once() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2", "n3"]);
+    one.hear("n2", r#""inc":1"#);
+    one.hear("n3", r#""inc":1"#);
+    one.ask(r#""type":"add","delta":1"#);
+    // n2 shows an equal state, and n3, after the next change, that it holds the first.
+    one.hear("n2", &format!(r#""inc":1,"sum":"{}","agree":"{}","digest":{{}}"#, one.sum(), one.view()));
+    one.ask(r#""type":"broadcast","message":1"#);
+    one.run_for_ms(100);
+    let so_far = |one: &mut One| one.ask(r#""type":"gossip_status""#)["convergence_ms"].as_u64().unwrap();
+    assert!(so_far(&mut one) < so_far(&mut one), "it goes on");
+    one.hear("n3", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{"n1@1":1}}"#));
+    let took = so_far(&mut one);
+    one.run_for_ms(100);
+    assert_eq!(so_far(&mut one), took);
+}
+
+#[test]
+fn an_echo_of_an_earlier_session_acknowledges_nothing() {
+    for (session, asked) in [(5, false), (4, true)] {
+        let mut one = One::new(config(5, Strategy::Relay), &[]);
+        one.join("n1", &["n1", "n2"]);
+        one.hear("n2", r#""inc":3,"ord":1,"relay":"n1","digest":{}"#);
+        one.run_for_ms(1_000);
+        one.ask(r#""type":"broadcast","message":1"#);
+        one.run_for_ms(10);
+        let ord = one.sent_to("n2").last().unwrap().body["ord"].as_u64().unwrap();
+        one.hear("n2", &format!(r#""inc":3,"ord":2,"echoed":[{ord},{session},0],"relay":"n1","digest":{{"n1@5":1}}"#));
+        one.sent.clear();
+        one.run_for_ms(2_300);
+        assert_eq!(one.sent_to("n2").iter().any(|sent| sent.body["want"] == 1), asked, "{session}: {:?}", one.sent);
+    }
+}
+
+#[test]
+fn an_echo_names_the_session_whose_message_it_acknowledges() {
+    let mut one = One::new(config(5, Strategy::Relay), &[]);
+    one.join("n1", &["n1", "n2"]);
+    one.hear("n2", r#""inc":3,"ord":7,"relay":"n1","want":1"#);
+    assert_eq!(one.sent_to("n2").last().unwrap().body["echoed"], serde_json::json!([7, 3, 0]));
+}
+
+#[test]
+fn a_random_digest_says_what_this_node_held_some_time_ago() {
+    let mut one = joined(Strategy::Relay, &["n0", "n1", "n2"]);
+    let mut ord = 0;
+    for value in 0..80 {
+        one.update(Change::Broadcast(Value::Int(value)));
+        one.run_for_ms(250);
+        // n1 is gone.
+        ord += 1;
+        let echoed = one.sent_to("n2").last().map_or(0, |sent| sent.body["ord"].as_u64().unwrap());
+        one.hear("n2", &format!(r#""inc":1,"ord":{ord},"echoed":[{echoed},1,0],"relay":"n0""#));
+    }
+    let random: Vec<&Sent> = one.sent.iter().filter(|sent| sent.body.get("old").is_some()).collect();
+    assert!(random.len() > 2, "{}", random.len());
+    for sent in random {
+        let (old, new) = (sent.body["old"]["n0@1"].as_u64(), sent.body["digest"]["n0@1"].as_u64());
+        assert!(old.is_some() && old < new, "{:?}", sent.body);
+    }
+}
+
+#[test]
+fn what_the_sender_of_a_random_digest_lacked_some_time_ago_is_not_asked_for_at_once() {
+    for (old, asked) in [(r#"{"n3@1":1}"#, false), ("{}", true)] {
+        let mut one = joined(Strategy::Relay, &["n1", "n0", "n2", "n3"]);
+        one.hear("n0", r#""inc":1,"ord":1,"relay":"n0","digest":{"n3@1":1},"data":[["n3@1",0,7]]"#);
+        one.run_for_ms(20);
+        one.sent.clear();
+        one.hear("n2", &format!(r#""inc":1,"ord":1,"relay":"n0","sum":"{NOTHING}","digest":{{"n3@1":2}},"old":{old}"#));
+        assert_eq!(one.sent_to("n2").iter().any(|sent| sent.body["want"] == 2), asked, "{old}: {:?}", one.sent);
+    }
+}
+
+// Other implementations of the same exercise.
+
+#[test]
+fn a_peer_of_another_implementation_is_pushed_to_as_long_as_it_is_heard() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    for value in 0..30 {
+        one.update(Change::Broadcast(Value::Int(value)));
+        one.run_for_ms(200);
+        one.line(r#"{"src":"n2","dest":"n1","body":{"type":"gossip","value":1000}}"#);
+    }
+    let pushed = one.sent.iter().filter(|sent| sent.body.get("data").is_some()).count();
+    assert!(pushed >= 29, "{pushed}");
+}
+
+#[test]
+fn a_value_of_another_implementation_goes_to_all_others() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2", "n3"]);
+    one.line(r#"{"src":"n2","dest":"n1","body":{"type":"gossip","value":4711}}"#);
+    one.run_for_ms(1);
+    let told: Vec<&str> = one.sent.iter().map(|sent| &*sent.to).collect();
+    assert_eq!(told, ["n3"]);
+}
+
+#[test]
+fn who_shows_exactly_this_nodes_counter_agrees_if_there_is_nothing_else() {
+    for (before, p, n, agree) in [
+        ("", r#"{"n1@1":5}"#, r#"{"n1@1":0}"#, 1),
+        ("", r#"{"n1@1":4}"#, r#"{"n1@1":0}"#, 0),
+        (r#""type":"broadcast","message":1"#, r#"{"n1@1":5}"#, r#"{"n1@1":0}"#, 0),
+        (r#""type":"write","key":1,"value":1"#, r#"{"n1@1":5}"#, r#"{"n1@1":0}"#, 0),
+    ] {
+        let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+        one.ask(r#""type":"add","delta":5"#);
+        if !before.is_empty() {
+            one.ask(before);
+        }
+        one.line(&format!(
+            r#"{{"src":"n2","dest":"n1","body":{{"type":"replicate","p_counters":{p},"n_counters":{n}}}}}"#
+        ));
+        assert_eq!(one.ask(r#""type":"gossip_status""#)["peers_synced"], agree, "{before} {p}");
+    }
+}
+
+// Events.
+
+#[test]
+fn that_all_hold_the_same_is_reported_once() {
+    let mut one = One::new(Config { events: true, ..config(1, Strategy::Rumor) }, &[]);
+    one.join("n1", &["n1", "n2"]);
+    for number in 1..=3 {
+        let shown = format!(r#""inc":1,"sum":"{}","agree":"{}:3""#, one.sum(), view(&[("n1", 1), ("n2", 1)]));
+        one.hear("n2", &format!(r#"{shown},"msg_id":{number}"#));
+    }
+    let events: Vec<Event> = std::iter::from_fn(|| one.node.poll_event()).collect();
+    assert_eq!(events, [Event::Settled]);
 }
