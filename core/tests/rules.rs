@@ -549,6 +549,22 @@ fn what_lies_beyond_a_gap_is_sent_from_its_first_dot_on() {
     assert_eq!(sent, [(2, 4)]);
 }
 
+#[test]
+fn a_repair_goes_on_beyond_the_frontier_where_it_was_cut() {
+    let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2", "n3"], 400);
+    let values: Vec<String> = (1..=2_000).map(|value| (value * 1_000_003_u64).to_string()).collect();
+    one.hear("n3", &format!(r#""inc":1,"digest":{{}},"data":[["n3@1",9,{}]]"#, values.join(",")));
+    assert_eq!((one.frontier("n3", 1), one.values()), (0, 2_000));
+    one.run_for_ms(10_000);
+    one.sent.clear();
+    let vector = one.sum()[..16].to_owned();
+    for _ in 0..40 {
+        one.run_for_ms(4_000);
+        one.hear("n2", &format!(r#""inc":1,"sum":"{vector}0000000000000000","digest":{{}},"want":1"#));
+    }
+    assert!(one.sent_to("n2").iter().any(|sent| sent.data().contains(&values[1_999])));
+}
+
 // Acknowledgements.
 
 #[test]
