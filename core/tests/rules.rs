@@ -365,15 +365,18 @@ fn says_of_refusals(one: &mut One, peer: &str, session: u64) -> Json {
 
 #[test]
 fn who_could_not_read_an_entry_says_so_for_a_minute() {
-    let mut one = joined(Strategy::Rumor, &["n0", "n1", "n2"]);
-    broadcast(&mut one, 1);
-    assert_eq!(says_of_refusals(&mut one, "n1", 1), Json::Null);
-    one.hear("n2", r#""inc":1,"digest":{"n2@1":1},"data":[["n2@1",0,["z",1]]]"#);
-    for _ in 0..50 {
-        assert_eq!(says_of_refusals(&mut one, "n1", 1), 1, "a message that brings nothing does not end it");
+    // One that no data type owns, and one that is none.
+    for entry in [r#"["z",1]"#, r#"["w","k",null,1]"#] {
+        let mut one = joined(Strategy::Rumor, &["n0", "n1", "n2"]);
+        broadcast(&mut one, 1);
+        assert_eq!(says_of_refusals(&mut one, "n1", 1), Json::Null);
+        one.hear("n2", &format!(r#""inc":1,"digest":{{"n2@1":1}},"data":[["n2@1",0,{entry}]]"#));
+        for _ in 0..50 {
+            assert_eq!(says_of_refusals(&mut one, "n1", 1), 1, "a message that brings nothing does not end it");
+        }
+        one.run_for_ms(15_000);
+        assert_eq!(says_of_refusals(&mut one, "n1", 1), Json::Null);
     }
-    one.run_for_ms(15_000);
-    assert_eq!(says_of_refusals(&mut one, "n1", 1), Json::Null);
 }
 
 #[test]
@@ -450,15 +453,12 @@ fn rows_of_past_lives_are_listed_a_few_at_a_time_in_turn() {
 #[test]
 fn whoever_sends_what_is_here_already_is_listed_that_row_again() {
     let mut one = with_past_lives();
-    let all = all_lives();
+    let shown = format!(r#""inc":1,"sum":"{}","agree":"{:016}","digest":{{{}}},"want":1"#, one.sum(), 0, all_lives());
     for life in (3..30).rev() {
-        one.hear("n1", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{{all}}},"want":1"#));
+        one.hear("n1", &shown);
         let before = one.sent.len();
         let row = format!("n2@{life}");
-        one.hear(
-            "n1",
-            &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{{all}}},"data":[["{row}",0,{life}]],"want":1"#),
-        );
+        one.hear("n1", &format!(r#"{shown},"data":[["{row}",0,{life}]]"#));
         assert!(keys(&one.sent[before..], "digest").contains(&row), "{row}: {:?}", &one.sent[before..]);
     }
 }
