@@ -222,6 +222,29 @@ fn who_is_alone_is_settled_always() {
     assert!(bench.node.is_settled());
 }
 
+#[test]
+fn an_init_that_comes_again_is_answered_when_it_says_the_same_as_the_first() {
+    let mut bench = Bench::start(&["n1", "n2", "n3"], Config::default());
+    let mut again = |me: &str, ids: &[&str]| {
+        let reply = bench.ask(&json!({"type": "init", "node_id": me, "node_ids": ids}));
+        if reply["type"] == "init_ok" { "ok".to_owned() } else { reply["text"].as_str().unwrap().to_owned() }
+    };
+    assert_eq!(again("n1", &["n1", "n2", "n3"]), "ok");
+    assert_eq!(again("n1", &["n3", "n1", "n2"]), "ok");
+    let other = again("n1", &["n1", "n2"]);
+    assert_ne!(other, "ok");
+    for (me, ids) in [
+        ("n2", &["n1", "n2", "n3"][..]),
+        ("n1", &["n1", "n2", "n4"]),
+        ("n1", &["n1", "n2", "n3", "n4"]),
+        ("n1", &["n1", "a", "b", "c", "d", "e", "f", "g", "h"]),
+    ] {
+        assert_eq!(again(me, ids), other, "{me} {ids:?}");
+    }
+    assert!(again("n9", &["n1", "n2", "n3"]).contains("among node_ids"));
+    assert!(again("n1", &["n1", "n2", "n2"]).contains("stands once"));
+}
+
 impl Bench {
     fn drain(&mut self) -> Vec<String> {
         let mut lines = Vec::new();

@@ -191,6 +191,14 @@ mod tests {
     }
 
     #[test]
+    fn what_was_lost_is_not_under_way_any_more() {
+        let mut filling = Filling::NEW;
+        filling.sent(LAST, WINDOW - 1, 1, MS(0));
+        filling.sent(LAST, 100, 1, MS(60_000));
+        assert!(filling.may_go_on(MS(60_001)), "a hundred bytes are under way");
+    }
+
+    #[test]
     fn after_several_messages_at_once_there_is_a_pause() {
         let mut filling = Filling::NEW;
         filling.burst(1, MS(0));

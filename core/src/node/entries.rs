@@ -148,6 +148,11 @@ impl<'e, S: Storage> Entries<'e, S> {
         Phase::Rows.at_start()
     }
 
+    /// Whether the peer is sent everything, because vectors are equal and states are not.
+    pub(super) fn is_repair(&self) -> bool {
+        self.repair_from.is_some()
+    }
+
     /// Whether the peer has to show that it got what a message from `start` on hands over.
     pub(super) fn is_handing(&self, start: Place) -> bool {
         start.phase != Phase::Done && (self.window < usize::MAX || self.rows || self.repair_from.is_some())

@@ -127,6 +127,7 @@ impl<S: Storage> Node<S> {
         let row = entries.row(end).0;
         let first = entries.row(entries.start_of_rows()).0;
         let handed = entries.is_handing(start);
+        let repairs = entries.is_repair();
         let full = pending.delta && (last || end.phase == Phase::Done);
         let sent = Sent { to, data, full, want: header.want(end) };
         let view = gossip.common.view_name();
@@ -155,11 +156,17 @@ impl<S: Storage> Node<S> {
             (self.sending.burst, self.sending.bytes) = (0, 0);
             match end.phase {
                 Phase::Repair => gossip.common.peers.set_resume(to, Resume { row, repaired_to: end.seq }),
-                Phase::Rows => gossip.common.peers.set_resume(to, Resume { row, repaired_to: 0 }),
+                Phase::Rows => {
+                    // A peer that cannot take what is in a long row gets the others all the same.
+                    let next = row.wrapping_add(u32::from(row == first));
+                    gossip.common.peers.set_resume(to, Resume { row: next, repaired_to: 0 });
+                }
                 Phase::Done => {
                     // A digest that was cut goes on where it was.
                     let step = written.listed.err().unwrap_or(0);
-                    gossip.common.peers.set_resume(to, Resume { row: first.wrapping_add(step), repaired_to: 0 });
+                    // A message that was no repair leaves the place where one goes on.
+                    let repaired_to = if repairs || step > 0 { 0 } else { gossip.common.peers.resume(to).repaired_to };
+                    gossip.common.peers.set_resume(to, Resume { row: first.wrapping_add(step), repaired_to });
                 }
                 Phase::Rumors => {}
             }

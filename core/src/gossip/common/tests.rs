@@ -85,8 +85,10 @@ fn a_node_that_refused_entries_says_so_for_a_minute_or_until_it_has_all() {
     common.note_refusals(true, false, MS(0));
     common.note_refusals(false, false, MS(10));
     assert!(common.refuses(MS(59_999)) && !common.refuses(MS(60_000)));
-    common.note_refusals(false, true, MS(20));
-    assert!(!common.refuses(MS(20)));
+    common.note_refusals(true, false, MS(30_000));
+    assert!(common.refuses(MS(89_999)), "a minute after the last of them");
+    common.note_refusals(false, true, MS(30_001));
+    assert!(!common.refuses(MS(30_001)));
 }
 
 #[test]

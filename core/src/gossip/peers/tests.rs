@@ -154,6 +154,8 @@ fn the_vector_of_the_peer_that_was_used_longest_ago_makes_room() {
     peers.learn(NodeIndex(3), ROW, 4);
     let vectors = [A, B, NodeIndex(3)].map(|peer| peers.vector(peer).map(<[u64]>::to_vec));
     assert_eq!(vectors, [Some(std::vec![3]), None, Some(std::vec![4])]);
+    peers.learn(B, ROW, 1);
+    assert_eq!(peers.vector(B), Some(&[1][..]), "nothing is left of the one before");
 }
 
 #[test]

@@ -157,6 +157,7 @@ mod tests {
     #[test]
     fn a_snapshot_of_what_a_peer_has_shown_is_of_no_state() {
         let mut snapshots = Snapshots::<Small>::new(Small::LIMITS.rows);
+        snapshots.take(7, &rows(3));
         let number = snapshots.take_over(&[4, 7]);
         let at = snapshots.place(number).unwrap();
         assert_eq!([snapshots.frontiers()[0][at], snapshots.frontiers()[1][at]], [4, 7]);

@@ -300,6 +300,63 @@ fn a_node_that_hears_its_relay_sends_up_nothing_that_the_relay_shows() {
 }
 
 #[test]
+fn a_message_that_comes_twice_is_held_since_it_came_first() {
+    let mut bench = bench(4, 2, &[]);
+    let first = next_with(&bench, 3, |control| control.ord = 7);
+    bench.hear(first);
+    bench.run(100);
+    bench.hear(first);
+    let echoed = bench.scheduler.control(NodeIndex(3), bench.now).unwrap().echoed;
+    assert_eq!(echoed, Some(Echo { ord: 7, held_ms: 100 }));
+}
+
+#[test]
+fn only_the_messages_of_a_flush_say_when_the_next_one_leaves() {
+    let mut bench = bench(2, 0, &[]);
+    bench.write();
+    assert!(bench.run(0)[0].control.unwrap().flush_ms.is_some());
+    let question = Heard { want: Want::Reply, equal: true, ..next(&bench, 1) };
+    bench.run(200);
+    assert_eq!(bench.hear(question)[0].control.unwrap().flush_ms, None);
+}
+
+#[test]
+fn whoever_was_written_to_waits_for_no_echo() {
+    let mut bench = bench(2, 0, &[]);
+    let uplink = Heard { data: true, ..next(&bench, 1) };
+    assert_eq!(bench.hear(uplink).len(), 1);
+    bench.write();
+    bench.shows(1, 0, 1);
+    assert!(bench.run(900).is_empty());
+}
+
+#[test]
+fn an_empty_answer_to_the_relay_is_no_uplink() {
+    let mut bench = bench(3, 2, &[]);
+    measure(&mut bench, 0, 200);
+    let down = flush(&bench, 0);
+    bench.hear(down);
+    bench.write();
+    let question = Heard { want: Want::Reply, ..next(&bench, 0) };
+    assert!(!bench.hear(question)[0].full);
+    assert_eq!(times(&bench.run(T)), [T - 200 - 15]);
+}
+
+#[test]
+fn with_a_new_relay_those_ranked_behind_it_are_suspected_no_more() {
+    let mut bench = bench(4, 1, &[]);
+    let child = next_with(&bench, 3, |control| control.relay = Some(NodeIndex(1)));
+    bench.hear(child);
+    bench.write();
+    run_with(&mut bench, &[0], A + 2 * RTO + 100);
+    assert!(is_suspected(&bench, 3) && bench.scheduler.watch.suspects == 1);
+    bench.write();
+    bench.run(T + 2 * RTO + T);
+    assert!(bench.scheduler.is_root());
+    assert!(is_suspected(&bench, 0) && !is_suspected(&bench, 3));
+}
+
+#[test]
 fn a_message_that_comes_out_of_order_changes_neither_echo_nor_child() {
     let mut bench = bench(4, 2, &[]);
     let early = next_with(&bench, 3, |control| (control.ord, control.relay) = (7, Some(NodeIndex(2))));
@@ -348,14 +405,33 @@ fn a_node_that_cannot_take_everything_is_not_its_own_relay() {
 #[test]
 fn after_many_flushes_a_root_hands_its_rank_on() {
     let mut bench = bench(3, 0, &[]);
-    let mut last = None;
-    for _ in 0..FLUSHES_PER_TURN {
-        assert_eq!(bench.scheduler.turn, 0);
+    for _ in 1..FLUSHES_PER_TURN {
         bench.write();
-        last = run_with(&mut bench, &[1, 2], T).first().copied();
+        run_with(&mut bench, &[1, 2], T);
     }
-    let control = last.unwrap().control.unwrap();
+    assert_eq!(bench.scheduler.turn, 0);
+    bench.write();
+    let control = bench.run(T)[0].control.unwrap();
     assert_eq!((control.turn, control.relay, bench.scheduler.relay), (1, Some(NodeIndex(1)), NodeIndex(1)));
+    assert!(!bench.scheduler.is_target(NodeIndex(2)), "the others are children of the next relay");
+}
+
+#[test]
+fn a_root_that_is_one_again_counts_its_flushes_from_the_start() {
+    let mut bench = bench(2, 0, &[]);
+    for _ in 0..FLUSHES_PER_TURN {
+        bench.write();
+        run_with(&mut bench, &[1], T);
+    }
+    assert_eq!(bench.scheduler.turn, 1);
+    let back = next_with(&bench, 1, |control| (control.turn, control.relay) = (2, Some(NodeIndex(0))));
+    bench.hear(back);
+    assert!(bench.scheduler.is_root());
+    for _ in 0..3 {
+        bench.write();
+        run_with(&mut bench, &[1], T);
+    }
+    assert_eq!(bench.scheduler.turn, 2);
 }
 
 #[test]
@@ -405,6 +481,18 @@ fn entries_from_a_peer_are_acknowledged_within_an_interval_by_an_empty_message()
         let written = bench.run(900);
         assert_eq!((times(&written), written[0].to, written[0].full), (std::vec![T], 4, full), "{off:?}");
     }
+}
+
+#[test]
+fn an_acknowledgement_that_is_due_is_not_put_off_by_further_entries() {
+    let mut bench = bench(5, 2, &[]);
+    let data = |bench: &Bench<_>| Heard { data: true, ..next(bench, 4) };
+    let first = data(&bench);
+    bench.hear(first);
+    bench.run(300);
+    let second = data(&bench);
+    bench.hear(second);
+    assert_eq!(times(&to(&bench.run(400), 4)), [T]);
 }
 
 #[test]
@@ -501,6 +589,17 @@ fn a_peer_that_does_not_acknowledge_is_asked_before_it_is_suspected() {
 }
 
 #[test]
+fn further_entries_do_not_put_the_question_off() {
+    let mut bench = bench(2, 0, &[]);
+    let mut written = Vec::new();
+    for _ in 0..8 {
+        bench.write();
+        written.extend(bench.run(300));
+    }
+    assert_eq!(times(&asking(&written, Want::Reply)), [A + RTO]);
+}
+
+#[test]
 fn an_answer_to_the_question_ends_it() {
     let mut bench = bench(2, 0, &[]);
     bench.write();
@@ -535,6 +634,17 @@ fn who_is_no_child_any_more_is_not_suspected() {
     bench.hear(elsewhere);
     bench.run(A + 2 * RTO);
     assert!(!is_suspected(&bench, 3));
+}
+
+#[test]
+fn a_newer_session_that_others_name_leaves_a_suspect_one() {
+    let mut bench = bench(3, 0, &[]);
+    bench.write();
+    bench.run(A + 2 * RTO);
+    bench.common.learn_session(NodeIndex(1), SESSION + 1);
+    bench.scheduler.reborn(&mut bench.common, NodeIndex(1), bench.now);
+    let suspected = [1, 2].map(|peer| is_suspected(&bench, peer));
+    assert_eq!((suspected, bench.scheduler.watch.suspects), ([true; 2], 2), "nobody has heard it");
 }
 
 #[test]
@@ -586,6 +696,22 @@ fn a_new_relay_is_assumed_to_have_sent_what_the_old_one_held() {
 }
 
 #[test]
+fn of_a_suspect_nothing_is_assumed_when_the_relay_changes() {
+    let mut bench = bench(4, 2, &[]);
+    bench.write();
+    run_with(&mut bench, &[1], T + 2 * RTO + 100);
+    assert!(is_suspected(&bench, 0) && bench.scheduler.relay == NodeIndex(1));
+    (0..5).for_each(|_| bench.change(3, Some(1), Lane::Push));
+    bench.shows(1, 3, 5);
+    bench.write();
+    bench.run(2 * T + 3 * RTO);
+    assert!(bench.scheduler.is_root() && is_suspected(&bench, 0));
+    let assumed = bench.scheduler.assumed_of(&bench.common, NodeIndex(0));
+    let frontier = assumed.frontier(NodeIndex(0), RowId(3), bench.rows.get(RowId(3)));
+    assert_eq!(frontier, 0, "what n1 held it sent to those that it did not suspect");
+}
+
+#[test]
 fn a_root_looks_for_its_suspects_in_turn_and_ever_more_rarely() {
     for (off, probes) in [(&[][..], true), (&[Rule::Probes][..], false)] {
         let mut bench = bench(3, 0, off);
@@ -599,6 +725,7 @@ fn a_root_looks_for_its_suspects_in_turn_and_ever_more_rarely() {
             bench.run(100_000);
             let late = pauses(&asking(&bench.run(300_000), Want::Reply));
             assert!(late.iter().all(|pause| (22_500..=37_500).contains(pause)), "{late:?}");
+            assert!(late.windows(2).any(|pair| pair[0].abs_diff(pair[1]) > 500), "no two roots stay in step: {late:?}");
         }
     }
 }
@@ -650,6 +777,12 @@ fn whoever_suspects_somebody_it_needs_sends_digests_to_random_peers() {
             assert!(pauses.windows(2).all(|pair| pair[1] * 10 > pair[0] * 8), "they grow: {pauses:?}");
         }
     }
+}
+
+#[test]
+fn what_may_be_under_way_is_not_old() {
+    let bench = bench(4, 2, &[]);
+    assert_eq!(bench.scheduler.old_us(), (T + 2 * 300 + 100) * 1_000);
 }
 
 #[test]
@@ -1081,6 +1214,12 @@ fn news_makes_random_digests_worth_their_price_again() {
     bench.write();
     let soon = run_with(&mut bench, &[2, 3], 1_900);
     assert!(soon.iter().any(is_random));
+    let next = run_with(&mut bench, &[2, 3], 3_000);
+    assert!(next.iter().any(is_random), "the pauses begin anew");
+    let last = next.iter().rfind(|message| is_random(message)).unwrap().to;
+    let question = Heard { want: Want::Reply, equal: true, ..self::next(&bench, last) };
+    bench.run(200);
+    assert!(!to(&bench.hear(question), last)[0].control.unwrap().old, "what follows is no random digest");
 }
 
 // Choices and commands.

@@ -138,6 +138,34 @@ fn when_too_many_rumors_wait_the_oldest_is_forgotten() {
     assert_eq!(bench.scheduler.hot[0].row, RowId(1));
 }
 
+#[test]
+fn a_rumor_that_is_forgotten_during_a_push_is_no_part_of_it_any_more() {
+    let mut bench = bench(3, &[]);
+    bench.write();
+    let (now, sum) = (bench.now, bench.sum);
+    bench.scheduler.timeout(&mut bench.common, sum, &bench.rows, now);
+    assert_eq!(bench.scheduler.hot().len(), 1);
+    for at in 0..Small::LIMITS.rumors as u32 {
+        bench.change(1 + at % 2, Some(1 + at % 2), Lane::Push);
+    }
+    assert!(bench.scheduler.forgotten() == 1 && bench.scheduler.sealed == 0);
+    bench.drain();
+    assert_eq!(bench.scheduler.hot.len(), Small::LIMITS.rumors, "those that wait were not told");
+}
+
+#[test]
+fn a_round_on_command_takes_the_rumors_that_wait_with_it() {
+    let mut bench = bench(3, &[]);
+    bench.write();
+    bench.run(0);
+    bench.write();
+    let now = bench.now;
+    assert_eq!(bench.scheduler.round_now(&mut bench.common, &bench.rows, now), (2, 2));
+    assert_eq!(bench.scheduler.hot().len(), 1);
+    assert_eq!(receivers(&pushes(bench.drain())), [1, 2]);
+    assert!(bench.scheduler.hot.is_empty());
+}
+
 // Tick.
 
 #[test]
@@ -295,6 +323,44 @@ fn what_is_handed_over_in_parts_is_no_rumor_and_what_others_sent_is() {
         let waiting: Vec<_> = bench.scheduler.hot.iter().map(|hot| hot.source).collect();
         assert_eq!(waiting, sources, "{off:?}");
     }
+}
+
+#[test]
+fn what_is_handed_over_in_parts_takes_no_rumor_out_of_the_push_under_way() {
+    let mut bench = bench(9, &[]);
+    bench.change(3, Some(3), Lane::Push);
+    let (now, sum) = (bench.now, bench.sum);
+    bench.scheduler.timeout(&mut bench.common, sum, &bench.rows, now);
+    assert_eq!(bench.scheduler.hot().len(), 1);
+    bench.hear(Heard { news: true, cut: true, data: true, ..message(3) });
+    bench.change(5, Some(5), Lane::Push);
+    assert_eq!(pushes(bench.run(200)).len(), 2, "what waits is pushed in its turn");
+}
+
+#[test]
+fn a_question_that_brings_nothing_is_not_answered_with_one() {
+    let mut bench = bench(3, &[]);
+    let asks = |want, news| Heard { want, news, lacking: true, ..message(1) };
+    for (want, news, asked) in
+        [(Want::Reply, false, Want::Gap), (Want::Gap, true, Want::Gap), (Want::Gap, false, Want::Nothing)]
+    {
+        assert_eq!(bench.hear(asks(want, news))[0].want, asked, "{want:?} {news}");
+    }
+}
+
+#[test]
+fn who_may_be_asked_first_is_asked_first() {
+    let mut bench = bench(9, &[]);
+    bench.start();
+    bench.now = bench.now.plus_ms(100_000);
+    // All are silent, but for one that was written to just now.
+    for peer in 1..9 {
+        let times = if peer == 3 { 1 } else { 20 };
+        (0..times).for_each(|_| bench.common.peers.sent(NodeIndex(peer), bench.common.key(), bench.now));
+    }
+    assert!(questions(bench.run(0)).is_empty());
+    let asked = questions(bench.run(16_000));
+    assert_eq!(receivers(&asked), [3]);
 }
 
 #[test]
