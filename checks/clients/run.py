@@ -100,6 +100,8 @@ def known_requests():
 
 
 def main():
+    if not pathlib.Path(BINARY).exists():
+        sys.exit(f"no binary at {BINARY}: cargo build --release")
     page = PAGE.read_text()
     write = sys.argv[1:] == ["--write"]
     wrong, asked, problems, examples = [], set(), [], 0
