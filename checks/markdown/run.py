@@ -24,6 +24,8 @@ DEFINITION = re.compile(r"\s{0,3}\[[^\]]+\]:\s")
 RULE = re.compile(r"\s{0,3}([-*_=])(\s*\1){2,}\s*$")
 # What may not be broken: code, and what stands between words of a link and its target.
 WORD = re.compile(r"(?:(`+)(?:(?!\1).)*?\1|\S)+", re.S)
+# A unit stays with its number.
+UNIT = re.compile(r"(s|ms|µs|ns|%|min|h|bytes|[kKMG]i?B)[.,;:)]*$")
 # What would be markup if a line began with it.
 MARKUP = re.compile(r"([-*+]|\d{1,9}[.)]|#{1,6}|>.*|\|.*|<.*|=+|-{2,}|~~~.*|```.*)$")
 
@@ -41,10 +43,10 @@ def is_item(line, in_numbers):
 
 
 def words(text):
-    """The words of a paragraph. What would be markup at the beginning of a line stays with the word before it."""
+    """The words of a paragraph. A unit stays with its number, and what would be markup with the word before it."""
     found = []
     for word in (" ".join(match[0].split()) if "`" in match[0] else match[0] for match in WORD.finditer(text)):
-        if found and MARKUP.match(word):
+        if found and (MARKUP.match(word) or UNIT.match(word) and found[-1][-1].isdigit()):
             found[-1] += " " + word
         else:
             found.append(word)
@@ -193,6 +195,7 @@ SAMPLES = [
     ("- " + "x" * 95 + " y z", "- " + "x" * 95 + " y\n  z"),
     ("x" * 98 + "\n1. y", "x" * 98 + "\n1. y"),
     ("x" * 98 + " 5. y", "x" * 98 + " 5.\ny"),
+    ("x" * 94 + " 2.1 ms, y", "x" * 94 + "\n2.1 ms, y"),
 ]
 
 
