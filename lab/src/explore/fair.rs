@@ -7,8 +7,6 @@ use super::step::Step;
 use super::violation::Violation;
 use super::world::{Recipe, World};
 
-/// Virtual time after which all have to be equal, settled and silent, in microseconds.
-const LONGEST_US: u64 = 600_000_000;
 /// Steps of a run, so that a storm without end, which takes no time at all, ends too. A run in which nothing is wrong takes
 /// a hundredth of that.
 const STEPS_MAX: usize = 10_000;
@@ -24,11 +22,12 @@ pub(super) fn run<S: Storage>(
     said: &mut Said<S>,
     mut is_known: impl FnMut(&World<S>) -> bool,
 ) -> Result<(), Violation> {
+    world.heal();
     let surviving = world.surviving();
     let start_us = world.latest_clock();
     for _ in 0..STEPS_MAX {
-        let Some(step) = world.fair_step() else { break };
-        if step == Step::Wait && world.latest_clock() - start_us > LONGEST_US {
+        let Some(step) = world.fair_step().filter(|_| !world.is_done(recipe, surviving)) else { break };
+        if step == Step::Wait && world.latest_clock() - start_us > recipe.recovery_us {
             break;
         }
         world.take(step, recipe, said)?;

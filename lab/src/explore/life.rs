@@ -14,7 +14,7 @@ use rumormill_core::{Config, Instant, Node, Now, Transmit, Value};
 
 use super::violation::Violation;
 use super::world::Recipe;
-use super::{NODES_MAX, hash, observe};
+use super::{Fewer, NODES_MAX, hash, observe};
 
 /// What is written is above this number, so that no other number in a message looks like it.
 pub(super) const NUMBER: u64 = 7_000_000;
@@ -27,8 +27,7 @@ const REMEMBERED: usize = 2_048;
 
 /// A node after some inputs.
 pub(super) struct Life<S: Storage> {
-    /// Apart from the rest, so that it is copied once when it takes a step.
-    node: Box<Node<S>>,
+    node: Vessel<S>,
     /// Hash of all inputs and their times: of all that decides the node's future.
     pub(super) history: u128,
     /// The number of this start of its process.
@@ -41,8 +40,30 @@ pub(super) struct Life<S: Storage> {
     pub(super) is_settled: bool,
     /// When its next timer is due, by its clock.
     pub(super) due_us: Option<u64>,
+    /// The session and number of the newest message of each member.
+    newest: [(u64, u64); NODES_MAX],
+    /// The member that has just shown another state, in a message that is newer than all that came before it from there.
+    pub(super) other_shown: Option<usize>,
     pub(super) contents: Rc<Contents>,
     pub(super) held: Option<Rc<Held>>,
+}
+
+/// A node. Apart from the rest of a life, so that it is copied once when it takes a step.
+#[derive(Clone)]
+enum Vessel<S: Storage> {
+    Usual(Box<Node<S>>),
+    /// With room for little.
+    Small(Box<Node<Fewer>>),
+}
+
+/// Does the same with a node of either storage.
+macro_rules! vessel {
+    ($vessel:expr, $node:ident => $call:expr) => {
+        match $vessel {
+            Vessel::Usual($node) => $call,
+            Vessel::Small($node) => $call,
+        }
+    };
 }
 
 /// What a node holds.
@@ -72,11 +93,16 @@ pub(super) struct Packet {
     pub(super) hash: u128,
     /// The numbers above [`NUMBER`] in its entries.
     pub(super) numbers: Vec<u64>,
+    /// The sender's session, the number of the message in it, and the state that it shows.
+    session: u64,
+    number: u64,
+    sum: Sum,
 }
 
 /// What a node is told.
 pub(super) enum Input<'a> {
     Line(&'a [u8]),
+    Packet(&'a Packet),
     Timer,
 }
 
@@ -171,22 +197,30 @@ pub(super) fn born<S: Storage>(
     let history = hash::word(hash::word(hash::word(0, at as u64), session), clock_us);
     said.remember(history, |wants_lines| {
         let config = Config { incarnation: session, ..recipe.configs[at] };
-        let mut node = match Node::<S>::with_limits(config, recipe.limits) {
-            Ok(node) => Box::new(node),
-            Err(error) => unreachable!("the choices were checked before: {error}"),
-        };
+        let mut node = Vessel::<S>::new(config, recipe, at);
         let ids = (0..recipe.nodes).map(|node| format!("\"n{node}\"")).collect::<Vec<_>>().join(",");
         let line = |body: &str| format!("{{\"src\":\"c0\",\"dest\":\"n{at}\",\"body\":{{{body}}}}}").into_bytes();
         let init = format!("\"type\":\"init\",\"msg_id\":1,\"node_id\":\"n{at}\",\"node_ids\":[{ids}]");
         let mut heard = Heard::new(at, wants_lines);
         heard.tell(&mut node, &Input::Line(&line(&init)), clock_us);
-        recipe.without.iter().for_each(|rule| node.switch_off(*rule));
+        vessel!(&mut node, node => recipe.without.iter().for_each(|rule| node.switch_off(*rule)));
         if recipe.greeted {
             let greeting = line("\"type\":\"topology\",\"msg_id\":2,\"topology\":{}");
             heard.tell(&mut node, &Input::Line(&greeting), clock_us);
         }
-        heard.done(node, history, None)
+        heard.done(node, history, None, &Input::Timer)
     })
+}
+
+impl<S: Storage> Vessel<S> {
+    fn new(config: Config, recipe: &Recipe, at: usize) -> Self {
+        let made = if recipe.is_small(at) {
+            Node::new(config).map(|node| Self::Small(Box::new(node)))
+        } else {
+            Node::with_limits(config, recipe.limits).map(|node| Self::Usual(Box::new(node)))
+        };
+        made.unwrap_or_else(|error| unreachable!("the choices were checked before: {error}"))
+    }
 }
 
 impl<S: Storage> Life<S> {
@@ -195,13 +229,14 @@ impl<S: Storage> Life<S> {
         let history = hash::word(self.history, clock_us);
         let history = match input {
             Input::Line(line) => hash::bytes(history, line),
+            Input::Packet(packet) => hash::word(hash::word(history, packet.hash as u64), (packet.hash >> 64) as u64),
             Input::Timer => hash::word(history, 1 << 63),
         };
         said.remember(history, |wants_lines| {
             let mut node = self.node.clone();
             let mut heard = Heard::new(at, wants_lines);
             heard.tell(&mut node, input, clock_us);
-            heard.done(node, history, Some(self))
+            heard.done(node, history, Some(self), input)
         })
     }
 }
@@ -222,16 +257,24 @@ impl Heard {
         Self { at, packets: Vec::new(), refused: false, rejected: None, lines_hash: 0, lines }
     }
 
-    fn tell<S: Storage>(&mut self, node: &mut Node<S>, input: &Input<'_>, clock_us: u64) {
+    fn tell<S: Storage>(&mut self, node: &mut Vessel<S>, input: &Input<'_>, clock_us: u64) {
+        vessel!(node, node => self.tell_node(node, input, clock_us));
+    }
+
+    fn tell_node<S: Storage>(&mut self, node: &mut Node<S>, input: &Input<'_>, clock_us: u64) {
         let now = Now { at: Instant::from_micros(clock_us), wall_us: Some(EPOCH_US + clock_us) };
-        match input {
-            Input::Line(line) => {
-                if let Err(why) = node.handle_line(now, line) {
-                    let line = String::from_utf8_lossy(line).into_owned();
-                    self.rejected = Some(Violation::Rejected { node: self.at, why: format!("{why:?}"), line });
-                }
+        let line = match input {
+            Input::Line(line) => Some(*line),
+            Input::Packet(packet) => Some(&*packet.line),
+            Input::Timer => None,
+        };
+        match line.map(|line| (line, node.handle_line(now, line))) {
+            Some((line, Err(why))) => {
+                let line = String::from_utf8_lossy(line).into_owned();
+                self.rejected = Some(Violation::Rejected { node: self.at, why: format!("{why:?}"), line });
             }
-            Input::Timer => node.handle_timeout(now),
+            Some((_, Ok(()))) => {}
+            None => node.handle_timeout(now),
         }
         let mut text = Vec::with_capacity(512);
         // A `Vec` takes everything.
@@ -245,38 +288,85 @@ impl Heard {
             match sent {
                 Transmit::Reply => self.refused |= find(line, b"\"type\": \"error\"").is_some(),
                 Transmit::Gossip(to) => {
-                    let (from, to, numbers) = (self.at as u8, to.0 as u8, numbers(line));
-                    self.packets.push(Rc::new(Packet { from, to, line: line.into(), hash, numbers }));
+                    self.packets.push(Rc::new(Packet::new(self.at, to.at(), line, hash)));
                 }
             }
             text.clear();
         }
     }
 
-    fn done<S: Storage>(self, node: Box<Node<S>>, history: u128, before: Option<&Life<S>>) -> Done<S> {
-        let sum = node.digest();
-        let session = observe::session(&node);
+    fn done<S: Storage>(
+        self,
+        vessel: Vessel<S>,
+        history: u128,
+        before: Option<&Life<S>>,
+        input: &Input<'_>,
+    ) -> Done<S> {
+        let (sum, session) = vessel!(&vessel, node => (node.digest(), observe::session(node)));
         let unchanged = before.filter(|before| before.sum == sum);
-        let contents = unchanged.map_or_else(|| Rc::new(Contents::of(&node)), |before| Rc::clone(&before.contents));
+        let contents = unchanged.map_or_else(
+            || Rc::new(vessel!(&vessel, node => Contents::of(node))),
+            |before| Rc::clone(&before.contents),
+        );
         let earlier = before.filter(|before| before.session == session).and_then(|before| before.held.clone());
         let held = match earlier {
             Some(held) if held.sum == sum => held,
             before => Rc::new(Held { sum, before }),
         };
-        let life = Life {
+        let view = std::array::from_fn(|member| vessel!(&vessel, node => observe::view_session(node, member)));
+        let mut life = Life {
             history,
             session,
-            view: std::array::from_fn(|member| observe::view_session(&node, member)),
-            own: observe::own_changes(&node),
+            view,
+            own: vessel!(&vessel, node => observe::own_changes(node)),
             sum,
-            is_settled: node.is_settled(),
-            due_us: node.poll_timeout().map(|wakeup| wakeup.at.as_micros()),
+            is_settled: vessel!(&vessel, node => node.is_settled()),
+            due_us: vessel!(&vessel, node => node.poll_timeout()).map(|wakeup| wakeup.at.as_micros()),
+            newest: before.map_or_else(Default::default, |before| before.newest),
+            other_shown: None,
             contents,
             held: Some(held),
-            node,
+            node: vessel,
         };
+        if let Input::Packet(packet) = input {
+            life.heard(packet);
+        }
         let Self { packets, refused, rejected, lines_hash, lines, .. } = self;
         Done { life: Rc::new(life), packets, refused, rejected, lines_hash, lines: lines.unwrap_or_default() }
+    }
+}
+
+impl<S: Storage> Life<S> {
+    /// Notes the number of a message that came, and whether it shows another state.
+    fn heard(&mut self, packet: &Packet) {
+        let from = usize::from(packet.from);
+        let number = (packet.session, packet.number);
+        if self.view[from] == Some(packet.session) && number > self.newest[from] {
+            self.newest[from] = number;
+            self.other_shown = (packet.sum != self.sum).then_some(from);
+        }
+    }
+}
+
+impl Packet {
+    fn new(from: usize, to: usize, line: &[u8], hash: u128) -> Self {
+        let after = |key: &[u8]| find(line, key).map(|at| &line[at + key.len()..]).unwrap_or_default();
+        let part = |text: &[u8], is_of: fn(&u8) -> bool| {
+            let end = text.iter().position(|byte| !is_of(byte)).unwrap_or(text.len());
+            String::from_utf8_lossy(&text[..end]).into_owned()
+        };
+        let number = |key: &[u8]| part(after(key), u8::is_ascii_digit).parse().unwrap_or(0);
+        let sum = u128::from_str_radix(&part(after(b"\"sum\": \""), u8::is_ascii_hexdigit), 16).unwrap_or(0);
+        Self {
+            from: from as u8,
+            to: to as u8,
+            line: line.into(),
+            hash,
+            numbers: numbers(line),
+            session: number(b"\"inc\": "),
+            number: number(b"\"msg_id\": "),
+            sum: Sum { vector: (sum >> 64) as u64, state: sum as u64 },
+        }
     }
 }
 
