@@ -2,7 +2,7 @@
 //!
 //! A *state* is the nodes, the messages in flight, and the faults and writes left (`world`). A *step* leads from one state
 //! to the next: a message in flight arrives, is lost or arrives twice; a timer fires; a client writes; a node crashes and
-//! starts again ([`Step`]). Safety is checked after every step, and at every leaf of the search all faults end and the
+//! starts again, dies, or is cut off ([`Step`]). Safety is checked after every step, and at every leaf of the search all faults end and the
 //! nodes run on fairly, until all are equal, settled and silent, or ten minutes of virtual time are over (`fair`).
 //!
 //! Nodes are on a fixed storage of a few KB, so that a copy costs little: the same rules and options, other capacities. A
@@ -24,6 +24,7 @@ mod fair;
 mod hash;
 mod life;
 mod observe;
+mod packet;
 mod search;
 mod step;
 mod trail;

@@ -25,7 +25,7 @@ const SAMPLE: u64 = 20_000;
 /// Steps of a trail at most: far more than nodes need to fall silent. A longer one ends as a leaf.
 const STEPS_MAX: usize = 2_000;
 /// States of a fair run that are remembered: runs that begin alike meet early, and states that nobody meets cost memory.
-const KNOWN_STEPS: u32 = 6;
+const KNOWN_STEPS: u32 = 3;
 /// A worker tells what it did after so many expansions.
 const TELL_EVERY: u32 = 64;
 

@@ -5,11 +5,13 @@
 
 use std::rc::Rc;
 
+use rumormill_core::causality::Sum;
 use rumormill_core::gossip::Rule;
 use rumormill_core::storage::{Limits, Storage};
 use rumormill_core::{Config, ConfigError, Strategy};
 
-use super::life::{self, Held, Input, KEY, Life, Packet, Said};
+use super::life::{self, Contents, Held, Input, KEY, Life, Said};
+use super::packet::{NUMBER, Packet};
 use super::step::{Kind, Parcel, Step};
 use super::violation::Violation;
 use super::{Clocks, Fewer, NODES_MAX, Options, Strategies, hash};
@@ -31,6 +33,13 @@ struct Past {
     session: u64,
     history: u128,
     held: Option<Rc<Held>>,
+}
+
+/// What counts of a node as it was before a step.
+struct Before {
+    past: Past,
+    sum: Sum,
+    contents: Rc<Contents>,
 }
 
 /// A message in flight.
@@ -312,31 +321,29 @@ impl<S: Storage> World<S> {
                 self.left.writes[kind as usize] -= 1;
                 self.write(kind, usize::from(at), recipe, said)?;
             }
-            Step::Crash(at) => {
-                if !self.is_there(at) || self.left.crashes == 0 {
-                    return Ok(false);
-                }
-                self.left.crashes -= 1;
-                let at = usize::from(at);
-                let newest = self.sessions[at].max(self.lives[at].session);
-                self.close_session(at);
-                self.start_node(at, newest - newest % SESSION_STEP + SESSION_STEP, recipe, said)?;
-            }
-            Step::CrashBehind(at) => {
-                if !self.is_there(at) || self.left.crashes_behind == 0 {
-                    return Ok(false);
-                }
-                let at = usize::from(at);
-                // The number before may be taken already: by an earlier crash of this kind.
-                let taken = |session| self.past.iter().any(|past| past.node == at && past.session == session);
-                let mut lower = (1..self.lives[at].session).rev();
-                let Some(session) = lower.find(|session| !taken(*session)) else { return Ok(false) };
-                self.left.crashes_behind -= 1;
-                self.close_session(at);
-                self.start_node(at, session, recipe, said)?;
-            }
+            Step::Crash(at) | Step::CrashBehind(at) => return self.crash(step, usize::from(at), recipe, said),
             Step::Kill(_) | Step::Cut(_) | Step::Heal(_) => return Ok(self.part(step)),
         }
+        Ok(true)
+    }
+
+    /// A node loses its memory, and starts again with a larger number than before, or with a smaller one.
+    fn crash(&mut self, step: Step, at: usize, recipe: &Recipe, said: &mut Said<S>) -> Result<bool, Violation> {
+        let left = if matches!(step, Step::Crash(_)) { &mut self.left.crashes } else { &mut self.left.crashes_behind };
+        let Some(fewer) = left.checked_sub(1) else { return Ok(false) };
+        let Some(life) = self.lives.get(at).filter(|_| self.dead >> at & 1 == 0) else { return Ok(false) };
+        let session = if matches!(step, Step::Crash(_)) {
+            let newest = self.sessions[at].max(life.session);
+            newest - newest % SESSION_STEP + SESSION_STEP
+        } else {
+            // The number before may be taken already: by an earlier crash of this kind.
+            let taken = |session| self.past.iter().any(|past| past.node == at && past.session == session);
+            let Some(session) = (1..life.session).rev().find(|session| !taken(*session)) else { return Ok(false) };
+            session
+        };
+        *left = fewer;
+        self.close_session(self.before(at).past);
+        self.start_node(at, session, recipe, said)?;
         Ok(true)
     }
 
@@ -403,31 +410,39 @@ impl<S: Storage> World<S> {
             Some(life) => *life = Rc::clone(&done.life),
             None => self.lives.push(Rc::clone(&done.life)),
         }
-        self.send(at, &done.packets);
-        done.rejected.clone().map_or(Ok(()), Err)
+        self.send(at, &done.told.packets);
+        done.told.rejected.clone().map_or(Ok(()), Err)
     }
 
-    fn close_session(&mut self, at: usize) {
-        let Life { session, history, held, .. } = &*self.lives[at];
-        let past = Past { node: at, session: *session, history: *history, held: held.clone() };
+    fn before(&self, at: usize) -> Before {
+        let life = &self.lives[at];
+        Before {
+            past: Past { node: at, session: life.session, history: life.history, held: life.held.clone() },
+            sum: life.sum,
+            contents: Rc::clone(&life.contents),
+        }
+    }
+
+    fn close_session(&mut self, past: Past) {
         Rc::make_mut(&mut self.past).push(past);
     }
 
     fn write(&mut self, kind: Kind, at: usize, recipe: &Recipe, said: &mut Said<S>) -> Result<(), Violation> {
         let earlier = self.writes.iter().filter(|write| write.node == at).count() as u64;
-        let mut number = life::NUMBER + NUMBERS * at as u64 + 1 + earlier;
+        let mut number = NUMBER + NUMBERS * at as u64 + 1 + earlier;
         let body = match kind {
             Kind::Set => format!("\"type\":\"broadcast\",\"message\":{number}"),
             Kind::Counter => format!("\"type\":\"add\",\"delta\":{number}"),
             Kind::Store => format!("\"type\":\"write\",\"key\":\"{KEY}\",\"value\":{number}"),
         };
         let line = format!("{{\"src\":\"c1\",\"dest\":\"n{at}\",\"body\":{{{body},\"msg_id\":{}}}}}", 10 + earlier);
-        let before = Rc::clone(&self.lives[at]);
+        let before = &self.lives[at];
         let (life, seq) = (before.own.0, before.own.1 + 1);
         if kind == Kind::Counter {
             number += before.contents.cells.iter().find(|cell| (cell.0, cell.1) == (at, life)).map_or(0, |cell| cell.2);
         }
-        let refused = self.tell(at, &Input::Line(&line.into_bytes()), said)?;
+        let before = self.before(at);
+        let refused = self.tell(at, &before, &Input::Line(&line.into_bytes()), said)?;
         if !refused {
             if self.writes.iter().any(|other| (other.node, other.life, other.seq) == (at, life, seq)) {
                 return Err(Violation::DotTwice { node: at, life, seq });
@@ -440,22 +455,29 @@ impl<S: Storage> World<S> {
     }
 
     fn input(&mut self, at: usize, input: &Input<'_>, recipe: &Recipe, said: &mut Said<S>) -> Result<(), Violation> {
-        let before = Rc::clone(&self.lives[at]);
-        self.tell(at, input, said)?;
+        let before = self.before(at);
+        self.tell(at, &before, input, said)?;
         self.look_at(at, &before, recipe)
     }
 
     /// Hands a node its input, and takes what it has to say. True when it answered with an error.
-    fn tell(&mut self, at: usize, input: &Input<'_>, said: &mut Said<S>) -> Result<bool, Violation> {
-        let done = self.lives[at].tell(at, input, self.clocks[at], said);
-        if done.life.session != self.lives[at].session {
-            self.close_session(at);
+    fn tell(&mut self, at: usize, before: &Before, input: &Input<'_>, said: &mut Said<S>) -> Result<bool, Violation> {
+        let (told, done);
+        let told = if said.in_place {
+            told = Life::tell_in_place(&mut self.lives[at], at, input, self.clocks[at], said);
+            &told
+        } else {
+            done = self.lives[at].tell(at, input, self.clocks[at], said);
+            self.lives[at] = Rc::clone(&done.life);
+            &done.told
+        };
+        if self.lives[at].session != before.past.session {
+            self.close_session(before.past.clone());
         }
-        self.lives[at] = Rc::clone(&done.life);
-        self.send(at, &done.packets);
-        match &done.rejected {
+        self.send(at, &told.packets);
+        match &told.rejected {
             Some(violation) => Err(violation.clone()),
-            None => Ok(done.refused),
+            None => Ok(told.refused),
         }
     }
 

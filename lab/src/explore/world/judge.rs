@@ -7,7 +7,7 @@ use rumormill_core::storage::Storage;
 use super::super::life::{self, Contents, Life};
 use super::super::step::Kind;
 use super::super::violation::Violation;
-use super::{Flight, Recipe, World, Write};
+use super::{Before, Flight, Recipe, World, Write};
 
 impl<S: Storage> World<S> {
     /// Whether nothing will ever happen any more, unless somebody comes and asks.
@@ -106,7 +106,7 @@ impl<S: Storage> World<S> {
     }
 
     /// Holds a node that has just taken a step against the rules.
-    pub(super) fn look_at(&self, at: usize, before: &Life<S>, recipe: &Recipe) -> Result<(), Violation> {
+    pub(super) fn look_at(&self, at: usize, before: &Before, recipe: &Recipe) -> Result<(), Violation> {
         let life = &self.lives[at];
         if life.sum != before.sum {
             self.check_written(at)?;
