@@ -107,6 +107,23 @@ fn what_does_not_fit_a_message_follows_at_once_and_then_on_request() {
 }
 
 #[test]
+fn after_messages_that_followed_each_other_one_at_a_time_leaves_for_a_while() {
+    let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2"], 400);
+    broadcast(&mut one, 1_000);
+    one.run_for_ms(60_000);
+    let before = one.sent.len();
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{"n1@1":0}},"want":2"#));
+    assert!(one.sent.len() >= before + BURST);
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{"n1@1":0}}"#));
+    let before = one.sent.len();
+    (2_000..2_300).for_each(|value| one.update(Change::Broadcast(Value::Int(value * 1_000_003))));
+    one.run_for_ms(250);
+    let pushes: Vec<_> = one.sent[before..].iter().flat_map(|sent| covered(sent, "n1@1")).collect();
+    // The first value at once, and as many of the others as fit one message.
+    assert!(matches!(pushes[..], [(1_000, 1_001), (1_001, 1_002..1_300)]), "{pushes:?}");
+}
+
+#[test]
 fn a_question_in_a_message_that_is_cut_is_the_greater_of_two() {
     let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2"], 400);
     broadcast(&mut one, 1_000);
@@ -682,6 +699,19 @@ fn who_shows_exactly_this_nodes_counter_agrees_if_there_is_nothing_else() {
             r#"{{"src":"n2","dest":"n1","body":{{"type":"replicate","p_counters":{p},"n_counters":{n}}}}}"#
         ));
         assert_eq!(one.ask(r#""type":"gossip_status""#)["peers_synced"], agree, "{before} {p}");
+    }
+}
+
+#[test]
+fn numbers_of_another_implementation_decide_what_a_read_means_if_they_are_any() {
+    for (name, expected) in [("n1@1", "value"), ("n9", "messages")] {
+        let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+        // A change of the program around the node decides nothing.
+        one.update(Change::Add(5));
+        one.line(&format!(
+            r#"{{"src":"n2","dest":"n1","body":{{"type":"replicate","p_counters":{{"{name}":5}},"n_counters":{{}}}}}}"#
+        ));
+        assert!(one.ask(r#""type":"read""#).get(expected).is_some(), "{name}");
     }
 }
 
