@@ -208,6 +208,24 @@ fn a_list_of_sessions_that_does_not_fit_goes_on_with_those_that_were_not_named()
 }
 
 #[test]
+fn a_relay_sends_the_rest_of_a_list_of_sessions_unasked() {
+    let ids = names(40);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut one = with_small_messages(Strategy::Relay, &ids, 0);
+    for id in &ids[2..] {
+        one.hear(id, r#""inc":1,"digest":{}"#);
+    }
+    for ord in 1..=450 {
+        one.run_for_ms(200);
+        // n11 acknowledges, and says nothing about its view.
+        let echoed = one.sent_to("n11").last().map_or(0, |sent| sent.body["ord"].as_u64().unwrap());
+        one.hear("n11", &format!(r#""inc":1,"ord":{ord},"echoed":[{echoed},1,0],"relay":"n10","digest":{{}}"#));
+    }
+    let expected: BTreeSet<String> = ids[2..].iter().map(|id| (*id).to_owned()).collect();
+    assert_eq!(keys(&one.sent_to("n11"), "lives"), expected);
+}
+
+#[test]
 fn a_repair_that_does_not_fit_goes_on_where_it_was_cut() {
     let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2", "n3"], 400);
     // n3 has told n2 another number under the same dot, so the vectors are equal.
