@@ -124,6 +124,17 @@ fn after_messages_that_followed_each_other_one_at_a_time_leaves_for_a_while() {
 }
 
 #[test]
+fn messages_that_follow_each_other_share_a_window() {
+    let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2"], 20_000);
+    broadcast(&mut one, 30_000);
+    one.run_for_ms(60_000);
+    one.sent.clear();
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{}},"want":2"#));
+    assert!(one.sent.len() > 2, "several messages");
+    assert!(one.bytes() <= (64 << 10) + 2_000, "{} bytes", one.bytes());
+}
+
+#[test]
 fn a_question_in_a_message_that_is_cut_is_the_greater_of_two() {
     let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2"], 400);
     broadcast(&mut one, 1_000);
