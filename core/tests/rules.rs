@@ -237,6 +237,24 @@ fn a_relay_sends_the_rest_of_a_list_of_sessions_unasked() {
 }
 
 #[test]
+fn a_peer_that_was_named_only_some_sessions_was_not_told_the_view() {
+    for (nodes, above_least, told) in [(4, 400, true), (40, 0, false)] {
+        let ids = names(nodes);
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut one = with_small_messages(Strategy::Relay, &ids, above_least);
+        for id in &ids[2..] {
+            one.hear(id, r#""inc":1,"digest":{}"#);
+        }
+        one.hear("n11", r#""inc":1,"ord":1,"relay":"n10","digest":{},"want":1"#);
+        one.run_for_ms(600);
+        assert!(one.sent_to("n11").last().unwrap().body.get("lives").is_some());
+        let n11 = one.node.replica().causality.members.find("n11").unwrap();
+        let common = &one.node.gossip().unwrap().common;
+        assert_eq!(common.peers.is_untold(n11, common.view_name()), !told, "{nodes} nodes");
+    }
+}
+
+#[test]
 fn a_repair_that_does_not_fit_goes_on_where_it_was_cut() {
     let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2", "n3"], 400);
     // n3 has told n2 another number under the same dot, so the vectors are equal.
