@@ -761,6 +761,67 @@ fn numbers_of_another_implementation_decide_what_a_read_means_if_they_are_any() 
     }
 }
 
+// Input without a dot.
+
+#[test]
+fn a_merge_by_a_client_changes_a_key_only_to_a_later_stamp() {
+    // The node's own row would win over that of n0 among equal stamps.
+    for (ts, value) in [("5.0", "a"), ("4.0", "a"), ("5.000001", "b")] {
+        let mut one = joined(Strategy::Rumor, &["n1", "n0"]);
+        one.hear("n0", r#""inc":1,"digest":{"n0@1":1},"data":[["n0@1",0,["w","k","a",5000000]]]"#);
+        one.ask(&format!(r#""type":"kv_merge","entries":{{"k":{{"value":"b","ts":{ts}}}}}"#));
+        assert_eq!(one.ask(r#""type":"kv_read","key":"k""#)["value"], value, "{ts}");
+    }
+}
+
+#[test]
+fn a_merge_by_a_client_of_which_one_stamp_is_too_far_ahead_changes_nothing() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    one.wall_us = Some(1_000_000_000);
+    let reply = one.ask(r#""type":"kv_merge","entries":{"a":{"value":1,"ts":1000.0},"b":{"value":1,"ts":4000.0}}"#);
+    assert_eq!((reply["type"].as_str(), reply["code"].as_u64()), (Some("error"), Some(12)), "{reply}");
+    assert_eq!(one.ask(r#""type":"kv_read","key":"a""#)["type"], "error");
+    assert_eq!(one.node.replica().own_seq(), 0);
+}
+
+// Requests.
+
+#[test]
+fn a_read_in_a_transaction_gives_the_last_write_before_it() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    let reply = one.ask(r#""type":"txn","txn":[["r",1,null],["w",1,10],["w",1,20],["r",1,null]]"#);
+    assert_eq!(reply["txn"].to_string(), r#"[["r",1,null],["w",1,10],["w",1,20],["r",1,20]]"#);
+}
+
+#[test]
+fn a_strategy_for_which_messages_are_too_small_is_refused_and_changes_nothing() {
+    let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2"], 0);
+    assert_eq!(one.ask(r#""type":"configure","strategy":"relay","fanout":3"#)["type"], "error");
+    assert_eq!((one.node.config().strategy, one.node.config().fanout), (Strategy::Rumor, 2));
+}
+
+#[test]
+fn of_a_list_of_strings_for_which_there_is_no_room_none_is_taken() {
+    let limits = Limits { set_text_bytes: 64, ..Heap::LIMITS };
+    let mut one = One::with_limits(config(1, Strategy::Rumor), limits, &[]);
+    one.join("n1", &["n1", "n2"]);
+    let strings = ["a", "b", "c"].map(|letter| format!(r#""{}""#, letter.repeat(30))).join(",");
+    assert_eq!(one.ask(&format!(r#""type":"gossip_sync","messages":[{strings}]"#))["code"], 11);
+    assert_eq!(one.values(), 0);
+}
+
+#[test]
+fn a_change_without_effect_is_not_measured() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    one.ask(r#""type":"add","delta":1"#);
+    one.run_for_ms(100);
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{"n1@1":1}}"#));
+    let took = one.ask(r#""type":"gossip_status""#)["convergence_ms"].clone();
+    one.ask(r#""type":"add","delta":0"#);
+    one.run_for_ms(500);
+    assert_eq!(one.ask(r#""type":"gossip_status""#)["convergence_ms"], took);
+}
+
 // Events.
 
 #[test]
