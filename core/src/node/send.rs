@@ -19,8 +19,6 @@ pub(super) struct Sending {
     /// Messages that went to the present peer before this one, and their bytes of what it is handed.
     burst: u8,
     bytes: usize,
-    /// The member with which the next list of sessions begins, when not all of it fits.
-    lives_from: u32,
 }
 
 /// What of a message was written.
@@ -49,8 +47,6 @@ struct Header<'h, S: Storage> {
     control: Option<Control>,
     /// Whether this is the last message to the peer for now.
     last: bool,
-    /// The member with which the list of sessions begins.
-    lives_from: u32,
     /// 0: this node can take everything; 1: it cannot; 2: not even a row of the receiver's present life.
     refuses: u8,
     replica: &'h Replica<S>,
@@ -106,7 +102,6 @@ impl<S: Storage> Node<S> {
             full: pending.delta,
             control: gossip.control(to, now.at),
             last,
-            lives_from: self.sending.lives_from,
             refuses: refuses(&self.replica, gossip, to, now),
             replica: &self.replica,
             gossip,
@@ -136,7 +131,7 @@ impl<S: Storage> Node<S> {
         self.next_msg_id.advance();
         self.stats.gossip_messages_sent += 1;
         if let Err(from) = written.lives {
-            self.sending.lives_from = from;
+            gossip.common.peers.set_lives_from(to, from);
         } else {
             gossip.common.peers.told_view(to, view, now.at);
         }
@@ -373,7 +368,8 @@ impl<S: Storage> Header<'_, S> {
         }
         let version = if old { 0 } else { peers.view_version(self.to) };
         let mut cut = Ok(());
-        for (node, session) in view.since(version, self.lives_from).filter(|(node, _)| *node != me && *node != self.to)
+        for (node, session) in
+            view.since(version, peers.lives_from(self.to)).filter(|(node, _)| *node != me && *node != self.to)
         {
             if !listed.write_node(out, self.replica.causality.members.id(node), session, limit) {
                 cut = Err(node.0);
