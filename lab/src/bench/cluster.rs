@@ -7,7 +7,7 @@ use crate::history::{Answer, Call, Elements, Micro, Op};
 use crate::settings::{Micros, Settings, Workload};
 use crate::trace::{Death, NEVER};
 
-use super::observe::{Rows, Seen};
+use super::observe::{Rows, Seen, Stretch};
 
 /// A process that stood still for about four seconds drops what waited for it meanwhile. Shorter stops never count.
 const MAY_DROP_US: Micros = 3_750_000;
@@ -20,8 +20,8 @@ type LifeId = usize;
 pub(super) struct Carried {
     /// Values of the set.
     values: Vec<i64>,
-    /// Stretches of the changes of these lives: (from, to].
-    stretches: Vec<(LifeId, u64, u64)>,
+    /// Stretches of the changes of these lives.
+    stretches: Vec<(LifeId, Stretch)>,
     /// Where that cannot be seen: of these lives the first so many acknowledged operations.
     counts: Vec<(LifeId, usize)>,
 }
@@ -61,6 +61,8 @@ struct Member {
 struct Known {
     /// The first so many changes, as the life numbers them, without a gap. What lies beyond a gap is not counted.
     seq: u64,
+    /// The last of these that it was shown itself. Those after it were superseded by something that it may not have.
+    shown: u64,
     /// The first so many acknowledged operations, where the numbers cannot be seen.
     count: usize,
 }
@@ -84,7 +86,7 @@ impl Life {
     }
 
     fn acknowledged_to(&self, known: Known) -> usize {
-        known.count.max(self.count(known.seq))
+        known.count.max(self.count(known.shown))
     }
 }
 
@@ -262,10 +264,11 @@ impl Cluster {
     /// A node reads what a message carries.
     fn takes(&mut self, to: usize, carried: &Carried, now: Micros) {
         let member = &mut self.members[to];
-        for (life, from, until) in &carried.stretches {
+        for (life, stretch) in &carried.stretches {
             let known = member.knows.entry(*life).or_default();
-            if known.seq >= *from {
-                known.seq = known.seq.max(*until);
+            if known.seq >= stretch.from {
+                known.seq = known.seq.max(stretch.to);
+                known.shown = known.shown.max(stretch.shown);
             }
         }
         for (life, count) in &carried.counts {
@@ -299,16 +302,16 @@ impl Cluster {
                 carried.counts = member.knows.iter().map(|(life, known)| (*life, known.count)).collect();
             }
             Rows::Named(rows) => {
-                let known = rows.iter().filter_map(|row| Some((*self.named.get(&(row.node, row.incarnation))?, row)));
-                carried.stretches = known.map(|(life, row)| (life, row.from, row.to)).collect();
+                let known = rows.iter().filter_map(|row| Some((*self.named.get(&(row.node, row.incarnation))?, *row)));
+                carried.stretches = known.collect();
             }
         }
         for (life, count) in &carried.counts {
             self.lives[*life].sent = self.lives[*life].sent.max(*count);
         }
-        for (life, _, to) in &carried.stretches {
+        for (life, stretch) in &carried.stretches {
             let life = &mut self.lives[*life];
-            life.sent = life.sent.max(life.count(*to));
+            life.sent = life.sent.max(life.count(stretch.shown));
         }
         carried
     }

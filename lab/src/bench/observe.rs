@@ -39,6 +39,9 @@ pub(super) struct Stretch {
     pub incarnation: u64,
     pub from: u64,
     pub to: u64,
+    /// The last of them that is there itself; `from` when there is none. Those after it were superseded: what superseded them may
+    /// come in another message, or never.
+    pub shown: u64,
 }
 
 impl Default for Rows {
@@ -86,9 +89,12 @@ fn ours(data: &str, values: bool) -> Seen {
     let mut chunks = Chunks::new(data);
     let mut scratch = Scratch::default();
     while let Some(chunk) = chunks.chunk() {
-        let mut to = chunk.from;
+        let (mut to, mut shown) = (chunk.from, chunk.from);
         while let Some(item) = chunks.item() {
             to += if let Item::Skip(count) = item { count } else { 1 };
+            if !matches!(item, Item::Skip(_)) {
+                shown = to;
+            }
             match item {
                 Item::Int(int) if values => seen.values.push(int),
                 Item::Entry(raw) if values => seen.values.extend(value(&raw, &mut scratch)),
@@ -96,7 +102,7 @@ fn ours(data: &str, values: bool) -> Seen {
             }
         }
         if let Some((node, incarnation)) = row(chunk.row.raw()) {
-            rows.push(Stretch { node, incarnation, from: chunk.from, to });
+            rows.push(Stretch { node, incarnation, from: chunk.from, to, shown });
         }
     }
     seen.rows = Rows::Named(rows);
@@ -138,9 +144,9 @@ mod tests {
 
     #[test]
     fn our_own_messages_are_read_entry_by_entry() {
-        let line = br#"{"src": "n1", "dest": "n2", "body": {"type": "gossip", "inc": 7, "sum": "0", "digest": {"n1@7": 99}, "data": [["n1@7", 0, 42, "x", [2], 12345678901234], ["n11", 5, 43]], "want": 1, "msg_id": 3}}"#;
-        let first = Stretch { node: 1, incarnation: 7, from: 0, to: 5 };
-        let second = Stretch { node: 11, incarnation: 0, from: 5, to: 6 };
+        let line = br#"{"src": "n1", "dest": "n2", "body": {"type": "gossip", "inc": 7, "sum": "0", "digest": {"n1@7": 99}, "data": [["n1@7", 0, 42, "x", [2], 12345678901234], ["n11", 5, 43, [2]]], "want": 1, "msg_id": 3}}"#;
+        let first = Stretch { node: 1, incarnation: 7, from: 0, to: 5, shown: 5 };
+        let second = Stretch { node: 11, incarnation: 0, from: 5, to: 8, shown: 6 };
         let rows = || Rows::Named(vec![first, second]);
         let values = vec![42, 12_345_678_901_234, 43];
         assert_eq!(look(line, true), Seen { values, rows: rows(), incarnation: Some(7), own_seq: Some(99) });

@@ -59,16 +59,18 @@ fn one_winner(view: &View<'_>, found: &mut Found) {
     }
 }
 
-/// In the end no acknowledged write of a key has a later stamp than its winner.
+/// In the end no acknowledged write of a key has a later stamp than its winner. Except for what a write with a later stamp may have
+/// superseded wherever it was held, before that write died with the processes that had it.
 fn maximal(view: &View<'_>, found: &mut Found) {
     let mut latest: BTreeMap<u64, (u64, &Op)> = BTreeMap::new();
-    for op in view.history.ops.iter().filter(|op| view.died(op).is_none()) {
+    for op in &view.history.ops {
         if let Some((key, _, stamp)) = written(op)
             && latest.get(&key).is_none_or(|&(last, _)| last < stamp)
         {
             latest.insert(key, (stamp, op));
         }
     }
+    latest.retain(|_, (_, op)| view.died(op).is_none());
     let mut lost: BTreeMap<u64, String> = BTreeMap::new();
     for op in view.closing() {
         let Some((key, winner)) = shown(op) else { continue };
@@ -175,7 +177,7 @@ fn distinct(view: &View<'_>, found: &mut Found) {
 #[cfg(test)]
 mod tests {
     use crate::check::testing::Run;
-    use crate::history::{Answer, Call};
+    use crate::history::{Answer, Call, Outcome, Phase};
     use crate::judgement::Validity;
     use crate::settings::Workload;
 
@@ -262,6 +264,22 @@ mod tests {
         let mut run = ends_with(5, 10);
         run.kill(1, 300, &[1], &[]);
         run.is_silent("lww");
+    }
+
+    #[test]
+    fn what_a_write_that_died_had_superseded_may_be_gone_with_it_and_nothing_else() {
+        for (died, is_excused) in [(1, true), (0, false)] {
+            let mut run = ends_with(5, 10);
+            for op in run.history.ops.iter_mut().filter(|op| op.phase != Phase::Main) {
+                op.outcome = Outcome::Ok { answer: Answer::Missing };
+            }
+            run.kill(1, 300, &[died], &[]);
+            if is_excused {
+                run.is_silent("lww");
+            } else {
+                run.finds("lww", Validity::Invalid, &["no value"]);
+            }
+        }
     }
 
     #[test]

@@ -192,7 +192,7 @@ mod tests {
 
     #[test]
     fn more_than_25_nodes_may_talk_longer_by_the_logarithm_of_their_number() {
-        let talks = |nodes, ms| {
+        let talks = |nodes, ms: u64| {
             let mut run = talk_until(10_000 + ms, &[]);
             run.settings.nodes = nodes;
             run
