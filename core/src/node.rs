@@ -4,7 +4,6 @@ mod birth;
 mod entries;
 mod error;
 mod foreign;
-mod header;
 mod receive;
 mod refusals;
 mod send;

@@ -109,6 +109,12 @@ impl<S: Storage> Agreement<S> {
         (0..self.nodes as u32).for_each(|node| self.insert(NodeIndex(node)));
     }
 
+    /// The set, the first member in the lowest bit of the first word.
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        &self.bits
+    }
+
     /// Hexadecimal digits that the members take in a message.
     #[must_use]
     pub fn digits(&self) -> usize {

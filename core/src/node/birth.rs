@@ -116,9 +116,7 @@ impl<S: Storage> Node<S> {
         let (nodes, me) = (members.len(), members.me());
         self.head.clear();
         let mut out = Out::new(&mut self.head);
-        out.str("{\"src\": \"");
-        out.escaped(members.id(me));
-        out.str("\", \"dest\": \"");
+        out.head(members.id(me));
         // An id is at most half as long as the room for the head.
         let _ = out.finish();
         let salt = crate::id::hash_bytes(members.id(me).as_bytes());

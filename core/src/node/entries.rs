@@ -1,13 +1,13 @@
 //! Which entries a peer is sent, in which order, and how they are written until a message is full.
 
-use crate::causality::{Arg, Causality, Entry, Row, RowId, Tag};
+use crate::causality::{Causality, Entry, Row, RowId, Tag};
 use crate::gossip::{Assumed, Gossip, Hot, Pending, Rule, is_news_to};
 use crate::id::{NodeIndex, Value};
 use crate::output::Sink;
 use crate::replicated::{Replica, Store};
 use crate::storage::Storage;
 use crate::time::Now;
-use crate::wire::{Count, Out, length};
+use crate::wire::gossip::Data;
 
 /// A peer that was heard this recently is sent all it lacks with a push, not only what is new.
 const FRESH_MS: u64 = 5_000;
@@ -310,21 +310,19 @@ fn stretch<'a, S: Storage>(
     core::iter::from_fn(move || store.next(&mut cursor, causality)).take_while(move |(seq, _)| *seq <= to)
 }
 
-/// Writes stretches as chunks of a `data` field, until the message is full.
-pub(super) struct DataWriter<'o, 'w, W: Sink> {
-    pub(super) out: &'o mut Out<'w, W>,
-    /// Bytes the message may have when the entries end.
-    pub(super) limit: usize,
-    pub(super) chunks: u32,
+/// Writes stretches as chunks, until the message is full.
+pub(super) struct Sheet<'o, 'w, 'n, S: Storage, W: Sink> {
+    pub(super) causality: &'n Causality<S>,
+    pub(super) data: Data<'o, 'w, 'n, W>,
     /// The last dot that was written.
     pub(super) last: Option<(RowId, u64)>,
 }
 
-impl<S: Storage, W: Sink> Visitor<S> for DataWriter<'_, '_, W> {
+impl<S: Storage, W: Sink> Visitor<S> for Sheet<'_, '_, '_, S, W> {
     fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64> {
         let Replica { store, causality, .. } = replica;
-        let (node, incarnation) = causality.name(row);
-        let mut open = false;
+        let (node, life) = self.causality.name(row);
+        self.data.begin(node, life, from);
         let mut covered = from;
         let mut cut = false;
         for (seq, entry) in stretch(store, causality, row, from, to).filter(|(seq, _)| *seq > from) {
@@ -332,73 +330,22 @@ impl<S: Storage, W: Sink> Visitor<S> for DataWriter<'_, '_, W> {
             let Some(gap) = (seq - 1).checked_sub(covered) else {
                 continue;
             };
-            let head = if open { 0 } else { head_len(node, incarnation, from) };
-            if self.out.written() + head + gap_len(gap) + entry_len(&entry) + 2 > self.limit {
+            if !self.data.entry(gap, &entry) {
                 cut = true;
                 break;
             }
-            self.open(&mut open, node, incarnation, from);
-            self.gap(gap);
-            self.out.raw(b", ");
-            self.out.entry(&entry);
             covered = seq;
         }
         if !cut && covered < to {
-            let head = if open { 0 } else { head_len(node, incarnation, from) };
-            cut = self.out.written() + head + gap_len(to - covered) > self.limit;
-            if !cut {
-                self.open(&mut open, node, incarnation, from);
-                self.gap(to - covered);
-            }
+            cut = !self.data.skip(to - covered);
         }
-        if open {
-            self.out.raw(b"]");
+        if self.data.end() {
             self.last = Some((row, if cut { covered } else { to }));
         }
         if cut { Err(covered) } else { Ok(()) }
     }
 
     fn bound(&mut self, bytes: usize) {
-        self.limit = self.limit.min(self.out.written().saturating_add(bytes));
-    }
-}
-
-impl<W: Sink> DataWriter<'_, '_, W> {
-    fn open(&mut self, open: &mut bool, node: &str, incarnation: u64, from: u64) {
-        if !core::mem::replace(open, true) {
-            self.out.str(if self.chunks == 0 { ", \"data\": [[" } else { ", [" });
-            self.chunks += 1;
-            self.out.row(node, incarnation);
-            self.out.raw(b", ");
-            self.out.unsigned(from);
-        }
-    }
-
-    fn gap(&mut self, dots: u64) {
-        if dots > 0 {
-            self.out.raw(b", [");
-            self.out.unsigned(dots);
-            self.out.raw(b"]");
-        }
-    }
-}
-
-/// Bytes that open and close a chunk.
-fn head_len(node: &str, incarnation: u64, from: u64) -> usize {
-    16 + length(|out: &mut Out<'_, Count>| {
-        out.row(node, incarnation);
-        out.unsigned(from);
-    })
-}
-
-fn gap_len(dots: u64) -> usize {
-    if dots == 0 { 0 } else { 24 }
-}
-
-/// Bytes of an entry, by the encoder itself, but for the integers that most sets are made of.
-fn entry_len(entry: &Entry<'_>) -> usize {
-    match entry.args() {
-        [Arg::Int(int)] if entry.tag == Tag::BARE => int.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 2,
-        _ => length(|out: &mut Out<'_, Count>| out.entry(entry)),
+        self.data.bound(bytes);
     }
 }

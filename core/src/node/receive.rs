@@ -1,15 +1,15 @@
 //! A message from a peer: its entries are merged, then what its header says is learned.
 
-use super::header::{agreement, echo, frontier_of, small, sum, unsigned};
 use super::{Node, Rejected};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, Sum};
-use crate::gossip::{Control, Heard, Hot, Rule, Session, Want};
+use crate::gossip::{Control, Echo, Heard, Hot, Rule, Session, Want};
 use crate::id::{Id, NodeIndex};
 use crate::output::Event;
 use crate::replicated::{Bound, Lane, Outcome, Refused, Replica};
 use crate::storage::{INCARNATION_MAX, Storage};
 use crate::time::Now;
-use crate::wire::{Chunks, Item, Key, Kind, Message, Pairs, RawEntry, SEQ_MAX, Scratch, Str, Token};
+use crate::wire::gossip::{Header, Holders, Letter, Received, Refuses, Wanted};
+use crate::wire::{Chunks, Item, Kind, Message, RawEntry, SEQ_MAX, Scratch, Str};
 
 impl<S: Storage> Node<S> {
     /// Handles `gossip` or `replicate`. O(length of the line).
@@ -30,20 +30,19 @@ impl<S: Storage> Node<S> {
             return Ok(());
         }
         let lane = if kind == Kind::Replicate { Lane::Tick } else { Lane::Push };
-        match message.get(Key::Incarnation) {
-            Some(Token::Int(incarnation)) if (0..=INCARNATION_MAX.cast_signed()).contains(&incarnation) => {
-                self.receive_own_kind(now, from, lane, incarnation.cast_unsigned(), message);
-            }
-            Some(_) => self.stats.refused_unreadable += 1,
-            None => self.receive_foreign(now, from, kind, message),
+        match Letter::decode(kind, message) {
+            Letter::Ours(letter) => self.receive_own_kind(now, from, lane, &letter),
+            Letter::Foreign(foreign) => self.receive_foreign(now, from, foreign),
+            Letter::Unreadable => self.stats.refused_unreadable += 1,
         }
         self.note_settled();
         self.judge_convergence(now.at);
         Ok(())
     }
 
-    /// A message of this implementation: it has a header.
-    fn receive_own_kind(&mut self, now: Now, from: NodeIndex, lane: Lane, session: u64, message: &Message<'_>) {
+    /// A message of this implementation.
+    fn receive_own_kind(&mut self, now: Now, from: NodeIndex, lane: Lane, letter: &Received<'_>) {
+        let session = letter.header.session;
         if self.is_ahead(session, now) {
             self.stats.refused_sessions += 1;
             return;
@@ -54,23 +53,12 @@ impl<S: Storage> Node<S> {
         if !old {
             gossip.common.peers.remember(from);
         }
-        let digest = match message.get(Key::Digest) {
-            Some(Token::Object(digest)) => Pairs::new(digest),
-            _ => Pairs::new("{}"),
-        };
-        let merged = match message.get(Key::Data) {
-            Some(Token::Array(data)) => {
-                let mut merge =
-                    Merge { now, from, old, digest: digest.clone(), learned: old, scans: 0, done: Merged::default() };
-                self.merge_chunks(&mut merge, (!old).then_some(session), data);
-                merge.done
-            }
-            _ => Merged::default(),
-        };
-        let lives = match message.get(Key::Lives) {
-            Some(Token::Object(lives)) => self.learn_lives(now, Pairs::new(lives)),
-            _ => false,
-        };
+        let mut merge = Merge { now, from, old, letter, learned: old, scans: 0, done: Merged::default() };
+        if let Some(data) = letter.data() {
+            self.merge_chunks(&mut merge, (!old).then_some(session), data);
+        }
+        let merged = merge.done;
+        let lives = self.learn_lives(now, letter);
         if old {
             self.stats.old_sessions += 1;
             if let Some(gossip) = &mut self.gossip {
@@ -78,12 +66,9 @@ impl<S: Storage> Node<S> {
             }
             return;
         }
-        let behind = self.learn_digest(now, from, digest, &merged);
-        let recent = match message.get(Key::Old) {
-            Some(Token::Object(old)) => self.recent(from, Pairs::new(old)),
-            _ => 0,
-        };
-        self.compare(now, from, lane, Behind { recent, lives, ..behind }, merged, message);
+        let behind = self.learn_digest(now, from, letter, &merged);
+        let recent = self.recent(from, letter);
+        self.compare(now, from, lane, Behind { recent, lives, ..behind }, merged, letter);
     }
 
     /// Whether a session cannot be: it lies further ahead of the wall clock than stamps may. (Drivers number sessions by that clock, or
@@ -94,11 +79,10 @@ impl<S: Storage> Node<S> {
     }
 
     /// Learns the sessions that a peer names. True when it names any.
-    fn learn_lives(&mut self, now: Now, lives: Pairs<'_>) -> bool {
+    fn learn_lives(&mut self, now: Now, letter: &Received<'_>) -> bool {
         let mut any = false;
         let mut scratch = Id::new();
-        for (name, session) in lives {
-            let Some(session) = unsigned(session) else { continue };
+        for (name, session) in letter.lives() {
             let node = name.unescape(&mut scratch).and_then(|name| self.replica.causality.members.find(name));
             let Some(node) = node else {
                 self.stats.refused_rows += 1;
@@ -153,8 +137,7 @@ impl<S: Storage> Node<S> {
         named.and_then(|(node, life)| rows.find(node, life)).unwrap_or(row)
     }
 
-    fn merge_chunks(&mut self, merge: &mut Merge<'_>, present: Option<u64>, data: &str) {
-        let mut chunks = Chunks::new(data);
+    fn merge_chunks(&mut self, merge: &mut Merge<'_>, present: Option<u64>, mut chunks: Chunks<'_>) {
         // Bounded by the length of the line.
         while let Some(chunk) = chunks.chunk() {
             let name = self.row_name(chunk.row);
@@ -227,8 +210,7 @@ impl<S: Storage> Node<S> {
     fn skip_bound(&mut self, merge: &mut Merge<'_>, row: RowId, name: Str<'_>) -> u64 {
         if !merge.learned {
             merge.learned = true;
-            let digest = merge.digest.clone();
-            self.learn_frontiers(merge.from, digest);
+            self.learn_frontiers(merge.from, merge.letter);
         }
         let known = self.gossip.as_ref().and_then(|gossip| gossip.common.peers.vector(merge.from)).unwrap_or(&[]);
         let shown = if merge.old { 0 } else { known.get(row.at()).copied().unwrap_or(0) };
@@ -237,8 +219,7 @@ impl<S: Storage> Node<S> {
             return shown;
         }
         merge.scans += 1;
-        let mut digest = merge.digest.clone();
-        digest.find(|(other, _)| other.raw() == name.raw()).and_then(|(_, frontier)| unsigned(frontier)).unwrap_or(0)
+        merge.letter.shown(name)
     }
 
     #[inline]
@@ -296,10 +277,9 @@ impl<S: Storage> Node<S> {
     }
 
     /// Learns the frontiers in a peer's digest, of rows that are here to stay. O(its rows · log of the rows here).
-    fn learn_frontiers(&mut self, from: NodeIndex, digest: Pairs<'_>) {
-        for (name, frontier) in digest {
-            if let Some(frontier) = frontier_of(frontier)
-                && let Some((node, life)) = self.row_name(name)
+    fn learn_frontiers(&mut self, from: NodeIndex, letter: &Received<'_>) {
+        for (name, frontier) in letter.digest() {
+            if let Some((node, life)) = self.row_name(name)
                 && let Some(row) = self.replica.causality.rows.find(node, life)
                 && !self.replica.causality.rows.is_provisional(row)
                 && let Some(gossip) = &mut self.gossip
@@ -310,10 +290,9 @@ impl<S: Storage> Node<S> {
     }
 
     /// Learns the rows of a peer's digest, and in how many of them the peer has dots that this node lacks.
-    fn learn_digest(&mut self, now: Now, from: NodeIndex, digest: Pairs<'_>, merged: &Merged) -> Behind {
+    fn learn_digest(&mut self, now: Now, from: NodeIndex, letter: &Received<'_>, merged: &Merged) -> Behind {
         let mut behind = Behind::default();
-        for (name, frontier) in digest {
-            let Some(frontier) = frontier_of(frontier) else { continue };
+        for (name, frontier) in letter.digest() {
             let Some((node, life)) = self.row_name(name) else {
                 self.stats.refused_rows += 1;
                 continue;
@@ -355,17 +334,16 @@ impl<S: Storage> Node<S> {
 
     /// Of the rows in which this node is behind a peer, the number of those in which it holds what the peer held some time
     /// ago. Only the rows are listed in which that differs from the digest.
-    fn recent(&mut self, from: NodeIndex, old: Pairs<'_>) -> usize {
+    fn recent(&mut self, from: NodeIndex, letter: &Received<'_>) -> usize {
         let mut recent = 0;
-        for (name, frontier) in old {
-            let Token::Int(frontier) = frontier else { continue };
+        for (name, frontier) in letter.old() {
             let Some((node, life)) = self.row_name(name) else { continue };
             let (Some(id), Some(gossip)) = (self.replica.causality.rows.find(node, life), &self.gossip) else {
                 continue;
             };
             let mine = self.replica.causality.rows.get(id).frontier;
             let theirs = gossip.common.peers.vector(from).and_then(|known| known.get(id.at())).copied().unwrap_or(0);
-            recent += usize::from(theirs > mine && u64::try_from(frontier).unwrap_or(0) <= mine);
+            recent += usize::from(theirs > mine && frontier <= mine);
         }
         recent
     }
@@ -384,34 +362,34 @@ impl<S: Storage> Node<S> {
         lane: Lane,
         behind: Behind,
         merged: Merged,
-        message: &Message<'_>,
+        letter: &Received<'_>,
     ) {
         let mine = self.replica.sum();
-        let control = self.control(now, message);
-        let theirs = message.get(Key::Sum).and_then(sum);
-        let agreed = self.agree(now, from, theirs, message);
+        let control = self.control(now, letter);
+        let theirs = letter.header.sum;
+        let agreed = self.agree(now, from, letter);
         self.tell_rows(now, from, theirs, &behind, &merged);
         let Some(gossip) = &mut self.gossip else { return };
         gossip.common.note_refusals(merged.refused, agreed.equal, now.at);
         let same_vector = theirs.is_some_and(|theirs| theirs.vector == mine.vector) && !agreed.equal;
         self.stats.repairs += u64::from(gossip.common.peers.note_divergence(from, same_vector, mine.short()));
-        let want = match message.get(Key::Want) {
-            Some(Token::Int(1)) => Want::Reply,
-            Some(Token::Int(2)) => Want::Gap,
-            _ => Want::Nothing,
+        let want = match letter.closing.want {
+            Wanted::Nothing => Want::Nothing,
+            Wanted::Reply => Want::Reply,
+            Wanted::Gap => Want::Gap,
         };
-        let refuses = message.get(Key::Refuses).and_then(small).unwrap_or(0);
-        if agreed.newest && gossip.common.peers.set_no_row(from, refuses == 2) {
+        let refuses = letter.header.refuses;
+        if agreed.newest && gossip.common.peers.set_no_row(from, refuses == Refuses::Row) {
             self.replica.over_bound(gossip.common.peers.any_without_row());
         }
-        let data = matches!(message.get(Key::Data), Some(Token::Array(_)));
+        let data = letter.data().is_some();
         let heard = Heard {
             from,
             lane,
             equal: agreed.equal,
             same_view: agreed.same_view,
             newest: agreed.newest,
-            refuses: refuses > 0,
+            refuses: refuses != Refuses::Nothing,
             news: merged.changes > 0,
             // Who was sent all that it lacks is not behind afterwards.
             cut: data && want == Want::Reply && behind.rows > 0,
@@ -423,7 +401,7 @@ impl<S: Storage> Node<S> {
             unknown: behind.unknown,
             behind: behind.rows > 0,
             long_behind: behind.rows > behind.recent,
-            full: message.get(Key::Full) == Some(Token::Bool(true)),
+            full: letter.closing.full,
             control,
         };
         gossip.heard(heard, mine.short(), &self.replica.causality.rows, now.at);
@@ -431,14 +409,14 @@ impl<S: Storage> Node<S> {
 
     /// Compares digest and view of a message with those here. Where both are equal, what the two nodes know of others is joined; who shows
     /// something else since is no longer among those that agree.
-    fn agree(&mut self, now: Now, from: NodeIndex, theirs: Option<Sum>, message: &Message<'_>) -> Agreed {
+    fn agree(&mut self, now: Now, from: NodeIndex, letter: &Received<'_>) -> Agreed {
+        let Header { sum: theirs, view: shown, holders, .. } = letter.header;
         let mine = self.replica.sum();
         let Some(gossip) = &mut self.gossip else { return Agreed::default() };
         gossip.common.refresh(mine.short());
-        let (shown, members) = message.get(Key::Agree).map_or((None, None), agreement);
         let view = gossip.common.view_name();
         let shown = if gossip.keeps(Rule::Views) { shown } else { Some(view) };
-        let newest = gossip.common.peers.is_newest(from, message.msg_id);
+        let newest = gossip.common.peers.is_newest(from, letter.closing.msg_id);
         if newest && let Some(shown) = shown {
             let mine = (view, gossip.common.view.version());
             gossip.common.peers.showed_view(from, shown, mine, gossip.patience_us(from), now.at);
@@ -450,18 +428,15 @@ impl<S: Storage> Node<S> {
                 gossip.common.peers.learn_all(from, &self.replica.causality.rows);
             }
             gossip.common.peers.learn_own(from, self.replica.own_seq());
-            match members {
-                Some("all") => gossip.common.agreement.join_all(),
-                Some(digits) => {
-                    let digits = digits.chars().map(|digit| digit.to_digit(16).unwrap_or(0) as u8);
-                    gossip.common.agreement.join(digits);
-                }
-                None => {}
+            match holders {
+                Holders::All => gossip.common.agreement.join_all(),
+                Holders::Listed(digits) => gossip.common.agreement.join(digits.iter()),
+                Holders::Sender => {}
             }
         } else if newest && gossip.keeps(Rule::ShowsAnother) && (!equal || shown.is_some()) {
             gossip.common.agreement.remove(from);
         }
-        Agreed { equal, same_view, newest, by_all: equal && same_view && members == Some("all") }
+        Agreed { equal, same_view, newest, by_all: equal && same_view && holders == Holders::All }
     }
 
     /// Decides which rows the peer is listed besides those with news.
@@ -479,29 +454,18 @@ impl<S: Storage> Node<S> {
     }
 
     /// What a scheduler with a relay says. `None` when the message has no ordinal that makes sense.
-    fn control(&mut self, now: Now, message: &Message<'_>) -> Option<Control> {
-        let ord = message.get(Key::Ordinal).and_then(small).filter(|ord| *ord > 0)?;
-        let relay = match message.get(Key::Relay) {
-            Some(Token::Text(name)) => {
-                let mut scratch = Id::new();
-                name.unescape(&mut scratch).and_then(|name| self.replica.causality.members.find(name))
-            }
-            _ => None,
-        };
+    fn control(&mut self, now: Now, letter: &Received<'_>) -> Option<Control> {
+        let Header { ord, echoed, relay, turn, flush_ms, stable, .. } = letter.header;
+        let ord = ord?;
+        let mut scratch = Id::new();
+        let relay = relay.and_then(|name| self.replica.causality.members.find(name.unescape(&mut scratch)?));
         let session = self.gossip.as_ref().map_or(0, |gossip| gossip.common.own.session());
-        let echoed = message.get(Key::Echoed).and_then(echo);
-        if let Some((of, _)) = echoed {
-            self.own_name_seen(now, of);
+        if let Some(echoed) = echoed {
+            self.own_name_seen(now, echoed.session);
         }
-        Some(Control {
-            ord,
-            echoed: echoed.filter(|(of, _)| *of == session).map(|(_, echo)| echo),
-            relay,
-            flush_ms: message.get(Key::Flush).and_then(small),
-            stable: message.get(Key::Stable) == Some(Token::Bool(true)),
-            old: message.get(Key::Old).is_some(),
-            turn: message.get(Key::Turn).and_then(small).unwrap_or(0),
-        })
+        let echoed = echoed.filter(|echoed| echoed.session == session);
+        let echoed = echoed.map(|echoed| Echo { ord: echoed.ord, held_ms: echoed.held_ms });
+        Some(Control { ord, echoed, relay, flush_ms, stable, old: letter.has_old, turn })
     }
 }
 
@@ -516,7 +480,7 @@ struct Merge<'m> {
     from: NodeIndex,
     /// The message is of an older session than the newest known.
     old: bool,
-    digest: Pairs<'m>,
+    letter: &'m Received<'m>,
     /// The frontiers in the digest were learned already.
     learned: bool,
     scans: u32,

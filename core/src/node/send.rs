@@ -1,16 +1,17 @@
 //! Intents to messages: the state as it is now, cut at an entry boundary.
 
 use super::Node;
-use super::entries::{DataWriter, Entries, Phase, Place};
+use super::entries::{Entries, Phase, Place, Sheet};
 use crate::causality::{Row, RowId};
-use crate::config::{Strategy, control_bytes, digest_row_bytes, entry_bytes};
+use crate::config::Strategy;
 use crate::gossip::{Common, Control, Gossip, Resume, Rule, Sent, Want};
 use crate::id::NodeIndex;
 use crate::output::{Sink, SinkFull, Transmit};
 use crate::replicated::{Lane, Replica};
 use crate::storage::Storage;
 use crate::time::Now;
-use crate::wire::{Count, Out, length};
+use crate::wire::gossip::{Closing, Digits, Echoed, Header, Holders, Refuses, Room, Wanted, Writer};
+use crate::wire::{Kind, Out, Str};
 
 /// Where the message after one that was cut goes on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -27,8 +28,7 @@ pub(super) struct Sending {
 struct Written {
     /// Where the entries were cut.
     end: Place,
-    /// Whether there are entries, and where the last of them was.
-    data: bool,
+    /// Where the last of them was, if there are any.
     last: Option<(RowId, u64)>,
     /// Whether the digest lists all rows with news and of newest lives; else the step at which it was cut.
     listed: Result<(), u32>,
@@ -38,8 +38,8 @@ struct Written {
     lives: Result<(), u32>,
 }
 
-/// What a message says besides entries.
-struct Header<'h, S: Storage> {
+/// What a message is to say.
+struct Intent<'h, S: Storage> {
     to: NodeIndex,
     lane: Lane,
     want: Want,
@@ -51,35 +51,17 @@ struct Header<'h, S: Storage> {
     last: bool,
     /// The member with which the list of sessions begins.
     lives_from: u32,
-    /// 0: this node can take everything; 1: it cannot; 2: not even a row of the receiver's present life.
-    refuses: u8,
+    refuses: Refuses,
     replica: &'h Replica<S>,
     gossip: &'h Gossip<S>,
     head: &'h [u8],
     session: u64,
     msg_id: u64,
-    /// Bytes the message may have.
-    limit: usize,
-    /// Bytes kept for what must follow: a row of the digest, the largest entry, fixed text.
-    must: usize,
-    /// Bytes that may follow the entries.
-    tail: usize,
-    /// Bytes of the longest row of a digest.
-    digest_row: usize,
-    /// Bytes of the largest entry.
-    entry: usize,
+    room: Room,
 }
 
-/// Fixed text and numbers that follow the vectors, at most: `inc`, `sum`, `agree` when all do, `refuses`, `digest`, `data`, the end.
-const REST: usize = 216;
-/// Fixed text around a digest and the first entry.
-const LATE: usize = 48;
 /// Rows of past lives that a digest lists in turn, beside those with news: so restarts do not make messages longer.
 const PAST_ROWS: u32 = 4;
-/// Said after the entries when none were cut.
-const FULL: &str = ", \"full\": true";
-/// Bytes after the entries, at most: a bracket, `want`, `msg_id`, two braces, newline.
-const TAIL: usize = 56;
 
 impl<S: Storage> Node<S> {
     /// Writes the next message to a peer, if one waits.
@@ -98,8 +80,7 @@ impl<S: Storage> Node<S> {
         let last = self.sending.burst + 1 >= pending.burst.max(1)
             || window <= self.config.max_message_bytes
             || (self.sending.burst == 0 && !may_follow);
-        let control_room = if self.config.strategy == Strategy::Relay { control_bytes(&self.limits) } else { 0 };
-        let header = Header {
+        let intent = Intent {
             to,
             lane: pending.lane.unwrap_or(Lane::Push),
             want: pending.want,
@@ -113,23 +94,19 @@ impl<S: Storage> Node<S> {
             head: self.head.bytes(),
             session: gossip.common.own.session(),
             msg_id: self.next_msg_id.number(),
-            limit: self.config.max_message_bytes,
-            must: REST + control_room + digest_row_bytes(&self.limits) + entry_bytes(&self.limits),
-            tail: TAIL + if control_room > 0 { FULL.len() } else { 0 },
-            digest_row: digest_row_bytes(&self.limits),
-            entry: entry_bytes(&self.limits),
+            room: Room::new(self.config.max_message_bytes, &self.limits, self.config.strategy == Strategy::Relay),
         };
         let entries = Entries::new(&self.replica, gossip, to, pending, now, window);
         let start = self.sending.place.take().unwrap_or(entries.start());
         let mut out = Out::new(sink);
-        let written = header.write(&mut out, &entries, start);
-        let Written { end, data, .. } = written;
+        let written = intent.write(&mut out, &entries, start);
+        let (end, data) = (written.end, written.last.is_some());
         let row = entries.row(end).0;
         let first = entries.row(entries.start_of_rows()).0;
         let handed = entries.is_handing(start);
         let repairs = entries.is_repair();
         let full = pending.delta && (last || end.phase == Phase::Done);
-        let sent = Sent { to, data, full, want: header.want(end) };
+        let sent = Sent { to, data, full, want: intent.want(end) };
         let view = gossip.common.view_name();
         let done = out.finish();
         let bytes = *done.as_ref().unwrap_or(&0);
@@ -180,66 +157,46 @@ impl<S: Storage> Node<S> {
 }
 
 /// What a message says of this node's tables.
-fn refuses<S: Storage>(replica: &Replica<S>, gossip: &Gossip<S>, to: NodeIndex, now: Now) -> u8 {
+fn refuses<S: Storage>(replica: &Replica<S>, gossip: &Gossip<S>, to: NodeIndex, now: Now) -> Refuses {
     let life = gossip.common.peers.life(to);
     if life.is_some_and(|life| !replica.causality.rows.has_room_for_life(to, life)) {
-        return 2;
+        return Refuses::Row;
     }
-    u8::from(gossip.common.refuses(now.at))
+    if gossip.common.refuses(now.at) { Refuses::Something } else { Refuses::Nothing }
 }
 
-impl<S: Storage> Header<'_, S> {
+impl<S: Storage> Intent<'_, S> {
     /// Writes the message.
     fn write<W: Sink>(&self, out: &mut Out<'_, W>, entries: &Entries<'_, S>, start: Place) -> Written {
-        out.raw(self.head);
-        out.escaped(self.replica.causality.members.id(self.to));
-        out.str("\", \"body\": {\"type\": \"");
-        out.str(match self.lane {
-            Lane::Push => "gossip\"",
-            Lane::Tick => "replicate\"",
-        });
-        if self.lane == Lane::Push {
-            self.only_value(out, entries, start);
+        let kind = match self.lane {
+            Lane::Push => Kind::Gossip,
+            Lane::Tick => Kind::Replicate,
+        };
+        let causality = &self.replica.causality;
+        let mut writer = Writer::new(out, self.room, self.head, causality.members.id(self.to), kind);
+        if self.lane == Lane::Push
+            && let Some(value) = entries.only_value(start)
+        {
+            writer.value(value);
         }
-        self.vectors(out, self.spare(out) / 2);
-        out.str(", \"inc\": ");
-        out.unsigned(self.session);
-        if let Some(control) = &self.control {
-            self.control(out, control);
-        }
-        let sum = self.replica.sum();
-        out.str(", \"sum\": \"");
-        out.hex(sum.vector);
-        out.hex(sum.state);
-        out.raw(b"\"");
-        self.agree(out);
-        if self.refuses > 0 {
-            out.str(", \"refuses\": ");
-            out.unsigned(self.refuses.into());
-        }
-        let lives = self.lives(out);
-        let (listed, past_from) = self.digest(out, self.late_spare(out) / 2, entries, start.step_of_rows());
+        self.vectors(&mut writer);
+        writer.header(&self.header());
+        let lives = self.lives(&mut writer);
+        let (listed, past_from) = self.digest(&mut writer, entries, start.step_of_rows());
         if self.control.is_some_and(|control| control.old) {
-            self.old(out);
+            self.old(&mut writer);
         }
-        let mut writer = DataWriter { limit: self.limit.saturating_sub(self.tail), out, chunks: 0, last: None };
-        let end = entries.walk(start, listed.err(), &mut writer);
-        let (data, last) = (writer.chunks > 0, writer.last);
-        if data {
-            out.raw(b"]");
-        }
-        if self.full && self.control.is_some() && end.phase == Phase::Done {
-            out.str(FULL);
-        }
-        let want = self.want(end);
-        if want != Want::Nothing {
-            out.str(", \"want\": ");
-            out.unsigned(want as u64);
-        }
-        out.str(", \"msg_id\": ");
-        out.unsigned(self.msg_id);
-        out.str("}}\n");
-        Written { end, data, last, listed, past_from, lives }
+        let mut sheet = Sheet { causality, data: writer.data(), last: None };
+        let end = entries.walk(start, listed.err(), &mut sheet);
+        let last = sheet.last;
+        let full = self.full && self.control.is_some() && end.phase == Phase::Done;
+        let want = match self.want(end) {
+            Want::Nothing => Wanted::Nothing,
+            Want::Reply => Wanted::Reply,
+            Want::Gap => Wanted::Gap,
+        };
+        writer.finish(&Closing { full, want, msg_id: Some(self.msg_id.cast_signed()) });
+        Written { end, last, listed, past_from, lives }
     }
 
     /// What the message asks for. What was cut goes on when the peer has said what it holds by then.
@@ -248,139 +205,88 @@ impl<S: Storage> Header<'_, S> {
         if cut { self.want.max(Want::Reply) } else { self.want }
     }
 
-    fn control<W: Sink>(&self, out: &mut Out<'_, W>, control: &Control) {
-        out.str(", \"ord\": ");
-        out.unsigned(control.ord.into());
-        if let Some(echo) = control.echoed
-            && let Some(session) = self.gossip.common.peers.session(self.to)
-        {
-            out.str(", \"echoed\": [");
-            out.unsigned(echo.ord.into());
-            out.raw(b", ");
-            out.unsigned(session);
-            out.raw(b", ");
-            out.unsigned(echo.held_ms.into());
-            out.raw(b"]");
-        }
-        if let Some(relay) = control.relay {
-            out.str(", \"relay\": \"");
-            out.escaped(self.replica.causality.members.id(relay));
-            out.raw(b"\"");
-        }
-        if control.turn > 0 {
-            out.str(", \"turn\": ");
-            out.unsigned(control.turn.into());
-        }
-        if let Some(flush_ms) = control.flush_ms {
-            out.str(", \"flush\": ");
-            out.unsigned(flush_ms.into());
-        }
-        if control.stable {
-            out.str(", \"stable\": true");
+    fn header(&self) -> Header<'_> {
+        let Common { peers, agreement, .. } = &self.gossip.common;
+        let holders = if agreement.is_complete() {
+            Holders::All
+        } else if agreement.count() > 1 {
+            Holders::Listed(Digits::Bits { words: agreement.words(), count: agreement.digits() })
+        } else {
+            Holders::Sender
+        };
+        let control = self.control.unwrap_or_default();
+        let echoed = control.echoed.zip(peers.session(self.to));
+        Header {
+            session: self.session,
+            ord: self.control.map(|control| control.ord),
+            echoed: echoed.map(|(echo, session)| Echoed { ord: echo.ord, session, held_ms: echo.held_ms }),
+            relay: control.relay.map(|relay| Str::literal(self.replica.causality.members.id(relay))),
+            turn: control.turn,
+            flush_ms: control.flush_ms,
+            stable: control.stable,
+            sum: Some(self.replica.sum()),
+            view: Some(self.gossip.common.view_name()),
+            holders,
+            refuses: self.refuses,
         }
     }
 
     /// The vector some time ago, where it differs from the digest. What does not fit is left out, and counts as old.
-    fn old<W: Sink>(&self, out: &mut Out<'_, W>) {
-        if self.late_spare(out) < self.digest_row + 16 {
-            return;
-        }
-        out.str(", \"old\": {");
-        let limit = out.written() + self.late_spare(out) / 2;
-        let mut listed = Listed::default();
+    fn old<W: Sink>(&self, writer: &mut Writer<'_, '_, W>) {
+        let Some(mut list) = writer.old() else { return };
         for (id, row) in self.replica.causality.rows.iter() {
             let old = self.gossip.old_frontier(id);
-            if old < row.frontier && !listed.write(out, self.replica, id, old, limit) {
+            let (node, life) = self.replica.causality.name(id);
+            if old < row.frontier && !list.row(node, life, old) {
                 break;
             }
         }
-        out.raw(b"}");
-    }
-
-    /// Bytes that may still be spent on what need not be there.
-    fn spare<W: Sink>(&self, out: &Out<'_, W>) -> usize {
-        self.limit.saturating_sub(out.written() + self.must)
-    }
-
-    /// The same when nothing but a digest and entries is left to write.
-    fn late_spare<W: Sink>(&self, out: &Out<'_, W>) -> usize {
-        self.limit.saturating_sub(out.written() + self.tail + self.entry + LATE)
-    }
-
-    /// A single value stands apart as well, for implementations that know no entries.
-    fn only_value<W: Sink>(&self, out: &mut Out<'_, W>, entries: &Entries<'_, S>, start: Place) {
-        if let Some(value) = entries.only_value(start) {
-            let piece = length(|out: &mut Out<'_, Count>| out.value(value)) + 11;
-            if piece <= self.spare(out) {
-                out.str(", \"value\": ");
-                out.value(value);
-            }
-        }
+        list.end();
     }
 
     /// The vectors of the lane's data types, as other implementations read them; cut where the budget ends. One of ours does not read
     /// them: for it those of past lives are left out.
-    fn vectors<W: Sink>(&self, out: &mut Out<'_, W>, budget: usize) {
-        let limit = out.written() + budget;
+    fn vectors<W: Sink>(&self, writer: &mut Writer<'_, '_, W>) {
+        let end = writer.end_of_vectors();
+        let ours = self.gossip.common.peers.session(self.to).is_some();
         self.replica.store.vectors(self.lane, |name, number_of| {
-            out.str(", \"");
-            out.str(name);
-            out.str("\": {");
-            let mut rows = Listed::default();
-            let ours = self.gossip.common.peers.session(self.to).is_some();
+            let mut list = writer.vector(name, end);
             for (row, _) in self.replica.causality.rows.iter().filter(|(_, row)| row.is_newest() || !ours) {
+                let (node, life) = self.replica.causality.name(row);
                 if let Some(number) = number_of(row)
-                    && !rows.write(out, self.replica, row, number, limit)
+                    && !list.row(node, life, number)
                 {
                     break;
                 }
             }
-            out.raw(b"}");
+            list.end();
         });
-    }
-
-    /// The view, and who is known to hold this state in it, if that fits and is more than this node. There is always room to say that all
-    /// do: a node that could not would never be believed to be silent.
-    fn agree<W: Sink>(&self, out: &mut Out<'_, W>) {
-        let agreement = &self.gossip.common.agreement;
-        out.str(", \"agree\": \"");
-        out.hex(self.gossip.common.view_name());
-        if agreement.is_complete() {
-            out.str(":all");
-        } else if agreement.count() > 1 && agreement.digits() < self.spare(out) {
-            out.raw(b":");
-            (0..agreement.digits()).for_each(|at| out.hex_digit(agreement.digit(at)));
-        }
-        out.raw(b"\"");
     }
 
     /// The sessions that the peer may lack: those that became known since it showed this view. When not all fit, the list goes on
     /// elsewhere next time; the first one may take the room of the entries.
-    fn lives<W: Sink>(&self, out: &mut Out<'_, W>) -> Result<(), u32> {
+    fn lives<W: Sink>(&self, writer: &mut Writer<'_, '_, W>) -> Result<(), u32> {
         let Common { peers, view, .. } = &self.gossip.common;
+        let members = &self.replica.causality.members;
         let me = self.gossip.common.me();
         let old = peers.is_old_session(self.to);
         if !old && !self.gossip.common.lacks_view(self.to) {
             return Ok(());
         }
-        let least = self.digest_row + LIVES.len() + 1;
-        // A row of the digest has to follow.
-        let spare = self.late_spare(out).saturating_sub(self.digest_row);
-        let limit = out.written() + (spare / 2).max(least).min(spare + self.entry);
-        let mut listed = Listed::named(LIVES);
+        let mut list = writer.lives();
         if old && let Some(session) = view.session(self.to) {
-            listed.write_node(out, self.replica.causality.members.id(self.to), session, limit);
+            list.session(members.id(self.to), session);
         }
         let version = if old { 0 } else { peers.view_version(self.to) };
         let mut cut = Ok(());
         for (node, session) in view.since(version, self.lives_from).filter(|(node, _)| *node != me && *node != self.to)
         {
-            if !listed.write_node(out, self.replica.causality.members.id(node), session, limit) {
+            if !list.session(members.id(node), session) {
                 cut = Err(node.0);
                 break;
             }
         }
-        listed.end(out);
+        list.end();
         cut
     }
 
@@ -389,16 +295,18 @@ impl<S: Storage> Header<'_, S> {
     /// in turn.
     fn digest<W: Sink>(
         &self,
-        out: &mut Out<'_, W>,
-        budget: usize,
+        writer: &mut Writer<'_, '_, W>,
         entries: &Entries<'_, S>,
         from: u32,
     ) -> (Result<(), u32>, u32) {
-        let rows = &self.replica.causality.rows;
+        let causality = &self.replica.causality;
+        let rows = &causality.rows;
         let (before, all, past_from) = self.gossip.common.peers.listed(self.to);
-        out.str(", \"digest\": {");
-        let limit = out.written() + budget.max(self.digest_row);
-        let mut listed = Listed::default();
+        let mut list = writer.digest();
+        let mut write = |id: RowId, row: &Row| {
+            let (node, life) = causality.name(id);
+            list.row(node, life, row.frontier)
+        };
         let first = |id: RowId, row: &Row| {
             row.frontier > 0 && (row.is_newest() || row.moved > before || entries.lacks(id, row))
         };
@@ -408,7 +316,7 @@ impl<S: Storage> Header<'_, S> {
         for step in from..from + count {
             let id = entries.row_at(step);
             let row = rows.get(id);
-            if first(id, row) && !listed.write(out, self.replica, id, row.frontier, limit) {
+            if first(id, row) && !write(id, row) {
                 cut = Err(step);
                 break;
             }
@@ -422,86 +330,13 @@ impl<S: Storage> Header<'_, S> {
                 continue;
             }
             next = id.0;
-            if left == 0 || !listed.write(out, self.replica, id, row.frontier, limit) {
+            if left == 0 || !write(id, row) {
                 break;
             }
             next = id.0 + 1;
             left -= 1;
         }
-        out.raw(b"}");
+        list.end();
         (cut, next)
-    }
-}
-
-/// How the list of sessions begins.
-const LIVES: &str = ", \"lives\": {";
-
-/// Rows with numbers, as the inside of a JSON object.
-#[derive(Default)]
-struct Listed {
-    count: u32,
-    /// What is written before the first.
-    name: &'static str,
-}
-
-impl Listed {
-    /// A whole field, which is left out when nothing is listed.
-    fn named(name: &'static str) -> Self {
-        Self { count: 0, name }
-    }
-
-    /// The end of a whole field.
-    fn end<W: Sink>(&self, out: &mut Out<'_, W>) {
-        if self.count > 0 {
-            out.raw(b"}");
-        }
-    }
-
-    /// Writes the session of a node if it ends before `limit`; says whether it does.
-    fn write_node<W: Sink>(&mut self, out: &mut Out<'_, W>, node: &str, session: u64, limit: usize) -> bool {
-        let piece = self.name.len()
-            + length(|out: &mut Out<'_, Count>| {
-                out.escaped(node);
-                out.unsigned(session);
-            });
-        if out.written() + piece + 8 > limit {
-            return false;
-        }
-        out.str(if self.count > 0 { ", \"" } else { self.name });
-        if self.count == 0 {
-            out.raw(b"\"");
-        }
-        out.escaped(node);
-        out.raw(b"\": ");
-        out.unsigned(session);
-        self.count += 1;
-        true
-    }
-
-    /// Writes a row if it ends before `limit`; says whether it does.
-    fn write<S: Storage, W: Sink>(
-        &mut self,
-        out: &mut Out<'_, W>,
-        replica: &Replica<S>,
-        row: RowId,
-        number: u64,
-        limit: usize,
-    ) -> bool {
-        let (node, incarnation) = replica.causality.name(row);
-        let piece = length(|out: &mut Out<'_, Count>| {
-            out.row(node, incarnation);
-            out.unsigned(number);
-        });
-        if out.written() + piece + 4 > limit {
-            return false;
-        }
-        if self.count > 0 {
-            out.raw(b", ");
-        }
-        out.row(node, incarnation);
-        out.raw(b": ");
-        out.unsigned(number);
-        self.count += 1;
-        true
     }
 }
