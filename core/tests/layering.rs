@@ -106,6 +106,23 @@ fn texts_and_sizes_of_messages_between_nodes_are_in_wire_only() {
 }
 
 #[test]
+fn gossip_shows_nothing_of_what_it_is_made_of() {
+    let sources = sources();
+    let front = sources.iter().find(|source| source.path == "gossip/mod.rs").expect("gossip has a front");
+    let at = |words: &[&str]| {
+        let place = front
+            .tokens
+            .windows(words.len())
+            .position(|window| window.iter().map(|token| &*token.text).eq(words.iter().copied()));
+        place.map(|at| &front.tokens[at..])
+    };
+    assert!(at(&["pub", "mod"]).is_none() && at(&["pub", ")", "mod"]).is_none(), "a part of gossip is open");
+    let body = at(&["struct", "Gossip"]).expect("it is there").iter().take_while(|token| token.text != "}");
+    let open: Vec<usize> = body.filter(|token| token.text == "pub").map(|token| token.line).collect();
+    assert!(open.is_empty(), "gossip/mod.rs:{open:?}: a field of `Gossip` is open");
+}
+
+#[test]
 fn paths_are_found_however_they_are_written() {
     let source = Source::new(
         "gossip/sample.rs",

@@ -326,9 +326,9 @@ fn a_message_that_was_overtaken_says_nothing_about_its_sender() {
     assert!(one.node.is_settled(), "it still agrees");
     let gossip = one.node.gossip().unwrap();
     let n2 = one.node.replica().causality.members.find("n2").unwrap();
-    assert!(!gossip.common.lacks_view(n2), "it has the view");
+    assert!(!gossip.lacks_view(n2), "it has the view");
     one.hear("n2", &other(6));
-    assert!(!one.node.is_settled() && one.node.gossip().unwrap().common.lacks_view(n2));
+    assert!(!one.node.is_settled() && one.node.gossip().unwrap().lacks_view(n2));
     assert_eq!(one.ask(r#""type":"add","delta":1"#)["code"], 11, "it has no room for this node's row");
     one.hear("n2", r#""inc":1,"msg_id":5"#);
     assert_eq!(one.ask(r#""type":"add","delta":1"#)["code"], 11, "nor now");

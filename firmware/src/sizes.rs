@@ -19,7 +19,7 @@ sizes! {
     Node<Small>: 302_040,
     Replica<Tiny>: 13_640,
     Store<Tiny>: 11_656,
-    Gossip<Tiny>: 6_736,
+    Gossip<Tiny>: 6_768,
     Service<Tiny>: 912,
     Reply: 256,
     Config: 40,

@@ -15,7 +15,7 @@ impl<S: Storage> Node<S> {
     /// change, with this node's next dot.
     pub(super) fn receive_foreign(&mut self, now: Now, from: NodeIndex, foreign: Foreign<'_>) {
         if let Some(gossip) = &mut self.gossip {
-            gossip.common.peers.hear(from, now.at);
+            gossip.hear(from, now.at);
         }
         let (p, n) = match foreign {
             Foreign::Value(value) => {
@@ -43,14 +43,13 @@ impl<S: Storage> Node<S> {
         if cells > 0 {
             self.service.data_from_peer(Lane::Tick);
         }
-        let sum = self.replica.sum().short();
         let mine = self.replica.store.counter.cells();
-        if let Some(gossip) = &mut self.gossip {
-            gossip.common.refresh(sum);
-            // It showed every number that this node has, and none that is larger is left.
-            let only_a_counter = self.replica.store.set.is_empty() && self.replica.store.map.is_empty();
-            if cells == mine && cells > 0 && only_a_counter {
-                gossip.common.agreement.insert(from);
+        let only_a_counter = self.replica.store.set.is_empty() && self.replica.store.map.is_empty();
+        // It showed every number that this node has, and none that is larger is left.
+        if cells == mine && cells > 0 && only_a_counter {
+            let sum = self.replica.sum().short();
+            if let Some(gossip) = &mut self.gossip {
+                gossip.holds_the_same(from, sum);
             }
         }
     }
