@@ -133,7 +133,7 @@ impl core::fmt::Display for ConfigError {
             Self::MessageBytes { min } => write!(
                 f,
                 "max_message_bytes must be from {min} to {MESSAGE_BYTES_MAX}: the header of a message, one row of \
-                 the digest and the largest entry have to fit; smaller text_bytes and id_bytes allow a smaller message"
+                 the digest and the largest entry have to fit; with a smaller max_text_bytes and max_id_bytes it may be smaller"
             ),
             Self::Capacity { name, min, max } => write!(f, "{name} must be from {min} to {max}"),
         }

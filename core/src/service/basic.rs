@@ -49,7 +49,7 @@ fn own_id<'s>(message: &Message<'s>, limits: &Limits, scratch: &'s mut Id) -> Re
 }
 
 fn unfit(limits: &Limits) -> Why {
-    Why::TooLong { max: limits.id_bytes, unit: "bytes, may not be empty and may not end in @ and digits" }
+    Why::NotAnId { max: limits.id_bytes }
 }
 
 fn not_a_cluster(why: NotACluster, limits: &Limits) -> Problem {

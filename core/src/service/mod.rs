@@ -230,7 +230,7 @@ impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
 type Scratch = heapless::String<TEXT_BYTES_MAX>;
 
 fn too_long(limits: &Limits) -> Why {
-    Why::TooLong { max: limits.text_bytes, unit: "bytes" }
+    Why::TextTooLong { max: limits.text_bytes }
 }
 
 /// The value that a scalar is, within the bounds on strings.

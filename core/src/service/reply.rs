@@ -104,7 +104,7 @@ pub enum Problem {
     UnknownType,
     /// A field is missing or unusable.
     Field(BadField),
-    /// A part of the envelope stands there twice.
+    /// The envelope has a field twice.
     EnvelopeTwice(&'static str),
     /// A table is full.
     Full(Bound),
@@ -390,7 +390,7 @@ impl core::fmt::Display for Sentence<'_> {
         match self.problem {
             Problem::UnknownType => write!(f, "unknown type {}", self.name),
             Problem::Field(BadField { key, why }) => field(f, key, why),
-            Problem::EnvelopeTwice(name) => write!(f, "{name} stands there twice"),
+            Problem::EnvelopeTwice(name) => write!(f, "duplicate field {name}"),
             Problem::Full(bound) => bound.fmt(f),
             Problem::NotInitialised => f.write_str("not initialised"),
             Problem::OtherCluster => f.write_str("already initialised with another node_id or other node_ids"),
@@ -410,10 +410,14 @@ fn field(f: &mut core::fmt::Formatter<'_>, key: Key, why: Why) -> core::fmt::Res
     let name = key.name();
     match why {
         Why::Missing => write!(f, "{name} is missing"),
-        Why::Twice => write!(f, "{name} stands there twice"),
+        Why::Twice => write!(f, "duplicate field {name}"),
         Why::Not(what) => write!(f, "{name} must be {what}"),
         Why::OutOfRange { min, max } => write!(f, "{name} must be from {min} to {max}"),
         Why::TooLong { max, unit } => write!(f, "{name} is too long: at most {max} {unit}"),
+        Why::TextTooLong { max } => write!(f, "{name}: a text may have at most {max} bytes"),
+        Why::NotAnId { max } => {
+            write!(f, "{name}: a node id must have from 1 to {max} bytes and may not end in @ and digits")
+        }
         Why::Overflow => write!(f, "{name} would overflow the counter, which holds 64-bit integers"),
         Why::ClockAhead { max_ms } => write!(f, "{name}: ts is more than {max_ms} ms ahead of this node's clock"),
     }

@@ -171,6 +171,16 @@ pub enum Why {
         /// Of what.
         unit: &'static str,
     },
+    /// A text in it is longer than this.
+    TextTooLong {
+        /// Bytes at most.
+        max: usize,
+    },
+    /// An id in it is no id of a node.
+    NotAnId {
+        /// Bytes at most.
+        max: usize,
+    },
     /// Applying it would leave the range of the counter.
     Overflow,
     /// The stamp is further ahead of the local clock than this many milliseconds.
