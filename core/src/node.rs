@@ -183,7 +183,7 @@ impl<S: Storage> Node<S> {
     pub fn poll_transmit<W: Sink>(&mut self, now: Now, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
         let sent = if core::mem::take(&mut self.reply_waits) {
             self.poll_reply(sink)
-        } else if self.gossip.as_ref().is_some_and(|gossip| gossip.is_waiting()) {
+        } else if self.gossip.as_ref().is_some_and(Gossip::is_waiting) {
             self.poll_gossip(now, sink)
         } else {
             return Ok(None);
@@ -298,14 +298,14 @@ impl<S: Storage> Node<S> {
     /// seen with a number above its own.
     #[must_use]
     pub fn session(&self) -> u64 {
-        self.gossip.as_ref().map_or(self.config.incarnation, |gossip| gossip.session())
+        self.gossip.as_ref().map_or(self.config.incarnation, Gossip::session)
     }
 
     /// Whether this node's name was seen with the largest number that a session can have: it can take none above that, so nobody would
     /// believe it any more. The driver is to end it and say so.
     #[must_use]
     pub fn is_name_used_up(&self) -> bool {
-        self.gossip.as_ref().is_some_and(|gossip| gossip.is_name_used_up())
+        self.gossip.as_ref().is_some_and(Gossip::is_name_used_up)
     }
 
     /// The choices in force, those made by `configure` included.

@@ -160,6 +160,7 @@ impl<S: Storage> Gossip<S> {
     }
 
     /// A message was written, and has so many bytes: what follows begins where it ended.
+    #[expect(clippy::needless_pass_by_value, reason = "a plan is used up")]
     pub fn written(&mut self, plan: Plan, named: Named, ended: Ended, bytes: usize, replica: &mut Replica<S>) {
         let Plan { to, pending, last, sum, now, .. } = plan;
         let is_end = last || ended.end.phase == Phase::Done;

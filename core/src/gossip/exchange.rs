@@ -285,6 +285,7 @@ impl<S: Storage> Gossip<S> {
 
     /// All of a message was read: digests and views are compared, what both know of the others is joined, and the scheduler decides what
     /// follows. O(rows).
+    #[expect(clippy::needless_pass_by_value, reason = "a message is learned from once")]
     pub fn learned(
         &mut self,
         exchange: Exchange,

@@ -15,6 +15,8 @@ use crate::storage::{INCARNATION_MAX, Limits, Storage as _, Tiny};
 type Numbers = Vec<(String, u64, u64)>;
 /// Chunks: row, life, first dot, and per entry the dots that were superseded before it, and an integer.
 type Chunks = Vec<(String, u64, u64, Vec<(u64, i64)>)>;
+/// Chunks as they are read: row, first dot, and per item the dots that it covers, and the integer if it is one.
+type Read = Vec<(String, u64, Vec<(u64, Option<i64>)>)>;
 
 /// A message with all that it borrows.
 #[derive(Clone, Debug)]
@@ -198,8 +200,8 @@ proptest! {
     }
 }
 
-/// The chunks of a message with what their items cover: dots, and the integer if it is one.
-fn chunks(received: &Received<'_>) -> Vec<(String, u64, Vec<(u64, Option<i64>)>)> {
+/// The chunks of a message.
+fn chunks(received: &Received<'_>) -> Read {
     let Some(mut data) = received.data() else { return Vec::new() };
     let mut all = Vec::new();
     while let Some(chunk) = data.chunk() {
@@ -222,7 +224,7 @@ fn chunks(received: &Received<'_>) -> Vec<(String, u64, Vec<(u64, Option<i64>)>)
 }
 
 /// The same of what was written. A chunk in which nothing is written is not there.
-fn entries(data: &Chunks) -> Vec<(String, u64, Vec<(u64, Option<i64>)>)> {
+fn entries(data: &Chunks) -> Read {
     let written = data.iter().filter(|chunk| !chunk.3.is_empty());
     let items = |entries: &[(u64, i64)]| {
         let items = entries.iter().flat_map(|(skip, int)| [(*skip, None), (1, Some(*int))]);
