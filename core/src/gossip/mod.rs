@@ -2,7 +2,7 @@
 //!
 //! Knows no data type, only dots and lanes; writes no bytes: it queues *intents* ("send this peer what it lacks"), and a
 //! message is made of the state as it is when the intent is polled. What a message taught is in `exchange.rs`, what a peer is sent in
-//! `delta.rs`. [`Common`] is what every strategy works with; a strategy is a [`Scheduler`]: [`Rumor`] and [`Relay`].
+//! `delta.rs`. `Common` is what every strategy works with; a strategy is a `Scheduler`: `Rumor` and `Relay`.
 //!
 //! Nobody outside sees what [`Gossip`] holds. Whatever depends on this node's state takes its digest in short, so that what is known of
 //! who agrees is never about an older one.
@@ -151,14 +151,14 @@ impl<S: Storage> Gossip<S> {
         self.common.keeps(rule)
     }
 
-    /// Whether peers may be spoken to: see [`Scheduler::start`].
+    /// Whether peers may be spoken to: see `Scheduler::start`.
     #[must_use]
     #[inline]
     pub fn is_started(&self) -> bool {
         self.started
     }
 
-    /// See [`Scheduler::start`].
+    /// See `Scheduler::start`.
     pub fn start(&mut self, now: Instant) {
         let speaks = self.speak_at <= now;
         self.started = true;
@@ -167,7 +167,7 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&mut self.scheduler, s => s.start(&mut self.common, speaks, now));
     }
 
-    /// See [`Scheduler::news`]. Nothing is done where there is nobody to tell.
+    /// See `Scheduler::news`. Nothing is done where there is nobody to tell.
     #[inline]
     pub fn news(&mut self, lane: Lane, hot: Hot, now: Instant) {
         if self.common.has_peers() {
@@ -180,7 +180,7 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&mut self.scheduler, s => s.news(&mut self.common, lane, hot, now));
     }
 
-    /// See [`Scheduler::heard`]. `sum` is this node's digest in short.
+    /// See `Scheduler::heard`. `sum` is this node's digest in short.
     fn heard(&mut self, heard: Heard, sum: u64, rows: &Rows<S>, now: Instant) {
         self.common.refresh(sum);
         scheduler!(&mut self.scheduler, s => s.heard(&mut self.common, heard, rows, now));
@@ -202,7 +202,7 @@ impl<S: Storage> Gossip<S> {
         }
     }
 
-    /// This node's name was seen with a number, or with changes, that it does not have: see [`Own::want_above`].
+    /// This node's name was seen with a number, or with changes, that it does not have: see `Own::want_above`.
     #[cold]
     pub fn want_session_above(&mut self, seen: u64, now: Instant) {
         if self.common.keeps(Rule::HigherSession) {
@@ -233,7 +233,7 @@ impl<S: Storage> Gossip<S> {
         }
     }
 
-    /// See [`Scheduler::next_timeout`].
+    /// See `Scheduler::next_timeout`.
     #[must_use]
     #[inline]
     pub fn next_timeout(&self) -> Option<Wakeup> {
@@ -242,14 +242,14 @@ impl<S: Storage> Gossip<S> {
         [wake, due].into_iter().flatten().min_by_key(|wakeup| wakeup.at)
     }
 
-    /// See [`Scheduler::is_due`].
+    /// See `Scheduler::is_due`.
     #[must_use]
     #[inline]
     pub fn is_due(&self, now: Instant) -> bool {
         self.wake_at <= now || scheduler!(&self.scheduler, s => s.is_due(now))
     }
 
-    /// See [`Scheduler::timeout`].
+    /// See `Scheduler::timeout`.
     pub fn timeout(&mut self, sum: u64, rows: &Rows<S>, now: Instant) {
         if self.speak_at <= now {
             self.start(now);
@@ -258,51 +258,51 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&mut self.scheduler, s => s.timeout(&mut self.common, sum, rows, now));
     }
 
-    /// See [`Scheduler::settle`].
+    /// See `Scheduler::settle`.
     pub fn settle(&mut self, sum: u64) -> bool {
         self.common.refresh(sum);
         scheduler!(&mut self.scheduler, s => s.settle(&self.common))
     }
 
-    /// See [`Scheduler::round_now`].
+    /// See `Scheduler::round_now`.
     pub fn round_now(&mut self, sum: u64, rows: &Rows<S>, now: Instant) -> (u64, u64) {
         self.common.refresh(sum);
         scheduler!(&mut self.scheduler, s => s.round_now(&mut self.common, rows, now))
     }
 
-    /// See [`Scheduler::finish`].
+    /// See `Scheduler::finish`.
     pub fn finish(&mut self, sum: u64, rows: &Rows<S>, now: Instant) {
         self.wake_at = NEVER;
         self.common.refresh(sum);
         scheduler!(&mut self.scheduler, s => s.finish(&mut self.common, sum, rows, now));
     }
 
-    /// See [`Scheduler::hot`].
+    /// See `Scheduler::hot`.
     fn hot(&self) -> &[Hot] {
         scheduler!(&self.scheduler, s => Scheduler::<S>::hot(s))
     }
 
-    /// See [`Scheduler::patience_us`].
+    /// See `Scheduler::patience_us`.
     fn patience_us(&self, peer: NodeIndex) -> u64 {
         scheduler!(&self.scheduler, s => Scheduler::<S>::patience_us(s, peer))
     }
 
-    /// See [`Scheduler::control`].
+    /// See `Scheduler::control`.
     fn control(&self, to: NodeIndex, now: Instant) -> Option<Control> {
         scheduler!(&self.scheduler, s => Scheduler::<S>::control(s, to, now))
     }
 
-    /// See [`Scheduler::assumed`].
+    /// See `Scheduler::assumed`.
     fn assumed(&self, peer: NodeIndex) -> Option<Assumed<'_>> {
         scheduler!(&self.scheduler, s => s.assumed(&self.common, peer))
     }
 
-    /// See [`Scheduler::old_frontier`].
+    /// See `Scheduler::old_frontier`.
     fn old_frontier(&self, row: RowId) -> u64 {
         scheduler!(&self.scheduler, s => Scheduler::<S>::old_frontier(s, row))
     }
 
-    /// See [`Scheduler::sent`].
+    /// See `Scheduler::sent`.
     fn sent(&mut self, sent: Sent, sum: u64, rows: &Rows<S>, now: Instant) {
         scheduler!(&mut self.scheduler, s => s.sent(&mut self.common, sent, sum, rows, now));
     }
