@@ -107,6 +107,34 @@ fn what_does_not_fit_a_message_follows_at_once_and_then_on_request() {
 }
 
 #[test]
+fn after_messages_that_followed_each_other_one_at_a_time_leaves_for_a_while() {
+    let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2"], 400);
+    broadcast(&mut one, 1_000);
+    one.run_for_ms(60_000);
+    let before = one.sent.len();
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{"n1@1":0}},"want":2"#));
+    assert!(one.sent.len() >= before + BURST);
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{"n1@1":0}}"#));
+    let before = one.sent.len();
+    (2_000..2_300).for_each(|value| one.update(Change::Broadcast(Value::Int(value * 1_000_003))));
+    one.run_for_ms(250);
+    let pushes: Vec<_> = one.sent[before..].iter().flat_map(|sent| covered(sent, "n1@1")).collect();
+    // The first value at once, and as many of the others as fit one message.
+    assert!(matches!(pushes[..], [(1_000, 1_001), (1_001, 1_002..1_300)]), "{pushes:?}");
+}
+
+#[test]
+fn messages_that_follow_each_other_share_a_window() {
+    let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2"], 20_000);
+    broadcast(&mut one, 30_000);
+    one.run_for_ms(60_000);
+    one.sent.clear();
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{}},"want":2"#));
+    assert!(one.sent.len() > 2, "several messages");
+    assert!(one.bytes() <= (64 << 10) + 2_000, "{} bytes", one.bytes());
+}
+
+#[test]
 fn a_question_in_a_message_that_is_cut_is_the_greater_of_two() {
     let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2"], 400);
     broadcast(&mut one, 1_000);
@@ -187,6 +215,41 @@ fn a_list_of_sessions_that_does_not_fit_goes_on_with_those_that_were_not_named()
         let named = keys(&one.sent_to("n11"), "lives");
         let expected: BTreeSet<String> = ids[2..].iter().map(|id| (*id).to_owned()).collect();
         assert_eq!(named, expected, "{strategy:?}");
+    }
+}
+
+#[test]
+fn a_relay_sends_the_rest_of_a_list_of_sessions_unasked() {
+    let ids = names(40);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let mut one = with_small_messages(Strategy::Relay, &ids, 0);
+    for id in &ids[2..] {
+        one.hear(id, r#""inc":1,"digest":{}"#);
+    }
+    for ord in 1..=450 {
+        one.run_for_ms(200);
+        // n11 acknowledges, and says nothing about its view.
+        let echoed = one.sent_to("n11").last().map_or(0, |sent| sent.body["ord"].as_u64().unwrap());
+        one.hear("n11", &format!(r#""inc":1,"ord":{ord},"echoed":[{echoed},1,0],"relay":"n10","digest":{{}}"#));
+    }
+    let expected: BTreeSet<String> = ids[2..].iter().map(|id| (*id).to_owned()).collect();
+    assert_eq!(keys(&one.sent_to("n11"), "lives"), expected);
+}
+
+#[test]
+fn a_peer_that_was_named_only_some_sessions_was_not_told_the_view() {
+    for (nodes, above_least, told) in [(4, 400, true), (40, 0, false)] {
+        let ids = names(nodes);
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut one = with_small_messages(Strategy::Relay, &ids, above_least);
+        for id in &ids[2..] {
+            one.hear(id, r#""inc":1,"digest":{}"#);
+        }
+        one.hear("n11", r#""inc":1,"ord":1,"relay":"n10","digest":{},"want":1"#);
+        one.run_for_ms(600);
+        assert!(one.sent_to("n11").last().unwrap().body.get("lives").is_some());
+        let n11 = one.node.replica().causality.members.find("n11").unwrap();
+        assert_eq!(one.node.gossip().unwrap().is_untold(n11), !told, "{nodes} nodes");
     }
 }
 
@@ -527,15 +590,14 @@ fn what_is_sent_as_a_rumor_is_not_sent_again_beside_it() {
 fn who_did_not_ask_is_not_handed_thousands_of_changes_beside_a_rumor() {
     let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
     broadcast(&mut one, 3_000);
-    one.run_for_ms(20_000);
-    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{}}"#));
-    one.run_for_ms(2_000);
-    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{}}"#));
+    one.run_for_ms(60_000);
     one.sent.clear();
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{}}"#));
     one.update(Change::Broadcast(Value::Int(6)));
-    one.run_for_ms(1);
-    let pushed: Vec<_> = one.sent.iter().flat_map(|sent| covered(sent, "n1@1")).collect();
-    assert_eq!(pushed, [(3_000, 3_001)]);
+    one.run_for_ms(1_000);
+    assert!(one.sent.len() > 1, "digests follow");
+    let handed: Vec<_> = one.sent.iter().flat_map(|sent| covered(sent, "n1@1")).collect();
+    assert_eq!(handed, [(3_000, 3_001)]);
 }
 
 #[test]
@@ -683,6 +745,80 @@ fn who_shows_exactly_this_nodes_counter_agrees_if_there_is_nothing_else() {
         ));
         assert_eq!(one.ask(r#""type":"gossip_status""#)["peers_synced"], agree, "{before} {p}");
     }
+}
+
+#[test]
+fn numbers_of_another_implementation_decide_what_a_read_means_if_they_are_any() {
+    for (name, expected) in [("n1@1", "value"), ("n9", "messages")] {
+        let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+        // A change of the program around the node decides nothing.
+        one.update(Change::Add(5));
+        one.line(&format!(
+            r#"{{"src":"n2","dest":"n1","body":{{"type":"replicate","p_counters":{{"{name}":5}},"n_counters":{{}}}}}}"#
+        ));
+        assert!(one.ask(r#""type":"read""#).get(expected).is_some(), "{name}");
+    }
+}
+
+// Input without a dot.
+
+#[test]
+fn a_merge_by_a_client_changes_a_key_only_to_a_later_stamp() {
+    // The node's own row would win over that of n0 among equal stamps.
+    for (ts, value) in [("5.0", "a"), ("4.0", "a"), ("5.000001", "b")] {
+        let mut one = joined(Strategy::Rumor, &["n1", "n0"]);
+        one.hear("n0", r#""inc":1,"digest":{"n0@1":1},"data":[["n0@1",0,["w","k","a",5000000]]]"#);
+        one.ask(&format!(r#""type":"kv_merge","entries":{{"k":{{"value":"b","ts":{ts}}}}}"#));
+        assert_eq!(one.ask(r#""type":"kv_read","key":"k""#)["value"], value, "{ts}");
+    }
+}
+
+#[test]
+fn a_merge_by_a_client_of_which_one_stamp_is_too_far_ahead_changes_nothing() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    one.wall_us = Some(1_000_000_000);
+    let reply = one.ask(r#""type":"kv_merge","entries":{"a":{"value":1,"ts":1000.0},"b":{"value":1,"ts":4000.0}}"#);
+    assert_eq!((reply["type"].as_str(), reply["code"].as_u64()), (Some("error"), Some(12)), "{reply}");
+    assert_eq!(one.ask(r#""type":"kv_read","key":"a""#)["type"], "error");
+    assert_eq!(one.node.replica().own_seq(), 0);
+}
+
+// Requests.
+
+#[test]
+fn a_read_in_a_transaction_gives_the_last_write_before_it() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    let reply = one.ask(r#""type":"txn","txn":[["r",1,null],["w",1,10],["w",1,20],["r",1,null]]"#);
+    assert_eq!(reply["txn"].to_string(), r#"[["r",1,null],["w",1,10],["w",1,20],["r",1,20]]"#);
+}
+
+#[test]
+fn a_strategy_for_which_messages_are_too_small_is_refused_and_changes_nothing() {
+    let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2"], 0);
+    assert_eq!(one.ask(r#""type":"configure","strategy":"relay","fanout":3"#)["type"], "error");
+    assert_eq!((one.node.config().strategy, one.node.config().fanout), (Strategy::Rumor, 2));
+}
+
+#[test]
+fn of_a_list_of_strings_for_which_there_is_no_room_none_is_taken() {
+    let limits = Limits { set_text_bytes: 64, ..Heap::LIMITS };
+    let mut one = One::with_limits(config(1, Strategy::Rumor), limits, &[]);
+    one.join("n1", &["n1", "n2"]);
+    let strings = ["a", "b", "c"].map(|letter| format!(r#""{}""#, letter.repeat(30))).join(",");
+    assert_eq!(one.ask(&format!(r#""type":"gossip_sync","messages":[{strings}]"#))["code"], 11);
+    assert_eq!(one.values(), 0);
+}
+
+#[test]
+fn a_change_without_effect_is_not_measured() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    one.ask(r#""type":"add","delta":1"#);
+    one.run_for_ms(100);
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{"n1@1":1}}"#));
+    let took = one.ask(r#""type":"gossip_status""#)["convergence_ms"].clone();
+    one.ask(r#""type":"add","delta":0"#);
+    one.run_for_ms(500);
+    assert_eq!(one.ask(r#""type":"gossip_status""#)["convergence_ms"], took);
 }
 
 // Events.

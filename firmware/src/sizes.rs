@@ -15,11 +15,11 @@ macro_rules! sizes {
 }
 
 sizes! {
-    Node<Tiny>: 22_872,
-    Node<Small>: 302_040,
+    Node<Tiny>: 22_928,
+    Node<Small>: 302_288,
     Replica<Tiny>: 13_640,
     Store<Tiny>: 11_656,
-    Gossip<Tiny>: 6_768,
+    Gossip<Tiny>: 6_824,
     Service<Tiny>: 912,
     Reply: 256,
     Config: 40,

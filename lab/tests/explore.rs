@@ -78,25 +78,97 @@ fn a_crash_that_leaves_a_node_empty_and_silent_is_found_at_once_and_its_trail_is
     assert!(found.on_heap);
 }
 
+/// Runs a search with a rule and without it: with it nothing is found, without it something is, and only without it.
+#[track_caller]
+fn assert_missed(rule: Rule, options: &Options) -> Violation {
+    let report = run(options).unwrap();
+    assert_eq!((report.ended, report.found.is_none()), (Ended::Complete, true), "{rule:?}: {:?}", report.found);
+    let found = run(&Options { without: vec![rule], ..options.clone() }).unwrap().found;
+    let Found { trail, violation, .. } = found.unwrap_or_else(|| panic!("nothing is found without {rule:?}"));
+    assert_eq!(replay(&trail, true).unwrap().violation, Some(violation.clone()));
+    // The trail is none of a violation when the rule is in force.
+    let with_it = Trail { options: Options { without: Vec::new(), ..trail.options }, steps: trail.steps };
+    assert_eq!(replay(&with_it, false).unwrap().violation, None, "{rule:?}");
+    violation
+}
+
+/// All clocks alike, and clients that speak to every node at once: a trail without detours ends when all are settled.
+fn detours(strategies: Strategies, detours: u8) -> Options {
+    let reach = Reach::Detours(detours);
+    Options { strategies, clocks: Clocks::Shared, greeted: true, writes: vec![Kind::Set], reach, ..calm() }
+}
+
 #[test]
-fn each_of_these_rules_is_missed_when_it_is_switched_off() {
+fn rules_about_sessions_are_missed_when_they_are_switched_off() {
     let rumor = Options { crashes: 1, reach: Reach::Depth(3), ..calm() };
     let behind = Options { crashes: 0, crashes_behind: 1, reach: Reach::Detours(1), ..calm() };
-    let rows = [
-        (Rule::Views, rumor.clone()),
-        (Rule::Views, Options { strategies: Strategies::Relay, ..rumor.clone() }),
-        (Rule::Asking, rumor),
-        (Rule::HigherSession, Options { strategies: Strategies::Relay, ..behind.clone() }),
-        (Rule::HigherSession, behind),
-    ];
-    for (rule, options) in rows {
-        assert_complete(&options);
-        let found = run(&Options { without: vec![rule], ..options }).unwrap().found;
-        let Found { trail, violation, .. } = found.unwrap_or_else(|| panic!("nothing is found without {rule:?}"));
-        assert_eq!(replay(&trail, true).unwrap().violation, Some(violation));
-        // The trail is none of a violation when the rule is in force.
-        let with_it = Trail { options: Options { without: Vec::new(), ..trail.options }, steps: trail.steps };
-        assert_eq!(replay(&with_it, false).unwrap().violation, None, "{rule:?}");
+    assert_missed(Rule::Views, &rumor);
+    assert_missed(Rule::Views, &Options { strategies: Strategies::Relay, ..rumor.clone() });
+    assert_missed(Rule::Asking, &rumor);
+    assert_missed(Rule::Asking, &Options { crashes: 1, ..detours(Strategies::Mixed, 1) });
+    assert_missed(Rule::HigherSession, &behind);
+    assert_missed(Rule::HigherSession, &Options { strategies: Strategies::Relay, ..behind });
+}
+
+#[test]
+fn the_rule_that_who_shows_something_else_does_not_agree_is_missed_when_it_is_switched_off() {
+    let rumor = Options { writes: vec![Kind::Set], reach: Reach::Detours(3), ..calm() };
+    let relay = Options { nodes: 2, strategies: Strategies::Relay, greeted: true, ..rumor.clone() };
+    for options in [rumor, relay] {
+        let violation = assert_missed(Rule::ShowsAnother, &options);
+        assert!(matches!(violation, Violation::Overruled { .. }), "{violation}");
+    }
+}
+
+#[test]
+fn the_rule_that_every_change_is_news_is_missed_when_it_is_switched_off() {
+    let rumor = Options { nodes: 2, writes: vec![Kind::Store; 2], crashes: 1, reach: Reach::Depth(6), ..calm() };
+    // The relay needs two steps more to come to rest before the late message: so the first steps are given.
+    let from = vec![Step::Write(Kind::Store, 1), Step::Crash(1), Step::Write(Kind::Store, 1)];
+    let (strategies, writes) = (Strategies::Relay, Vec::new());
+    let relay = Options { strategies, writes, crashes: 0, from: from.clone(), ..rumor.clone() };
+    for options in [rumor, relay] {
+        let violation = assert_missed(Rule::EveryChange, &options);
+        assert!(matches!(violation, Violation::Differ { silent: true, .. }), "{violation}");
+    }
+}
+
+#[test]
+fn the_rule_that_only_all_members_make_a_state_stable_is_missed_when_it_is_switched_off() {
+    let cut = Options { cuts: 1, time_limit_s: 30, ..detours(Strategies::Relay, 2) };
+    let violation = assert_missed(Rule::StableByAll, &cut);
+    assert!(matches!(violation, Violation::Unsettled { silent: true, .. }), "{violation}");
+}
+
+/// As the protocol tells it: said without the member that was cut off, and then the relay dies.
+#[test]
+fn without_that_rule_a_member_that_was_cut_off_lacks_a_value_for_ever_when_the_relay_dies() {
+    let without = vec![Rule::StableByAll];
+    let dies =
+        Options { cuts: 1, deaths: 1, lenient: true, time_limit_s: 30, without, ..detours(Strategies::Relay, 3) };
+    let Found { violation, trail, .. } = run(&dies).unwrap().found.unwrap();
+    assert!(matches!(violation, Violation::Differ { silent: true, .. }), "{violation}");
+    assert!(trail.steps.iter().any(|step| matches!(step, Step::Kill(_))), "{trail}");
+    let with_it = Trail { options: Options { without: Vec::new(), ..trail.options }, steps: trail.steps };
+    assert_eq!(replay(&with_it, false).unwrap().violation, None);
+}
+
+#[test]
+fn the_rule_that_a_full_node_is_nobodys_relay_is_missed_when_it_is_switched_off() {
+    let writes = vec![Kind::Set; 2];
+    let small = Options { small: Some(0), recovery_s: 60, writes, ..detours(Strategies::Relay, 2) };
+    let violation = assert_missed(Rule::FitRelay, &small);
+    assert!(matches!(violation, Violation::Differ { .. }), "{violation}");
+}
+
+#[test]
+fn with_deaths_cuts_and_small_nodes_those_that_can_be_the_same_are() {
+    for strategies in [Strategies::Rumor, Strategies::Relay, Strategies::Mixed] {
+        let lost =
+            Options { strategies, deaths: 1, cuts: 1, writes: vec![Kind::Set], reach: Reach::Depth(4), ..calm() };
+        assert_complete(&lost);
+        let writes = vec![Kind::Set, Kind::Store];
+        assert_complete(&Options { strategies, small: Some(0), crashes: 1, writes, reach: Reach::Depth(4), ..calm() });
     }
 }
 
@@ -148,8 +220,15 @@ fn the_command_says_what_it_found_and_runs_its_trail_again() {
     let (status, out, err) = lab(&["--trail", &file]);
     assert_eq!(status, Some(1), "{out}{err}");
     assert!(out.contains("after the heal nodes differ") && out.contains("On the heap the nodes say the same"), "{out}");
+    let (status, out, err) = lab(&["--from", &file, "--crashes", "0", "--writes", "none", "--depth", "1"]);
+    assert_eq!(status, Some(1), "{out}{err}");
+    let (status, out, err) = lab(&["--small", "n1", "--depth", "2", "--crashes", "0", "--cuts", "1", "--deaths", "1"]);
+    assert_eq!(status, Some(0), "{out}{err}");
     for (args, said) in [
         (&["--nodes", "5"][..], "from 2 to 4"),
+        (&["--small", "n3"], "no n3"),
+        (&["--small", "3"], "n0, n1"),
+        (&["--from", "/there/is/no/such/file"], "/there/is/no/such/file"),
         (&["--writes", "set,map"], "set, counter or store"),
         (&["--max-message-bytes", "10"], "max_message_bytes"),
         (&["--without", "nothing"], "Probes"),

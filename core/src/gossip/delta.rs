@@ -30,8 +30,6 @@ pub(super) struct Sending {
     /// Messages that went to the present peer before this one, and their bytes of what it is handed.
     burst: u8,
     bytes: usize,
-    /// The member with which the next list of sessions begins, when not all of it fits.
-    lives_from: u32,
 }
 
 /// The next message: to whom, and why.
@@ -166,7 +164,7 @@ impl<S: Storage> Gossip<S> {
         let is_end = last || ended.end.phase == Phase::Done;
         match named {
             Named(Ok(())) => self.common.peers.told_view(to, self.common.view_name(), now),
-            Named(Err(from)) => self.sending.lives_from = from,
+            Named(Err(from)) => self.common.peers.set_lives_from(to, from),
         }
         let rows = &mut replica.causality.rows;
         let version = rows.seal();
@@ -269,7 +267,7 @@ impl<'e, S: Storage> Delta<'e, S> {
             write(to, session);
         }
         let version = if old { 0 } else { common.peers.view_version(to) };
-        let others = common.view.since(version, self.gossip.sending.lives_from);
+        let others = common.view.since(version, common.peers.lives_from(to));
         for (node, session) in others.filter(|(node, _)| *node != common.me() && *node != to) {
             if !write(node, session) {
                 return Named(Err(node.0));

@@ -377,6 +377,12 @@ impl<S: Storage> Gossip<S> {
         self.common.lacks_view(peer)
     }
 
+    /// Whether a peer lacks this node's view and was not told it either.
+    #[must_use]
+    pub fn is_untold(&self, peer: NodeIndex) -> bool {
+        self.common.peers.is_untold(peer, self.view_name())
+    }
+
     /// Rounds run so far: pushes, ticks and exchanges of digests, or flushes and uplinks.
     #[must_use]
     pub fn rounds(&self) -> u64 {

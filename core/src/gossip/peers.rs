@@ -220,6 +220,17 @@ impl<S: Storage> Peers<S> {
         self.peers.get(peer).view_version
     }
 
+    /// The member with which the next list of sessions for a peer begins.
+    #[must_use]
+    pub(super) fn lives_from(&self, peer: NodeIndex) -> u32 {
+        self.peers.get(peer).lives_from
+    }
+
+    /// Notes that a list of sessions for a peer was cut before this member: the next one begins there.
+    pub(super) fn set_lives_from(&mut self, peer: NodeIndex, member: u32) {
+        self.peers.get_mut(peer).lives_from = member;
+    }
+
     /// Notes that a peer was told the view `name`.
     pub(super) fn told_view(&mut self, peer: NodeIndex, name: u64, now: Instant) {
         let record = self.peers.get_mut(peer);

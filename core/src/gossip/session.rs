@@ -119,5 +119,6 @@ mod tests {
         let mut own = Own::new(5);
         own.want_above(INCARNATION_MAX, MS(0));
         assert_eq!((own.take(MS(0)), own.is_exhausted(), own.session()), (None, true, 5));
+        assert_eq!(INCARNATION_MAX, (1 << 53) - 1, "what every implementation of JSON reads exactly");
     }
 }

@@ -43,6 +43,23 @@ pub(super) struct Options {
     #[arg(long, default_value_t = 0, value_name = "N")]
     crashes_behind: u8,
 
+    /// Nodes that may die and not come back
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    deaths: u8,
+
+    /// Nodes that may be cut off from all others, until they are healed or the faults end
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    cuts: u8,
+
+    /// A node with room for one value and one key only, such as n0
+    #[arg(long, value_name = "NODE", value_parser = node_named)]
+    small: Option<u8>,
+
+    /// Take the steps in a file first, and search from there. The choices in the file make the nodes; of those on the command line only
+    /// writes, faults, bounds and rules switched off count
+    #[arg(long, value_name = "FILE", conflicts_with = "trail")]
+    from: Option<PathBuf>,
+
     /// Peers that a round of gossip goes to, 1 to 255
     #[arg(long, default_value_t = 2, value_name = "PEERS", value_parser = clap::value_parser!(u8).range(1..))]
     fanout: u8,
@@ -80,6 +97,14 @@ pub(super) struct Options {
     #[arg(long, value_name = "N", conflicts_with = "depth", value_parser = clap::value_parser!(u8).range(0..=250))]
     detours: Option<u8>,
 
+    /// With --detours: a trail ends when a clock has come so far, in seconds of virtual time
+    #[arg(long, default_value_t = 60, value_name = "SECONDS")]
+    time_limit: u32,
+
+    /// Seconds of virtual time after the faults end within which all nodes have to be the same, settled and silent
+    #[arg(long, default_value_t = 600, value_name = "SECONDS")]
+    recovery: u32,
+
     /// Stop after so many steps
     #[arg(long, value_name = "N")]
     max_states: Option<u64>,
@@ -109,6 +134,10 @@ pub(super) struct Options {
     without: Vec<Rule>,
 }
 
+fn node_named(text: &str) -> Result<u8, String> {
+    text.strip_prefix('n').and_then(|at| at.parse().ok()).ok_or_else(|| "a node is n0, n1, …".to_owned())
+}
+
 fn kind(text: &str) -> Result<Option<Kind>, String> {
     if text == "none" {
         return Ok(None);
@@ -127,9 +156,13 @@ pub(super) fn run(options: &Options) -> Result<End, String> {
     }
 }
 
-fn run_trail(file: &Path) -> Result<End, String> {
+fn read(file: &Path) -> Result<Trail, String> {
     let text = std::fs::read_to_string(file).map_err(|error| format!("{}: {error}", file.display()))?;
-    let trail: Trail = text.parse().map_err(|error| format!("{}: {error}", file.display()))?;
+    text.parse().map_err(|error| format!("{}: {error}", file.display()))
+}
+
+fn run_trail(file: &Path) -> Result<End, String> {
+    let trail = read(file)?;
     let run = |on_heap| replay(&trail, on_heap).map_err(|error| format!("the node: {error}"));
     let (few, heap) = (run(false)?, run(true)?);
     print(&few.told)?;
@@ -149,7 +182,8 @@ fn run_trail(file: &Path) -> Result<End, String> {
     Ok(if is_valid { End::Valid } else { End::Invalid })
 }
 
-fn search(options: &Options) -> Result<End, String> {
+/// The choices of the command line, and those of the file that the search begins with.
+fn choices(options: &Options) -> Result<explore::Options, String> {
     let choices = explore::Options {
         nodes: options.nodes,
         strategies: options.strategy,
@@ -158,6 +192,10 @@ fn search(options: &Options) -> Result<End, String> {
         duplicates: options.duplicates,
         crashes: options.crashes,
         crashes_behind: options.crashes_behind,
+        deaths: options.deaths,
+        cuts: options.cuts,
+        small: options.small,
+        from: Vec::new(),
         fanout: options.fanout,
         interval_ms: options.interval_ms,
         max_message_bytes: options.max_message_bytes,
@@ -166,12 +204,35 @@ fn search(options: &Options) -> Result<End, String> {
         lenient: options.lenient,
         clocks: options.clocks,
         reach: options.detours.map_or(Reach::Depth(options.depth), Reach::Detours),
+        time_limit_s: options.time_limit,
+        recovery_s: options.recovery,
         without: options.without.clone(),
         jobs: options.jobs.unwrap_or(0),
         max_states: options.max_states.unwrap_or(u64::MAX),
         max_time: options.max_seconds.map_or(Duration::MAX, Duration::from_secs),
         max_bytes: options.max_memory_mb.saturating_mul(1 << 20),
     };
+    let Some(file) = &options.from else { return Ok(choices) };
+    let Trail { options: of_file, steps } = read(file)?;
+    Ok(explore::Options {
+        nodes: of_file.nodes,
+        strategies: of_file.strategies,
+        small: of_file.small,
+        fanout: of_file.fanout,
+        interval_ms: of_file.interval_ms,
+        max_message_bytes: of_file.max_message_bytes,
+        seed: of_file.seed,
+        greeted: of_file.greeted,
+        lenient: of_file.lenient,
+        clocks: of_file.clocks,
+        without: of_file.without.into_iter().chain(choices.without).collect(),
+        from: steps,
+        ..choices
+    })
+}
+
+fn search(options: &Options) -> Result<End, String> {
+    let choices = choices(options)?;
     let bar = indicatif::ProgressBar::with_draw_target(None, indicatif::ProgressDrawTarget::stderr())
         .with_style(indicatif::ProgressStyle::default_spinner());
     let mut told = Instant::now();

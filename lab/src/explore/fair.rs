@@ -7,11 +7,11 @@ use super::step::Step;
 use super::violation::Violation;
 use super::world::{Recipe, World};
 
-/// Virtual time after which all have to be equal, settled and silent, in microseconds.
-const LONGEST_US: u64 = 600_000_000;
 /// Steps of a run, so that a storm without end, which takes no time at all, ends too. A run in which nothing is wrong takes
 /// a hundredth of that.
 const STEPS_MAX: usize = 10_000;
+/// Steps of a run that are remembered: later ones are seldom those of another run.
+const REMEMBERED: usize = 4;
 
 /// Runs fairly, and says what is wrong in the end. `is_known` is told each state on the way: when it says that a run from
 /// there was seen already, and nothing got lost since the start of this one, this one need not go on.
@@ -22,13 +22,26 @@ pub(super) fn run<S: Storage>(
     world: &mut World<S>,
     recipe: &Recipe,
     said: &mut Said<S>,
+    is_known: impl FnMut(&World<S>) -> bool,
+) -> Result<(), Violation> {
+    let ended = go(world, recipe, said, is_known);
+    said.in_place = false;
+    ended
+}
+
+fn go<S: Storage>(
+    world: &mut World<S>,
+    recipe: &Recipe,
+    said: &mut Said<S>,
     mut is_known: impl FnMut(&World<S>) -> bool,
 ) -> Result<(), Violation> {
+    world.heal();
     let surviving = world.surviving();
     let start_us = world.latest_clock();
-    for _ in 0..STEPS_MAX {
-        let Some(step) = world.fair_step() else { break };
-        if step == Step::Wait && world.latest_clock() - start_us > LONGEST_US {
+    for steps in 0..STEPS_MAX {
+        said.in_place = steps >= REMEMBERED;
+        let Some(step) = world.fair_step().filter(|_| !world.is_done(recipe, surviving)) else { break };
+        if step == Step::Wait && world.latest_clock() - start_us > recipe.recovery_us {
             break;
         }
         world.take(step, recipe, said)?;

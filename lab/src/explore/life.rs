@@ -1,7 +1,8 @@
 //! One node in one state, and what it makes of an input.
 //!
 //! A node is a function of its inputs and their times, so what it makes of one is remembered for a while under the hash of
-//! all of them: in a search, most steps are the same step of a node beside other states of the other nodes.
+//! all of them: in a search, most steps are the same step of a node beside other states of the other nodes. Late in a fair run
+//! they seldom are: there nothing is remembered, and a node that no other state shares is not copied either.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -12,23 +13,22 @@ use rumormill_core::replicated::Sign;
 use rumormill_core::storage::Storage;
 use rumormill_core::{Config, Instant, Node, Now, Transmit, Value};
 
+use super::packet::Packet;
 use super::violation::Violation;
 use super::world::Recipe;
-use super::{NODES_MAX, hash, observe};
+use super::{Fewer, NODES_MAX, hash, observe};
 
-/// What is written is above this number, so that no other number in a message looks like it.
-pub(super) const NUMBER: u64 = 7_000_000;
 /// The key that is written to.
 pub(super) const KEY: &str = "k";
 /// Wall time when all clocks stand at 0, in microseconds since 1970.
 const EPOCH_US: u64 = 1_700_000_000_000_000;
-/// Steps of nodes that are remembered by each worker, and as many older ones: some 20 MB.
-const REMEMBERED: usize = 2_048;
+/// Steps of nodes that are remembered by each worker, and as many older ones: few enough that they stay in the cache of a core.
+const REMEMBERED: usize = 256;
 
 /// A node after some inputs.
+#[derive(Clone)]
 pub(super) struct Life<S: Storage> {
-    /// Apart from the rest, so that it is copied once when it takes a step.
-    node: Box<Node<S>>,
+    node: Vessel<S>,
     /// Hash of all inputs and their times: of all that decides the node's future.
     pub(super) history: u128,
     /// The number of this start of its process.
@@ -41,8 +41,30 @@ pub(super) struct Life<S: Storage> {
     pub(super) is_settled: bool,
     /// When its next timer is due, by its clock.
     pub(super) due_us: Option<u64>,
+    /// The session and number of the newest message of each member.
+    newest: [(u64, u64); NODES_MAX],
+    /// The member that has just shown another state, in a message that is newer than all that came before it from there.
+    pub(super) other_shown: Option<usize>,
     pub(super) contents: Rc<Contents>,
     pub(super) held: Option<Rc<Held>>,
+}
+
+/// A node. Apart from the rest of a life, so that it is copied once when it takes a step.
+#[derive(Clone)]
+enum Vessel<S: Storage> {
+    Usual(Box<Node<S>>),
+    /// With room for little.
+    Small(Box<Node<Fewer>>),
+}
+
+/// Does the same with a node of either storage.
+macro_rules! vessel {
+    ($vessel:expr, $node:ident => $call:expr) => {
+        match $vessel {
+            Vessel::Usual($node) => $call,
+            Vessel::Small($node) => $call,
+        }
+    };
 }
 
 /// What a node holds.
@@ -64,25 +86,22 @@ pub(super) struct Held {
     before: Option<Rc<Held>>,
 }
 
-/// A message.
-pub(super) struct Packet {
-    pub(super) from: u8,
-    pub(super) to: u8,
-    pub(super) line: Box<[u8]>,
-    pub(super) hash: u128,
-    /// The numbers above [`NUMBER`] in its entries.
-    pub(super) numbers: Vec<u64>,
-}
-
 /// What a node is told.
 pub(super) enum Input<'a> {
     Line(&'a [u8]),
+    Packet(&'a Packet),
     Timer,
 }
 
 /// What a node made of an input.
 pub(super) struct Done<S: Storage> {
     pub(super) life: Rc<Life<S>>,
+    pub(super) told: Told,
+}
+
+/// What a node says to an input.
+#[derive(Default)]
+pub(super) struct Told {
     pub(super) packets: Vec<Rc<Packet>>,
     /// A request was answered with an error.
     pub(super) refused: bool,
@@ -103,6 +122,10 @@ pub(super) struct Said<S: Storage> {
     pub(super) inputs: u64,
     /// Those of them that were not remembered.
     pub(super) handled: u64,
+    /// Steps are not remembered from now on, and a node that no other state shares takes them without being copied.
+    pub(super) in_place: bool,
+    /// What is written to.
+    text: Vec<u8>,
     young: Steps<S>,
     old: Steps<S>,
 }
@@ -129,32 +152,51 @@ impl Hasher for Hashed {
 
 impl<S: Storage> Default for Said<S> {
     fn default() -> Self {
-        Self { hash: 0, lines: None, inputs: 0, handled: 0, young: Steps::default(), old: Steps::default() }
+        Self {
+            hash: 0,
+            lines: None,
+            inputs: 0,
+            handled: 0,
+            in_place: false,
+            text: Vec::with_capacity(512),
+            young: Steps::default(),
+            old: Steps::default(),
+        }
     }
 }
 
 impl<S: Storage> Said<S> {
     /// Takes note that nodes are told something under this history, which `handle` does unless it is remembered.
-    fn remember(&mut self, history: u128, handle: impl FnOnce(bool) -> Done<S>) -> Rc<Done<S>> {
+    fn remember(&mut self, history: u128, handle: impl FnOnce(Heard<'_>) -> Done<S>) -> Rc<Done<S>> {
         self.inputs += 1;
         let found = self.young.get(&history).map(Rc::clone);
         let done =
             found.or_else(|| self.old.remove(&history).inspect(|done| self.keep(history, done))).unwrap_or_else(|| {
-                self.handled += 1;
-                let done = Rc::new(handle(self.lines.is_some()));
+                let done = Rc::new(handle(self.hear()));
                 self.keep(history, &done);
                 done
             });
-        self.hash = hash::part(self.hash ^ done.lines_hash, 1);
-        if let Some(lines) = &mut self.lines {
-            lines.extend_from_slice(&done.lines);
-        }
+        self.note(&done.told);
         done
+    }
+
+    /// A node is to take an input.
+    fn hear(&mut self) -> Heard<'_> {
+        self.handled += 1;
+        Heard { told: Told::default(), wants_lines: self.lines.is_some(), text: &mut self.text }
+    }
+
+    fn note(&mut self, told: &Told) {
+        self.hash = hash::part(self.hash ^ told.lines_hash, 1);
+        if let Some(lines) = &mut self.lines {
+            lines.extend_from_slice(&told.lines);
+        }
     }
 
     fn keep(&mut self, history: u128, done: &Rc<Done<S>>) {
         if self.young.len() >= REMEMBERED {
-            self.old = std::mem::take(&mut self.young);
+            std::mem::swap(&mut self.young, &mut self.old);
+            self.young.clear();
         }
         self.young.insert(history, Rc::clone(done));
     }
@@ -169,115 +211,180 @@ pub(super) fn born<S: Storage>(
     said: &mut Said<S>,
 ) -> Rc<Done<S>> {
     let history = hash::word(hash::word(hash::word(0, at as u64), session), clock_us);
-    said.remember(history, |wants_lines| {
+    said.remember(history, |mut heard| {
         let config = Config { incarnation: session, ..recipe.configs[at] };
-        let mut node = match Node::<S>::with_limits(config, recipe.limits) {
-            Ok(node) => Box::new(node),
-            Err(error) => unreachable!("the choices were checked before: {error}"),
-        };
+        let mut node = Vessel::<S>::new(config, recipe, at);
         let ids = (0..recipe.nodes).map(|node| format!("\"n{node}\"")).collect::<Vec<_>>().join(",");
         let line = |body: &str| format!("{{\"src\":\"c0\",\"dest\":\"n{at}\",\"body\":{{{body}}}}}").into_bytes();
         let init = format!("\"type\":\"init\",\"msg_id\":1,\"node_id\":\"n{at}\",\"node_ids\":[{ids}]");
-        let mut heard = Heard::new(at, wants_lines);
-        heard.tell(&mut node, &Input::Line(&line(&init)), clock_us);
-        recipe.without.iter().for_each(|rule| node.switch_off(*rule));
+        heard.tell(&mut node, at, &Input::Line(&line(&init)), clock_us);
+        vessel!(&mut node, node => recipe.without.iter().for_each(|rule| node.switch_off(*rule)));
         if recipe.greeted {
             let greeting = line("\"type\":\"topology\",\"msg_id\":2,\"topology\":{}");
-            heard.tell(&mut node, &Input::Line(&greeting), clock_us);
+            heard.tell(&mut node, at, &Input::Line(&greeting), clock_us);
         }
-        heard.done(node, history, None)
+        Done { life: Rc::new(Life::of(node, history)), told: heard.told }
     })
 }
 
+impl<S: Storage> Vessel<S> {
+    fn new(config: Config, recipe: &Recipe, at: usize) -> Self {
+        let made = if recipe.is_small(at) {
+            Node::new(config).map(|node| Self::Small(Box::new(node)))
+        } else {
+            Node::with_limits(config, recipe.limits).map(|node| Self::Usual(Box::new(node)))
+        };
+        made.unwrap_or_else(|error| unreachable!("the choices were checked before: {error}"))
+    }
+}
+
 impl<S: Storage> Life<S> {
+    fn of(node: Vessel<S>, history: u128) -> Self {
+        let mut life = Self {
+            node,
+            history,
+            session: 0,
+            view: [None; NODES_MAX],
+            own: (0, 0),
+            sum: Sum::default(),
+            is_settled: false,
+            due_us: None,
+            newest: [(0, 0); NODES_MAX],
+            other_shown: None,
+            contents: Rc::default(),
+            held: None,
+        };
+        life.look();
+        life
+    }
+
     /// What the node makes of an input.
     pub(super) fn tell(&self, at: usize, input: &Input<'_>, clock_us: u64, said: &mut Said<S>) -> Rc<Done<S>> {
-        let history = hash::word(self.history, clock_us);
-        let history = match input {
-            Input::Line(line) => hash::bytes(history, line),
-            Input::Timer => hash::word(history, 1 << 63),
-        };
-        said.remember(history, |wants_lines| {
-            let mut node = self.node.clone();
-            let mut heard = Heard::new(at, wants_lines);
-            heard.tell(&mut node, input, clock_us);
-            heard.done(node, history, Some(self))
+        let history = self.after(input, clock_us);
+        said.remember(history, |heard| {
+            let mut life = self.clone();
+            let told = life.take(history, at, input, clock_us, heard);
+            Done { life: Rc::new(life), told }
         })
+    }
+
+    /// Gives the node an input. It is copied first if other states share it.
+    pub(super) fn tell_in_place(
+        life: &mut Rc<Self>,
+        at: usize,
+        input: &Input<'_>,
+        clock_us: u64,
+        said: &mut Said<S>,
+    ) -> Told {
+        said.inputs += 1;
+        let history = life.after(input, clock_us);
+        let told = Rc::make_mut(life).take(history, at, input, clock_us, said.hear());
+        said.note(&told);
+        told
+    }
+
+    /// The hash of all inputs when one more has come.
+    fn after(&self, input: &Input<'_>, clock_us: u64) -> u128 {
+        let history = hash::word(self.history, clock_us);
+        match input {
+            Input::Line(line) => hash::bytes(history, line),
+            Input::Packet(packet) => packet.after(history),
+            Input::Timer => hash::word(history, 1 << 63),
+        }
+    }
+
+    fn take(&mut self, history: u128, at: usize, input: &Input<'_>, clock_us: u64, mut heard: Heard<'_>) -> Told {
+        heard.tell(&mut self.node, at, input, clock_us);
+        self.history = history;
+        self.look();
+        self.other_shown = None;
+        if let Input::Packet(packet) = input {
+            self.hear(packet);
+        }
+        heard.told
+    }
+
+    /// Takes note of what the node shows of itself.
+    fn look(&mut self) {
+        let (before, session) = (self.sum, self.session);
+        vessel!(&self.node, node => {
+            self.sum = node.digest();
+            self.session = observe::session(node);
+            self.view = std::array::from_fn(|member| observe::view_session(node, member));
+            self.own = observe::own_changes(node);
+            self.is_settled = node.is_settled();
+            self.due_us = node.poll_timeout().map(|wakeup| wakeup.at.as_micros());
+            if self.sum != before {
+                self.contents = Rc::new(Contents::of(node));
+            }
+        });
+        let earlier = self.held.take().filter(|_| self.session == session);
+        self.held = Some(match earlier {
+            Some(held) if held.sum == self.sum => held,
+            before => Rc::new(Held { sum: self.sum, before }),
+        });
+    }
+
+    /// Notes the number of a message that came, and whether it shows another state.
+    fn hear(&mut self, packet: &Packet) {
+        let from = usize::from(packet.from);
+        let number = (packet.session, packet.number);
+        if self.view[from] == Some(packet.session) && number > self.newest[from] {
+            self.newest[from] = number;
+            self.other_shown = (packet.sum != self.sum).then_some(from);
+        }
     }
 }
 
 /// What a node says while it is told something.
-struct Heard {
-    at: usize,
-    packets: Vec<Rc<Packet>>,
-    refused: bool,
-    rejected: Option<Violation>,
-    lines_hash: u128,
-    lines: Option<Vec<String>>,
+struct Heard<'t> {
+    told: Told,
+    wants_lines: bool,
+    text: &'t mut Vec<u8>,
 }
 
-impl Heard {
-    fn new(at: usize, wants_lines: bool) -> Self {
-        let lines = wants_lines.then(Vec::new);
-        Self { at, packets: Vec::new(), refused: false, rejected: None, lines_hash: 0, lines }
+impl Heard<'_> {
+    fn tell<S: Storage>(&mut self, node: &mut Vessel<S>, at: usize, input: &Input<'_>, clock_us: u64) {
+        vessel!(node, node => self.tell_node(node, at, input, clock_us));
     }
 
-    fn tell<S: Storage>(&mut self, node: &mut Node<S>, input: &Input<'_>, clock_us: u64) {
+    fn tell_node<S: Storage>(&mut self, node: &mut Node<S>, at: usize, input: &Input<'_>, clock_us: u64) {
         let now = Now { at: Instant::from_micros(clock_us), wall_us: Some(EPOCH_US + clock_us) };
-        match input {
-            Input::Line(line) => {
-                if let Err(why) = node.handle_line(now, line) {
-                    let line = String::from_utf8_lossy(line).into_owned();
-                    self.rejected = Some(Violation::Rejected { node: self.at, why: format!("{why:?}"), line });
-                }
+        let line = match input {
+            Input::Line(line) => Some(*line),
+            Input::Packet(packet) => Some(&*packet.line),
+            Input::Timer => None,
+        };
+        match line.map(|line| (line, node.handle_line(now, line))) {
+            Some((line, Err(why))) => {
+                let line = String::from_utf8_lossy(line).into_owned();
+                self.told.rejected = Some(Violation::Rejected { node: at, why: format!("{why:?}"), line });
             }
-            Input::Timer => node.handle_timeout(now),
+            Some((_, Ok(()))) => {}
+            None => node.handle_timeout(now),
         }
-        let mut text = Vec::with_capacity(512);
+        self.text.clear();
         // A `Vec` takes everything.
-        while let Ok(Some(sent)) = node.poll_transmit(now, &mut text) {
-            let line = text.strip_suffix(b"\n").unwrap_or(&text);
+        while let Ok(Some(sent)) = node.poll_transmit(now, self.text) {
+            let line = self.text.strip_suffix(b"\n").unwrap_or(self.text);
             let hash = hash::bytes(0, line);
-            self.lines_hash = hash::part(self.lines_hash ^ hash, 2);
-            if let Some(lines) = &mut self.lines {
-                lines.push(String::from_utf8_lossy(line).into_owned());
+            self.told.lines_hash = hash::part(self.told.lines_hash ^ hash, 2);
+            if self.wants_lines {
+                self.told.lines.push(String::from_utf8_lossy(line).into_owned());
             }
             match sent {
-                Transmit::Reply => self.refused |= find(line, b"\"type\": \"error\"").is_some(),
-                Transmit::Gossip(to) => {
-                    let (from, to, numbers) = (self.at as u8, to.0 as u8, numbers(line));
-                    self.packets.push(Rc::new(Packet { from, to, line: line.into(), hash, numbers }));
-                }
+                Transmit::Reply => self.told.refused |= is_error(line),
+                Transmit::Gossip(to) => self.told.packets.push(Rc::new(Packet::new(at, to.at(), line, hash))),
             }
-            text.clear();
+            self.text.clear();
         }
     }
+}
 
-    fn done<S: Storage>(self, node: Box<Node<S>>, history: u128, before: Option<&Life<S>>) -> Done<S> {
-        let sum = node.digest();
-        let session = observe::session(&node);
-        let unchanged = before.filter(|before| before.sum == sum);
-        let contents = unchanged.map_or_else(|| Rc::new(Contents::of(&node)), |before| Rc::clone(&before.contents));
-        let earlier = before.filter(|before| before.session == session).and_then(|before| before.held.clone());
-        let held = match earlier {
-            Some(held) if held.sum == sum => held,
-            before => Rc::new(Held { sum, before }),
-        };
-        let life = Life {
-            history,
-            session,
-            view: std::array::from_fn(|member| observe::view_session(&node, member)),
-            own: observe::own_changes(&node),
-            sum,
-            is_settled: node.is_settled(),
-            due_us: node.poll_timeout().map(|wakeup| wakeup.at.as_micros()),
-            contents,
-            held: Some(held),
-            node,
-        };
-        let Self { packets, refused, rejected, lines_hash, lines, .. } = self;
-        Done { life: Rc::new(life), packets, refused, rejected, lines_hash, lines: lines.unwrap_or_default() }
-    }
+/// Whether a reply says that a request was refused.
+fn is_error(line: &[u8]) -> bool {
+    let word = b"\"type\": \"error\"";
+    line.windows(word.len()).any(|window| window == word)
 }
 
 impl Contents {
@@ -319,26 +426,4 @@ impl Contents {
 /// Whether a session has ever held a state.
 pub(super) fn has_held(held: Option<&Rc<Held>>, sum: Sum) -> bool {
     std::iter::successors(held, |held| held.before.as_ref()).any(|held| held.sum == sum)
-}
-
-/// The numbers above [`NUMBER`] in the entries of a message.
-fn numbers(line: &[u8]) -> Vec<u64> {
-    let Some(data) = find(line, b"\"data\"").map(|at| &line[at..]) else { return Vec::new() };
-    // Entries are nested in lists, and none of the strings in them has a bracket.
-    let mut depth = 0_usize;
-    let end = data.iter().position(|byte| {
-        depth = match byte {
-            b'[' => depth + 1,
-            b']' => depth.saturating_sub(1),
-            _ => return false,
-        };
-        depth == 0
-    });
-    let words = data[..end.unwrap_or(data.len())].split(|byte| !byte.is_ascii_digit());
-    let numbers = words.filter_map(|word| str::from_utf8(word).ok()?.parse().ok());
-    numbers.filter(|number| *number > NUMBER).collect()
-}
-
-fn find(text: &[u8], word: &[u8]) -> Option<usize> {
-    text.windows(word.len()).position(|window| window == word)
 }

@@ -2,7 +2,7 @@
 //!
 //! A *state* is the nodes, the messages in flight, and the faults and writes left (`world`). A *step* leads from one state
 //! to the next: a message in flight arrives, is lost or arrives twice; a timer fires; a client writes; a node crashes and
-//! starts again ([`Step`]). Safety is checked after every step, and at every leaf of the search all faults end and the
+//! starts again, dies, or is cut off ([`Step`]). Safety is checked after every step, and at every leaf of the search all faults end and the
 //! nodes run on fairly, until all are equal, settled and silent, or ten minutes of virtual time are over (`fair`).
 //!
 //! Nodes are on a fixed storage of a few KB, so that a copy costs little: the same rules and options, other capacities. A
@@ -24,6 +24,7 @@ mod fair;
 mod hash;
 mod life;
 mod observe;
+mod packet;
 mod search;
 mod step;
 mod trail;
@@ -49,6 +50,9 @@ pub const WRITES_MAX: usize = 8;
 
 /// The storage of a search: 4 nodes, 12 rows, 8 values, 2 keys. Small, since every step copies a node.
 pub type Few = Fixed<4, 1, 16, 12, 24, 4, 8, 12, 1, 8, 2, 4, 8, 4, 64>;
+
+/// The storage of a node that has room for little: one value, one key.
+pub type Fewer = Fixed<4, 1, 16, 12, 24, 4, 1, 2, 1, 8, 1, 2, 8, 4, 64>;
 
 /// Capacities for a trail that is run on the heap: others than in the search, so that what depends on them shows.
 const HEAP_LIMITS: Limits = Limits {
@@ -124,6 +128,16 @@ pub struct Options {
     pub crashes: u8,
     /// Crashes with a smaller session after it.
     pub crashes_behind: u8,
+    /// Nodes that die and do not come back. Those that are left have to be the same in the end; they are not settled, and go on
+    /// looking for those that are gone.
+    pub deaths: u8,
+    /// Nodes that are cut off from all others, until they are healed or the faults end.
+    pub cuts: u8,
+    /// A node with room for one value and one key. The others have to be the same in the end, and nobody is ever settled or silent
+    /// when it lacks something.
+    pub small: Option<u8>,
+    /// Where the search begins: these steps are taken first, and use up none of the writes and faults.
+    pub from: Vec<Step>,
     /// Peers that a round of gossip goes to.
     pub fanout: u8,
     /// Milliseconds between rounds; `None` for the default.
@@ -139,8 +153,13 @@ pub struct Options {
     pub lenient: bool,
     /// How time passes.
     pub clocks: Clocks,
+    /// Seconds of virtual time after the faults end, within which all have to be the same, settled and silent.
+    pub recovery_s: u32,
     /// How far the search goes.
     pub reach: Reach,
+    /// In a search by detours a trail ends when a clock has come so far, in seconds: while a node is away the others never
+    /// fall silent.
+    pub time_limit_s: u32,
     /// Rules that are switched off in every node.
     pub without: Vec<Rule>,
     /// Threads; 0 for one per core.
@@ -163,6 +182,10 @@ impl Default for Options {
             duplicates: 0,
             crashes: 1,
             crashes_behind: 0,
+            deaths: 0,
+            cuts: 0,
+            small: None,
+            from: Vec::new(),
             fanout: Config::default().fanout,
             interval_ms: None,
             max_message_bytes: None,
@@ -170,7 +193,9 @@ impl Default for Options {
             greeted: false,
             lenient: false,
             clocks: Clocks::Own,
+            recovery_s: 600,
             reach: Reach::Depth(6),
+            time_limit_s: 60,
             without: Vec::new(),
             jobs: 0,
             max_states: u64::MAX,
@@ -190,6 +215,9 @@ impl Options {
         if self.writes.len() > WRITES_MAX {
             return Err(format!("there can be {WRITES_MAX} writes at most, not {}", self.writes.len()));
         }
+        if let Some(small) = self.small.filter(|small| usize::from(*small) >= self.nodes) {
+            return Err(format!("there is no n{small} among {} nodes", self.nodes));
+        }
         let node = |error: ConfigError| format!("the node: {error}");
         world::Recipe::new(self, Few::LIMITS).map_err(node)?;
         world::Recipe::new(self, HEAP_LIMITS).map(drop).map_err(node)
@@ -203,6 +231,8 @@ impl Options {
             duplicates: self.duplicates,
             crashes: self.crashes,
             crashes_behind: self.crashes_behind,
+            deaths: self.deaths,
+            cuts: self.cuts,
         }
     }
 }

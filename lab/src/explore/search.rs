@@ -17,7 +17,7 @@ use super::step::Step;
 use super::trail::{Trail, replay_quietly};
 use super::violation::Violation;
 use super::visited::Visited;
-use super::world::{Recipe, World};
+use super::world::{Left, Recipe, World};
 use super::{Ended, Few, Found, HEAP_LIMITS, Options, Reach, Report, fair};
 
 /// One leaf in so many is run again on the heap.
@@ -25,7 +25,7 @@ const SAMPLE: u64 = 20_000;
 /// Steps of a trail at most: far more than nodes need to fall silent. A longer one ends as a leaf.
 const STEPS_MAX: usize = 2_000;
 /// States of a fair run that are remembered: runs that begin alike meet early, and states that nobody meets cost memory.
-const KNOWN_STEPS: u32 = 6;
+const KNOWN_STEPS: u32 = 3;
 /// A worker tells what it did after so many expansions.
 const TELL_EVERY: u32 = 64;
 
@@ -113,6 +113,11 @@ pub fn run_with(options: &Options, tell: &mut dyn FnMut(&Progress)) -> Result<Re
     options.check()?;
     let recipe = |limits| Recipe::new(options, limits).map_err(|error| format!("the node: {error}"));
     recipe(HEAP_LIMITS)?;
+    let from = Trail { options: Options { from: Vec::new(), ..options.clone() }, steps: options.from.clone() };
+    let skipped = replay_quietly(&from, false).map_err(|error| format!("the node: {error}"))?.skipped;
+    if let Some(step) = skipped.first() {
+        return Err(format!("the search cannot begin there: \"{step}\" cannot be taken where it stands"));
+    }
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let shared = Shared {
         options,
@@ -218,8 +223,10 @@ impl Shared<'_> {
         self.stop();
     }
 
+    /// The whole trail, from the start of the nodes.
     fn trail(&self, steps: Vec<Step>) -> Trail {
-        Trail { options: self.options.clone(), steps }
+        let steps = self.options.from.iter().copied().chain(steps).collect();
+        Trail { options: Options { from: Vec::new(), ..self.options.clone() }, steps }
     }
 
     fn found(&self, steps: Vec<Step>, violation: &Violation, found_after: Duration) -> Found {
@@ -318,7 +325,13 @@ impl<'s, 'o> Worker<'s, 'o> {
     fn unpack(&mut self, Parcelled { steps, budget, weight }: Parcelled) -> Option<Job> {
         let Shared { recipe, options, .. } = self.shared;
         let mut way = None;
-        let mut world = World::<Few>::start(recipe, options.left(), &mut self.said);
+        let mut world = World::<Few>::start(recipe, Left::PLENTY, &mut self.said);
+        for step in &options.from {
+            world = world.and_then(|mut world| world.take(*step, recipe, &mut self.said).map(|_| world));
+        }
+        if let Ok(world) = &mut world {
+            world.left = options.left();
+        }
         for step in &steps {
             way = Some(Rc::new(Way { step: *step, before: way.take() }));
             world = world.and_then(|mut world| world.take(*step, recipe, &mut self.said).map(|_| world));
@@ -367,12 +380,14 @@ impl<'s, 'o> Worker<'s, 'o> {
             steps.retain(|step| Some(*step) != fair);
             steps.extend(fair);
         }
-        if steps.is_empty() || job.steps >= STEPS_MAX {
+        let is_over = by_detours && job.world.latest_clock() > u64::from(self.shared.options.time_limit_s) * 1_000_000;
+        if steps.is_empty() || is_over || job.steps >= STEPS_MAX {
+            self.steps = steps;
             self.share += job.weight;
-            self.leaf(&job.world, job.way.as_ref());
+            return self.leaf(&job.world, job.way.as_ref());
         }
         let weight = job.weight / steps.len() as f64;
-        for step in steps.drain(..).filter(|_| job.steps < STEPS_MAX) {
+        for step in steps.drain(..) {
             let cost = u8::from(!(by_detours && Some(step) == fair));
             // A job has a budget; in a search by detours it may be used up, and only the fair step is left.
             match job.budget.checked_sub(cost) {

@@ -59,6 +59,12 @@ pub enum Step {
     Crash(u8),
     /// The same with a smaller number than the one before: its wall clock was set back.
     CrashBehind(u8),
+    /// A node dies, and does not come back.
+    Kill(u8),
+    /// A node is cut off from all others: messages to it and from it are lost, those under way too.
+    Cut(u8),
+    /// It is cut off no longer.
+    Heal(u8),
 }
 
 impl fmt::Display for Parcel {
@@ -78,6 +84,9 @@ impl fmt::Display for Step {
             Self::Wait => f.write_str("wait"),
             Self::Crash(node) => write!(f, "crash n{node}"),
             Self::CrashBehind(node) => write!(f, "crash-behind n{node}"),
+            Self::Kill(node) => write!(f, "kill n{node}"),
+            Self::Cut(node) => write!(f, "cut n{node}"),
+            Self::Heal(node) => write!(f, "heal n{node}"),
         }
     }
 }
@@ -98,18 +107,23 @@ impl FromStr for Step {
             ["wait"] => Some(Self::Wait),
             ["crash", at] => node(at).map(Self::Crash),
             ["crash-behind", at] => node(at).map(Self::CrashBehind),
+            ["kill", at] => node(at).map(Self::Kill),
+            ["cut", at] => node(at).map(Self::Cut),
+            ["heal", at] => node(at).map(Self::Heal),
             _ => None,
         };
         step.ok_or_else(|| {
             format!(
                 "\"{text}\" is no step; steps are \"write set|counter|store n0\", \"deliver n0>n1 1\", \"lose n0>n1 1\", \
-                 \"repeat n0>n1 1\", \"fire n0\", \"wait\", \"crash n0\" and \"crash-behind n0\""
+                 \"repeat n0>n1 1\", \"fire n0\", \"wait\", \"crash n0\", \"crash-behind n0\", \"kill n0\", \"cut n0\" and \
+                 \"heal n0\""
             )
         })
     }
 }
 
-fn node(text: &str) -> Option<u8> {
+/// The node of a name: `n0`, `n1`, …
+pub(super) fn node(text: &str) -> Option<u8> {
     text.strip_prefix('n')?.parse().ok()
 }
 
@@ -134,6 +148,9 @@ mod tests {
             Step::Wait,
             Step::Crash(0),
             Step::CrashBehind(1),
+            Step::Kill(2),
+            Step::Cut(0),
+            Step::Heal(0),
         ];
         for step in steps.into_iter().chain(kinds) {
             assert_eq!(step.to_string().parse(), Ok(step));

@@ -11,7 +11,7 @@ use rumormill_core::ConfigError;
 use rumormill_core::storage::{Heap, Limits, Storage};
 
 use super::life::Said;
-use super::step::{Kind, Step};
+use super::step::{Kind, Step, node};
 use super::violation::Violation;
 use super::world::{Left, Recipe, World};
 use super::{Few, HEAP_LIMITS, Options, fair, rule_name, rule_named};
@@ -76,9 +76,7 @@ fn run<S: Storage>(trail: &Trail, limits: Limits, tells: bool) -> Result<Replaye
 }
 
 fn walk<S: Storage>(trail: &Trail, recipe: &Recipe, said: &mut Said<S>, done: &mut Replayed) -> Result<(), Violation> {
-    let plenty =
-        Left { writes: [u8::MAX; 3], losses: u8::MAX, duplicates: u8::MAX, crashes: u8::MAX, crashes_behind: 9 };
-    let mut world = World::<S>::start(recipe, plenty, said)?;
+    let mut world = World::<S>::start(recipe, Left::PLENTY, said)?;
     tell(&mut done.told, "start", &world, said);
     for step in &trail.steps {
         done.broken_at = Some(done.taken.len());
@@ -162,6 +160,8 @@ impl Trail {
             seed,
             greeted,
             lenient,
+            small,
+            recovery_s,
             clocks,
             without,
             ..
@@ -176,7 +176,9 @@ impl Trail {
             ("greeted", greeted.to_string()),
             ("lenient", lenient.to_string()),
             ("seed", seed.to_string()),
+            ("recovery", recovery_s.to_string()),
         ];
+        choices.extend(small.map(|at| ("small", format!("n{at}"))));
         choices.extend(interval_ms.map(|ms| ("interval-ms", ms.to_string())));
         choices.extend(max_message_bytes.map(|bytes| ("max-message-bytes", bytes.to_string())));
         choices.extend(without.iter().map(|rule| ("without", rule_name(*rule))));
@@ -223,7 +225,9 @@ fn choose(options: &mut Options, line: &str) -> Result<(), String> {
         "clocks" => options.clocks = ValueEnum::from_str(value, false)?,
         "greeted" => options.greeted = truth(name, value)?,
         "lenient" => options.lenient = truth(name, value)?,
+        "small" => options.small = Some(node(value).ok_or_else(|| format!("\"{value}\" is no node"))?),
         "seed" => options.seed = number(value)?,
+        "recovery" => options.recovery_s = number(value)?,
         "interval-ms" => options.interval_ms = Some(number(value)?),
         "max-message-bytes" => options.max_message_bytes = Some(number(value)?),
         "without" => options.without.push(rule_named(value)?),
@@ -257,6 +261,8 @@ mod tests {
             seed: 9,
             greeted: true,
             lenient: true,
+            small: Some(3),
+            recovery_s: 77,
             clocks: Clocks::Shared,
             without: vec![rumormill_core::gossip::Rule::Probes],
             ..Options::default()

@@ -55,6 +55,13 @@ pub enum Violation {
         /// What the node holds.
         holds: String,
     },
+    /// A node says that it is settled, although the newest message of a member shows another state.
+    Overruled {
+        /// Who.
+        node: usize,
+        /// The member.
+        member: usize,
+    },
     /// After the heal: nodes differ for ever.
     Differ {
         /// What each holds.
@@ -91,7 +98,7 @@ impl Violation {
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let how = |silent: bool| if silent { "all are silent" } else { "they still talk after ten minutes" };
+        let how = |silent: bool| if silent { "all are silent" } else { "they still talk" };
         match self {
             Self::Rejected { node, why, line } => write!(f, "n{node} rejects a line ({why}): {line}"),
             Self::Invented { node, what } => write!(f, "n{node} holds {what}, which nobody wrote"),
@@ -107,6 +114,10 @@ impl fmt::Display for Violation {
                     None => write!(f, " in any session"),
                 }
             }
+            Self::Overruled { node, member } => write!(
+                f,
+                "n{node} says that it is settled, and the newest message of n{member}, which it has just heard, shows another state"
+            ),
             Self::Differ { who, silent } => write!(f, "after the heal nodes differ and {}: {who}", how(*silent)),
             Self::Lost { what } => write!(f, "after the heal nobody holds {what}, which was held or under way"),
             Self::Unsettled { who, silent } => {
@@ -115,7 +126,7 @@ impl fmt::Display for Violation {
             Self::Talks { messages } => {
                 write!(
                     f,
-                    "after the heal all hold the same and still talk after ten minutes, with {messages} messages in flight"
+                    "after the heal all hold the same and still talk when the time for that is over, with {messages} messages in flight"
                 )
             }
         }

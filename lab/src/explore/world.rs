@@ -5,14 +5,18 @@
 
 use std::rc::Rc;
 
+use rumormill_core::causality::Sum;
 use rumormill_core::gossip::Rule;
 use rumormill_core::storage::{Limits, Storage};
 use rumormill_core::{Config, ConfigError, Strategy};
 
-use super::life::{self, Contents, Held, Input, KEY, Life, Packet, Said};
+use super::life::{self, Contents, Held, Input, KEY, Life, Said};
+use super::packet::{NUMBER, Packet};
 use super::step::{Kind, Parcel, Step};
 use super::violation::Violation;
-use super::{Clocks, NODES_MAX, Options, Strategies, hash};
+use super::{Clocks, Fewer, NODES_MAX, Options, Strategies, hash};
+
+mod judge;
 
 /// How far wall clocks may differ, in milliseconds: longer than any trail. A stamp that is refused for a while is not what
 /// is looked for here.
@@ -29,6 +33,13 @@ struct Past {
     session: u64,
     history: u128,
     held: Option<Rc<Held>>,
+}
+
+/// What counts of a node as it was before a step.
+struct Before {
+    past: Past,
+    sum: Sum,
+    contents: Rc<Contents>,
 }
 
 /// A message in flight.
@@ -71,6 +82,28 @@ pub(super) struct Left {
     pub(super) duplicates: u8,
     pub(super) crashes: u8,
     pub(super) crashes_behind: u8,
+    pub(super) deaths: u8,
+    pub(super) cuts: u8,
+}
+
+impl Left {
+    /// More than any trail uses.
+    pub(super) const PLENTY: Self = Self {
+        writes: [u8::MAX; Kind::ALL.len()],
+        losses: u8::MAX,
+        duplicates: u8::MAX,
+        crashes: u8::MAX,
+        crashes_behind: SESSION_STEP as u8 - 1,
+        deaths: u8::MAX,
+        cuts: u8::MAX,
+    };
+
+    /// All of it in one number.
+    fn word(&self) -> u128 {
+        let Self { writes, losses, duplicates, crashes, crashes_behind, deaths, cuts } = *self;
+        let faults = [losses, duplicates, crashes, crashes_behind, deaths, cuts];
+        writes.into_iter().chain(faults).fold(0, |all, left| all << 8 | u128::from(left))
+    }
 }
 
 /// How the nodes of a search are made.
@@ -80,8 +113,12 @@ pub(super) struct Recipe {
     pub(super) nodes: usize,
     pub(super) without: Vec<Rule>,
     pub(super) greeted: bool,
+    /// One bit for each node with room for little.
+    small: u8,
     lenient: bool,
     clocks: Clocks,
+    /// How long nodes have to become the same in the end, in microseconds.
+    pub(super) recovery_us: u64,
 }
 
 /// A state.
@@ -90,6 +127,10 @@ pub(super) struct World<S: Storage> {
     /// Oldest first.
     net: Vec<Flight>,
     clocks: [u64; NODES_MAX],
+    /// One bit for each node that is dead.
+    dead: u8,
+    /// One bit for each node that is cut off from all others.
+    cut: u8,
     pub(super) left: Left,
     /// Messages sent so far, by sender and receiver.
     sent: [[u32; NODES_MAX]; NODES_MAX],
@@ -130,16 +171,25 @@ impl Recipe {
             ..Config::default()
         };
         let configs = std::array::from_fn(config);
-        configs.iter().try_for_each(|config: &Config| config.check(&limits))?;
+        configs
+            .iter()
+            .try_for_each(|config: &Config| config.check(&limits).and_then(|()| config.check(&Fewer::LIMITS)))?;
         Ok(Self {
             configs,
             limits,
             nodes: options.nodes,
             without: options.without.clone(),
             greeted: options.greeted,
+            small: options.small.map_or(0, |at| 1 << at),
             lenient: options.lenient,
             clocks: options.clocks,
+            recovery_us: u64::from(options.recovery_s) * 1_000_000,
         })
+    }
+
+    /// Whether a node has room for little.
+    pub(super) fn is_small(&self, at: usize) -> bool {
+        self.small >> at & 1 == 1
     }
 }
 
@@ -150,6 +200,8 @@ impl<S: Storage> World<S> {
             lives: Vec::new(),
             net: Vec::new(),
             clocks: [0; NODES_MAX],
+            dead: 0,
+            cut: 0,
             left,
             sent: [[0; NODES_MAX]; NODES_MAX],
             sessions: [SESSION_STEP; NODES_MAX],
@@ -164,10 +216,10 @@ impl<S: Storage> World<S> {
 
     /// A hash of all that decides what can still happen: nodes, clocks, messages, faults left, sessions that are over.
     pub(super) fn key(&self) -> u128 {
-        let left = [self.left.losses, self.left.duplicates, self.left.crashes, self.left.crashes_behind];
-        let left = self.left.writes.into_iter().chain(left).fold(0, |all, left| all << 8 | u64::from(left));
+        let left = self.left.word() << 8 | u128::from(self.cut);
+        let hash = hash::word(hash::word(self.fair_key(), left as u64), (left >> 64) as u64);
         let past = self.past.iter().map(|past| hash::part(past.history, 100 + past.node as u64));
-        past.fold(hash::word(self.fair_key(), left), u128::wrapping_add)
+        past.fold(hash, u128::wrapping_add)
     }
 
     /// The same without what no longer counts when all faults are over.
@@ -175,7 +227,8 @@ impl<S: Storage> World<S> {
         // The order of messages in flight counts only for which of them is the oldest; all orders of delivery are searched,
         // so it does not count here.
         let nodes = self.lives.iter().zip(self.clocks).enumerate();
-        let nodes = nodes.map(|(at, (life, clock))| hash::part(hash::word(life.history, clock), at as u64));
+        let kind = |at: usize| at as u64 + if self.is_dead(at) { 50 } else { 0 };
+        let nodes = nodes.map(|(at, (life, clock))| hash::part(hash::word(life.history, clock), kind(at)));
         let packets = self.net.iter().map(|flight| hash::part(flight.packet.hash, 200));
         nodes.chain(packets).fold(0, u128::wrapping_add)
     }
@@ -183,7 +236,7 @@ impl<S: Storage> World<S> {
     /// What can happen now. Of messages that are the same in every byte one is enough.
     pub(super) fn steps(&self, recipe: &Recipe, all: &mut Vec<Step>) {
         all.clear();
-        let nodes = 0..self.lives.len() as u8;
+        let nodes = (0..self.lives.len() as u8).filter(|at| !self.is_dead(usize::from(*at)));
         let distinct = || {
             self.net
                 .iter()
@@ -208,8 +261,15 @@ impl<S: Storage> World<S> {
             all.extend(nodes.clone().map(Step::Crash));
         }
         if self.left.crashes_behind > 0 {
-            all.extend(nodes.map(Step::CrashBehind));
+            all.extend(nodes.clone().map(Step::CrashBehind));
         }
+        if self.left.deaths > 0 && nodes.clone().count() > 1 {
+            all.extend(nodes.clone().map(Step::Kill));
+        }
+        if self.left.cuts > 0 {
+            all.extend(nodes.clone().filter(|at| self.cut >> at & 1 == 0).map(Step::Cut));
+        }
+        all.extend(nodes.filter(|at| self.cut >> at & 1 == 1).map(Step::Heal));
         all.extend(parcels().map(Step::Deliver));
     }
 
@@ -230,13 +290,13 @@ impl<S: Storage> World<S> {
             Step::Deliver(parcel) => {
                 let Some(at) = self.find(parcel) else { return Ok(false) };
                 let packet = self.net.remove(at).packet;
-                self.input(usize::from(parcel.to), &Input::Line(&packet.line), recipe, said)?;
+                self.input(usize::from(parcel.to), &Input::Packet(&packet), recipe, said)?;
             }
             Step::Repeat(parcel) => {
                 let Some(at) = self.find(parcel).filter(|_| self.left.duplicates > 0) else { return Ok(false) };
                 self.left.duplicates -= 1;
                 let packet = Rc::clone(&self.net[at].packet);
-                self.input(usize::from(parcel.to), &Input::Line(&packet.line), recipe, said)?;
+                self.input(usize::from(parcel.to), &Input::Packet(&packet), recipe, said)?;
             }
             Step::Lose(parcel) => {
                 let Some(at) = self.find(parcel).filter(|_| self.left.losses > 0) else { return Ok(false) };
@@ -245,7 +305,7 @@ impl<S: Storage> World<S> {
             }
             Step::Fire(at) => {
                 let at = usize::from(at);
-                let Some(due) = self.lives.get(at).and_then(|_| self.due(at)) else { return Ok(false) };
+                let Some(due) = self.due(at) else { return Ok(false) };
                 self.clocks[at] = self.clocks[at].max(due);
                 self.input(at, &Input::Timer, recipe, said)?;
             }
@@ -255,98 +315,74 @@ impl<S: Storage> World<S> {
                 self.input(at, &Input::Timer, recipe, said)?;
             }
             Step::Write(kind, at) => {
-                if usize::from(at) >= self.lives.len() || self.left.writes[kind as usize] == 0 {
+                if !self.is_there(at) || self.left.writes[kind as usize] == 0 {
                     return Ok(false);
                 }
                 self.left.writes[kind as usize] -= 1;
                 self.write(kind, usize::from(at), recipe, said)?;
             }
-            Step::Crash(at) => {
-                if usize::from(at) >= self.lives.len() || self.left.crashes == 0 {
-                    return Ok(false);
-                }
-                self.left.crashes -= 1;
-                let at = usize::from(at);
-                let newest = self.sessions[at].max(self.lives[at].session);
-                self.close_session(at);
-                self.start_node(at, newest - newest % SESSION_STEP + SESSION_STEP, recipe, said)?;
-            }
-            Step::CrashBehind(at) => {
-                let at = usize::from(at);
-                let Some(life) = self.lives.get(at).filter(|_| self.left.crashes_behind > 0) else { return Ok(false) };
-                // The number before may be taken already: by an earlier crash of this kind.
-                let taken = |session| self.past.iter().any(|past| past.node == at && past.session == session);
-                let Some(session) = (1..life.session).rev().find(|session| !taken(*session)) else { return Ok(false) };
-                self.left.crashes_behind -= 1;
-                self.close_session(at);
-                self.start_node(at, session, recipe, said)?;
-            }
+            Step::Crash(at) | Step::CrashBehind(at) => return self.crash(step, usize::from(at), recipe, said),
+            Step::Kill(_) | Step::Cut(_) | Step::Heal(_) => return Ok(self.part(step)),
         }
         Ok(true)
+    }
+
+    /// A node loses its memory, and starts again with a larger number than before, or with a smaller one.
+    fn crash(&mut self, step: Step, at: usize, recipe: &Recipe, said: &mut Said<S>) -> Result<bool, Violation> {
+        let left = if matches!(step, Step::Crash(_)) { &mut self.left.crashes } else { &mut self.left.crashes_behind };
+        let Some(fewer) = left.checked_sub(1) else { return Ok(false) };
+        let Some(life) = self.lives.get(at).filter(|_| self.dead >> at & 1 == 0) else { return Ok(false) };
+        let session = if matches!(step, Step::Crash(_)) {
+            let newest = self.sessions[at].max(life.session);
+            newest - newest % SESSION_STEP + SESSION_STEP
+        } else {
+            // The number before may be taken already: by an earlier crash of this kind.
+            let taken = |session| self.past.iter().any(|past| past.node == at && past.session == session);
+            let Some(session) = (1..life.session).rev().find(|session| !taken(*session)) else { return Ok(false) };
+            session
+        };
+        *left = fewer;
+        self.close_session(self.before(at).past);
+        self.start_node(at, session, recipe, said)?;
+        Ok(true)
+    }
+
+    /// Takes a step after which a node is gone, or cut off, or not cut off any longer.
+    fn part(&mut self, step: Step) -> bool {
+        match step {
+            Step::Kill(at) if self.is_there(at) && self.left.deaths > 0 => {
+                self.left.deaths -= 1;
+                self.dead |= 1 << at;
+                self.net.retain(|flight| flight.packet.to != at);
+            }
+            Step::Cut(at) if self.is_there(at) && self.cut >> at & 1 == 0 && self.left.cuts > 0 => {
+                self.left.cuts -= 1;
+                self.cut |= 1 << at;
+                self.net.retain(|flight| flight.packet.to != at && flight.packet.from != at);
+            }
+            Step::Heal(at) if self.is_there(at) && self.cut >> at & 1 == 1 => self.cut &= !(1 << at),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Nobody is cut off any longer.
+    pub(super) fn heal(&mut self) {
+        self.cut = 0;
+    }
+
+    /// Whether there is such a node, and it is not dead.
+    fn is_there(&self, at: u8) -> bool {
+        usize::from(at) < self.lives.len() && !self.is_dead(usize::from(at))
+    }
+
+    fn is_dead(&self, at: usize) -> bool {
+        self.dead >> at & 1 == 1
     }
 
     /// The clock that is ahead of all others, in microseconds.
     pub(super) fn latest_clock(&self) -> u64 {
         self.clocks.into_iter().max().unwrap_or(0)
-    }
-
-    /// Whether nothing will ever happen any more, unless somebody comes and asks.
-    pub(super) fn is_silent(&self) -> bool {
-        self.net.is_empty() && self.next_due().is_none()
-    }
-
-    /// The writes that must not get lost, one bit each: a node holds them, or a message carries them.
-    pub(super) fn surviving(&self) -> u32 {
-        let carries = |flight: &Flight| self.bits(|write| flight.packet.numbers.contains(&write.number));
-        let held = self.lives.iter().map(|life| self.held_by(&life.contents));
-        held.chain(self.net.iter().map(carries)).fold(0, |all, some| all | some)
-    }
-
-    /// What is wrong with a state in which all should be the same, settled and silent. `surviving` is what must not be lost.
-    pub(super) fn judge(&self, recipe: &Recipe, surviving: u32) -> Result<(), Violation> {
-        let all = |what: &dyn Fn(&Life<S>) -> String| {
-            self.lives
-                .iter()
-                .enumerate()
-                .map(|(at, life)| format!("n{at} {}", what(life)))
-                .collect::<Vec<_>>()
-                .join(", ")
-        };
-        let holds = |life: &Life<S>| format!("holds {}", self.names(self.held_by(&life.contents)));
-        let first = &self.lives[0];
-        if self.lives.iter().any(|life| life.sum != first.sum || life.contents != first.contents) {
-            return Err(Violation::Differ { who: all(&holds), silent: self.is_silent() });
-        }
-        // In the store a later write takes the place of an earlier one.
-        let stamp_us = first.contents.stored.map_or(0, |(_, stamp_us)| stamp_us);
-        let superseded = self.bits(|write| write.kind == Kind::Store && write.stamp_us <= stamp_us);
-        let lost = surviving & !self.held_by(&first.contents) & !superseded;
-        if lost != 0 {
-            return Err(Violation::Lost { what: self.names(lost) });
-        }
-        if !recipe.lenient && self.lives.iter().any(|life| !life.is_settled) {
-            let settled = |life: &Life<S>| if life.is_settled { "is settled" } else { "is not" }.to_owned();
-            return Err(Violation::Unsettled { who: all(&settled), silent: self.is_silent() });
-        }
-        if !self.is_silent() {
-            return Err(Violation::Talks { messages: self.net.len() });
-        }
-        Ok(())
-    }
-
-    /// Nodes and what they hold, in a line.
-    pub(super) fn summary(&self) -> String {
-        let life = |(at, life): (usize, &Rc<Life<S>>)| {
-            let settled = if life.is_settled { ", settled" } else { "" };
-            format!("n{at}@{} {}{settled}", life.session, self.names(self.held_by(&life.contents)))
-        };
-        self.lives.iter().enumerate().map(life).collect::<Vec<_>>().join(" | ")
-    }
-
-    fn names(&self, writes: u32) -> String {
-        let named = self.writes.iter().enumerate().filter(|(bit, _)| writes >> bit & 1 == 1);
-        let named: Vec<String> = named.map(|(_, write)| format!("{} {}", write.kind.name(), write.number)).collect();
-        if named.is_empty() { "nothing".to_owned() } else { named.join(" and ") }
     }
 
     /// The message in flight of this name. A copy of another one may stand for it: they are the same in every byte.
@@ -356,7 +392,7 @@ impl<S: Storage> World<S> {
 
     /// When a node's next timer is due, by its clock.
     fn due(&self, at: usize) -> Option<u64> {
-        self.lives[at].due_us
+        self.lives.get(at).filter(|_| !self.is_dead(at))?.due_us
     }
 
     /// Whose timer is due first, and in how many microseconds. A timer that was due is not due again at this moment, or
@@ -374,31 +410,39 @@ impl<S: Storage> World<S> {
             Some(life) => *life = Rc::clone(&done.life),
             None => self.lives.push(Rc::clone(&done.life)),
         }
-        self.send(at, &done.packets);
-        done.rejected.clone().map_or(Ok(()), Err)
+        self.send(at, &done.told.packets);
+        done.told.rejected.clone().map_or(Ok(()), Err)
     }
 
-    fn close_session(&mut self, at: usize) {
-        let Life { session, history, held, .. } = &*self.lives[at];
-        let past = Past { node: at, session: *session, history: *history, held: held.clone() };
+    fn before(&self, at: usize) -> Before {
+        let life = &self.lives[at];
+        Before {
+            past: Past { node: at, session: life.session, history: life.history, held: life.held.clone() },
+            sum: life.sum,
+            contents: Rc::clone(&life.contents),
+        }
+    }
+
+    fn close_session(&mut self, past: Past) {
         Rc::make_mut(&mut self.past).push(past);
     }
 
     fn write(&mut self, kind: Kind, at: usize, recipe: &Recipe, said: &mut Said<S>) -> Result<(), Violation> {
         let earlier = self.writes.iter().filter(|write| write.node == at).count() as u64;
-        let mut number = life::NUMBER + NUMBERS * at as u64 + 1 + earlier;
+        let mut number = NUMBER + NUMBERS * at as u64 + 1 + earlier;
         let body = match kind {
             Kind::Set => format!("\"type\":\"broadcast\",\"message\":{number}"),
             Kind::Counter => format!("\"type\":\"add\",\"delta\":{number}"),
             Kind::Store => format!("\"type\":\"write\",\"key\":\"{KEY}\",\"value\":{number}"),
         };
         let line = format!("{{\"src\":\"c1\",\"dest\":\"n{at}\",\"body\":{{{body},\"msg_id\":{}}}}}", 10 + earlier);
-        let before = Rc::clone(&self.lives[at]);
+        let before = &self.lives[at];
         let (life, seq) = (before.own.0, before.own.1 + 1);
         if kind == Kind::Counter {
             number += before.contents.cells.iter().find(|cell| (cell.0, cell.1) == (at, life)).map_or(0, |cell| cell.2);
         }
-        let refused = self.tell(at, &Input::Line(&line.into_bytes()), said)?;
+        let before = self.before(at);
+        let refused = self.tell(at, &before, &Input::Line(&line.into_bytes()), said)?;
         if !refused {
             if self.writes.iter().any(|other| (other.node, other.life, other.seq) == (at, life, seq)) {
                 return Err(Violation::DotTwice { node: at, life, seq });
@@ -411,22 +455,29 @@ impl<S: Storage> World<S> {
     }
 
     fn input(&mut self, at: usize, input: &Input<'_>, recipe: &Recipe, said: &mut Said<S>) -> Result<(), Violation> {
-        let before = Rc::clone(&self.lives[at]);
-        self.tell(at, input, said)?;
+        let before = self.before(at);
+        self.tell(at, &before, input, said)?;
         self.look_at(at, &before, recipe)
     }
 
     /// Hands a node its input, and takes what it has to say. True when it answered with an error.
-    fn tell(&mut self, at: usize, input: &Input<'_>, said: &mut Said<S>) -> Result<bool, Violation> {
-        let done = self.lives[at].tell(at, input, self.clocks[at], said);
-        if done.life.session != self.lives[at].session {
-            self.close_session(at);
+    fn tell(&mut self, at: usize, before: &Before, input: &Input<'_>, said: &mut Said<S>) -> Result<bool, Violation> {
+        let (told, done);
+        let told = if said.in_place {
+            told = Life::tell_in_place(&mut self.lives[at], at, input, self.clocks[at], said);
+            &told
+        } else {
+            done = self.lives[at].tell(at, input, self.clocks[at], said);
+            self.lives[at] = Rc::clone(&done.life);
+            &done.told
+        };
+        if self.lives[at].session != before.past.session {
+            self.close_session(before.past.clone());
         }
-        self.lives[at] = Rc::clone(&done.life);
-        self.send(at, &done.packets);
-        match &done.rejected {
+        self.send(at, &told.packets);
+        match &told.rejected {
             Some(violation) => Err(violation.clone()),
-            None => Ok(done.refused),
+            None => Ok(told.refused),
         }
     }
 
@@ -434,79 +485,10 @@ impl<S: Storage> World<S> {
         for packet in packets {
             let number = &mut self.sent[at][usize::from(packet.to)];
             *number += 1;
-            self.net.push(Flight { packet: Rc::clone(packet), number: *number });
-        }
-    }
-
-    /// Holds a node that has just taken a step against the rules.
-    fn look_at(&self, at: usize, before: &Life<S>, recipe: &Recipe) -> Result<(), Violation> {
-        let life = &self.lives[at];
-        if life.sum != before.sum {
-            self.check_written(at)?;
-            let lasting = self.bits(|write| write.kind != Kind::Store);
-            let forgotten = self.held_by(&before.contents) & !self.held_by(&life.contents) & lasting;
-            if forgotten != 0 || (before.contents.stored.is_some() && life.contents.stored.is_none()) {
-                return Err(Violation::Forgot { node: at, what: self.names(self.held_by(&before.contents)) });
-            }
-            let twin = self.lives.iter().position(|other| other.sum == life.sum && other.contents != life.contents);
-            if let Some(other) = twin {
-                return Err(Violation::SameSum { node: at, other });
+            let gone = self.dead >> packet.to & 1 | (self.cut >> packet.to | self.cut >> at) & 1;
+            if gone == 0 {
+                self.net.push(Flight { packet: Rc::clone(packet), number: *number });
             }
         }
-        if life.is_settled && !recipe.lenient { self.check_settled(at) } else { Ok(()) }
-    }
-
-    /// The writes for which something holds, one bit each.
-    fn bits(&self, holds: impl Fn(&Write) -> bool) -> u32 {
-        self.writes.iter().enumerate().map(|(bit, write)| u32::from(holds(write)) << bit).fold(0, |all, one| all | one)
-    }
-
-    /// The writes that a node holds. Of the counter also those that a later one of the same cell includes.
-    fn held_by(&self, contents: &Contents) -> u32 {
-        let cell = |write: &Write| contents.cells.iter().find(|cell| (cell.0, cell.1) == (write.node, write.life));
-        self.bits(|write| match write.kind {
-            Kind::Set => contents.values.contains(&write.number),
-            Kind::Counter => cell(write).is_some_and(|cell| cell.2 >= write.number),
-            Kind::Store => contents.stored.is_some_and(|(number, _)| number == write.number),
-        })
-    }
-
-    /// All that a node holds was written.
-    fn check_written(&self, at: usize) -> Result<(), Violation> {
-        let Contents { values, cells, stored, strange } = &*self.lives[at].contents;
-        let is_written =
-            |kind: Kind, number: u64| self.writes.iter().any(|write| (write.kind, write.number) == (kind, number));
-        let cell = |cell: &&(usize, u64, u64)| {
-            let is_this =
-                |write: &Write| write.kind == Kind::Counter && (write.node, write.life, write.number) == **cell;
-            !self.writes.iter().any(is_this)
-        };
-        let invented = match () {
-            () if strange.is_some() => strange.clone(),
-            () if values.iter().any(|value| !is_written(Kind::Set, *value)) => Some(format!("{values:?} in the set")),
-            () if cells.iter().find(cell).is_some() => Some(format!("{cells:?} in the cells of the counter")),
-            () if stored.is_some_and(|(value, _)| !is_written(Kind::Store, value)) => {
-                Some(format!("{stored:?} in the store"))
-            }
-            () => None,
-        };
-        invented.map_or(Ok(()), |what| Err(Violation::Invented { node: at, what }))
-    }
-
-    /// A node that is settled believes that every member, in the session that its view names, has held its sum.
-    fn check_settled(&self, at: usize) -> Result<(), Violation> {
-        let life = &self.lives[at];
-        for (member, other) in self.lives.iter().enumerate().filter(|(member, _)| *member != at) {
-            let session = life.view[member];
-            let is_meant = |of: u64| session.is_none_or(|session| session == of);
-            let mut past = self.past.iter().filter(|past| past.node == member && is_meant(past.session));
-            let has_held = (is_meant(other.session) && life::has_held(other.held.as_ref(), life.sum))
-                || past.any(|past| life::has_held(past.held.as_ref(), life.sum));
-            if !has_held {
-                let holds = self.names(self.held_by(&life.contents));
-                return Err(Violation::Settled { node: at, member, session, holds });
-            }
-        }
-        Ok(())
     }
 }

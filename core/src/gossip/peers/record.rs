@@ -35,6 +35,8 @@ pub(crate) struct Peer {
     pub(super) listed: u64,
     /// The row of a past life that is listed to it next.
     pub(super) past_from: u32,
+    /// The member with which the next list of sessions for it begins, when not all of them fit.
+    pub(super) lives_from: u32,
     /// Its vector differs although all that it listed is equal: all rows are to be listed, in turn.
     pub(super) list_all: bool,
     /// It has no room for a row of this node.
@@ -62,6 +64,7 @@ pub(super) const STRANGER: Peer = Peer {
     told: (0, Instant::ZERO),
     listed: 0,
     past_from: 0,
+    lives_from: 0,
     list_all: false,
     no_row: false,
     old_session: false,

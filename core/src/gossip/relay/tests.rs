@@ -611,6 +611,16 @@ fn an_answer_to_the_question_ends_it() {
 }
 
 #[test]
+fn an_answer_to_a_question_has_no_time_beyond_that_of_the_way() {
+    let mut bench = bench(2, 0, &[]);
+    // A new session asks after a second.
+    assert_eq!(times(&asking(&bench.run(1_000 + 2 * RTO - 1), Want::Gap)), [1_000]);
+    assert!(!is_suspected(&bench, 1));
+    bench.run(1);
+    assert!(is_suspected(&bench, 1));
+}
+
+#[test]
 fn who_is_neither_relay_nor_child_is_not_suspected() {
     let mut bench = bench(4, 2, &[]);
     let question = Heard { want: Want::Gap, ..next(&bench, 3) };
@@ -676,6 +686,21 @@ fn a_new_relay_hears_at_once_although_it_lacks_nothing() {
     bench.shows(1, 2, 1);
     let written = bench.run(T + 2 * RTO);
     assert_eq!(times(&to(&written, 1)), [T + 2 * RTO]);
+}
+
+#[test]
+fn only_the_first_message_to_a_new_relay_is_urgent() {
+    let mut bench = bench(4, 2, &[]);
+    bench.write();
+    assert_eq!(to(&bench.run(T + 2 * RTO), 1).len(), 1);
+    measure(&mut bench, 1, 200);
+    bench.run(200);
+    let down = flush(&bench, 1);
+    bench.hear(down);
+    let heard_at = bench.ms();
+    bench.run(10);
+    bench.write();
+    assert_eq!(times(&to(&bench.run(T), 1)), [heard_at + T - 200 - 15]);
 }
 
 #[test]

@@ -1,0 +1,182 @@
+//! What has to hold in a state: after each step, and in the end.
+
+use std::rc::Rc;
+
+use rumormill_core::storage::Storage;
+
+use super::super::life::{self, Contents, Life};
+use super::super::step::Kind;
+use super::super::violation::Violation;
+use super::{Before, Flight, Recipe, World, Write};
+
+impl<S: Storage> World<S> {
+    /// Whether nothing will ever happen any more, unless somebody comes and asks.
+    fn is_silent(&self) -> bool {
+        self.net.is_empty() && self.next_due().is_none()
+    }
+
+    /// The writes that must not get lost, one bit each: a node holds them, or a message carries them.
+    pub(in crate::explore) fn surviving(&self) -> u32 {
+        let carries = |flight: &Flight| self.bits(|write| flight.packet.numbers.contains(&write.number));
+        let held = self.living().map(|(_, life)| self.held_by(&life.contents));
+        held.chain(self.net.iter().map(carries)).fold(0, |all, some| all | some)
+    }
+
+    /// The nodes that are not dead.
+    fn living(&self) -> impl Iterator<Item = (usize, &Rc<Life<S>>)> + Clone {
+        self.lives.iter().enumerate().filter(|(at, _)| !self.is_dead(*at))
+    }
+
+    /// The nodes that are to be the same in the end.
+    fn compared(&self, recipe: &Recipe) -> impl Iterator<Item = (usize, &Rc<Life<S>>)> + Clone {
+        self.living().filter(|(at, _)| !recipe.is_small(*at))
+    }
+
+    /// Whether somebody is dead, or cannot take everything: then nobody is ever settled, and nobody ever silent.
+    fn is_open_ended(&self, recipe: &Recipe) -> bool {
+        self.dead != 0 || recipe.small != 0
+    }
+
+    fn are_same(&self, recipe: &Recipe) -> bool {
+        let mut lives = self.compared(recipe).map(|(_, life)| life);
+        lives.next().is_none_or(|first| lives.all(|life| life.sum == first.sum && life.contents == first.contents))
+    }
+
+    /// What a node lacks of that which must not be lost. In the store a later write takes the place of an earlier one.
+    fn lost(&self, life: &Life<S>, surviving: u32) -> u32 {
+        let stamp_us = life.contents.stored.map_or(0, |(_, stamp_us)| stamp_us);
+        let superseded = self.bits(|write| write.kind == Kind::Store && write.stamp_us <= stamp_us);
+        surviving & !self.held_by(&life.contents) & !superseded
+    }
+
+    /// Whether the end is reached although nobody will ever be silent: all that can be the same are, and nothing is in flight.
+    pub(in crate::explore) fn is_done(&self, recipe: &Recipe, surviving: u32) -> bool {
+        self.is_open_ended(recipe)
+            && self.net.is_empty()
+            && self.are_same(recipe)
+            && self.compared(recipe).all(|(_, life)| self.lost(life, surviving) == 0)
+    }
+
+    /// What is wrong with a state in which all should be the same, settled and silent. `surviving` is what must not be lost.
+    /// Where somebody is dead, or cannot take everything, it is enough that the others are the same.
+    pub(in crate::explore) fn judge(&self, recipe: &Recipe, surviving: u32) -> Result<(), Violation> {
+        let all = |what: &dyn Fn(&Life<S>) -> String| {
+            self.living().map(|(at, life)| format!("n{at} {}", what(life))).collect::<Vec<_>>().join(", ")
+        };
+        let holds = |life: &Life<S>| format!("holds {}", self.names(self.held_by(&life.contents)));
+        if !self.are_same(recipe) {
+            return Err(Violation::Differ { who: all(&holds), silent: self.is_silent() });
+        }
+        let lost = self.compared(recipe).next().map_or(0, |(_, first)| self.lost(first, surviving));
+        if lost != 0 {
+            return Err(Violation::Lost { what: self.names(lost) });
+        }
+        if self.is_open_ended(recipe) {
+            return Ok(());
+        }
+        if !recipe.lenient && self.lives.iter().any(|life| !life.is_settled) {
+            let settled = |life: &Life<S>| if life.is_settled { "is settled" } else { "is not" }.to_owned();
+            return Err(Violation::Unsettled { who: all(&settled), silent: self.is_silent() });
+        }
+        if !self.is_silent() {
+            return Err(Violation::Talks { messages: self.net.len() });
+        }
+        Ok(())
+    }
+
+    /// Nodes and what they hold, in a line.
+    pub(in crate::explore) fn summary(&self) -> String {
+        let life = |(at, life): (usize, &Rc<Life<S>>)| {
+            let state = match () {
+                () if self.is_dead(at) => ", dead",
+                () if self.cut >> at & 1 == 1 && life.is_settled => ", cut off, settled",
+                () if self.cut >> at & 1 == 1 => ", cut off",
+                () if life.is_settled => ", settled",
+                () => "",
+            };
+            format!("n{at}@{} {}{state}", life.session, self.names(self.held_by(&life.contents)))
+        };
+        self.lives.iter().enumerate().map(life).collect::<Vec<_>>().join(" | ")
+    }
+
+    fn names(&self, writes: u32) -> String {
+        let named = self.writes.iter().enumerate().filter(|(bit, _)| writes >> bit & 1 == 1);
+        let named: Vec<String> = named.map(|(_, write)| format!("{} {}", write.kind.name(), write.number)).collect();
+        if named.is_empty() { "nothing".to_owned() } else { named.join(" and ") }
+    }
+
+    /// Holds a node that has just taken a step against the rules.
+    pub(super) fn look_at(&self, at: usize, before: &Before, recipe: &Recipe) -> Result<(), Violation> {
+        let life = &self.lives[at];
+        if life.sum != before.sum {
+            self.check_written(at)?;
+            let lasting = self.bits(|write| write.kind != Kind::Store);
+            let forgotten = self.held_by(&before.contents) & !self.held_by(&life.contents) & lasting;
+            if forgotten != 0 || (before.contents.stored.is_some() && life.contents.stored.is_none()) {
+                return Err(Violation::Forgot { node: at, what: self.names(self.held_by(&before.contents)) });
+            }
+            let twin = self.lives.iter().position(|other| other.sum == life.sum && other.contents != life.contents);
+            if let Some(other) = twin {
+                return Err(Violation::SameSum { node: at, other });
+            }
+        }
+        if life.is_settled && !recipe.lenient { self.check_settled(at) } else { Ok(()) }
+    }
+
+    /// The writes for which something holds, one bit each.
+    fn bits(&self, holds: impl Fn(&Write) -> bool) -> u32 {
+        self.writes.iter().enumerate().map(|(bit, write)| u32::from(holds(write)) << bit).fold(0, |all, one| all | one)
+    }
+
+    /// The writes that a node holds. Of the counter also those that a later one of the same cell includes.
+    fn held_by(&self, contents: &Contents) -> u32 {
+        let cell = |write: &Write| contents.cells.iter().find(|cell| (cell.0, cell.1) == (write.node, write.life));
+        self.bits(|write| match write.kind {
+            Kind::Set => contents.values.contains(&write.number),
+            Kind::Counter => cell(write).is_some_and(|cell| cell.2 >= write.number),
+            Kind::Store => contents.stored.is_some_and(|(number, _)| number == write.number),
+        })
+    }
+
+    /// All that a node holds was written.
+    fn check_written(&self, at: usize) -> Result<(), Violation> {
+        let Contents { values, cells, stored, strange } = &*self.lives[at].contents;
+        let is_written =
+            |kind: Kind, number: u64| self.writes.iter().any(|write| (write.kind, write.number) == (kind, number));
+        let cell = |cell: &&(usize, u64, u64)| {
+            let is_this =
+                |write: &Write| write.kind == Kind::Counter && (write.node, write.life, write.number) == **cell;
+            !self.writes.iter().any(is_this)
+        };
+        let invented = match () {
+            () if strange.is_some() => strange.clone(),
+            () if values.iter().any(|value| !is_written(Kind::Set, *value)) => Some(format!("{values:?} in the set")),
+            () if cells.iter().find(cell).is_some() => Some(format!("{cells:?} in the cells of the counter")),
+            () if stored.is_some_and(|(value, _)| !is_written(Kind::Store, value)) => {
+                Some(format!("{stored:?} in the store"))
+            }
+            () => None,
+        };
+        invented.map_or(Ok(()), |what| Err(Violation::Invented { node: at, what }))
+    }
+
+    /// A node that is settled believes that every member, in the session that its view names, has held its sum.
+    fn check_settled(&self, at: usize) -> Result<(), Violation> {
+        let life = &self.lives[at];
+        if let Some(member) = life.other_shown {
+            return Err(Violation::Overruled { node: at, member });
+        }
+        for (member, other) in self.lives.iter().enumerate().filter(|(member, _)| *member != at) {
+            let session = life.view[member];
+            let is_meant = |of: u64| session.is_none_or(|session| session == of);
+            let mut past = self.past.iter().filter(|past| past.node == member && is_meant(past.session));
+            let has_held = (is_meant(other.session) && life::has_held(other.held.as_ref(), life.sum))
+                || past.any(|past| life::has_held(past.held.as_ref(), life.sum));
+            if !has_held {
+                let holds = self.names(self.held_by(&life.contents));
+                return Err(Violation::Settled { node: at, member, session, holds });
+            }
+        }
+        Ok(())
+    }
+}
