@@ -1,6 +1,7 @@
 //! What can be chosen, within which bounds, and what is refused at start.
 
 use crate::storage::{ID_BYTES_MAX, Limits, TEXT_BYTES_MAX};
+use crate::wire::gossip::size;
 
 /// The workload that decides what a bare `read` and an `add` mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
@@ -141,40 +142,16 @@ impl core::fmt::Display for ConfigError {
 
 impl core::error::Error for ConfigError {}
 
-/// Digits of the largest incarnation.
-const INCARNATION_DIGITS: usize = INCARNATION_MAX.ilog10() as usize + 1;
-
-/// Bytes of the name of a row, quotes and `@` included.
-const fn row_name_bytes(limits: &Limits) -> usize {
-    limits.id_bytes + INCARNATION_DIGITS + 3
-}
-
-/// Bytes of one row of a digest.
-#[must_use]
-pub const fn digest_row_bytes(limits: &Limits) -> usize {
-    row_name_bytes(limits) + 24
-}
-
-/// Bytes of a chunk that holds nothing but the largest entry.
-#[must_use]
-pub const fn entry_bytes(limits: &Limits) -> usize {
-    let write = 2 * (limits.text_bytes + 4) + 24;
-    let cell = row_name_bytes(limits) + 28;
-    let head = row_name_bytes(limits) + 36;
-    head + if write > cell { write } else { cell }
-}
-
 /// The smallest `max_message_bytes` with which the header, one row of the digest and every entry fit.
 #[must_use]
 pub const fn min_message_bytes(limits: &Limits) -> usize {
-    // Fixed text and numbers of the header (see WIRE.md), the two ids, and what must follow.
-    297 + INCARNATION_DIGITS + 2 * limits.id_bytes + digest_row_bytes(limits) + entry_bytes(limits)
+    size::least(limits)
 }
 
 /// Bytes that strategy `relay` adds to a header: the ordinal, its echo, the name of the relay, times and marks.
 #[must_use]
 pub const fn control_bytes(limits: &Limits) -> usize {
-    145 + INCARNATION_DIGITS + limits.id_bytes
+    size::control(limits)
 }
 
 impl Config {

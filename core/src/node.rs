@@ -1,10 +1,8 @@
 //! The node: the order of operations, nothing else.
 
 mod birth;
-mod entries;
 mod error;
 mod foreign;
-mod header;
 mod receive;
 mod refusals;
 mod send;
@@ -89,7 +87,6 @@ pub struct Node<S: Storage> {
     /// The reply that waits, if one does: kept in place, since every request writes it.
     reply: Reply,
     reply_waits: bool,
-    sending: send::Sending,
     events: Events,
     stats: Stats,
     refusals: Refusals,
@@ -186,7 +183,7 @@ impl<S: Storage> Node<S> {
     pub fn poll_transmit<W: Sink>(&mut self, now: Now, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
         let sent = if core::mem::take(&mut self.reply_waits) {
             self.poll_reply(sink)
-        } else if self.gossip.as_ref().is_some_and(|gossip| gossip.common.peers.is_waiting()) {
+        } else if self.gossip.as_ref().is_some_and(Gossip::is_waiting) {
             self.poll_gossip(now, sink)
         } else {
             return Ok(None);
@@ -280,12 +277,7 @@ impl<S: Storage> Node<S> {
     /// from the moment of a change on, before anybody was told of it.
     #[must_use]
     pub fn is_settled(&self) -> bool {
-        let alone_or_known = |gossip: &Gossip<S>| {
-            let agreement = &gossip.common.agreement;
-            let sum = self.replica.sum().short();
-            !gossip.common.has_peers() || (agreement.sum(), agreement.view()) == (sum, gossip.common.view_name())
-        };
-        self.settled && self.gossip.as_ref().is_some_and(alone_or_known)
+        self.settled && self.gossip.as_ref().is_some_and(|gossip| gossip.is_about(self.replica.sum().short()))
     }
 
     /// What the node has counted, and how it stands.
@@ -306,14 +298,14 @@ impl<S: Storage> Node<S> {
     /// seen with a number above its own.
     #[must_use]
     pub fn session(&self) -> u64 {
-        self.gossip.as_ref().map_or(self.config.incarnation, |gossip| gossip.common.own.session())
+        self.gossip.as_ref().map_or(self.config.incarnation, Gossip::session)
     }
 
     /// Whether this node's name was seen with the largest number that a session can have: it can take none above that, so nobody would
     /// believe it any more. The driver is to end it and say so.
     #[must_use]
     pub fn is_name_used_up(&self) -> bool {
-        self.gossip.as_ref().is_some_and(|gossip| gossip.common.own.is_exhausted())
+        self.gossip.as_ref().is_some_and(Gossip::is_name_used_up)
     }
 
     /// The choices in force, those made by `configure` included.
@@ -383,7 +375,7 @@ impl<S: Storage> Node<S> {
             self.report_changes(before);
         }
         // A change here teaches nothing about peers, unless there are none.
-        if self.gossip.as_ref().is_some_and(|gossip| !gossip.common.has_peers()) {
+        if self.gossip.as_ref().is_some_and(|gossip| !gossip.has_peers()) {
             self.judge_convergence(now.at);
         }
         done
@@ -524,8 +516,8 @@ impl<S: Storage> Node<S> {
     fn judge_waiting(&mut self, now: Instant) {
         if let Some(gossip) = &mut self.gossip {
             let own = self.replica.own_seq();
-            gossip.common.refresh(self.replica.sum().short());
-            self.service.bench.everybody_has(gossip.common.everybody_has(own), now);
+            let everybody_has = gossip.everybody_has(self.replica.sum().short(), own);
+            self.service.bench.everybody_has(everybody_has, now);
         }
     }
 }

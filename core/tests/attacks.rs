@@ -57,7 +57,7 @@ fn hex_sum(sim: &Sim, at: usize) -> String {
 }
 
 fn hex_view(sim: &Sim, at: usize) -> String {
-    format!("{:016x}", sim.nodes[at].gossip().unwrap().common.view_name())
+    format!("{:016x}", sim.nodes[at].gossip().unwrap().view_name())
 }
 
 #[test]

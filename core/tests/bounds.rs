@@ -628,7 +628,7 @@ fn a_change_right_after_everybody_agreed_is_told() {
     };
     heard(&mut node, "0000000000000000");
     assert!(!node.is_settled(), "another view");
-    let view = node.gossip().unwrap().common.view_name();
+    let view = node.gossip().unwrap().view_name();
     heard(&mut node, &format!("{view:016x}"));
     assert!(node.is_settled());
     node.update(NOW, Change::Broadcast(Value::Int(3))).unwrap();

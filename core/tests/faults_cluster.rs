@@ -75,7 +75,7 @@ fn a_clock_that_went_back_costs_one_session() {
             sim.restart(1, Some(500));
             broadcast(&mut sim, 1, 2);
             sim.run_for_ms(120_000);
-            let session = sim.nodes[1].gossip().unwrap().common.own.session();
+            let session = sim.nodes[1].gossip().unwrap().session();
             let sizes: Vec<usize> = sim.nodes.iter().map(|node| node.store().set.len()).collect();
             (session, sizes, sim.is_silent())
         };

@@ -12,12 +12,12 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("storage", &[]),
     ("stats", &[]),
     ("id", &["storage"]),
-    ("config", &["storage"]),
     ("causality", &["time", "storage", "id"]),
     ("output", &["time", "storage", "id", "causality"]),
     ("replicated", &["time", "storage", "id", "causality"]),
     ("gossip", &["time", "storage", "id", "causality", "output", "replicated"]),
     ("wire", &["time", "storage", "id", "causality", "output"]),
+    ("config", &["storage", "wire"]),
     ("service", &["time", "storage", "id", "causality", "output", "config", "stats", "replicated", "wire"]),
     (
         "node",
@@ -74,6 +74,52 @@ fn gossip_and_causality_name_no_data_type_and_the_node_no_workload() {
         wrong.extend(found.map(|token| format!("{}:{}: names `{}`", source.path, token.line, token.text)));
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn texts_and_sizes_of_messages_between_nodes_are_in_wire_only() {
+    let mut wrong = Vec::new();
+    for source in sources() {
+        let module = source.module();
+        if !matches!(module, "node" | "gossip" | "config") {
+            continue;
+        }
+        // To measure a piece of a message is to know its text.
+        let measures = source.tokens.iter().filter(|token| matches!(&*token.text, "length" | "Count"));
+        wrong.extend(measures.map(|token| format!("{}:{}: measures by `{}`", source.path, token.line, token.text)));
+        let texts = source.tokens.iter().filter(|token| token.is_text_of_json());
+        wrong.extend(texts.map(|token| format!("{}:{}: has {}", source.path, token.line, token.text)));
+        // What config says of bytes it takes from wire: it adds no number of its own.
+        let functions =
+            source.tokens.windows(2).enumerate().filter(|(_, window)| {
+                module == "config" && window[0].text == "fn" && window[1].text.ends_with("_bytes")
+            });
+        for (at, _) in functions {
+            let body = source.tokens[at..]
+                .iter()
+                .take_while(|token| token.text != "fn" || token.line == source.tokens[at].line);
+            let numbers = body.filter(|token| token.text.parse::<usize>().is_ok_and(|number| number > 0));
+            wrong.extend(numbers.map(|token| format!("{}:{}: adds {}", source.path, token.line, token.text)));
+        }
+    }
+    assert!(wrong.is_empty(), "\n{}\nSizes of messages are in wire/gossip/size.rs", wrong.join("\n"));
+}
+
+#[test]
+fn gossip_shows_nothing_of_what_it_is_made_of() {
+    let sources = sources();
+    let front = sources.iter().find(|source| source.path == "gossip/mod.rs").expect("gossip has a front");
+    let at = |words: &[&str]| {
+        let place = front
+            .tokens
+            .windows(words.len())
+            .position(|window| window.iter().map(|token| &*token.text).eq(words.iter().copied()));
+        place.map(|at| &front.tokens[at..])
+    };
+    assert!(at(&["pub", "mod"]).is_none() && at(&["pub", ")", "mod"]).is_none(), "a part of gossip is open");
+    let body = at(&["struct", "Gossip"]).expect("it is there").iter().take_while(|token| token.text != "}");
+    let open: Vec<usize> = body.filter(|token| token.text == "pub").map(|token| token.line).collect();
+    assert!(open.is_empty(), "gossip/mod.rs:{open:?}: a field of `Gossip` is open");
 }
 
 #[test]
@@ -152,7 +198,18 @@ struct Token {
     line: usize,
 }
 
-/// A source file without comments, literals and unit tests.
+impl Token {
+    /// Whether this is a literal with a key of JSON in it, and the colon behind that.
+    fn is_text_of_json(&self) -> bool {
+        match self.text.as_bytes() {
+            [b'"', ..] => self.text.contains("\\\": "),
+            [b'r', b'"' | b'#', ..] => self.text.contains("\": "),
+            _ => false,
+        }
+    }
+}
+
+/// A source file without comments and unit tests.
 struct Source {
     path: String,
     tokens: Vec<Token>,
@@ -257,7 +314,7 @@ fn without_tests(tokens: Vec<Token>) -> Vec<Token> {
     kept
 }
 
-/// Words, `::` and single signs, without comments and without the text of literals.
+/// Words, `::`, strings as a whole and single signs, without comments and characters.
 fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut rest = text;
@@ -278,6 +335,9 @@ fn tokens(text: &str) -> Vec<Token> {
                 len
             }
         };
+        if matches!(first, '"' | 'r') && rest[..len].ends_with(['"', '#']) {
+            tokens.push(Token { text: rest[..len].to_owned(), line });
+        }
         line += rest[..len].matches('\n').count();
         rest = &rest[len..];
     }

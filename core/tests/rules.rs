@@ -249,8 +249,7 @@ fn a_peer_that_was_named_only_some_sessions_was_not_told_the_view() {
         one.run_for_ms(600);
         assert!(one.sent_to("n11").last().unwrap().body.get("lives").is_some());
         let n11 = one.node.replica().causality.members.find("n11").unwrap();
-        let common = &one.node.gossip().unwrap().common;
-        assert_eq!(common.peers.is_untold(n11, common.view_name()), !told, "{nodes} nodes");
+        assert_eq!(one.node.gossip().unwrap().is_untold(n11), !told, "{nodes} nodes");
     }
 }
 
@@ -390,9 +389,9 @@ fn a_message_that_was_overtaken_says_nothing_about_its_sender() {
     assert!(one.node.is_settled(), "it still agrees");
     let gossip = one.node.gossip().unwrap();
     let n2 = one.node.replica().causality.members.find("n2").unwrap();
-    assert!(!gossip.common.lacks_view(n2), "it has the view");
+    assert!(!gossip.lacks_view(n2), "it has the view");
     one.hear("n2", &other(6));
-    assert!(!one.node.is_settled() && one.node.gossip().unwrap().common.lacks_view(n2));
+    assert!(!one.node.is_settled() && one.node.gossip().unwrap().lacks_view(n2));
     assert_eq!(one.ask(r#""type":"add","delta":1"#)["code"], 11, "it has no room for this node's row");
     one.hear("n2", r#""inc":1,"msg_id":5"#);
     assert_eq!(one.ask(r#""type":"add","delta":1"#)["code"], 11, "nor now");

@@ -19,7 +19,7 @@ sizes! {
     Node<Small>: 302_288,
     Replica<Tiny>: 13_640,
     Store<Tiny>: 11_656,
-    Gossip<Tiny>: 6_800,
+    Gossip<Tiny>: 6_824,
     Service<Tiny>: 912,
     Reply: 256,
     Config: 40,

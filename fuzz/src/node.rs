@@ -551,7 +551,7 @@ impl<S: Storage> World<S> {
             ids,
             incarnation,
             sum: (sum.vector, sum.state),
-            view: node.gossip().map_or(0, |gossip| gossip.common.view.name()),
+            view: node.gossip().map_or(0, |gossip| gossip.view_name()),
             start_us: START_US,
         }
     }

@@ -27,18 +27,18 @@ impl<S: Storage> Agreement<S> {
     /// For a cluster of `nodes` and the digest `sum`. Before [`Agreement::fill`].
     #[must_use]
     #[inline(always)]
-    pub fn unfilled(nodes: usize, sum: u64) -> Self {
+    pub(super) fn unfilled(nodes: usize, sum: u64) -> Self {
         Self { bits: S::NodeBits::with_limit(nodes.div_ceil(64)), nodes, agreed: 0, sum, view: 0 }
     }
 
     /// Only `me` is known to hold the digest.
-    pub fn fill(&mut self, me: NodeIndex) {
+    pub(super) fn fill(&mut self, me: NodeIndex) {
         self.bits.fill_to(self.nodes.div_ceil(64), 0);
         self.insert(me);
     }
 
     /// Starts again when the state or the view has changed: only `me` is known to hold it. True when it has.
-    pub fn refresh(&mut self, me: NodeIndex, sum: u64, view: u64) -> bool {
+    pub(super) fn refresh(&mut self, me: NodeIndex, sum: u64, view: u64) -> bool {
         if self.sum == sum && self.view == view {
             return false;
         }
@@ -51,7 +51,7 @@ impl<S: Storage> Agreement<S> {
     }
 
     /// Adds a member.
-    pub fn insert(&mut self, node: NodeIndex) {
+    pub(super) fn insert(&mut self, node: NodeIndex) {
         if let Some(word) = self.bits.get_mut(node.at() / 64) {
             let bit = 1 << (node.at() % 64);
             self.agreed += usize::from(*word & bit == 0);
@@ -60,7 +60,7 @@ impl<S: Storage> Agreement<S> {
     }
 
     /// Takes a member out: it showed something else since.
-    pub fn remove(&mut self, node: NodeIndex) {
+    pub(super) fn remove(&mut self, node: NodeIndex) {
         if let Some(word) = self.bits.get_mut(node.at() / 64) {
             let bit = 1 << (node.at() % 64);
             self.agreed -= usize::from(*word & bit != 0);
@@ -76,7 +76,7 @@ impl<S: Storage> Agreement<S> {
 
     /// The digest, in short, that they are known to hold.
     #[must_use]
-    pub fn sum(&self) -> u64 {
+    pub(super) fn sum(&self) -> u64 {
         self.sum
     }
 
@@ -105,24 +105,24 @@ impl<S: Storage> Agreement<S> {
     }
 
     /// A peer with the same digest and view says that all members hold it.
-    pub fn join_all(&mut self) {
+    pub(super) fn join_all(&mut self) {
         (0..self.nodes as u32).for_each(|node| self.insert(NodeIndex(node)));
     }
 
-    /// Hexadecimal digits that the members take in a message.
+    /// The set, the first member in the lowest bit of the first word.
+    #[must_use]
+    pub fn words(&self) -> &[u64] {
+        &self.bits
+    }
+
+    /// Hexadecimal digits that the set takes in a message: four members to each, the first one lowest.
     #[must_use]
     pub fn digits(&self) -> usize {
         self.nodes.div_ceil(4)
     }
 
-    /// The `at`-th hexadecimal digit: members `4 * at` to `4 * at + 3`, the first one lowest.
-    #[must_use]
-    pub fn digit(&self, at: usize) -> u8 {
-        self.bits.get(at / 16).map_or(0, |word| (word >> (4 * (at % 16)) & 15) as u8)
-    }
-
     /// Joins a set that a peer with the same digest and view sent, as its hexadecimal digits. Digits beyond the cluster are ignored.
-    pub fn join(&mut self, digits: impl Iterator<Item = u8>) {
+    pub(super) fn join(&mut self, digits: impl Iterator<Item = u8>) {
         for (at, digit) in digits.take(self.digits()).enumerate() {
             for bit in (0..4).filter(|bit| digit >> bit & 1 == 1) {
                 let node = NodeIndex((4 * at + bit) as u32);
@@ -147,7 +147,7 @@ mod tests {
         a.insert(NodeIndex(16));
         let mut b = Agreement::<Small>::unfilled(30, 1);
         b.fill(NodeIndex(0));
-        b.join((0..a.digits()).map(|at| a.digit(at)));
+        b.join((0..a.digits()).map(|at| (a.words()[at / 16] >> (4 * (at % 16)) & 15) as u8));
         let members =
             |of: &Agreement<Small>| (0..30).filter(|n| of.contains(NodeIndex(*n))).collect::<std::vec::Vec<_>>();
         assert_eq!(members(&b), [0, 3, 16, 29]);

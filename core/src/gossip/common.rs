@@ -66,7 +66,7 @@ pub struct Control {
 
 /// A message as it was written.
 #[derive(Clone, Copy, Debug)]
-pub struct Sent {
+pub(super) struct Sent {
     /// To whom.
     pub to: NodeIndex,
     /// Whether it holds entries.
@@ -80,7 +80,7 @@ pub struct Sent {
 
 /// What a message from a peer showed, after its entries were merged.
 #[derive(Clone, Copy, Debug)]
-pub struct Heard {
+pub(super) struct Heard {
     /// The peer.
     pub from: NodeIndex,
     /// The lane whose message it was.
@@ -126,13 +126,13 @@ const REFUSED_MS: u64 = 60_000;
 
 /// Whether a rumor is news to a peer: it did not come from there, and the peer is not known to hold it.
 #[must_use]
-pub fn is_news_to(hot: &Hot, peer: NodeIndex, vector: &[u64]) -> bool {
+pub(super) fn is_news_to(hot: &Hot, peer: NodeIndex, vector: &[u64]) -> bool {
     hot.source != Some(peer) && vector.get(hot.row.at()).is_none_or(|known| *known < hot.to)
 }
 
 /// Knowledge, randomness and choices that do not depend on the strategy.
 #[derive(Clone)]
-pub struct Common<S: Storage> {
+pub(super) struct Common<S: Storage> {
     /// What is known about each peer, and why to write to it next.
     pub peers: Peers<S>,
     /// Who is known to hold this node's state.
@@ -158,7 +158,7 @@ impl<S: Storage> Common<S> {
     /// For a cluster of `nodes` of which nothing is known, in which this node begins `session`. Before [`Common::fill`].
     #[must_use]
     #[inline(always)]
-    pub fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits, rng: XorShiftRng, session: u64) -> Self {
+    pub(super) fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits, rng: XorShiftRng, session: u64) -> Self {
         Self {
             view: View::unfilled(nodes),
             own: Own::new(session),
@@ -176,7 +176,7 @@ impl<S: Storage> Common<S> {
     }
 
     /// Fills the tables that are never empty, where they are to stay.
-    pub fn fill(&mut self, members: &Members<S>, limits: &Limits) {
+    pub(super) fn fill(&mut self, members: &Members<S>, limits: &Limits) {
         let nodes = self.agreement.nodes();
         self.view.fill(members);
         self.view.learn(self.me, self.own.session());
@@ -186,18 +186,18 @@ impl<S: Storage> Common<S> {
     }
 
     /// Changes fanout and interval.
-    pub fn configure(&mut self, fanout: u8, interval_ms: Option<u32>) {
+    pub(super) fn configure(&mut self, fanout: u8, interval_ms: Option<u32>) {
         (self.fanout, self.interval_ms) = (fanout, interval_ms);
     }
 
     /// Takes note of this node's digest: when it or the view has changed, nobody else is known to hold it.
-    pub fn refresh(&mut self, sum: u64) {
+    pub(super) fn refresh(&mut self, sum: u64) {
         self.agreement.refresh(self.me, sum, self.view_name());
     }
 
     /// The name of the view in which members agree.
     #[must_use]
-    pub fn view_name(&self) -> u64 {
+    pub(super) fn view_name(&self) -> u64 {
         if self.rules.keeps(Rule::Views) { self.view.name() } else { 1 }
     }
 
@@ -228,7 +228,7 @@ impl<S: Storage> Common<S> {
 
     /// Whether a peer is not known to have this node's view.
     #[must_use]
-    pub fn lacks_view(&self, peer: NodeIndex) -> bool {
+    pub(super) fn lacks_view(&self, peer: NodeIndex) -> bool {
         self.peers.lacks_view(peer, self.view_name())
     }
 
@@ -248,7 +248,7 @@ impl<S: Storage> Common<S> {
     }
 
     /// Entries of peers were refused, or all that a peer has is here.
-    pub(crate) fn note_refusals(&mut self, refused: bool, complete: bool, now: Instant) {
+    pub(super) fn note_refusals(&mut self, refused: bool, complete: bool, now: Instant) {
         if refused {
             self.refused_at = Some(now);
         } else if complete {
@@ -258,60 +258,60 @@ impl<S: Storage> Common<S> {
 
     /// Whether this node cannot take everything: what it refused is offered again more often than once a minute.
     #[must_use]
-    pub fn refuses(&self, now: Instant) -> bool {
+    pub(super) fn refuses(&self, now: Instant) -> bool {
         self.refused_at.is_some_and(|at| now.ms_since(at) < REFUSED_MS)
     }
 
     /// 64 bits that stand for this node's digest and view, as [`Common::refresh`] found them.
     #[must_use]
-    pub fn key(&self) -> u64 {
+    pub(super) fn key(&self) -> u64 {
         mix2(self.agreement.sum(), self.agreement.view())
     }
 
     /// Whether all members are known to hold this node's state.
     #[must_use]
-    pub fn is_settled(&self) -> bool {
+    pub(super) fn is_settled(&self) -> bool {
         self.agreement.is_complete()
     }
 
     /// Whether there is anybody to talk to.
     #[must_use]
-    pub fn has_peers(&self) -> bool {
+    pub(super) fn has_peers(&self) -> bool {
         self.agreement.nodes() > 1
     }
 
     /// The next random peer of a drawing.
-    pub fn draw(&mut self, drawn: &mut Draw) -> Option<NodeIndex> {
+    pub(super) fn draw(&mut self, drawn: &mut Draw) -> Option<NodeIndex> {
         self.sampler.draw(drawn, &mut self.rng)
     }
 
     /// Milliseconds between two rounds, if they were chosen.
     #[must_use]
-    pub fn chosen_interval(&self) -> Option<u32> {
+    pub(super) fn chosen_interval(&self) -> Option<u32> {
         self.interval_ms
     }
 
     /// This node.
     #[must_use]
-    pub fn me(&self) -> NodeIndex {
+    pub(super) fn me(&self) -> NodeIndex {
         self.me
     }
 
     /// Milliseconds between two rounds of a lane.
     #[must_use]
-    pub fn interval(&self, lane: Lane) -> u64 {
+    pub(super) fn interval(&self, lane: Lane) -> u64 {
         u64::from(self.interval_ms.unwrap_or(lane.default_interval_ms()))
     }
 
     /// `ms` give or take a quarter.
-    pub fn jittered(&mut self, ms: u64) -> u64 {
+    pub(super) fn jittered(&mut self, ms: u64) -> u64 {
         let spread = u32::try_from(ms / 2).unwrap_or(u32::MAX - 1);
         (ms - ms / 4 + u64::from(below(&mut self.rng, spread + 1))).max(1)
     }
 
     /// Whether a peer is not known to hold everything this node holds.
     #[must_use]
-    pub fn lacks(&self, peer: NodeIndex, rows: &Rows<S>) -> bool {
+    pub(super) fn lacks(&self, peer: NodeIndex, rows: &Rows<S>) -> bool {
         let vector = self.peers.vector(peer).unwrap_or(&[]);
         let known = |row: RowId| vector.get(row.at()).copied().unwrap_or(0);
         !self.agreement.contains(peer) && rows.iter().any(|(id, row)| row.highest() > known(id))
@@ -319,7 +319,7 @@ impl<S: Storage> Common<S> {
 
     /// This node's own changes, of `own` so far, that every member is known to hold. O(peers).
     #[must_use]
-    pub fn everybody_has(&self, own: u64) -> u64 {
+    pub(super) fn everybody_has(&self, own: u64) -> u64 {
         let nodes = (0..self.agreement.nodes() as u32).map(NodeIndex);
         let acked = |peer| {
             if self.agreement.contains(peer) { own } else { self.peers.own_acked(peer) }
@@ -330,7 +330,7 @@ impl<S: Storage> Common<S> {
 
 /// What a peer is assumed to hold because it was sent: a snapshot of a version vector.
 #[derive(Clone, Copy, Debug)]
-pub struct Assumed<'a> {
+pub(super) struct Assumed<'a> {
     /// Per row the frontiers of all snapshots.
     pub frontiers: &'a [[u64; SNAPSHOTS]],
     /// Which of the snapshots; none when nothing is assumed.
@@ -345,7 +345,7 @@ pub(super) const SNAPSHOTS: usize = 4;
 impl Assumed<'_> {
     /// The frontier of a row.
     #[must_use]
-    pub fn frontier(&self, peer: NodeIndex, id: RowId, row: &Row) -> u64 {
+    pub(super) fn frontier(&self, peer: NodeIndex, id: RowId, row: &Row) -> u64 {
         if row.node == peer && Some(row.incarnation) == self.life {
             return u64::MAX;
         }
@@ -355,7 +355,7 @@ impl Assumed<'_> {
 
 /// A strategy: told what happened, it marks peers in [`Common::peers`] with reasons to write to them. It sees no entry and
 /// writes no byte.
-pub trait Scheduler<S: Storage> {
+pub(super) trait Scheduler<S: Storage> {
     /// Peers may be spoken to: the first message after `init` has arrived, or, when the node `speaks` by itself, enough time has passed.
     fn start(&mut self, common: &mut Common<S>, speaks: bool, now: Instant);
     /// This scheduler was put in charge of a node that runs: what it holds may be news to everybody.

@@ -1,13 +1,18 @@
 //! Who is told what, and when: peers and what they are known to hold, fanout, rumor mongering, anti-entropy, relay, timers.
 //!
 //! Knows no data type, only dots and lanes; writes no bytes: it queues *intents* ("send this peer what it lacks"), and a
-//! message is made of the state as it is when the intent is polled. [`Common`] is what every strategy works with; a
-//! strategy is a [`Scheduler`]: [`Rumor`] and [`Relay`].
+//! message is made of the state as it is when the intent is polled. What a message taught is in `exchange.rs`, what a peer is sent in
+//! `delta.rs`. `Common` is what every strategy works with; a strategy is a `Scheduler`: `Rumor` and `Relay`.
+//!
+//! Nobody outside sees what [`Gossip`] holds. Whatever depends on this node's state takes its digest in short, so that what is known of
+//! who agrees is never about an older one.
 
 mod agreement;
 #[cfg(test)]
 mod bench;
 mod common;
+mod delta;
+mod exchange;
 mod fanout;
 mod filling;
 mod peers;
@@ -27,14 +32,16 @@ use crate::storage::{Limits, Storage};
 use crate::time::Instant;
 
 pub use agreement::Agreement;
-pub use common::{Assumed, Common, Control, Echo, Heard, Hot, Scheduler, Sent, is_news_to};
+use common::{Assumed, Common, Heard, Scheduler, Sent};
+pub use common::{Control, Echo, Hot};
+pub use delta::{Delta, Ended, Listed, Named, Page, Plan};
+pub use exchange::{Exchange, Holders, Learned, Said};
 pub use fanout::{Draw, Sampler};
-pub use peers::{Peers, Pending, Resume, Session, Want};
-pub use relay::Relay;
+use peers::{Pending, Resume};
+pub use peers::{Session, Want};
+use relay::Relay;
 pub use rule::Rule;
-pub use rumor::Rumor;
-pub use session::Own;
-pub use view::View;
+use rumor::Rumor;
 
 /// A node that nobody speaks to speaks by itself so long after it learned of its cluster, in milliseconds: Maelstrom has every node
 /// of a run up within 10 s of its start, and a message to one that is not would mute the sender.
@@ -63,8 +70,9 @@ macro_rules! scheduler {
 #[derive(Clone)]
 pub struct Gossip<S: Storage> {
     /// Knowledge, randomness, choices.
-    pub common: Common<S>,
+    common: Common<S>,
     scheduler: Active<S>,
+    sending: delta::Sending,
     limits: Limits,
     started: bool,
     /// When the node speaks by itself, unless it has before.
@@ -81,6 +89,7 @@ impl<S: Storage> Gossip<S> {
         Self {
             common: Common::unfilled(nodes, me, limits, rng, session),
             scheduler: Active::Rumor(Rumor::new(limits)),
+            sending: delta::Sending::default(),
             limits: *limits,
             started: false,
             speak_at: NEVER,
@@ -138,18 +147,18 @@ impl<S: Storage> Gossip<S> {
 
     /// Whether a rule is in force.
     #[must_use]
-    pub(crate) fn keeps(&self, rule: Rule) -> bool {
+    fn keeps(&self, rule: Rule) -> bool {
         self.common.keeps(rule)
     }
 
-    /// Whether peers may be spoken to: see [`Scheduler::start`].
+    /// Whether peers may be spoken to: see `Scheduler::start`.
     #[must_use]
     #[inline]
     pub fn is_started(&self) -> bool {
         self.started
     }
 
-    /// See [`Scheduler::start`].
+    /// See `Scheduler::start`.
     pub fn start(&mut self, now: Instant) {
         let speaks = self.speak_at <= now;
         self.started = true;
@@ -158,7 +167,7 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&mut self.scheduler, s => s.start(&mut self.common, speaks, now));
     }
 
-    /// See [`Scheduler::news`]. Nothing is done where there is nobody to tell.
+    /// See `Scheduler::news`. Nothing is done where there is nobody to tell.
     #[inline]
     pub fn news(&mut self, lane: Lane, hot: Hot, now: Instant) {
         if self.common.has_peers() {
@@ -171,20 +180,15 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&mut self.scheduler, s => s.news(&mut self.common, lane, hot, now));
     }
 
-    /// See [`Scheduler::heard`]. `sum` is this node's digest in short.
-    pub fn heard(&mut self, heard: Heard, sum: u64, rows: &Rows<S>, now: Instant) {
+    /// See `Scheduler::heard`. `sum` is this node's digest in short.
+    fn heard(&mut self, heard: Heard, sum: u64, rows: &Rows<S>, now: Instant) {
         self.common.refresh(sum);
         scheduler!(&mut self.scheduler, s => s.heard(&mut self.common, heard, rows, now));
     }
 
-    /// Takes note of a message from a session of a peer. When it is a newer one, whatever the peer was known to hold is void, and the
-    /// view is another one.
-    pub fn meet(&mut self, peer: NodeIndex, session: u64, now: Instant) -> Session {
-        let met = self.common.meet(peer, session, now);
-        if met == Session::New {
-            scheduler!(&mut self.scheduler, s => Scheduler::<S>::reborn(s, &mut self.common, peer, now));
-        }
-        met
+    /// A newer session of a peer is known.
+    fn reborn(&mut self, peer: NodeIndex, now: Instant) {
+        scheduler!(&mut self.scheduler, s => Scheduler::<S>::reborn(s, &mut self.common, peer, now));
     }
 
     /// Somebody names a session of a member. One of this node above its own makes it take one above that.
@@ -194,11 +198,11 @@ impl<S: Storage> Gossip<S> {
                 self.want_session_above(session, now);
             }
         } else if self.common.learn_session(node, session) {
-            scheduler!(&mut self.scheduler, s => Scheduler::<S>::reborn(s, &mut self.common, node, now));
+            self.reborn(node, now);
         }
     }
 
-    /// This node's name was seen with a number, or with changes, that it does not have: see [`Own::want_above`].
+    /// This node's name was seen with a number, or with changes, that it does not have: see `Own::want_above`.
     #[cold]
     pub fn want_session_above(&mut self, seen: u64, now: Instant) {
         if self.common.keeps(Rule::HigherSession) {
@@ -215,7 +219,7 @@ impl<S: Storage> Gossip<S> {
         self.common.view.learn(me, session?);
         self.common.peers.forget_own();
         scheduler!(&mut self.scheduler, s => s.session_taken(&mut self.common, now));
-        session
+        Some(self.common.own.life())
     }
 
     fn set_wake(&mut self) {
@@ -223,13 +227,13 @@ impl<S: Storage> Gossip<S> {
     }
 
     /// A peer writes from an older session than the newest known of it: it is told, not twice within half a second.
-    pub fn answer_old_session(&mut self, peer: NodeIndex, now: Instant) {
+    fn answer_old_session(&mut self, peer: NodeIndex, now: Instant) {
         if self.common.peers.wrote_from_old_session(peer, now) {
             self.common.peers.want_to_send(peer, Pending { lane: Some(Lane::Push), ..Pending::default() });
         }
     }
 
-    /// See [`Scheduler::next_timeout`].
+    /// See `Scheduler::next_timeout`.
     #[must_use]
     #[inline]
     pub fn next_timeout(&self) -> Option<Wakeup> {
@@ -238,14 +242,14 @@ impl<S: Storage> Gossip<S> {
         [wake, due].into_iter().flatten().min_by_key(|wakeup| wakeup.at)
     }
 
-    /// See [`Scheduler::is_due`].
+    /// See `Scheduler::is_due`.
     #[must_use]
     #[inline]
     pub fn is_due(&self, now: Instant) -> bool {
         self.wake_at <= now || scheduler!(&self.scheduler, s => s.is_due(now))
     }
 
-    /// See [`Scheduler::timeout`].
+    /// See `Scheduler::timeout`.
     pub fn timeout(&mut self, sum: u64, rows: &Rows<S>, now: Instant) {
         if self.speak_at <= now {
             self.start(now);
@@ -254,65 +258,129 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&mut self.scheduler, s => s.timeout(&mut self.common, sum, rows, now));
     }
 
-    /// See [`Scheduler::settle`].
+    /// See `Scheduler::settle`.
     pub fn settle(&mut self, sum: u64) -> bool {
         self.common.refresh(sum);
         scheduler!(&mut self.scheduler, s => s.settle(&self.common))
     }
 
-    /// See [`Scheduler::round_now`].
+    /// See `Scheduler::round_now`.
     pub fn round_now(&mut self, sum: u64, rows: &Rows<S>, now: Instant) -> (u64, u64) {
         self.common.refresh(sum);
         scheduler!(&mut self.scheduler, s => s.round_now(&mut self.common, rows, now))
     }
 
-    /// See [`Scheduler::finish`].
+    /// See `Scheduler::finish`.
     pub fn finish(&mut self, sum: u64, rows: &Rows<S>, now: Instant) {
         self.wake_at = NEVER;
         self.common.refresh(sum);
         scheduler!(&mut self.scheduler, s => s.finish(&mut self.common, sum, rows, now));
     }
 
-    /// See [`Scheduler::hot`].
-    #[must_use]
-    pub fn hot(&self) -> &[Hot] {
+    /// See `Scheduler::hot`.
+    fn hot(&self) -> &[Hot] {
         scheduler!(&self.scheduler, s => Scheduler::<S>::hot(s))
     }
 
-    /// See [`Scheduler::patience_us`].
-    #[must_use]
-    pub fn patience_us(&self, peer: NodeIndex) -> u64 {
+    /// See `Scheduler::patience_us`.
+    fn patience_us(&self, peer: NodeIndex) -> u64 {
         scheduler!(&self.scheduler, s => Scheduler::<S>::patience_us(s, peer))
     }
 
-    /// See [`Scheduler::control`].
-    #[must_use]
-    pub fn control(&self, to: NodeIndex, now: Instant) -> Option<Control> {
+    /// See `Scheduler::control`.
+    fn control(&self, to: NodeIndex, now: Instant) -> Option<Control> {
         scheduler!(&self.scheduler, s => Scheduler::<S>::control(s, to, now))
     }
 
-    /// See [`Scheduler::assumed`].
-    #[must_use]
-    pub fn assumed(&self, peer: NodeIndex) -> Option<Assumed<'_>> {
+    /// See `Scheduler::assumed`.
+    fn assumed(&self, peer: NodeIndex) -> Option<Assumed<'_>> {
         scheduler!(&self.scheduler, s => s.assumed(&self.common, peer))
     }
 
-    /// See [`Scheduler::old_frontier`].
-    #[must_use]
-    pub fn old_frontier(&self, row: RowId) -> u64 {
+    /// See `Scheduler::old_frontier`.
+    fn old_frontier(&self, row: RowId) -> u64 {
         scheduler!(&self.scheduler, s => Scheduler::<S>::old_frontier(s, row))
     }
 
-    /// See [`Scheduler::sent`].
-    pub fn sent(&mut self, sent: Sent, sum: u64, rows: &Rows<S>, now: Instant) {
+    /// See `Scheduler::sent`.
+    fn sent(&mut self, sent: Sent, sum: u64, rows: &Rows<S>, now: Instant) {
         scheduler!(&mut self.scheduler, s => s.sent(&mut self.common, sent, sum, rows, now));
     }
 
     /// The first peer of the send queue was written to.
-    pub fn sent_to_first(&mut self) {
+    fn sent_to_first(&mut self) {
         if self.common.peers.done() {
             scheduler!(&mut self.scheduler, s => Scheduler::<S>::all_sent(s));
         }
+    }
+
+    /// Whether what is known of who agrees is about this node's state, of which `sum` is the digest in short. Where nobody else is, it is.
+    #[must_use]
+    pub fn is_about(&self, sum: u64) -> bool {
+        let agreement = &self.common.agreement;
+        !self.has_peers() || (agreement.sum(), agreement.view()) == (sum, self.view_name())
+    }
+
+    /// Peers that are known to hold this node's state, of which `sum` is the digest in short.
+    #[must_use]
+    pub fn peers_that_agree(&mut self, sum: u64) -> usize {
+        self.common.refresh(sum);
+        self.common.agreement.count() - 1
+    }
+
+    /// This node's own changes, of `own` so far, that every member is known to hold. O(peers).
+    #[must_use]
+    pub fn everybody_has(&mut self, sum: u64, own: u64) -> u64 {
+        self.common.refresh(sum);
+        self.common.everybody_has(own)
+    }
+
+    /// Whether there is anybody to talk to.
+    #[must_use]
+    pub fn has_peers(&self) -> bool {
+        self.common.has_peers()
+    }
+
+    /// Who was known to hold this node's state when gossip last looked at it.
+    #[must_use]
+    pub fn agreement(&self) -> &Agreement<S> {
+        &self.common.agreement
+    }
+
+    /// The number of this node's session.
+    #[must_use]
+    pub fn session(&self) -> u64 {
+        self.common.own.session()
+    }
+
+    /// Whether this node would have to take a session above the highest possible.
+    #[must_use]
+    pub fn is_name_used_up(&self) -> bool {
+        self.common.own.is_exhausted()
+    }
+
+    /// The newest session known of a member.
+    #[must_use]
+    pub fn session_of(&self, member: NodeIndex) -> Option<u64> {
+        self.common.view.session(member)
+    }
+
+    /// The name of the view: the members and their newest sessions.
+    #[must_use]
+    pub fn view_name(&self) -> u64 {
+        self.common.view_name()
+    }
+
+    /// Whether a peer is not known to have this node's view.
+    #[must_use]
+    pub fn lacks_view(&self, peer: NodeIndex) -> bool {
+        self.common.lacks_view(peer)
+    }
+
+    /// Whether a peer lacks this node's view and was not told it either.
+    #[must_use]
+    pub fn is_untold(&self, peer: NodeIndex) -> bool {
+        self.common.peers.is_untold(peer, self.view_name())
     }
 
     /// Rounds run so far: pushes, ticks and exchanges of digests, or flushes and uplinks.

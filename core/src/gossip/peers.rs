@@ -42,7 +42,7 @@ pub enum Session {
 
 /// Why a peer is to be written to. Reasons are collected, and one message answers all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pending {
+pub(super) struct Pending {
     /// The lane whose message it is.
     pub lane: Option<Lane>,
     /// Send the waiting rumors first.
@@ -57,7 +57,7 @@ pub struct Pending {
 
 /// Where the next message that may be cut begins: at a rotating place, or the last rows would starve.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Resume {
+pub(super) struct Resume {
     /// The row.
     pub row: u32,
     /// Its dots up to this one were part of a repair already.
@@ -74,7 +74,7 @@ struct Known<S: Storage> {
 
 /// All peers.
 #[derive(Clone)]
-pub struct Peers<S: Storage> {
+pub(super) struct Peers<S: Storage> {
     peers: Records<S>,
     known: S::PerKnown<Known<S>>,
     queue: S::PerNode<u32>,
@@ -98,7 +98,7 @@ impl<S: Storage> Peers<S> {
     /// A cluster of `nodes`, of which nothing is known. Before [`Peers::fill`].
     #[must_use]
     #[inline(always)]
-    pub fn unfilled(nodes: usize, limits: &Limits) -> Self {
+    pub(super) fn unfilled(nodes: usize, limits: &Limits) -> Self {
         Self {
             peers: Records::unfilled(nodes),
             known: S::PerKnown::with_limit(limits.known_peers.min(nodes)),
@@ -110,7 +110,7 @@ impl<S: Storage> Peers<S> {
     }
 
     /// Takes the memory for all peers: none is taken when they are heard. Called once.
-    pub fn fill(&mut self, nodes: usize, limits: &Limits) {
+    pub(super) fn fill(&mut self, nodes: usize, limits: &Limits) {
         self.peers.places.fill_to(nodes, NOWHERE);
         for _ in 0..limits.known_peers.min(nodes) {
             // As many places as there are slots.
@@ -118,26 +118,20 @@ impl<S: Storage> Peers<S> {
         }
     }
 
-    /// A peer.
-    #[must_use]
-    pub fn get(&self, peer: NodeIndex) -> &Peer {
-        self.peers.get(peer)
-    }
-
     /// Where the next message to a peer begins.
     #[must_use]
-    pub fn resume(&self, peer: NodeIndex) -> Resume {
+    pub(super) fn resume(&self, peer: NodeIndex) -> Resume {
         self.peers.get(peer).resume
     }
 
     /// Notes where the next message to a peer begins.
-    pub fn set_resume(&mut self, peer: NodeIndex, resume: Resume) {
+    pub(super) fn set_resume(&mut self, peer: NodeIndex, resume: Resume) {
         self.peers.get_mut(peer).resume = resume;
     }
 
     /// Notes whether a peer showed the same version vector as this node's `sum`, but another state. Once may be a message
     /// that crossed another; twice with nothing changed here calls for repair. True when it begins to.
-    pub fn note_divergence(&mut self, peer: NodeIndex, diverged: bool, sum: u64) -> bool {
+    pub(super) fn note_divergence(&mut self, peer: NodeIndex, diverged: bool, sum: u64) -> bool {
         let record = &mut self.peers.get_mut(peer).diverged;
         *record = match *record {
             _ if !diverged => (0, 0),
@@ -149,18 +143,18 @@ impl<S: Storage> Peers<S> {
 
     /// Whether a peer is to be sent everything.
     #[must_use]
-    pub fn is_diverged(&self, peer: NodeIndex) -> bool {
+    pub(super) fn is_diverged(&self, peer: NodeIndex) -> bool {
         self.peers.get(peer).diverged.1 >= REPAIR_AFTER
     }
 
     /// Whether a peer was heard in its present session.
     #[must_use]
-    pub fn was_heard(&self, peer: NodeIndex) -> bool {
+    pub(super) fn was_heard(&self, peer: NodeIndex) -> bool {
         self.peers.get(peer).heard_at.is_some()
     }
 
     /// A newer session of a peer is known: nothing of what was known of the one before holds for it.
-    pub fn begin_session(&mut self, peer: NodeIndex, session: u64) {
+    pub(super) fn begin_session(&mut self, peer: NodeIndex, session: u64) {
         let record = self.peers.get_mut(peer);
         let Peer { pending, known, .. } = *record;
         *record = Peer { session: Some(session), pending, known, ..STRANGER };
@@ -171,19 +165,19 @@ impl<S: Storage> Peers<S> {
 
     /// The session of which all that is known about a peer holds.
     #[must_use]
-    pub fn session(&self, peer: NodeIndex) -> Option<u64> {
+    pub(super) fn session(&self, peer: NodeIndex) -> Option<u64> {
         self.peers.get(peer).session
     }
 
     /// The life in which a peer makes its dots: without a disk, its session.
     #[must_use]
-    pub fn life(&self, peer: NodeIndex) -> Option<u64> {
+    pub(super) fn life(&self, peer: NodeIndex) -> Option<u64> {
         self.session(peer)
     }
 
     /// Notes the number of a message. True when it is newer than all that came before it from this session; a message without a
     /// number counts as newer.
-    pub fn is_newest(&mut self, peer: NodeIndex, number: Option<i64>) -> bool {
+    pub(super) fn is_newest(&mut self, peer: NodeIndex, number: Option<i64>) -> bool {
         let record = self.peers.get_mut(peer);
         match number {
             Some(number) if number <= record.newest => false,
@@ -197,7 +191,7 @@ impl<S: Storage> Peers<S> {
 
     /// Notes the view that a peer's newest message showed: `mine` is this node's, in its `version`. What it was told more than
     /// `patience_us` ago and does not show was lost.
-    pub fn showed_view(&mut self, peer: NodeIndex, view: u64, mine: (u64, u64), patience_us: u64, now: Instant) {
+    pub(super) fn showed_view(&mut self, peer: NodeIndex, view: u64, mine: (u64, u64), patience_us: u64, now: Instant) {
         let record = self.peers.get_mut(peer);
         record.view = view;
         if view == mine.0 {
@@ -209,36 +203,36 @@ impl<S: Storage> Peers<S> {
 
     /// Whether a peer is not known to have the view `name`.
     #[must_use]
-    pub fn lacks_view(&self, peer: NodeIndex, name: u64) -> bool {
+    pub(super) fn lacks_view(&self, peer: NodeIndex, name: u64) -> bool {
         self.peers.get(peer).view != name
     }
 
     /// Whether a peer lacks the view `name` and was not told it either.
     #[must_use]
-    pub fn is_untold(&self, peer: NodeIndex, name: u64) -> bool {
+    pub(super) fn is_untold(&self, peer: NodeIndex, name: u64) -> bool {
         let Peer { view, told, .. } = *self.peers.get(peer);
         view != name && told.0 != name
     }
 
     /// The version of this node's view that a peer is known to include.
     #[must_use]
-    pub fn view_version(&self, peer: NodeIndex) -> u64 {
+    pub(super) fn view_version(&self, peer: NodeIndex) -> u64 {
         self.peers.get(peer).view_version
     }
 
     /// The member with which the next list of sessions for a peer begins.
     #[must_use]
-    pub fn lives_from(&self, peer: NodeIndex) -> u32 {
+    pub(super) fn lives_from(&self, peer: NodeIndex) -> u32 {
         self.peers.get(peer).lives_from
     }
 
     /// Notes that a list of sessions for a peer was cut before this member: the next one begins there.
-    pub fn set_lives_from(&mut self, peer: NodeIndex, member: u32) {
+    pub(super) fn set_lives_from(&mut self, peer: NodeIndex, member: u32) {
         self.peers.get_mut(peer).lives_from = member;
     }
 
     /// Notes that a peer was told the view `name`.
-    pub fn told_view(&mut self, peer: NodeIndex, name: u64, now: Instant) {
+    pub(super) fn told_view(&mut self, peer: NodeIndex, name: u64, now: Instant) {
         let record = self.peers.get_mut(peer);
         record.told = (name, now);
         record.old_session = false;
@@ -246,7 +240,7 @@ impl<S: Storage> Peers<S> {
 
     /// Notes a message of a session older than the newest known. True when the peer is to be told so now: not twice within half
     /// a second.
-    pub fn wrote_from_old_session(&mut self, peer: NodeIndex, now: Instant) -> bool {
+    pub(super) fn wrote_from_old_session(&mut self, peer: NodeIndex, now: Instant) -> bool {
         let record = self.peers.get_mut(peer);
         let due = record.told.0 == 0 || now.ms_since(record.told.1) >= REPEAT_MS;
         record.old_session |= due;
@@ -255,20 +249,20 @@ impl<S: Storage> Peers<S> {
 
     /// Whether a peer has to be told that a newer session of its name is known.
     #[must_use]
-    pub fn is_old_session(&self, peer: NodeIndex) -> bool {
+    pub(super) fn is_old_session(&self, peer: NodeIndex) -> bool {
         self.peers.get(peer).old_session
     }
 
     /// Which rows a peer was listed: those that moved up to this version; whether it is to be listed all; and where those of past
     /// lives go on.
     #[must_use]
-    pub fn listed(&self, peer: NodeIndex) -> (u64, bool, u32) {
+    pub(super) fn listed(&self, peer: NodeIndex) -> (u64, bool, u32) {
         let Peer { listed, list_all, past_from, .. } = *self.peers.get(peer);
         (listed, list_all, past_from)
     }
 
     /// Notes that a peer was listed all rows that moved up to `version`, if it was, and where the rows of past lives go on.
-    pub fn set_listed(&mut self, peer: NodeIndex, version: Option<u64>, past_from: u32) {
+    pub(super) fn set_listed(&mut self, peer: NodeIndex, version: Option<u64>, past_from: u32) {
         let record = self.peers.get_mut(peer);
         record.listed = version.unwrap_or(record.listed);
         record.past_from = past_from;
@@ -276,29 +270,29 @@ impl<S: Storage> Peers<S> {
 
     /// A peer does not seem to know what this node holds of a row that moved last in the version after `version`: what has moved since
     /// is listed to it again.
-    pub fn list_again(&mut self, peer: NodeIndex, version: u64) {
+    pub(super) fn list_again(&mut self, peer: NodeIndex, version: u64) {
         let record = self.peers.get_mut(peer);
         record.listed = record.listed.min(version);
     }
 
     /// Whether a peer is to be listed all rows, in turn.
-    pub fn set_list_all(&mut self, peer: NodeIndex, all: bool) {
+    pub(super) fn set_list_all(&mut self, peer: NodeIndex, all: bool) {
         self.peers.get_mut(peer).list_all = all;
     }
 
     /// Notes whether a peer says that it has no room for a row of this node. True when it said otherwise before.
-    pub fn set_no_row(&mut self, peer: NodeIndex, no_row: bool) -> bool {
+    pub(super) fn set_no_row(&mut self, peer: NodeIndex, no_row: bool) -> bool {
         core::mem::replace(&mut self.peers.get_mut(peer).no_row, no_row) != no_row
     }
 
     /// Whether any peer has no room for a row of this node. O(peers met).
     #[must_use]
-    pub fn any_without_row(&self) -> bool {
+    pub(super) fn any_without_row(&self) -> bool {
         self.peers.met().any(|peer| peer.no_row)
     }
 
     /// Learns that a peer holds all that this node holds. O(rows).
-    pub fn learn_all(&mut self, peer: NodeIndex, rows: &Rows<S>) {
+    pub(super) fn learn_all(&mut self, peer: NodeIndex, rows: &Rows<S>) {
         for (id, row) in rows.iter() {
             self.learn(peer, id, row.frontier);
         }
@@ -307,40 +301,40 @@ impl<S: Storage> Peers<S> {
 
     /// Whether a peer may be handed what it lacks: what it was handed before has arrived, or is overdue.
     #[must_use]
-    pub fn may_fill(&self, peer: NodeIndex, now: Instant) -> bool {
+    pub(super) fn may_fill(&self, peer: NodeIndex, now: Instant) -> bool {
         self.peers.get(peer).filling.may_go_on(now)
     }
 
     /// Bytes that a peer may be handed at once.
     #[must_use]
-    pub fn window(&self, peer: NodeIndex) -> usize {
+    pub(super) fn window(&self, peer: NodeIndex) -> usize {
         self.peers.get(peer).filling.window()
     }
 
     /// Whether several messages may follow each other to a peer at once.
     #[must_use]
-    pub fn may_burst(&self, peer: NodeIndex, now: Instant) -> bool {
+    pub(super) fn may_burst(&self, peer: NodeIndex, now: Instant) -> bool {
         self.peers.get(peer).filling.may_burst(now)
     }
 
     /// Notes that so many messages followed each other to a peer.
-    pub fn burst(&mut self, peer: NodeIndex, messages: u8, now: Instant) {
+    pub(super) fn burst(&mut self, peer: NodeIndex, messages: u8, now: Instant) {
         self.peers.get_mut(peer).filling.burst(messages, now);
     }
 
     /// When a peer was written to last.
     #[must_use]
-    pub fn sent_at(&self, peer: NodeIndex) -> Option<Instant> {
+    pub(super) fn sent_at(&self, peer: NodeIndex) -> Option<Instant> {
         self.peers.get(peer).sent_at
     }
 
     /// Notes that a peer was handed entries, the last of them with this dot, in so many messages at once.
-    pub fn filled(&mut self, peer: NodeIndex, last: (RowId, u64), bytes: usize, messages: u8, now: Instant) {
+    pub(super) fn filled(&mut self, peer: NodeIndex, last: (RowId, u64), bytes: usize, messages: u8, now: Instant) {
         self.peers.get_mut(peer).filling.sent(last, bytes, messages, now);
     }
 
     /// Looks whether what a peer was handed has arrived.
-    pub fn look_at_filling(&mut self, peer: NodeIndex, now: Instant) {
+    pub(super) fn look_at_filling(&mut self, peer: NodeIndex, now: Instant) {
         let Peer { known, filling, .. } = *self.peers.get(peer);
         let Some((row, seq)) = filling.goal() else { return };
         let known = known.and_then(|slot| self.known.get(slot as usize));
@@ -350,13 +344,13 @@ impl<S: Storage> Peers<S> {
     }
 
     /// The own row is another one: nobody has acknowledged any change of it.
-    pub fn forget_own(&mut self) {
+    pub(super) fn forget_own(&mut self) {
         self.peers.met_mut().for_each(|peer| peer.own_acked = 0);
     }
 
     /// Notes that a peer was heard. When it had been silent, the others that are get another chance at once: whatever
     /// kept it away may be over for them too.
-    pub fn hear(&mut self, peer: NodeIndex, now: Instant) {
+    pub(super) fn hear(&mut self, peer: NodeIndex, now: Instant) {
         let record = self.peers.get_mut(peer);
         let was_silent = record.unheard >= SILENT_AFTER;
         record.heard_at = Some(now);
@@ -369,7 +363,7 @@ impl<S: Storage> Peers<S> {
     }
 
     /// Notes that a message was sent.
-    pub fn sent(&mut self, peer: NodeIndex, sum: u64, now: Instant) {
+    pub(super) fn sent(&mut self, peer: NodeIndex, sum: u64, now: Instant) {
         let record = self.peers.get_mut(peer);
         record.sent_at = Some(now);
         record.sent_sum = sum;
@@ -378,13 +372,13 @@ impl<S: Storage> Peers<S> {
 
     /// Whether the digest `sum` is what a peer was sent last.
     #[must_use]
-    pub fn was_sent(&self, peer: NodeIndex, sum: u64) -> bool {
+    pub(super) fn was_sent(&self, peer: NodeIndex, sum: u64) -> bool {
         let Peer { sent_at, sent_sum, .. } = *self.peers.get(peer);
         sent_at.is_some() && sent_sum == sum
     }
 
     /// Learns that a peer holds all dots of a row up to `frontier`.
-    pub fn learn(&mut self, peer: NodeIndex, row: RowId, frontier: u64) {
+    pub(super) fn learn(&mut self, peer: NodeIndex, row: RowId, frontier: u64) {
         let slot = self.slot_of(peer);
         let rows = self.rows;
         let Some(Known { frontiers, .. }) = self.known.get_mut(slot) else { return };
@@ -397,27 +391,27 @@ impl<S: Storage> Peers<S> {
     }
 
     /// Learns that a peer holds this node's own changes up to `seq`.
-    pub fn learn_own(&mut self, peer: NodeIndex, seq: u64) {
+    pub(super) fn learn_own(&mut self, peer: NodeIndex, seq: u64) {
         let record = self.peers.get_mut(peer);
         record.own_acked = record.own_acked.max(seq);
     }
 
     /// This node's own changes that the peer is known to hold.
     #[must_use]
-    pub fn own_acked(&self, peer: NodeIndex) -> u64 {
+    pub(super) fn own_acked(&self, peer: NodeIndex) -> u64 {
         self.peers.get(peer).own_acked
     }
 
     /// The vector of a peer: per row what it is known to hold. Rows beyond the slice count as 0. `None` when nothing is
     /// remembered in detail.
     #[must_use]
-    pub fn vector(&self, peer: NodeIndex) -> Option<&[u64]> {
+    pub(super) fn vector(&self, peer: NodeIndex) -> Option<&[u64]> {
         let slot = self.peers.get(peer).known?;
         Some(&self.known.get(slot as usize)?.frontiers)
     }
 
     /// Gives the peer a vector to be learned, that of the peer heard longest ago if all are in use.
-    pub fn remember(&mut self, peer: NodeIndex) {
+    pub(super) fn remember(&mut self, peer: NodeIndex) {
         self.slot_of(peer);
     }
 
@@ -444,21 +438,21 @@ impl<S: Storage> Peers<S> {
 
     /// Whether a peer was heard within the last `ms`, or has not been given the time to answer yet.
     #[must_use]
-    pub fn is_fresh(&self, peer: NodeIndex, now: Instant, ms: u64) -> bool {
+    pub(super) fn is_fresh(&self, peer: NodeIndex, now: Instant, ms: u64) -> bool {
         let Peer { heard_at, unheard, .. } = *self.peers.get(peer);
         heard_at.map_or(unheard < SILENT_AFTER, |heard_at| now.ms_since(heard_at) <= ms)
     }
 
     /// How many messages went to the peer since it was heard.
     #[must_use]
-    pub fn unheard(&self, peer: NodeIndex) -> u8 {
+    pub(super) fn unheard(&self, peer: NodeIndex) -> u8 {
         self.peers.get(peer).unheard
     }
 
     /// When news may go to a peer: at once, unless it has been silent. Then the time between messages doubles, from half a second up to
     /// the time that had passed since the last news when the last message left, at least one second and at most thirty.
     #[must_use]
-    pub fn next_push(&self, peer: NodeIndex, last_change: Instant) -> Instant {
+    pub(super) fn next_push(&self, peer: NodeIndex, last_change: Instant) -> Instant {
         let Peer { sent_at, unheard, .. } = *self.peers.get(peer);
         match sent_at {
             Some(sent_at) if unheard >= SILENT_AFTER => {
@@ -472,7 +466,7 @@ impl<S: Storage> Peers<S> {
     /// When the digest `sum` may go to a peer: as [`Peers::next_push`], and not twice within half a second unless the
     /// peer was heard in between.
     #[must_use]
-    pub fn next_digest(&self, peer: NodeIndex, sum: u64, last_change: Instant) -> Instant {
+    pub(super) fn next_digest(&self, peer: NodeIndex, sum: u64, last_change: Instant) -> Instant {
         let Peer { sent_at, sent_sum, unheard, .. } = *self.peers.get(peer);
         let repeated =
             sent_at.filter(|_| unheard > 0 && sent_sum == sum).map_or(Instant::ZERO, |at| at.plus_ms(REPEAT_MS));
@@ -480,7 +474,7 @@ impl<S: Storage> Peers<S> {
     }
 
     /// Adds a reason to write to a peer.
-    pub fn want_to_send(&mut self, peer: NodeIndex, why: Pending) {
+    pub(super) fn want_to_send(&mut self, peer: NodeIndex, why: Pending) {
         let record = self.peers.get_mut(peer);
         match &mut record.pending {
             Some(pending) => {
@@ -503,19 +497,19 @@ impl<S: Storage> Peers<S> {
     /// Whether any peer is to be written to.
     #[must_use]
     #[inline]
-    pub fn is_waiting(&self) -> bool {
+    pub(super) fn is_waiting(&self) -> bool {
         self.head < self.queue.len()
     }
 
     /// The next peer to write to, which stays first in the queue until [`Peers::done`].
     #[must_use]
-    pub fn first(&self) -> Option<(NodeIndex, Pending)> {
+    pub(super) fn first(&self) -> Option<(NodeIndex, Pending)> {
         let peer = NodeIndex(*self.queue.get(self.head)?);
         Some((peer, self.peers.get(peer).pending.unwrap_or_default()))
     }
 
     /// Takes the first peer out of the queue. True when it was the last.
-    pub fn done(&mut self) -> bool {
+    pub(super) fn done(&mut self) -> bool {
         if let Some(peer) = self.queue.get(self.head) {
             self.peers.get_mut(NodeIndex(*peer)).pending = None;
             self.head += 1;

@@ -46,7 +46,7 @@ const BURST: u8 = 6;
 
 /// The scheduler of strategy `relay`.
 #[derive(Clone)]
-pub struct Relay<S: Storage> {
+pub(super) struct Relay<S: Storage> {
     links: S::PerNode<Link>,
     snapshots: Snapshots<S>,
     aged: Aged<S>,
@@ -171,7 +171,7 @@ impl<S: Storage> Relay<S> {
     }
 
     /// Fills the table of peers, where it is to stay.
-    pub fn fill(&mut self, nodes: usize) {
+    pub(super) fn fill(&mut self, nodes: usize) {
         self.links.fill_to(nodes, Link::STRANGER);
     }
 

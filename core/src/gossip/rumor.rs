@@ -34,7 +34,7 @@ const SPARE_DRAWS: usize = 32;
 
 /// The scheduler of strategy `rumor`.
 #[derive(Clone)]
-pub struct Rumor<S: Storage> {
+pub(super) struct Rumor<S: Storage> {
     hot: S::PerRumor<Hot>,
     /// How many of `hot`, from the start, belong to the push under way.
     sealed: usize,
@@ -51,7 +51,7 @@ impl<S: Storage> Rumor<S> {
     /// A scheduler to which nothing has happened yet.
     #[must_use]
     #[inline(always)]
-    pub fn new(limits: &Limits) -> Self {
+    pub(super) fn new(limits: &Limits) -> Self {
         Self {
             hot: S::PerRumor::with_limit(limits.rumors),
             sealed: 0,

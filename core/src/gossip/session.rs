@@ -13,7 +13,7 @@ const PAUSE_MOST_MS: u64 = 300_000;
 
 /// This node's session and life.
 #[derive(Clone, Copy, Debug)]
-pub struct Own {
+pub(super) struct Own {
     session: u64,
     life: u64,
     /// The number above which the next session is, and when it may be taken.
@@ -26,31 +26,31 @@ pub struct Own {
 impl Own {
     /// The session that the driver began.
     #[must_use]
-    pub const fn new(session: u64) -> Self {
+    pub(super) const fn new(session: u64) -> Self {
         Self { session, life: session, wanted: None, taken_at: None, pause_ms: PAUSE_FIRST_MS, exhausted: false }
     }
 
     /// The number of this session, in every message.
     #[must_use]
-    pub const fn session(&self) -> u64 {
+    pub(super) const fn session(&self) -> u64 {
         self.session
     }
 
     /// The life in which dots are made.
     #[must_use]
-    pub const fn life(&self) -> u64 {
+    pub(super) const fn life(&self) -> u64 {
         self.life
     }
 
     /// Whether a number above the highest possible would have to be taken: the node cannot go on under its name.
     #[must_use]
-    pub const fn is_exhausted(&self) -> bool {
+    pub(super) const fn is_exhausted(&self) -> bool {
         self.exhausted
     }
 
     /// This node's name was seen with a number that this memory did not give it: one above that is wanted. At once the first time,
     /// then after 1 s, doubling to 5 min.
-    pub fn want_above(&mut self, seen: u64, now: Instant) {
+    pub(super) fn want_above(&mut self, seen: u64, now: Instant) {
         let at = match self.wanted {
             Some((_, at)) => at,
             None => self.taken_at.map_or(now, |taken| taken.plus_ms(self.pause_ms).max(now)),
@@ -61,12 +61,12 @@ impl Own {
 
     /// When the next session is taken.
     #[must_use]
-    pub fn due(&self) -> Option<Instant> {
+    pub(super) fn due(&self) -> Option<Instant> {
         self.wanted.map(|(_, at)| at)
     }
 
     /// Takes the session that is wanted, and a life with it. `None` when none is, or none is left.
-    pub fn take(&mut self, now: Instant) -> Option<u64> {
+    pub(super) fn take(&mut self, now: Instant) -> Option<u64> {
         let (above, at) = self.wanted.filter(|(_, at)| *at <= now)?;
         self.wanted = None;
         if above >= INCARNATION_MAX {

@@ -18,7 +18,7 @@ struct Member {
 
 /// The members, and the newest session known of each.
 #[derive(Clone)]
-pub struct View<S: Storage> {
+pub(super) struct View<S: Storage> {
     members: S::PerNode<Member>,
     name: u64,
     version: u64,
@@ -28,12 +28,12 @@ impl<S: Storage> View<S> {
     /// A view of `nodes` members. Before [`View::fill`].
     #[must_use]
     #[inline(always)]
-    pub fn unfilled(nodes: usize) -> Self {
+    pub(super) fn unfilled(nodes: usize) -> Self {
         Self { members: S::PerNode::with_limit(nodes), name: 0, version: 0 }
     }
 
     /// Makes it the view of these members, of whom nothing is known. Called once.
-    pub fn fill(&mut self, members: &Members<S>) {
+    pub(super) fn fill(&mut self, members: &Members<S>) {
         for id in members.iter() {
             // As many places as there are members.
             let _ = self.members.push(Member { hash: hash_bytes(id.as_bytes()), session: None, since: 0 });
@@ -42,24 +42,24 @@ impl<S: Storage> View<S> {
 
     /// 64 bits that name the view: equal for equal members and sessions, in whatever order they became known.
     #[must_use]
-    pub fn name(&self) -> u64 {
+    pub(super) fn name(&self) -> u64 {
         self.name
     }
 
     /// How often the view has changed.
     #[must_use]
-    pub fn version(&self) -> u64 {
+    pub(super) fn version(&self) -> u64 {
         self.version
     }
 
     /// The newest session known of a member.
     #[must_use]
-    pub fn session(&self, node: NodeIndex) -> Option<u64> {
+    pub(super) fn session(&self, node: NodeIndex) -> Option<u64> {
         self.members.get(node.at())?.session
     }
 
     /// Takes note of a session of a member. True when it is newer than the one known: then the view is another one.
-    pub fn learn(&mut self, node: NodeIndex, session: u64) -> bool {
+    pub(super) fn learn(&mut self, node: NodeIndex, session: u64) -> bool {
         let version = self.version + 1;
         let Some(member) = self.members.get_mut(node.at()) else { return false };
         if member.session.is_some_and(|known| known >= session) {
@@ -73,7 +73,7 @@ impl<S: Storage> View<S> {
     }
 
     /// The members whose session became known after `version`, beginning with member `first` and round from there.
-    pub fn since(&self, version: u64, first: u32) -> impl Iterator<Item = (NodeIndex, u64)> {
+    pub(super) fn since(&self, version: u64, first: u32) -> impl Iterator<Item = (NodeIndex, u64)> {
         let nodes = self.members.len() as u32;
         (0..nodes).filter_map(move |step| {
             let node = NodeIndex((first % nodes + step) % nodes);

@@ -3,7 +3,7 @@
 use rand_core::SeedableRng;
 use rand_xorshift::XorShiftRng;
 
-use super::{Node, Refusals, check_twice, send};
+use super::{Node, Refusals, check_twice};
 use crate::causality::HybridClock;
 use crate::config::{Config, ConfigError, Strategy};
 use crate::gossip::Gossip;
@@ -65,7 +65,6 @@ impl<S: Storage> Node<S> {
             predictor: Default::default(),
             reply: Reply::default(),
             reply_waits: false,
-            sending: send::Sending::default(),
             events: Events::default(),
             stats: Stats::default(),
             refusals: Refusals::default(),
@@ -116,9 +115,7 @@ impl<S: Storage> Node<S> {
         let (nodes, me) = (members.len(), members.me());
         self.head.clear();
         let mut out = Out::new(&mut self.head);
-        out.str("{\"src\": \"");
-        out.escaped(members.id(me));
-        out.str("\", \"dest\": \"");
+        out.head(members.id(me));
         // An id is at most half as long as the room for the head.
         let _ = out.finish();
         let salt = crate::id::hash_bytes(members.id(me).as_bytes());
@@ -128,7 +125,6 @@ impl<S: Storage> Node<S> {
         let session = self.config.incarnation;
         let gossip = self.gossip.insert(Gossip::unfilled(nodes, me, &self.limits, rng, session));
         gossip.fill(&self.replica.causality.members, now.at);
-        gossip.common.refresh(self.replica.sum().short());
         gossip.use_relay(self.config.strategy == Strategy::Relay, Instant::ZERO);
         gossip.configure(self.config.fanout, self.config.gossip_interval_ms, Instant::ZERO);
         self.settled = nodes == 1;

@@ -1,41 +1,41 @@
 //! A message of another implementation of the same exercise: it has no header, and what it brings is a local change here.
 
 use super::Node;
-use super::header::{unsigned, vector};
 use crate::causality::{Arg, Entry};
 use crate::gossip::Hot;
 use crate::id::{Id, NodeIndex};
 use crate::replicated::{Lane, Outcome, Replica, Sign};
 use crate::storage::Storage;
 use crate::time::Now;
-use crate::wire::{Key, Kind, Message, Scalar, Str};
+use crate::wire::Str;
+use crate::wire::gossip::Foreign;
 
 impl<S: Storage> Node<S> {
     /// A message of another implementation: a bare value, or vectors by node name. What changes the state is a local
     /// change, with this node's next dot.
-    pub(super) fn receive_foreign(&mut self, now: Now, from: NodeIndex, kind: Kind, message: &Message<'_>) {
+    pub(super) fn receive_foreign(&mut self, now: Now, from: NodeIndex, foreign: Foreign<'_>) {
         if let Some(gossip) = &mut self.gossip {
-            gossip.common.peers.hear(from, now.at);
+            gossip.hear(from, now.at);
         }
-        if kind == Kind::Gossip {
-            let Some(value) = message.get(Key::Value).and_then(Scalar::of) else {
+        let (p, n) = match foreign {
+            Foreign::Value(value) => {
+                let mut scratch: heapless::String<{ crate::storage::TEXT_BYTES_MAX }> = heapless::String::new();
+                match value.value(&mut scratch) {
+                    Some(value) => self.foreign_change(now, from, &Entry::bare(value.into())),
+                    None => self.stats.refused_unreadable += 1,
+                }
                 return;
-            };
-            let mut scratch: heapless::String<{ crate::storage::TEXT_BYTES_MAX }> = heapless::String::new();
-            match value.value(&mut scratch) {
-                Some(value) => self.foreign_change(now, from, &Entry::bare(value.into())),
-                None => self.stats.refused_unreadable += 1,
             }
-            return;
-        }
-        let (Some(p), Some(n)) = (vector(message, Key::PCounters), vector(message, Key::NCounters)) else {
-            self.stats.refused_unreadable += 1;
-            return;
+            Foreign::Vectors(p, n) => (p, n),
+            Foreign::Nothing => return,
+            Foreign::Unreadable => {
+                self.stats.refused_unreadable += 1;
+                return;
+            }
         };
         let mut cells = 0;
         for (vector, sign) in [(p, Sign::P), (n, Sign::N)] {
-            for (name, number) in vector {
-                let number = unsigned(number).unwrap_or(0);
+            for (name, number) in Foreign::numbers(vector) {
                 cells += u64::from(self.foreign_cell(now, from, sign, name, number));
             }
         }
@@ -43,14 +43,13 @@ impl<S: Storage> Node<S> {
         if cells > 0 {
             self.service.data_from_peer(Lane::Tick);
         }
-        let sum = self.replica.sum().short();
         let mine = self.replica.store.counter.cells();
-        if let Some(gossip) = &mut self.gossip {
-            gossip.common.refresh(sum);
-            // It showed every number that this node has, and none that is larger is left.
-            let only_a_counter = self.replica.store.set.is_empty() && self.replica.store.map.is_empty();
-            if cells == mine && cells > 0 && only_a_counter {
-                gossip.common.agreement.insert(from);
+        let only_a_counter = self.replica.store.set.is_empty() && self.replica.store.map.is_empty();
+        // It showed every number that this node has, and none that is larger is left.
+        if cells == mine && cells > 0 && only_a_counter {
+            let sum = self.replica.sum().short();
+            if let Some(gossip) = &mut self.gossip {
+                gossip.holds_the_same(from, sum);
             }
         }
     }

@@ -1,15 +1,25 @@
-//! A message from a peer: its entries are merged, then what its header says is learned.
+//! A message from a peer: its entries are merged, and gossip is told what it shows.
 
-use super::header::{agreement, echo, frontier_of, small, sum, unsigned};
 use super::{Node, Rejected};
-use crate::causality::{Arg, Causality, Dot, Entry, RowId, Sum};
-use crate::gossip::{Control, Heard, Hot, Rule, Session, Want};
+use crate::causality::{Arg, Causality, Dot, Entry, RowId};
+use crate::gossip::{self, Control, Echo, Exchange, Hot, Said, Want};
 use crate::id::{Id, NodeIndex};
 use crate::output::Event;
 use crate::replicated::{Bound, Lane, Outcome, Refused, Replica};
 use crate::storage::{INCARNATION_MAX, Storage};
 use crate::time::Now;
-use crate::wire::{Chunks, Item, Key, Kind, Message, Pairs, RawEntry, SEQ_MAX, Scratch, Str, Token};
+use crate::wire::gossip::{Header, Holders, Letter, Received, Refuses, Wanted};
+use crate::wire::{Chunks, Item, Kind, Message, RawEntry, SEQ_MAX, Scratch, Str};
+
+/// Sessions up to this number are counted, not taken from a clock.
+const SESSIONS_COUNTED: u64 = 1 << 40;
+
+/// A message of this implementation, while it is read.
+struct Reading<'m> {
+    now: Now,
+    letter: &'m Received<'m>,
+    exchange: Exchange,
+}
 
 impl<S: Storage> Node<S> {
     /// Handles `gossip` or `replicate`. O(length of the line).
@@ -30,60 +40,45 @@ impl<S: Storage> Node<S> {
             return Ok(());
         }
         let lane = if kind == Kind::Replicate { Lane::Tick } else { Lane::Push };
-        match message.get(Key::Incarnation) {
-            Some(Token::Int(incarnation)) if (0..=INCARNATION_MAX.cast_signed()).contains(&incarnation) => {
-                self.receive_own_kind(now, from, lane, incarnation.cast_unsigned(), message);
-            }
-            Some(_) => self.stats.refused_unreadable += 1,
-            None => self.receive_foreign(now, from, kind, message),
+        match Letter::decode(kind, message) {
+            Letter::Ours(letter) => self.receive_own_kind(now, from, lane, &letter),
+            Letter::Foreign(foreign) => self.receive_foreign(now, from, foreign),
+            Letter::Unreadable => self.stats.refused_unreadable += 1,
         }
         self.note_settled();
         self.judge_convergence(now.at);
         Ok(())
     }
 
-    /// A message of this implementation: it has a header.
-    fn receive_own_kind(&mut self, now: Now, from: NodeIndex, lane: Lane, session: u64, message: &Message<'_>) {
+    /// A message of this implementation.
+    fn receive_own_kind(&mut self, now: Now, from: NodeIndex, lane: Lane, letter: &Received<'_>) {
+        let session = letter.header.session;
         if self.is_ahead(session, now) {
             self.stats.refused_sessions += 1;
             return;
         }
         let Some(gossip) = &mut self.gossip else { return };
-        let met = gossip.meet(from, session, now.at);
-        let old = met == Session::Old;
-        if !old {
-            gossip.common.peers.remember(from);
+        let mut reading = Reading { now, letter, exchange: gossip.meet(from, session, now.at) };
+        if let Some(data) = letter.data() {
+            self.merge_chunks(&mut reading, data);
         }
-        let digest = match message.get(Key::Digest) {
-            Some(Token::Object(digest)) => Pairs::new(digest),
-            _ => Pairs::new("{}"),
-        };
-        let merged = match message.get(Key::Data) {
-            Some(Token::Array(data)) => {
-                let mut merge =
-                    Merge { now, from, old, digest: digest.clone(), learned: old, scans: 0, done: Merged::default() };
-                self.merge_chunks(&mut merge, (!old).then_some(session), data);
-                merge.done
-            }
-            _ => Merged::default(),
-        };
-        let lives = match message.get(Key::Lives) {
-            Some(Token::Object(lives)) => self.learn_lives(now, Pairs::new(lives)),
-            _ => false,
-        };
-        if old {
+        self.learn_lives(&mut reading);
+        if reading.exchange.is_old() {
             self.stats.old_sessions += 1;
             if let Some(gossip) = &mut self.gossip {
-                gossip.answer_old_session(from, now.at);
+                gossip.learned_from_old_session(&reading.exchange);
             }
             return;
         }
-        let behind = self.learn_digest(now, from, digest, &merged);
-        let recent = match message.get(Key::Old) {
-            Some(Token::Object(old)) => self.recent(from, Pairs::new(old)),
-            _ => 0,
-        };
-        self.compare(now, from, lane, Behind { recent, lives, ..behind }, merged, message);
+        self.learn_digest(&mut reading);
+        self.learn_old(&mut reading);
+        let control = self.control(now, letter);
+        let Some(gossip) = &mut self.gossip else { return };
+        let learned = gossip.learned(reading.exchange, said(lane, letter, control), &self.replica);
+        self.stats.repairs += u64::from(learned.repair_begins);
+        if let Some(over) = learned.is_without_row {
+            self.replica.over_bound(over);
+        }
     }
 
     /// Whether a session cannot be: it lies further ahead of the wall clock than stamps may. (Drivers number sessions by that clock, or
@@ -93,37 +88,30 @@ impl<S: Storage> Node<S> {
         session > INCARNATION_MAX || now.wall_us.is_some_and(|wall| session > most(wall).max(SESSIONS_COUNTED))
     }
 
-    /// Learns the sessions that a peer names. True when it names any.
-    fn learn_lives(&mut self, now: Now, lives: Pairs<'_>) -> bool {
-        let mut any = false;
+    /// Learns the sessions that a peer names.
+    fn learn_lives(&mut self, reading: &mut Reading<'_>) {
         let mut scratch = Id::new();
-        for (name, session) in lives {
-            let Some(session) = unsigned(session) else { continue };
+        for (name, session) in reading.letter.lives() {
             let node = name.unescape(&mut scratch).and_then(|name| self.replica.causality.members.find(name));
             let Some(node) = node else {
                 self.stats.refused_rows += 1;
                 continue;
             };
-            if self.is_ahead(session, now) {
+            if self.is_ahead(session, reading.now) {
                 self.stats.refused_sessions += 1;
-                continue;
-            }
-            any = true;
-            if let Some(gossip) = &mut self.gossip {
-                gossip.named(node, session, now.at);
+            } else if let Some(gossip) = &mut self.gossip {
+                gossip.session_named(&mut reading.exchange, node, session);
             }
         }
-        any
     }
 
     /// This node's name is seen with a number: one above its own makes it take one above that.
     fn own_name_seen(&mut self, now: Now, number: u64) {
+        let me = self.replica.causality.members.me();
         if self.is_ahead(number, now) {
             self.stats.refused_sessions += 1;
-        } else if let Some(gossip) = &mut self.gossip
-            && number > gossip.common.own.session()
-        {
-            gossip.want_session_above(number, now.at);
+        } else if let Some(gossip) = &mut self.gossip {
+            gossip.named(me, number, now.at);
         }
     }
 
@@ -132,7 +120,7 @@ impl<S: Storage> Node<S> {
     fn own_row_claimed(&mut self, now: Now, row: RowId) {
         let Some(gossip) = &mut self.gossip else { return };
         if self.replica.own_row() == Some(row) {
-            gossip.want_session_above(gossip.common.own.session(), now.at);
+            gossip.want_session_above(gossip.session(), now.at);
         } else {
             self.replica.causality.rows.give_up(row);
         }
@@ -153,25 +141,11 @@ impl<S: Storage> Node<S> {
         named.and_then(|(node, life)| rows.find(node, life)).unwrap_or(row)
     }
 
-    fn merge_chunks(&mut self, merge: &mut Merge<'_>, present: Option<u64>, data: &str) {
-        let mut chunks = Chunks::new(data);
+    fn merge_chunks(&mut self, reading: &mut Reading<'_>, mut chunks: Chunks<'_>) {
         // Bounded by the length of the line.
         while let Some(chunk) = chunks.chunk() {
-            let name = self.row_name(chunk.row);
-            if let Some((node, life)) = name
-                && node == self.replica.causality.members.me()
-            {
-                self.own_name_seen(merge.now, life);
-            }
-            let row = name.and_then(|(node, life)| self.replica.open(node, life).ok());
-            if row.is_none() {
-                self.stats.refused_rows += 1;
-                merge.done.refused = true;
-                if name.is_some() {
-                    self.refusals.note(Bound::Rows(self.limits.rows));
-                }
-            }
-            let changes = merge.done.changes;
+            let row = self.open_row(reading, chunk.row);
+            reading.exchange.begin_chunk();
             let mut seq = chunk.from;
             while let Some(item) = chunks.item() {
                 let before = seq;
@@ -179,97 +153,93 @@ impl<S: Storage> Node<S> {
                 let Some(row) = row else { continue };
                 let dot = Dot { row, seq };
                 match item {
-                    Item::Int(int) => self.merge(merge, dot, &Entry::bare(Arg::Int(int))),
-                    Item::Entry(raw) => self.merge_raw(merge, dot, &raw),
+                    Item::Int(int) => self.merge(reading, dot, &Entry::bare(Arg::Int(int))),
+                    Item::Entry(raw) => self.merge_raw(reading, dot, &raw),
                     Item::Skip(_) => {
-                        let bound = self.skip_bound(merge, row, chunk.row);
+                        let bound = self.skip_bound(reading, row, chunk.row);
                         let outcome = self.replica.skip(row, before, seq, bound);
-                        self.note(
-                            merge,
-                            Hot { row, from: before, to: seq.min(bound).max(before), source: Some(merge.from) },
-                            outcome,
-                            None,
-                        );
+                        let source = Some(reading.exchange.from());
+                        let hot = Hot { row, from: before, to: seq.min(bound).max(before), source };
+                        self.note(reading, hot, outcome, None);
                     }
                 }
             }
             let row = row.and_then(|row| self.replica.close(row));
-            if merge.done.changes == changes {
-                let moved = row.map(|row| self.replica.causality.rows.get(row).moved).filter(|moved| *moved > 0);
-                merge.done.known = merge.done.known.or(Some(u64::MAX)).min(moved.or(Some(u64::MAX)));
+            if let Some(gossip) = &mut self.gossip {
+                gossip.end_chunk(&mut reading.exchange, &self.replica.causality.rows, row, seq);
             }
-            self.learn_from_chunk(merge.from, present, row, seq);
         }
     }
 
-    fn merge_raw(&mut self, merge: &mut Merge<'_>, dot: Dot, raw: &RawEntry<'_>) {
+    /// The row in which the entries of a chunk are merged, `None` when it cannot be had.
+    fn open_row(&mut self, reading: &mut Reading<'_>, name: Str<'_>) -> Option<RowId> {
+        let name = self.row_name(name);
+        if let Some((node, life)) = name
+            && node == self.replica.causality.members.me()
+        {
+            self.own_name_seen(reading.now, life);
+        }
+        let row = name.and_then(|(node, life)| self.replica.open(node, life).ok());
+        if row.is_none() {
+            self.stats.refused_rows += 1;
+            reading.exchange.refuse();
+            if name.is_some() {
+                self.refusals.note(Bound::Rows(self.limits.rows));
+            }
+        }
+        row
+    }
+
+    fn merge_raw(&mut self, reading: &mut Reading<'_>, dot: Dot, raw: &RawEntry<'_>) {
         let mut scratch = Scratch::default();
         match raw.resolve(&mut scratch) {
-            Some(entry) => self.merge(merge, dot, &entry),
+            Some(entry) => self.merge(reading, dot, &entry),
             None => {
                 self.stats.refused_unreadable += 1;
-                merge.done.refused = true;
+                reading.exchange.refuse();
             }
-        }
-    }
-
-    /// Whoever sends changes of its own, of its `present` life, has made all those before them.
-    fn learn_from_chunk(&mut self, from: NodeIndex, present: Option<u64>, row: Option<RowId>, to: u64) {
-        let (Some(id), Some(gossip)) = (row, &mut self.gossip) else { return };
-        let row = self.replica.causality.rows.get(id);
-        if row.node == from && Some(row.incarnation) == present {
-            gossip.common.peers.learn(from, id, to);
         }
     }
 
     /// The last dot of a row up to which a skip is believed: what the sender's digest shows of it. Else a skip to the end of all numbers
     /// would end the row for its author.
-    fn skip_bound(&mut self, merge: &mut Merge<'_>, row: RowId, name: Str<'_>) -> u64 {
-        if !merge.learned {
-            merge.learned = true;
-            let digest = merge.digest.clone();
-            self.learn_frontiers(merge.from, digest);
+    fn skip_bound(&mut self, reading: &mut Reading<'_>, row: RowId, name: Str<'_>) -> u64 {
+        if reading.exchange.has_to_learn_digest() {
+            self.learn_frontiers(reading);
         }
-        let known = self.gossip.as_ref().and_then(|gossip| gossip.common.peers.vector(merge.from)).unwrap_or(&[]);
-        let shown = if merge.old { 0 } else { known.get(row.at()).copied().unwrap_or(0) };
+        let shown = self.gossip.as_ref().map_or(0, |gossip| gossip.shown(&reading.exchange, row));
         // Of a row that was not there when the digest was learned, and of an older session, the digest itself has to tell.
-        if shown > 0 || merge.scans >= SCANS_MOST {
-            return shown;
-        }
-        merge.scans += 1;
-        let mut digest = merge.digest.clone();
-        digest.find(|(other, _)| other.raw() == name.raw()).and_then(|(_, frontier)| unsigned(frontier)).unwrap_or(0)
+        if shown > 0 || !reading.exchange.may_search_digest() { shown } else { reading.letter.shown(name) }
     }
 
     #[inline]
-    fn merge(&mut self, merge: &mut Merge<'_>, dot: Dot, entry: &Entry<'_>) {
+    fn merge(&mut self, reading: &mut Reading<'_>, dot: Dot, entry: &Entry<'_>) {
         let outcome = self.replica.merge(dot, entry);
-        self.note(merge, Hot::dot(dot, Some(merge.from)), outcome, Some(entry));
+        self.note(reading, Hot::dot(dot, Some(reading.exchange.from())), outcome, Some(entry));
     }
 
     /// Takes note of what became of entries: what changed state or vector is news.
     #[inline]
-    fn note(&mut self, merge: &mut Merge<'_>, hot: Hot, outcome: Outcome, entry: Option<&Entry<'_>>) {
+    fn note(&mut self, reading: &mut Reading<'_>, hot: Hot, outcome: Outcome, entry: Option<&Entry<'_>>) {
         self.count(outcome);
         if !outcome.is_news() {
-            merge.done.refused |= matches!(outcome, Outcome::Refused(_));
-            if outcome == Outcome::Impostor {
+            if matches!(outcome, Outcome::Refused(_)) {
+                reading.exchange.refuse();
+            } else if outcome == Outcome::Impostor {
                 let claimed = self.claimed_row(hot.row, entry);
                 // An entry of another row that names this one is offered again, and taken when the row is given up.
-                merge.done.refused |= claimed != hot.row;
-                self.own_row_claimed(merge.now, claimed);
+                if claimed != hot.row {
+                    reading.exchange.refuse();
+                }
+                self.own_row_claimed(reading.now, claimed);
             }
             return;
         }
-        merge.done.changes += 1;
         let lane = entry.and_then(Replica::<S>::lane).unwrap_or(Lane::Push);
-        let state_changed = matches!(outcome, Outcome::News | Outcome::TooFarAhead { .. });
-        if let Some(gossip) = &mut self.gossip
-            && (outcome == Outcome::News || gossip.keeps(Rule::EveryChange))
-        {
-            gossip.news(lane, hot, merge.now.at);
+        if let Some(gossip) = &mut self.gossip {
+            gossip.merged(&mut reading.exchange, outcome, lane, hot);
         }
-        if state_changed {
+        if matches!(outcome, Outcome::News | Outcome::TooFarAhead { .. }) {
             self.service.data_from_peer(lane);
         }
         if outcome == Outcome::News && self.config.events {
@@ -296,78 +266,47 @@ impl<S: Storage> Node<S> {
     }
 
     /// Learns the frontiers in a peer's digest, of rows that are here to stay. O(its rows · log of the rows here).
-    fn learn_frontiers(&mut self, from: NodeIndex, digest: Pairs<'_>) {
-        for (name, frontier) in digest {
-            if let Some(frontier) = frontier_of(frontier)
-                && let Some((node, life)) = self.row_name(name)
+    fn learn_frontiers(&mut self, reading: &Reading<'_>) {
+        for (name, frontier) in reading.letter.digest() {
+            if let Some((node, life)) = self.row_name(name)
                 && let Some(row) = self.replica.causality.rows.find(node, life)
                 && !self.replica.causality.rows.is_provisional(row)
                 && let Some(gossip) = &mut self.gossip
             {
-                gossip.common.peers.learn(from, row, frontier);
+                gossip.frontier_shown(&reading.exchange, row, frontier);
             }
         }
     }
 
     /// Learns the rows of a peer's digest, and in how many of them the peer has dots that this node lacks.
-    fn learn_digest(&mut self, now: Now, from: NodeIndex, digest: Pairs<'_>, merged: &Merged) -> Behind {
-        let mut behind = Behind::default();
-        for (name, frontier) in digest {
-            let Some(frontier) = frontier_of(frontier) else { continue };
-            let Some((node, life)) = self.row_name(name) else {
+    fn learn_digest(&mut self, reading: &mut Reading<'_>) {
+        for (name, frontier) in reading.letter.digest() {
+            let Some(row) = self.row_name(name) else {
                 self.stats.refused_rows += 1;
                 continue;
             };
-            let own = node == self.replica.causality.members.me();
-            if own {
-                self.own_name_seen(now, life);
+            if row.0 == self.replica.causality.members.me() {
+                self.own_name_seen(reading.now, row.1);
             }
-            let rows = &self.replica.causality.rows;
-            let Some(row) = rows.find(node, life) else {
-                // A row that is only named takes nothing.
-                let fits = rows.has_room_for_life(node, life);
-                behind.lacking |= fits;
-                behind.unknown |= fits;
-                behind.rows += 1;
-                continue;
-            };
-            let mine = rows.get(row).frontier;
-            let claimed = frontier > mine && rows.is_immune(row);
-            let known = if claimed { mine } else { frontier };
-            if claimed {
+            let Some(gossip) = &mut self.gossip else { return };
+            if let Some(claimed) = gossip.digest_shown(&mut reading.exchange, &self.replica, row, frontier) {
                 self.stats.impostors += 1;
-                self.own_row_claimed(now, row);
-            } else if frontier > mine {
-                behind.rows += 1;
-                behind.lacking = true;
-            }
-            if let Some(gossip) = &mut self.gossip {
-                if self.replica.own_row() == Some(row) {
-                    gossip.common.peers.learn_own(from, known);
-                }
-                gossip.common.peers.learn(from, row, known);
+                self.own_row_claimed(reading.now, claimed);
             }
         }
-        // A peer whose entries could not be taken is not asked for them again at once: that would never end.
-        behind.lacking &= !merged.is_in_vain();
-        behind
     }
 
-    /// Of the rows in which this node is behind a peer, the number of those in which it holds what the peer held some time
-    /// ago. Only the rows are listed in which that differs from the digest.
-    fn recent(&mut self, from: NodeIndex, old: Pairs<'_>) -> usize {
-        let mut recent = 0;
-        for (name, frontier) in old {
-            let Token::Int(frontier) = frontier else { continue };
-            let Some((node, life)) = self.row_name(name) else { continue };
-            let (Some(id), Some(gossip)) = (self.replica.causality.rows.find(node, life), &self.gossip) else {
-                continue;
-            };
-            let mine = self.replica.causality.rows.get(id).frontier;
-            let theirs = gossip.common.peers.vector(from).and_then(|known| known.get(id.at())).copied().unwrap_or(0);
-            recent += usize::from(theirs > mine && u64::try_from(frontier).unwrap_or(0) <= mine);
+    /// Learns what the peer held some time ago.
+    fn learn_old(&mut self, reading: &mut Reading<'_>) {
+        let rows = &self.replica.causality.rows;
+        for (name, frontier) in reading.letter.old() {
+            if let Some((node, life)) = self.row_name(name)
+                && let Some(row) = rows.find(node, life)
+                && let Some(gossip) = &self.gossip
+            {
+                gossip.old_shown(&mut reading.exchange, rows, row, frontier);
+            }
         }
-        recent
     }
 
     pub(super) fn row_name(&self, name: Str<'_>) -> Option<(NodeIndex, u64)> {
@@ -376,193 +315,44 @@ impl<S: Storage> Node<S> {
         self.replica.causality.members.find_row(name)
     }
 
-    /// Compares digests and views, joins what both know of the others, and lets gossip decide what follows.
-    fn compare(
-        &mut self,
-        now: Now,
-        from: NodeIndex,
-        lane: Lane,
-        behind: Behind,
-        merged: Merged,
-        message: &Message<'_>,
-    ) {
-        let mine = self.replica.sum();
-        let control = self.control(now, message);
-        let theirs = message.get(Key::Sum).and_then(sum);
-        let agreed = self.agree(now, from, theirs, message);
-        self.tell_rows(now, from, theirs, &behind, &merged);
-        let Some(gossip) = &mut self.gossip else { return };
-        gossip.common.note_refusals(merged.refused, agreed.equal, now.at);
-        let same_vector = theirs.is_some_and(|theirs| theirs.vector == mine.vector) && !agreed.equal;
-        self.stats.repairs += u64::from(gossip.common.peers.note_divergence(from, same_vector, mine.short()));
-        let want = match message.get(Key::Want) {
-            Some(Token::Int(1)) => Want::Reply,
-            Some(Token::Int(2)) => Want::Gap,
-            _ => Want::Nothing,
-        };
-        let refuses = message.get(Key::Refuses).and_then(small).unwrap_or(0);
-        if agreed.newest && gossip.common.peers.set_no_row(from, refuses == 2) {
-            self.replica.over_bound(gossip.common.peers.any_without_row());
-        }
-        let data = matches!(message.get(Key::Data), Some(Token::Array(_)));
-        let heard = Heard {
-            from,
-            lane,
-            equal: agreed.equal,
-            same_view: agreed.same_view,
-            newest: agreed.newest,
-            refuses: refuses > 0,
-            news: merged.changes > 0,
-            // Who was sent all that it lacks is not behind afterwards.
-            cut: data && want == Want::Reply && behind.rows > 0,
-            peer_settled: agreed.by_all,
-            lacking: behind.lacking,
-            want,
-            data,
-            lives: behind.lives,
-            unknown: behind.unknown,
-            behind: behind.rows > 0,
-            long_behind: behind.rows > behind.recent,
-            full: message.get(Key::Full) == Some(Token::Bool(true)),
-            control,
-        };
-        gossip.heard(heard, mine.short(), &self.replica.causality.rows, now.at);
-    }
-
-    /// Compares digest and view of a message with those here. Where both are equal, what the two nodes know of others is joined; who shows
-    /// something else since is no longer among those that agree.
-    fn agree(&mut self, now: Now, from: NodeIndex, theirs: Option<Sum>, message: &Message<'_>) -> Agreed {
-        let mine = self.replica.sum();
-        let Some(gossip) = &mut self.gossip else { return Agreed::default() };
-        gossip.common.refresh(mine.short());
-        let (shown, members) = message.get(Key::Agree).map_or((None, None), agreement);
-        let view = gossip.common.view_name();
-        let shown = if gossip.keeps(Rule::Views) { shown } else { Some(view) };
-        let newest = gossip.common.peers.is_newest(from, message.msg_id);
-        if newest && let Some(shown) = shown {
-            let mine = (view, gossip.common.view.version());
-            gossip.common.peers.showed_view(from, shown, mine, gossip.patience_us(from), now.at);
-        }
-        let (equal, same_view) = (theirs == Some(mine), shown == Some(view));
-        if equal && same_view {
-            if !gossip.common.agreement.contains(from) {
-                gossip.common.agreement.insert(from);
-                gossip.common.peers.learn_all(from, &self.replica.causality.rows);
-            }
-            gossip.common.peers.learn_own(from, self.replica.own_seq());
-            match members {
-                Some("all") => gossip.common.agreement.join_all(),
-                Some(digits) => {
-                    let digits = digits.chars().map(|digit| digit.to_digit(16).unwrap_or(0) as u8);
-                    gossip.common.agreement.join(digits);
-                }
-                None => {}
-            }
-        } else if newest && gossip.keeps(Rule::ShowsAnother) && (!equal || shown.is_some()) {
-            gossip.common.agreement.remove(from);
-        }
-        Agreed { equal, same_view, newest, by_all: equal && same_view && members == Some("all") }
-    }
-
-    /// Decides which rows the peer is listed besides those with news.
-    fn tell_rows(&mut self, now: Now, from: NodeIndex, theirs: Option<Sum>, behind: &Behind, merged: &Merged) {
-        let Some(gossip) = &mut self.gossip else { return };
-        let mine = self.replica.sum();
-        if let Some(moved) = merged.known {
-            // It does not know that these entries are here.
-            gossip.common.peers.list_again(from, moved - 1);
-        }
-        let differs = theirs.is_some_and(|theirs| theirs.vector != mine.vector) && behind.rows == 0;
-        let lacks = differs && gossip.common.lacks(from, &self.replica.causality.rows);
-        gossip.common.peers.set_list_all(from, differs && !lacks);
-        gossip.common.peers.look_at_filling(from, now.at);
-    }
-
     /// What a scheduler with a relay says. `None` when the message has no ordinal that makes sense.
-    fn control(&mut self, now: Now, message: &Message<'_>) -> Option<Control> {
-        let ord = message.get(Key::Ordinal).and_then(small).filter(|ord| *ord > 0)?;
-        let relay = match message.get(Key::Relay) {
-            Some(Token::Text(name)) => {
-                let mut scratch = Id::new();
-                name.unescape(&mut scratch).and_then(|name| self.replica.causality.members.find(name))
-            }
-            _ => None,
-        };
-        let session = self.gossip.as_ref().map_or(0, |gossip| gossip.common.own.session());
-        let echoed = message.get(Key::Echoed).and_then(echo);
-        if let Some((of, _)) = echoed {
-            self.own_name_seen(now, of);
+    fn control(&mut self, now: Now, letter: &Received<'_>) -> Option<Control> {
+        let Header { ord, echoed, relay, turn, flush_ms, stable, .. } = letter.header;
+        let ord = ord?;
+        let mut scratch = Id::new();
+        let relay = relay.and_then(|name| self.replica.causality.members.find(name.unescape(&mut scratch)?));
+        let session = self.session();
+        if let Some(echoed) = echoed {
+            self.own_name_seen(now, echoed.session);
         }
-        Some(Control {
-            ord,
-            echoed: echoed.filter(|(of, _)| *of == session).map(|(_, echo)| echo),
-            relay,
-            flush_ms: message.get(Key::Flush).and_then(small),
-            stable: message.get(Key::Stable) == Some(Token::Bool(true)),
-            old: message.get(Key::Old).is_some(),
-            turn: message.get(Key::Turn).and_then(small).unwrap_or(0),
-        })
+        let echoed = echoed.filter(|echoed| echoed.session == session);
+        let echoed = echoed.map(|echoed| Echo { ord: echoed.ord, held_ms: echoed.held_ms });
+        Some(Control { ord, echoed, relay, flush_ms, stable, old: letter.has_old, turn })
     }
 }
 
-/// Sessions up to this number are counted, not taken from a clock.
-const SESSIONS_COUNTED: u64 = 1 << 40;
-/// Searches through a digest for rows that are new here, so that a line of many chunks costs no more than its length.
-const SCANS_MOST: u32 = 32;
-
-/// The entries of one message, while they are merged.
-struct Merge<'m> {
-    now: Now,
-    from: NodeIndex,
-    /// The message is of an older session than the newest known.
-    old: bool,
-    digest: Pairs<'m>,
-    /// The frontiers in the digest were learned already.
-    learned: bool,
-    scans: u32,
-    done: Merged,
-}
-
-/// What became of the entries of one message.
-#[derive(Clone, Copy, Default)]
-struct Merged {
-    /// Of those that changed state or vector, the number.
-    changes: u32,
-    /// Some were refused.
-    refused: bool,
-    /// All entries of some row were known already: the version in which the first of such rows moved last.
-    known: Option<u64>,
-}
-
-impl Merged {
-    /// Whether there were entries, and none was news.
-    fn is_in_vain(&self) -> bool {
-        self.changes == 0 && (self.refused || self.known.is_some())
+/// What a header says, in the numbers of this node.
+fn said(lane: Lane, letter: &Received<'_>, control: Option<Control>) -> Said<impl Iterator<Item = u8>> {
+    let Header { sum, view, holders, refuses, .. } = letter.header;
+    Said {
+        lane,
+        sum,
+        view,
+        holders: match holders {
+            Holders::Sender => gossip::Holders::Sender,
+            Holders::Listed(digits) => gossip::Holders::Listed(digits.iter()),
+            Holders::All => gossip::Holders::All,
+        },
+        number: letter.closing.msg_id,
+        want: match letter.closing.want {
+            Wanted::Nothing => Want::Nothing,
+            Wanted::Reply => Want::Reply,
+            Wanted::Gap => Want::Gap,
+        },
+        refuses: refuses != Refuses::Nothing,
+        no_row: refuses == Refuses::Row,
+        data: letter.data().is_some(),
+        full: letter.closing.full,
+        control,
     }
-}
-
-/// How digest and view of a message compare with those here.
-#[derive(Clone, Copy, Default)]
-struct Agreed {
-    equal: bool,
-    same_view: bool,
-    /// The message is newer than all before it from its sender.
-    newest: bool,
-    /// The sender knows all members to hold the same.
-    by_all: bool,
-}
-
-/// What a peer has that this node lacks.
-#[derive(Clone, Copy, Default)]
-struct Behind {
-    /// Whether asking for it makes sense.
-    lacking: bool,
-    /// In how many rows the peer is ahead.
-    rows: usize,
-    /// Of them, those in which the peer was not ahead some time ago.
-    recent: usize,
-    /// Whether it has rows of which nothing is here, and for which there is room.
-    unknown: bool,
-    /// Whether the message named sessions.
-    lives: bool,
 }

@@ -34,7 +34,6 @@ impl<S: Storage> Spread<S> for GossipSpread<'_, S> {
     }
 
     fn peers_synced(&mut self, replica: &Replica<S>) -> u64 {
-        self.gossip.common.refresh(replica.sum().short());
-        self.gossip.common.agreement.count() as u64 - 1
+        self.gossip.peers_that_agree(replica.sum().short()) as u64
     }
 }

@@ -1,5 +1,6 @@
 //! Messages to bytes, in the text form of the protocol: `, ` and `: ` between things, and no other white space.
 
+use super::json::Str;
 use super::short::{self, Short};
 use crate::causality::{Arg, Entry, Tag};
 use crate::id::{Value, escaped_len};
@@ -74,6 +75,10 @@ impl Serial {
         let _ = out.finish();
     }
 }
+
+/// How every message begins, and what stands before the id of its receiver.
+pub(super) const SRC: &str = "{\"src\": \"";
+pub(super) const DEST: &str = "\", \"dest\": \"";
 
 /// Bytes that are gathered before the sink sees them.
 const STAGE: usize = 256;
@@ -305,6 +310,22 @@ impl<'w, W: Sink> Out<'w, W> {
                 self.raw(&[b'0' + (control >> 4), b"0123456789abcdef"[usize::from(control & 15)]]);
             }
         }
+    }
+
+    /// Writes a string without its quotes, as it stood in its line or as whoever gave it means it.
+    pub(super) fn text(&mut self, text: Str<'_>) {
+        if text.is_escaped() {
+            self.raw(text.raw());
+        } else {
+            self.escaped(core::str::from_utf8(text.raw()).unwrap_or(""));
+        }
+    }
+
+    /// Writes the beginning of every message of the node `src`, up to the id of the receiver.
+    pub fn head(&mut self, src: &str) {
+        self.str(SRC);
+        self.escaped(src);
+        self.str(DEST);
     }
 
     /// Writes a value.

@@ -45,6 +45,12 @@ impl<'a> Str<'a> {
         Self { raw, escaped: false }
     }
 
+    /// The string `text`, none of which is an escape.
+    #[must_use]
+    pub const fn literal(text: &'a str) -> Self {
+        Self { raw: text.as_bytes(), escaped: false }
+    }
+
     /// The text as it stands in the line.
     #[must_use]
     pub const fn raw(&self) -> &'a [u8] {
@@ -88,9 +94,10 @@ impl<'a> Str<'a> {
     /// The characters of the string, escapes resolved.
     pub fn chars(&self) -> impl Iterator<Item = char> + use<'a> {
         let mut rest = self.text().chars();
+        let escaped = self.escaped;
         core::iter::from_fn(move || {
             let char = rest.next()?;
-            if char != '\\' {
+            if char != '\\' || !escaped {
                 return Some(char);
             }
             Some(match rest.next()? {

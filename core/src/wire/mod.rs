@@ -9,6 +9,7 @@ mod block;
 mod chunks;
 mod double;
 mod encode;
+pub mod gossip;
 mod integer;
 mod iter;
 pub mod json;

@@ -353,7 +353,7 @@ impl Sim {
                 node.store().counter.value(),
                 state.map.len(),
                 node.is_settled(),
-                node.gossip().map_or(0, |gossip| gossip.common.agreement.count()),
+                node.gossip().map_or(0, |gossip| gossip.agreement().count()),
                 node.poll_timeout(),
             )
         };

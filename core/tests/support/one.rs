@@ -171,12 +171,12 @@ impl One {
 
     /// The present session.
     pub fn session(&self) -> u64 {
-        self.node.gossip().unwrap().common.own.session()
+        self.node.gossip().unwrap().session()
     }
 
     /// The name of the node's view.
     pub fn view(&self) -> String {
-        format!("{:016x}", self.node.gossip().unwrap().common.view_name())
+        format!("{:016x}", self.node.gossip().unwrap().view_name())
     }
 
     /// The digest as messages carry it.

@@ -5,12 +5,12 @@ use rumormill_core::{Node, NodeIndex};
 
 /// The number of this start of the node's process.
 pub(super) fn session<S: Storage>(node: &Node<S>) -> u64 {
-    node.gossip().map_or(node.config().incarnation, |gossip| gossip.common.own.session())
+    node.gossip().map_or(node.config().incarnation, |gossip| gossip.session())
 }
 
 /// The session of a member that the node's view names: the newest one that it knows. `None` when it knows none.
 pub(super) fn view_session<S: Storage>(node: &Node<S>, member: usize) -> Option<u64> {
-    node.gossip()?.common.view.session(NodeIndex(member as u32))
+    node.gossip()?.session_of(NodeIndex(member as u32))
 }
 
 /// The life in which the node makes its changes now, and how many it has made in it.

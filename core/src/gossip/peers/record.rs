@@ -8,7 +8,7 @@ use crate::time::Instant;
 
 /// What is known about one peer.
 #[derive(Clone, Copy, Debug)]
-pub struct Peer {
+pub(crate) struct Peer {
     pub(super) session: Option<u64>,
     pub(super) heard_at: Option<Instant>,
     pub(super) sent_at: Option<Instant>,

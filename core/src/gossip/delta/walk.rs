@@ -1,18 +1,29 @@
-//! Which entries a peer is sent, in which order, and how they are written until a message is full.
+//! The walk over all that a peer is to be sent: the waiting rumors, then row by row what it lacks, then, where vectors are equal and
+//! states are not, all.
 
-use crate::causality::{Arg, Causality, Entry, Row, RowId, Tag};
-use crate::gossip::{Assumed, Gossip, Hot, Pending, Rule, is_news_to};
+use super::Hot;
+use crate::causality::{Causality, Entry, Row, RowId, Tag};
+use crate::gossip::Assumed;
+use crate::gossip::common::is_news_to;
 use crate::id::{NodeIndex, Value};
-use crate::output::Sink;
 use crate::replicated::{Replica, Store};
 use crate::storage::Storage;
-use crate::time::Now;
-use crate::wire::{Count, Out, length};
 
-/// A peer that was heard this recently is sent all it lacks with a push, not only what is new.
-const FRESH_MS: u64 = 5_000;
+/// Where entries are written. It says what does not fit any more: there the walk ends, and goes on with the next message.
+pub trait Page {
+    /// From here on so many bytes may follow, at most.
+    fn bound(&mut self, bytes: usize);
+    /// Begins a chunk: the dots of a row after `from`.
+    fn begin(&mut self, row: RowId, from: u64);
+    /// The entry of a dot, before which so many dots were superseded. False when it does not fit; then neither stands there.
+    fn entry(&mut self, superseded: u64, entry: &Entry<'_>) -> bool;
+    /// So many dots were superseded. False when that does not fit.
+    fn skip(&mut self, superseded: u64) -> bool;
+    /// Ends the chunk. True when anything of it stands there.
+    fn end(&mut self) -> bool;
+}
 
-/// A place in what a peer is to be sent: where the message after one that was cut goes on.
+/// A place in what a peer is to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) phase: Phase,
@@ -22,7 +33,7 @@ pub(super) struct Place {
     pub(super) seq: u64,
 }
 
-/// First the waiting rumors, then row by row what the peer lacks, then, where vectors are equal and states are not, all.
+/// What is sent at a place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Rumors,
@@ -32,8 +43,13 @@ pub(super) enum Phase {
 }
 
 impl Place {
+    /// Rumor or row, counted from where the phase began.
+    pub(super) const fn step(self) -> u32 {
+        self.step
+    }
+
     /// The row with which the entries begin, as a step: the first one unless rows are under way.
-    pub(super) fn step_of_rows(self) -> u32 {
+    pub(super) const fn step_of_rows(self) -> u32 {
         match self.phase {
             Phase::Rows | Phase::Repair => self.step,
             Phase::Rumors | Phase::Done => 0,
@@ -48,74 +64,30 @@ impl Phase {
 }
 
 /// What one peer is to be sent.
-pub(super) struct Entries<'e, S: Storage> {
-    replica: &'e Replica<S>,
-    peer: NodeIndex,
+pub(super) struct Walk<'e, S: Storage> {
+    pub(super) replica: &'e Replica<S>,
+    pub(super) peer: NodeIndex,
     /// What the peer is known to hold, by row; what is beyond the slice counts as 0.
-    vector: &'e [u64],
-    hot: &'e [Hot],
+    pub(super) vector: &'e [u64],
+    pub(super) hot: &'e [Hot],
     /// What the peer is assumed to hold besides.
-    assumed: Option<Assumed<'e>>,
-    rows: bool,
+    pub(super) assumed: Option<Assumed<'e>>,
+    pub(super) rows: bool,
     /// Where a repair goes on; `None` when there is nothing to repair.
-    repair_from: Option<u64>,
+    pub(super) repair_from: Option<u64>,
     /// The row with which the rows begin.
-    first_row: u32,
+    pub(super) first_row: u32,
     /// Bytes that the peer may be handed.
-    window: usize,
+    pub(super) window: usize,
 }
-
-/// A peer that did not ask is handed what it lacks beside the rumors if that is no more than so many changes: more of them are a matter
-/// between the peer and somebody whom it asks.
-const UNASKED_CHANGES: u64 = 1_024;
 
 /// What is done with a stretch of the dots of a row.
-pub(super) trait Visitor<S: Storage> {
+trait Visitor<S: Storage> {
     /// Takes the entries of `(from, to]`. When not all are taken: the last dot that was.
     fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64>;
-    /// From here on so many bytes may follow, at most.
-    fn bound(&mut self, bytes: usize);
 }
 
-impl<'e, S: Storage> Entries<'e, S> {
-    pub(super) fn new(
-        replica: &'e Replica<S>,
-        gossip: &'e Gossip<S>,
-        peer: NodeIndex,
-        pending: Pending,
-        now: Now,
-        window: usize,
-    ) -> Self {
-        let settled = gossip.common.agreement.contains(peer);
-        let vector = gossip.common.peers.vector(peer);
-        let fresh = gossip.common.peers.is_fresh(peer, now.at, FRESH_MS);
-        let resume = gossip.common.peers.resume(peer);
-        let assumed = gossip.assumed(peer);
-        let bounded = gossip.keeps(Rule::Window);
-        // A scheduler that assumes what it has sent decides by itself when that was lost.
-        let may_fill = assumed.is_some() || gossip.common.peers.may_fill(peer, now.at) || !bounded;
-        let unasked = || lacking(replica, vector.unwrap_or(&[])) <= UNASKED_CHANGES || !bounded;
-        let on_top = assumed.as_ref().is_some_and(|assumed| assumed.at.is_some());
-        Self {
-            replica,
-            peer,
-            vector: vector.unwrap_or(&[]),
-            hot: if settled || !pending.rumors { &[] } else { gossip.hot() },
-            rows: !settled
-                && may_fill
-                && (pending.delta
-                    || (assumed.is_none()
-                        && fresh
-                        && (vector.is_some() || !gossip.common.peers.was_heard(peer))
-                        && unasked())),
-            assumed,
-            window: if bounded && !on_top { window } else { usize::MAX },
-            repair_from: (!settled && may_fill && pending.delta && gossip.common.peers.is_diverged(peer))
-                .then_some(resume.repaired_to),
-            first_row: resume.row,
-        }
-    }
-
+impl<'e, S: Storage> Walk<'e, S> {
     /// Where the first message begins.
     pub(super) fn start(&self) -> Place {
         if self.hot.is_empty() { self.rows_start() } else { Phase::Rumors.at_start() }
@@ -132,25 +104,10 @@ impl<'e, S: Storage> Entries<'e, S> {
         }
     }
 
-    /// The row at a place.
-    pub(super) fn row(&self, place: Place) -> RowId {
-        self.row_at(place.step)
-    }
-
     /// The row so many steps after the one with which the rows begin.
     pub(super) fn row_at(&self, step: u32) -> RowId {
         let rows = self.replica.causality.rows.len().max(1) as u32;
         RowId((self.first_row % rows + step) % rows)
-    }
-
-    /// Where the rows begin.
-    pub(super) fn start_of_rows(&self) -> Place {
-        Phase::Rows.at_start()
-    }
-
-    /// Whether the peer is sent everything, because vectors are equal and states are not.
-    pub(super) fn is_repair(&self) -> bool {
-        self.repair_from.is_some()
     }
 
     /// Whether the peer has to show that it got what a message from `start` on hands over.
@@ -158,11 +115,17 @@ impl<'e, S: Storage> Entries<'e, S> {
         start.phase != Phase::Done && (self.window < usize::MAX || self.rows || self.repair_from.is_some())
     }
 
-    /// Shows the entries from `start` on to the visitor, until it takes no more: of rows only those before step `end`, which the digest
-    /// lists. Gives the place where it stopped.
-    pub(super) fn walk(&self, start: Place, end: Option<u32>, visitor: &mut impl Visitor<S>) -> Place {
+    /// Writes the entries from `start` on, until the page takes no more: of rows only those before step `end`, which the digest lists. Gives
+    /// the place where it stopped, and the last dot that stands there.
+    pub(super) fn write(&self, start: Place, end: Option<u32>, page: &mut impl Page) -> (Place, Option<(RowId, u64)>) {
+        page.bound(self.window);
+        let mut writing = Writing { page, last: None };
+        let end = self.walk(start, end, &mut writing);
+        (end, writing.last)
+    }
+
+    fn walk(&self, start: Place, end: Option<u32>, visitor: &mut impl Visitor<S>) -> Place {
         let mut place = start;
-        visitor.bound(self.window);
         // Each phase leads to a later one.
         loop {
             let walked = match place.phase {
@@ -193,7 +156,7 @@ impl<'e, S: Storage> Entries<'e, S> {
     fn walk_rows(&self, start: Place, end: Option<u32>, visitor: &mut impl Visitor<S>) -> Result<(), Place> {
         for step in start.step..self.replica.causality.rows.len() as u32 {
             let here = Place { phase: Phase::Rows, step, seq: if step == start.step { start.seq } else { 0 } };
-            let id = self.row(here);
+            let id = self.row_at(step);
             let row = self.replica.causality.rows.get(id);
             let known = self.known(id).max(here.seq);
             // What is told as a gossip is not told again.
@@ -224,7 +187,7 @@ impl<'e, S: Storage> Entries<'e, S> {
     fn walk_repair(&self, start: Place, visitor: &mut impl Visitor<S>) -> Result<(), Place> {
         for step in start.step..self.replica.causality.rows.len() as u32 {
             let here = Place { phase: Phase::Repair, step, seq: if step == start.step { start.seq } else { 0 } };
-            let id = self.row(here);
+            let id = self.row_at(step);
             let frontier = self.replica.causality.rows.get(id).frontier;
             let cut = |seq| Place { seq, ..here };
             if frontier > here.seq {
@@ -266,16 +229,6 @@ impl<'e, S: Storage> Entries<'e, S> {
     }
 }
 
-/// How many changes are beyond a vector. O(rows).
-fn lacking<S: Storage>(replica: &Replica<S>, vector: &[u64]) -> u64 {
-    let known = |id: RowId| vector.get(id.at()).copied().unwrap_or(0);
-    replica
-        .causality
-        .rows
-        .iter()
-        .fold(0, |sum: u64, (id, row)| sum.saturating_add(row.frontier.saturating_sub(known(id))))
-}
-
 /// Finds the first entry, and whether there are more.
 struct First {
     entries: u32,
@@ -294,8 +247,39 @@ impl<S: Storage> Visitor<S> for First {
         }
         Ok(())
     }
+}
 
-    fn bound(&mut self, _: usize) {}
+/// Writes stretches as chunks, until the page is full.
+struct Writing<'p, P: Page> {
+    page: &'p mut P,
+    /// The last dot that was written.
+    last: Option<(RowId, u64)>,
+}
+
+impl<S: Storage, P: Page> Visitor<S> for Writing<'_, P> {
+    fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64> {
+        self.page.begin(row, from);
+        let mut covered = from;
+        let mut cut = false;
+        for (seq, entry) in stretch(&replica.store, &replica.causality, row, from, to).filter(|(seq, _)| *seq > from) {
+            // Two entries under one dot can only come from a hostile peer.
+            let Some(superseded) = (seq - 1).checked_sub(covered) else {
+                continue;
+            };
+            if !self.page.entry(superseded, &entry) {
+                cut = true;
+                break;
+            }
+            covered = seq;
+        }
+        if !cut && covered < to {
+            cut = !self.page.skip(to - covered);
+        }
+        if self.page.end() {
+            self.last = Some((row, if cut { covered } else { to }));
+        }
+        if cut { Err(covered) } else { Ok(()) }
+    }
 }
 
 /// The entries of a row with dots in `(from, to]`, ascending.
@@ -308,97 +292,4 @@ fn stretch<'a, S: Storage>(
 ) -> impl Iterator<Item = (u64, Entry<'a>)> {
     let mut cursor = store.seek(row, from);
     core::iter::from_fn(move || store.next(&mut cursor, causality)).take_while(move |(seq, _)| *seq <= to)
-}
-
-/// Writes stretches as chunks of a `data` field, until the message is full.
-pub(super) struct DataWriter<'o, 'w, W: Sink> {
-    pub(super) out: &'o mut Out<'w, W>,
-    /// Bytes the message may have when the entries end.
-    pub(super) limit: usize,
-    pub(super) chunks: u32,
-    /// The last dot that was written.
-    pub(super) last: Option<(RowId, u64)>,
-}
-
-impl<S: Storage, W: Sink> Visitor<S> for DataWriter<'_, '_, W> {
-    fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64> {
-        let Replica { store, causality, .. } = replica;
-        let (node, incarnation) = causality.name(row);
-        let mut open = false;
-        let mut covered = from;
-        let mut cut = false;
-        for (seq, entry) in stretch(store, causality, row, from, to).filter(|(seq, _)| *seq > from) {
-            // Two entries under one dot can only come from a hostile peer.
-            let Some(gap) = (seq - 1).checked_sub(covered) else {
-                continue;
-            };
-            let head = if open { 0 } else { head_len(node, incarnation, from) };
-            if self.out.written() + head + gap_len(gap) + entry_len(&entry) + 2 > self.limit {
-                cut = true;
-                break;
-            }
-            self.open(&mut open, node, incarnation, from);
-            self.gap(gap);
-            self.out.raw(b", ");
-            self.out.entry(&entry);
-            covered = seq;
-        }
-        if !cut && covered < to {
-            let head = if open { 0 } else { head_len(node, incarnation, from) };
-            cut = self.out.written() + head + gap_len(to - covered) > self.limit;
-            if !cut {
-                self.open(&mut open, node, incarnation, from);
-                self.gap(to - covered);
-            }
-        }
-        if open {
-            self.out.raw(b"]");
-            self.last = Some((row, if cut { covered } else { to }));
-        }
-        if cut { Err(covered) } else { Ok(()) }
-    }
-
-    fn bound(&mut self, bytes: usize) {
-        self.limit = self.limit.min(self.out.written().saturating_add(bytes));
-    }
-}
-
-impl<W: Sink> DataWriter<'_, '_, W> {
-    fn open(&mut self, open: &mut bool, node: &str, incarnation: u64, from: u64) {
-        if !core::mem::replace(open, true) {
-            self.out.str(if self.chunks == 0 { ", \"data\": [[" } else { ", [" });
-            self.chunks += 1;
-            self.out.row(node, incarnation);
-            self.out.raw(b", ");
-            self.out.unsigned(from);
-        }
-    }
-
-    fn gap(&mut self, dots: u64) {
-        if dots > 0 {
-            self.out.raw(b", [");
-            self.out.unsigned(dots);
-            self.out.raw(b"]");
-        }
-    }
-}
-
-/// Bytes that open and close a chunk.
-fn head_len(node: &str, incarnation: u64, from: u64) -> usize {
-    16 + length(|out: &mut Out<'_, Count>| {
-        out.row(node, incarnation);
-        out.unsigned(from);
-    })
-}
-
-fn gap_len(dots: u64) -> usize {
-    if dots == 0 { 0 } else { 24 }
-}
-
-/// Bytes of an entry, by the encoder itself, but for the integers that most sets are made of.
-fn entry_len(entry: &Entry<'_>) -> usize {
-    match entry.args() {
-        [Arg::Int(int)] if entry.tag == Tag::BARE => int.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 2,
-        _ => length(|out: &mut Out<'_, Count>| out.entry(entry)),
-    }
 }

@@ -1,0 +1,383 @@
+//! What a message from a peer teaches: its entries, what it shows of the peer's vector, state and view, and what follows from that.
+//!
+//! A message is read in the order [`Gossip::meet`], entries, sessions, digest, [`Gossip::learned`]; an [`Exchange`] keeps in between what has
+//! to be known at the end. Knows neither bytes nor names: rows and members are numbers here.
+
+use super::{Control, Gossip, Heard, Hot, Rule, Session, Want};
+use crate::causality::{RowId, Rows, Sum};
+use crate::id::NodeIndex;
+use crate::replicated::{Lane, Outcome, Replica};
+use crate::storage::Storage;
+use crate::time::Instant;
+
+/// Searches through a digest for rows that are new here, so that a line of many chunks costs no more than its length.
+const SCANS_MOST: u32 = 32;
+
+/// A message that is being read.
+#[derive(Debug)]
+pub struct Exchange {
+    from: NodeIndex,
+    /// The session it is from, and how that compares with the newest known.
+    session: u64,
+    met: Session,
+    now: Instant,
+    /// The frontiers in its digest were learned already.
+    digest_learned: bool,
+    scans: u32,
+    /// Of its entries those that changed state or vector: how many, and how many before the present chunk.
+    changes: u32,
+    changes_before: u32,
+    /// Some entries were refused.
+    refused: bool,
+    /// All entries of some row were known already: the version in which the first of such rows moved last.
+    known: Option<u64>,
+    /// Whether asking the peer for what it has makes sense.
+    lacking: bool,
+    /// In how many rows the peer is ahead; and of them, those in which it was not ahead some time ago.
+    rows_behind: usize,
+    recent: usize,
+    /// Whether it has rows of which nothing is here, and for which there is room.
+    unknown: bool,
+    /// Whether it named sessions.
+    lives: bool,
+}
+
+impl Exchange {
+    /// Whether the message is from the newest session known of its sender, or from an older one. Of the latter entries and sessions
+    /// count, and nothing else.
+    #[must_use]
+    pub const fn met(&self) -> Session {
+        self.met
+    }
+
+    /// Whether the message is from an older session than the newest known.
+    #[must_use]
+    pub fn is_old(&self) -> bool {
+        self.met == Session::Old
+    }
+
+    /// The peer.
+    #[must_use]
+    pub const fn from(&self) -> NodeIndex {
+        self.from
+    }
+
+    /// Entries follow.
+    #[inline]
+    pub fn begin_chunk(&mut self) {
+        self.changes_before = self.changes;
+    }
+
+    /// Entries could not be taken: they will be offered again.
+    #[inline]
+    pub fn refuse(&mut self) {
+        self.refused = true;
+    }
+
+    /// Whether the frontiers of the digest are to be learned now, before the first skip is believed. True once, and never in a message
+    /// of an older session.
+    pub fn has_to_learn_digest(&mut self) -> bool {
+        !core::mem::replace(&mut self.digest_learned, true)
+    }
+
+    /// Whether the digest may be searched for one more row.
+    pub fn may_search_digest(&mut self) -> bool {
+        let may = self.scans < SCANS_MOST;
+        self.scans += u32::from(may);
+        may
+    }
+
+    /// Whether there were entries, and none was news.
+    fn is_in_vain(&self) -> bool {
+        self.changes == 0 && (self.refused || self.known.is_some())
+    }
+}
+
+/// What the header of a message says, in numbers.
+#[derive(Clone, Copy, Debug)]
+pub struct Said<D> {
+    /// The lane whose message it was.
+    pub lane: Lane,
+    /// The sender's digest in short.
+    pub sum: Option<Sum>,
+    /// The name of the sender's view.
+    pub view: Option<u64>,
+    /// The members that the sender knows to hold this state in this view.
+    pub holders: Holders<D>,
+    /// The number of the message.
+    pub number: Option<i64>,
+    /// What it asks for.
+    pub want: Want,
+    /// Whether the sender cannot take everything.
+    pub refuses: bool,
+    /// Whether it has no room for a row of this node's present life.
+    pub no_row: bool,
+    /// Whether it holds entries.
+    pub data: bool,
+    /// Whether it holds all that the sender has for this node.
+    pub full: bool,
+    /// What a scheduler with a relay says besides.
+    pub control: Option<Control>,
+}
+
+/// Members that are known to hold a state.
+#[derive(Clone, Copy, Debug)]
+pub enum Holders<D> {
+    /// Only who says so.
+    Sender,
+    /// Those in a set, as hexadecimal digits: four members to each, the first one lowest.
+    Listed(D),
+    /// All of them.
+    All,
+}
+
+/// What a message changed outside of gossip.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Learned {
+    /// The peer is sent everything from now on, until states are equal.
+    pub repair_begins: bool,
+    /// Whether some peer has no room for a row of this node, if that has changed.
+    pub is_without_row: Option<bool>,
+}
+
+/// How digest and view of a message compare with those here.
+#[derive(Clone, Copy)]
+struct Agreed {
+    equal: bool,
+    same_view: bool,
+    /// The message is newer than all before it from its sender.
+    newest: bool,
+    /// The sender knows all members to hold the same.
+    by_all: bool,
+}
+
+impl<S: Storage> Gossip<S> {
+    /// A message of another implementation: it shows that the peer is there.
+    pub fn hear(&mut self, peer: NodeIndex, now: Instant) {
+        self.common.peers.hear(peer, now);
+    }
+
+    /// A peer has shown that it holds all that this node holds, whose digest in short is `sum`, and nothing else.
+    pub fn holds_the_same(&mut self, peer: NodeIndex, sum: u64) {
+        self.common.refresh(sum);
+        self.common.agreement.insert(peer);
+    }
+
+    /// Begins to take in a message from a session of a peer. When that is a newer one, whatever the peer was known to hold is void, and the
+    /// view is another one.
+    pub fn meet(&mut self, peer: NodeIndex, session: u64, now: Instant) -> Exchange {
+        let met = self.common.meet(peer, session, now);
+        match met {
+            Session::New => self.reborn(peer, now),
+            Session::Old | Session::Present => {}
+        }
+        let old = met == Session::Old;
+        if !old {
+            self.common.peers.remember(peer);
+        }
+        Exchange {
+            from: peer,
+            session,
+            met,
+            now,
+            digest_learned: old,
+            scans: 0,
+            changes: 0,
+            changes_before: 0,
+            refused: false,
+            known: None,
+            lacking: false,
+            rows_behind: 0,
+            recent: 0,
+            unknown: false,
+            lives: false,
+        }
+    }
+
+    /// An entry of the message, or a stretch of dots that were superseded, changed state or vector.
+    #[inline]
+    pub fn merged(&mut self, exchange: &mut Exchange, outcome: Outcome, lane: Lane, hot: Hot) {
+        debug_assert!(outcome.is_news(), "what changed nothing is no news");
+        exchange.changes += 1;
+        if outcome == Outcome::News || self.keeps(Rule::EveryChange) {
+            self.news(lane, hot, exchange.now);
+        }
+    }
+
+    /// All entries of a chunk were merged, up to the dot `to`. `row` is none when its row is not here.
+    pub fn end_chunk(&mut self, exchange: &mut Exchange, rows: &Rows<S>, row: Option<RowId>, to: u64) {
+        if exchange.changes == exchange.changes_before {
+            let moved = row.map(|row| rows.get(row).moved).filter(|moved| *moved > 0).unwrap_or(u64::MAX);
+            exchange.known = Some(exchange.known.unwrap_or(u64::MAX).min(moved));
+        }
+        // Whoever sends changes of its own, of its present life, has made all those before them.
+        if let Some(id) = row
+            && rows.get(id).node == exchange.from
+            && rows.get(id).incarnation == exchange.session
+            && !exchange.is_old()
+        {
+            self.common.peers.learn(exchange.from, id, to);
+        }
+    }
+
+    /// The peer holds a row up to `frontier`.
+    pub fn frontier_shown(&mut self, exchange: &Exchange, row: RowId, frontier: u64) {
+        self.common.peers.learn(exchange.from, row, frontier);
+    }
+
+    /// What the peer has shown to hold of a row, in the session of the message.
+    #[must_use]
+    pub fn shown(&self, exchange: &Exchange, row: RowId) -> u64 {
+        if exchange.is_old() { 0 } else { self.known(exchange.from, row) }
+    }
+
+    fn known(&self, peer: NodeIndex, row: RowId) -> u64 {
+        self.common.peers.vector(peer).and_then(|known| known.get(row.at())).copied().unwrap_or(0)
+    }
+
+    /// The message names a session of a member. One of this node above its own makes it take one above that.
+    pub fn session_named(&mut self, exchange: &mut Exchange, node: NodeIndex, session: u64) {
+        exchange.lives = true;
+        self.named(node, session, exchange.now);
+    }
+
+    /// The message is of an older session: its sender is told, not twice within half a second.
+    pub fn learned_from_old_session(&mut self, exchange: &Exchange) {
+        self.answer_old_session(exchange.from, exchange.now);
+    }
+
+    /// A frontier in the digest, of a life of a member. Gives the row when only this node makes changes in it and has not made those.
+    pub fn digest_shown(
+        &mut self,
+        exchange: &mut Exchange,
+        replica: &Replica<S>,
+        (node, life): (NodeIndex, u64),
+        frontier: u64,
+    ) -> Option<RowId> {
+        let rows = &replica.causality.rows;
+        let Some(row) = rows.find(node, life) else {
+            // A row that is only named takes nothing.
+            let fits = rows.has_room_for_life(node, life);
+            exchange.lacking |= fits;
+            exchange.unknown |= fits;
+            exchange.rows_behind += 1;
+            return None;
+        };
+        let mine = rows.get(row).frontier;
+        let claimed = frontier > mine && rows.is_immune(row);
+        let known = if claimed { mine } else { frontier };
+        if !claimed && frontier > mine {
+            exchange.rows_behind += 1;
+            exchange.lacking = true;
+        }
+        if replica.own_row() == Some(row) {
+            self.common.peers.learn_own(exchange.from, known);
+        }
+        self.common.peers.learn(exchange.from, row, known);
+        claimed.then_some(row)
+    }
+
+    /// What the peer held of a row some time ago. Only those rows are listed in which that differs from the digest.
+    pub fn old_shown(&self, exchange: &mut Exchange, rows: &Rows<S>, row: RowId, frontier: u64) {
+        let mine = rows.get(row).frontier;
+        exchange.recent += usize::from(self.known(exchange.from, row) > mine && frontier <= mine);
+    }
+
+    /// All of a message was read: digests and views are compared, what both know of the others is joined, and the scheduler decides what
+    /// follows. O(rows).
+    #[expect(clippy::needless_pass_by_value, reason = "a message is learned from once")]
+    pub fn learned(
+        &mut self,
+        exchange: Exchange,
+        said: Said<impl Iterator<Item = u8>>,
+        replica: &Replica<S>,
+    ) -> Learned {
+        debug_assert!(!exchange.is_old(), "of an older session entries and sessions count, and nothing else");
+        let Exchange { from, now, .. } = exchange;
+        let mine = replica.sum();
+        let rows = &replica.causality.rows;
+        // A peer whose entries could not be taken is not asked for them again at once: that would never end.
+        let lacking = exchange.lacking && !exchange.is_in_vain();
+        let Said { lane, sum: theirs, want, refuses, no_row, data, full, control, .. } = said;
+        let agreed = self.agree(&exchange, said, replica);
+        self.tell_rows(&exchange, theirs, mine, rows);
+        self.common.note_refusals(exchange.refused, agreed.equal, now);
+        let same_vector = theirs.is_some_and(|theirs| theirs.vector == mine.vector) && !agreed.equal;
+        let repair_begins = self.common.peers.note_divergence(from, same_vector, mine.short());
+        let changed = agreed.newest && self.common.peers.set_no_row(from, no_row);
+        let is_without_row = changed.then(|| self.common.peers.any_without_row());
+        let heard = Heard {
+            from,
+            lane,
+            equal: agreed.equal,
+            same_view: agreed.same_view,
+            newest: agreed.newest,
+            refuses,
+            news: exchange.changes > 0,
+            // Who was sent all that it lacks is not behind afterwards.
+            cut: data && want == Want::Reply && exchange.rows_behind > 0,
+            peer_settled: agreed.by_all,
+            lacking,
+            want,
+            data,
+            lives: exchange.lives,
+            unknown: exchange.unknown,
+            behind: exchange.rows_behind > 0,
+            long_behind: exchange.rows_behind > exchange.recent,
+            full,
+            control,
+        };
+        self.heard(heard, mine.short(), rows, now);
+        Learned { repair_begins, is_without_row }
+    }
+
+    /// Compares digest and view of a message with those here. Where both are equal, what the two nodes know of others is joined; who shows
+    /// something else since is no longer among those that agree.
+    fn agree(&mut self, exchange: &Exchange, said: Said<impl Iterator<Item = u8>>, replica: &Replica<S>) -> Agreed {
+        let Exchange { from, now, .. } = *exchange;
+        let mine = replica.sum();
+        self.common.refresh(mine.short());
+        let view = self.common.view_name();
+        let shown = if self.keeps(Rule::Views) { said.view } else { Some(view) };
+        let newest = self.common.peers.is_newest(from, said.number);
+        if newest && let Some(shown) = shown {
+            let mine = (view, self.common.view.version());
+            let patience_us = self.patience_us(from);
+            self.common.peers.showed_view(from, shown, mine, patience_us, now);
+        }
+        let (equal, same_view) = (said.sum == Some(mine), shown == Some(view));
+        let by_all = equal && same_view && matches!(said.holders, Holders::All);
+        let agreement = &mut self.common.agreement;
+        if equal && same_view {
+            if !agreement.contains(from) {
+                agreement.insert(from);
+                self.common.peers.learn_all(from, &replica.causality.rows);
+            }
+            self.common.peers.learn_own(from, replica.own_seq());
+            match said.holders {
+                Holders::All => agreement.join_all(),
+                Holders::Listed(digits) => agreement.join(digits),
+                Holders::Sender => {}
+            }
+        } else if newest && self.common.keeps(Rule::ShowsAnother) && (!equal || shown.is_some()) {
+            self.common.agreement.remove(from);
+        }
+        Agreed { equal, same_view, newest, by_all }
+    }
+
+    /// Decides which rows the peer is listed besides those with news.
+    fn tell_rows(&mut self, exchange: &Exchange, theirs: Option<Sum>, mine: Sum, rows: &Rows<S>) {
+        let Exchange { from, now, .. } = *exchange;
+        if let Some(moved) = exchange.known {
+            // It does not know that these entries are here.
+            self.common.peers.list_again(from, moved - 1);
+        }
+        let differs = theirs.is_some_and(|theirs| theirs.vector != mine.vector) && exchange.rows_behind == 0;
+        let lacks = differs && self.common.lacks(from, rows);
+        self.common.peers.set_list_all(from, differs && !lacks);
+        self.common.peers.look_at_filling(from, now);
+    }
+}
+
+#[cfg(test)]
+mod tests;

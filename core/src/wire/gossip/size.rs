@@ -1,0 +1,98 @@
+//! How long the parts of a message between nodes can be. All other sizes of that message are made of these.
+//!
+//! Each bound is the sum of its parts and of some room, so that messages are cut where they were before the parts were added up.
+
+use super::super::encode::{DEST, SRC};
+use super::super::message::{Key, Kind};
+use super::{
+    AGREE, ALL, AND, DATA, DIGEST, ECHOED, END, FLUSH, FULL, INC, MSG_ID, OLD, ORD, REFUSES, RELAY, STABLE, SUM, TURN,
+    TYPE, TYPE_END, WANT,
+};
+use crate::storage::{INCARNATION_MAX, Limits};
+
+/// Digits of the largest session or life.
+const SESSION: usize = INCARNATION_MAX.ilog10() as usize + 1;
+/// Digits of the largest ordinal, time or turn.
+const SHORT: usize = u32::MAX.ilog10() as usize + 1;
+/// Digits of the largest number of a dot, cell or message.
+const LONG: usize = u64::MAX.ilog10() as usize + 1;
+/// Hexadecimal digits of 64 bits.
+const HEX: usize = 16;
+/// A bracket, a brace or a quote.
+const SIGN: usize = 1;
+/// Between a key and its value.
+const COLON: usize = 2;
+
+/// `inc`, `sum`, `agree` when it says that all do, and `refuses`.
+const HEADER: usize =
+    INC.len() + SESSION + SUM.len() + 2 * HEX + SIGN + AGREE.len() + HEX + ALL.len() + SIGN + REFUSES.len() + SIGN;
+/// The fields behind the lists, as strategy `rumor` writes them.
+const CLOSING: usize = WANT.len() + SIGN + MSG_ID.len() + LONG + END.len();
+/// An empty digest.
+const EMPTY_DIGEST: usize = DIGEST.len() + SIGN;
+/// The beginning of a message, but for the two ids.
+const ENVELOPE: usize = SRC.len() + DEST.len() + TYPE.len() + Kind::Replicate.name().len() + TYPE_END.len();
+/// The vectors of the counter, when they list nothing.
+const EMPTY_VECTORS: usize = vector(Key::PCounters) + vector(Key::NCounters);
+
+const fn vector(key: Key) -> usize {
+    AND.len() + SIGN + key.name().len() + SIGN + COLON + 2 * SIGN
+}
+
+/// Fixed text and numbers that follow the vectors, but for what strategy `relay` adds.
+pub(super) const REST: usize = HEADER + EMPTY_DIGEST + DATA.len() + SIGN + CLOSING + 29;
+/// What may follow the entries: the bracket behind them, and the end.
+pub(super) const TAIL: usize = SIGN + CLOSING + 9;
+/// What strategy `relay` adds to that.
+pub(super) const TAIL_RELAY: usize = FULL.len();
+/// Fixed text around a digest and the first entry.
+pub(super) const LATE: usize = EMPTY_DIGEST + DATA.len() + 23;
+/// Fixed text around the digest of some time ago.
+pub(super) const EMPTY_OLD: usize = OLD.len() + SIGN + 5;
+/// What stands around a number in a list: a comma before it, and a colon.
+pub(super) const AROUND_ROW: usize = AND.len() + COLON;
+/// What stands around a session in a list, when that ends behind it.
+pub(super) const AROUND_SESSION: usize = AND.len() + 2 * SIGN + COLON + SIGN + 1;
+/// What opens and closes a chunk, but for its row and its first dot: the first one opens the list as well.
+pub(super) const CHUNK: usize = DATA.len() + SIGN + AND.len() + SIGN + 1;
+/// Dots that were superseded.
+pub(super) const SKIP: usize = AND.len() + SIGN + LONG + SIGN;
+/// What stands before an entry.
+pub(super) const AROUND_ENTRY: usize = AND.len();
+
+/// The name of a row, quotes and `@` included.
+const fn row_name(limits: &Limits) -> usize {
+    SIGN + limits.id_bytes + SIGN + SESSION + SIGN
+}
+
+/// One row of a digest.
+#[must_use]
+pub const fn digest_row(limits: &Limits) -> usize {
+    row_name(limits) + LONG + AROUND_ROW
+}
+
+/// A chunk that holds nothing but the largest entry.
+#[must_use]
+pub const fn largest_entry(limits: &Limits) -> usize {
+    // `["w", key, value, µs]`: a stamp has at most 17 digits until the year 5138.
+    let write = SIGN + 3 + 2 * (AND.len() + 2 * SIGN + limits.text_bytes) + AND.len() + 17 + SIGN;
+    // `["p", row, n]`: a cell is below 2^63.
+    let cell = SIGN + 3 + AND.len() + row_name(limits) + AND.len() + 19 + SIGN;
+    let chunk = row_name(limits) + LONG + CHUNK;
+    chunk + if write > cell { write } else { cell }
+}
+
+/// The smallest bound on messages with which header, one row of the digest and every entry fit.
+#[must_use]
+pub const fn least(limits: &Limits) -> usize {
+    ENVELOPE + 2 * limits.id_bytes + EMPTY_VECTORS + REST + digest_row(limits) + largest_entry(limits) + 9
+}
+
+/// What strategy `relay` adds: `ord`, `echoed`, `relay`, `turn`, `flush`, `stable` and `full`.
+#[must_use]
+pub const fn control(limits: &Limits) -> usize {
+    let echoed = ECHOED.len() + SHORT + AND.len() + SESSION + AND.len() + SHORT + SIGN;
+    let relay = RELAY.len() + limits.id_bytes + SIGN;
+    let numbers = ORD.len() + TURN.len() + FLUSH.len() + 3 * SHORT;
+    echoed + relay + numbers + STABLE.len() + FULL.len() + 4
+}
