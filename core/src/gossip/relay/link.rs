@@ -358,6 +358,9 @@ mod tests {
         let hour = 3_600_000;
         assert_eq!(sample(&mut link, 9, 900 + hour), Some(hour * 1_000));
         assert_eq!(sample(&mut link, 9, 901 + hour), None);
+        let mut other = link;
+        other.leaves(MS(900 + hour));
+        assert!(sample(&mut other, 9, 901 + hour).is_some(), "a pause of an hour is not too long");
         link.leaves(MS(1_000 + hour));
         let samples = [9, 10].map(|ord| sample(&mut link, ord, 1_200 + hour));
         assert_eq!(samples, [None, Some(200_000)]);
@@ -404,7 +407,7 @@ mod tests {
     fn a_new_session_of_a_peer_keeps_ordinals_and_round_trip_and_nothing_else() {
         let mut link = Link { heard_ord: 9, snapshot: 3, told: true, unfit: true, path: measured(200), ..link() };
         link.reborn();
-        assert_eq!((link.sent_ord, link.path.rtt_us()), (2, 200_000));
+        assert_eq!((link.sent_ord, link.sent_at, link.path.rtt_us()), (2, MS(100), 200_000));
         assert_eq!((link.heard_ord, link.snapshot, link.told, link.unfit, link.next()), (0, 0, false, false, NEVER));
     }
 }
