@@ -218,12 +218,17 @@ impl Link {
         is_known.then(|| u64::from(departure(now).wrapping_sub(self.timed[ord as usize % TIMED])) << TIMED_SHIFT)
     }
 
+    /// The ordinal of the next message to the peer.
+    pub(super) fn next_ord(&self) -> u32 {
+        self.sent_ord.saturating_add(1)
+    }
+
     /// A message leaves: it has the next ordinal.
     pub(super) fn leaves(&mut self, now: Instant) {
         if since(now, self.sent_at) > TIMED_US {
-            self.timed_from = self.sent_ord.saturating_add(1);
+            self.timed_from = self.next_ord();
         }
-        self.sent_ord = self.sent_ord.saturating_add(1);
+        self.sent_ord = self.next_ord();
         self.sent_at = now;
         self.timed[self.sent_ord as usize % TIMED] = departure(now);
     }
@@ -244,7 +249,7 @@ impl Link {
         self.deadline = NEVER;
         self.data_ord = 0;
         self.asked = false;
-        self.timed_from = self.sent_ord.saturating_add(1);
+        self.timed_from = self.next_ord();
     }
 
     /// Whether the last entries may still be under way to the peer, or their echo from there.
@@ -267,7 +272,7 @@ impl Link {
     /// The peer began a new session.
     pub(super) fn reborn(&mut self) {
         let Self { sent_at, sent_ord, path, suspected, .. } = *self;
-        *self = Self { sent_at, sent_ord, timed_from: sent_ord.saturating_add(1), path, suspected, ..Self::STRANGER };
+        *self = Self { sent_at, sent_ord, timed_from: self.next_ord(), path, suspected, ..Self::STRANGER };
     }
 }
 
