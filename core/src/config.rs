@@ -215,3 +215,23 @@ impl Limits {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::string::ToString as _;
+
+    #[test]
+    fn an_error_names_the_choice_and_what_it_may_be() {
+        for (error, parts) in [
+            (ConfigError::Fanout, &["fanout must be from "][..]),
+            (ConfigError::Interval, &["gossip_interval_ms must be from "]),
+            (ConfigError::Incarnation, &["incarnation must be from 0 to 9007199254740991"]),
+            (ConfigError::MessageBytes { min: 635 }, &["max_message_bytes must be from 635 to ", "max_text_bytes"]),
+            (ConfigError::Capacity { name: "rows", min: 1, max: 16 }, &["rows must be from 1 to 16"]),
+        ] {
+            let text = error.to_string();
+            assert!(parts.iter().all(|part| text.contains(part)), "{text}");
+        }
+    }
+}

@@ -438,7 +438,7 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         let next_flush = self.flush.last.map_or(NEVER, |last| after(last, self.interval_us));
         let flush_ms = u32::try_from(since(next_flush, now).saturating_add(500) / 1_000).unwrap_or(u32::MAX);
         Some(Control {
-            ord: link.sent_ord.saturating_add(1),
+            ord: link.next_ord(),
             echoed: link.echo(now),
             relay: Some(self.relay),
             flush_ms: link.flushed.then_some(flush_ms),

@@ -91,8 +91,10 @@ fn ours(data: &str, values: bool) -> Seen {
     while let Some(chunk) = chunks.chunk() {
         let (mut to, mut shown) = (chunk.from, chunk.from);
         while let Some(item) = chunks.item() {
-            to += if let Item::Skip(count) = item { count } else { 1 };
-            if !matches!(item, Item::Skip(_)) {
+            if let Item::Skip(count) = item {
+                to += count;
+            } else {
+                to += 1;
                 shown = to;
             }
             match item {

@@ -218,12 +218,17 @@ impl Link {
         is_known.then(|| u64::from(departure(now).wrapping_sub(self.timed[ord as usize % TIMED])) << TIMED_SHIFT)
     }
 
+    /// The ordinal of the next message to the peer.
+    pub(super) fn next_ord(&self) -> u32 {
+        self.sent_ord.saturating_add(1)
+    }
+
     /// A message leaves: it has the next ordinal.
     pub(super) fn leaves(&mut self, now: Instant) {
         if since(now, self.sent_at) > TIMED_US {
-            self.timed_from = self.sent_ord.saturating_add(1);
+            self.timed_from = self.next_ord();
         }
-        self.sent_ord = self.sent_ord.saturating_add(1);
+        self.sent_ord = self.next_ord();
         self.sent_at = now;
         self.timed[self.sent_ord as usize % TIMED] = departure(now);
     }
@@ -244,7 +249,7 @@ impl Link {
         self.deadline = NEVER;
         self.data_ord = 0;
         self.asked = false;
-        self.timed_from = self.sent_ord.saturating_add(1);
+        self.timed_from = self.next_ord();
     }
 
     /// Whether the last entries may still be under way to the peer, or their echo from there.
@@ -267,7 +272,7 @@ impl Link {
     /// The peer began a new session.
     pub(super) fn reborn(&mut self) {
         let Self { sent_at, sent_ord, path, suspected, .. } = *self;
-        *self = Self { sent_at, sent_ord, timed_from: sent_ord.saturating_add(1), path, suspected, ..Self::STRANGER };
+        *self = Self { sent_at, sent_ord, timed_from: self.next_ord(), path, suspected, ..Self::STRANGER };
     }
 }
 
@@ -358,6 +363,9 @@ mod tests {
         let hour = 3_600_000;
         assert_eq!(sample(&mut link, 9, 900 + hour), Some(hour * 1_000));
         assert_eq!(sample(&mut link, 9, 901 + hour), None);
+        let mut other = link;
+        other.leaves(MS(900 + hour));
+        assert!(sample(&mut other, 9, 901 + hour).is_some(), "a pause of an hour is not too long");
         link.leaves(MS(1_000 + hour));
         let samples = [9, 10].map(|ord| sample(&mut link, ord, 1_200 + hour));
         assert_eq!(samples, [None, Some(200_000)]);
@@ -404,7 +412,7 @@ mod tests {
     fn a_new_session_of_a_peer_keeps_ordinals_and_round_trip_and_nothing_else() {
         let mut link = Link { heard_ord: 9, snapshot: 3, told: true, unfit: true, path: measured(200), ..link() };
         link.reborn();
-        assert_eq!((link.sent_ord, link.path.rtt_us()), (2, 200_000));
+        assert_eq!((link.sent_ord, link.sent_at, link.path.rtt_us()), (2, MS(100), 200_000));
         assert_eq!((link.heard_ord, link.snapshot, link.told, link.unfit, link.next()), (0, 0, false, false, NEVER));
     }
 }

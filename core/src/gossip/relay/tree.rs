@@ -14,8 +14,8 @@ const GUARD_US: u64 = 15_000;
 const FLUSHES_WAITED: u64 = 4;
 /// How much later than expected a flush may come before it is no longer waited for, in microseconds.
 const LATE_US: u64 = 10_000;
-/// Uplinks at most, before the first flush that can tell how long they take.
-const UNMEASURED: u64 = 8;
+/// Uplinks at most in the round trip that is assumed before it is known.
+const UNMEASURED: u64 = 5;
 /// What was taken for lost once is not taken for lost again sooner, in microseconds.
 const REFILL_US: u64 = 500_000;
 
@@ -297,7 +297,7 @@ impl<S: Storage> Relay<S> {
             // That flush echoes the last one.
             Some(down_at) if !path.is_measured() => {
                 let awaited = now < after(down_at, self.uplink.next_us);
-                (now, if awaited { self.interval_us / UNMEASURED } else { self.interval_us })
+                (now, if awaited { path.rtt_us() / UNMEASURED } else { self.interval_us })
             }
             Some(down_at) => (after(down_at, self.uplink.next_us), self.interval_us),
             None => (now, path.rtt_us().min(self.interval_us)),
