@@ -1,5 +1,6 @@
 //! What can be chosen, within which bounds, and what is refused at start.
 
+pub use crate::gossip::Strategy;
 use crate::storage::{ID_BYTES_MAX, Limits, TEXT_BYTES_MAX};
 use crate::wire::gossip::size;
 
@@ -23,32 +24,6 @@ pub enum Workload {
     UniqueIds,
     /// `txn` only.
     TxnRwRegister,
-}
-
-/// What spreads the state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strategy {
-    /// Rumor mongering, repaired by anti-entropy (Demers et al., "Epidemic algorithms for replicated database
-    /// maintenance", 1987).
-    #[default]
-    Rumor,
-    /// One node gathers what is new and scatters it; any node can be that one.
-    Relay,
-}
-
-impl Strategy {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Rumor, Self::Relay];
-
-    /// The name on the wire and on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rumor => "rumor",
-            Self::Relay => "relay",
-        }
-    }
 }
 
 /// The choices of one node. `Config::default()` is right for Maelstrom.
@@ -158,11 +133,7 @@ impl Config {
     /// The smallest `max_message_bytes` under the chosen strategy.
     #[must_use]
     pub const fn min_message_bytes(&self, limits: &Limits) -> usize {
-        min_message_bytes(limits)
-            + match self.strategy {
-                Strategy::Rumor => 0,
-                Strategy::Relay => control_bytes(limits),
-            }
+        min_message_bytes(limits) + if self.strategy.says_control() { control_bytes(limits) } else { 0 }
     }
 
     /// Checks the choices against each other and against the capacities.

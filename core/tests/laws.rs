@@ -848,7 +848,7 @@ fn every_row_of_the_pool_has_both_cells_of_a_counter_and_shows_them_in_its_vecto
 
 #[test]
 fn an_entry_travels_on_the_lane_of_its_data_type() {
-    let lane = |tag| Entry::new(tag, &[Arg::Int(1)]).and_then(|entry| Replica::<Tiny>::lane(&entry));
+    let lane = Store::<Tiny>::lane;
     assert_eq!([Tag::BARE, WRITE].map(lane), [Some(Lane::Push); 2]);
     assert_eq!(Sign::ALL.map(|sign| lane(sign.tag())), [Some(Lane::Tick); 2]);
     assert_eq!(lane(Tag(b'?')), None);

@@ -26,8 +26,8 @@ macro_rules! assert_sizes {
 #[test]
 fn a_node_with_fixed_storage_takes_this_much_memory() {
     assert_sizes! {
-        Node<Tiny>: 23_408,
-        Node<Small>: 306_608,
+        Node<Tiny>: 23_424,
+        Node<Small>: 306_624,
     }
 }
 

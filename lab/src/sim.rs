@@ -13,7 +13,7 @@ use rumormill_core::causality::{RowId, Sum};
 use rumormill_core::config::ConfigError;
 use rumormill_core::replicated::Sign;
 use rumormill_core::storage::{Heap, Limits, Storage as _};
-use rumormill_core::{Config, Instant, Node, Now, Transmit, Value};
+use rumormill_core::{Config, Instant, Member, Node, Now, Transmit, Value};
 
 use crate::bench::{Action, Bench};
 use crate::history::{Call, History};
@@ -216,7 +216,7 @@ impl Sim {
         let config =
             Config { seed: self.bench.settings().seed, incarnation: self.incarnations[at], events: false, ..config };
         let Ok(node) = Node::with_limits(config, limits) else { return };
-        let sum = node.digest();
+        let sum = digest(&node);
         let life = Life { node, paused_us: None, inbox: Vec::new(), timer: None, sum, set_len: 0, total: 0 };
         *self.sums.entry(sum).or_default() += 1;
         self.lives[at] = Some(life);
@@ -242,7 +242,7 @@ impl Sim {
         let stood_us = self.now - life.paused_us.take().unwrap_or(self.now);
         let mut inbox = std::mem::take(&mut life.inbox);
         // As the runner does: who has waited for so long has given up. Before `init` was read there is nobody to be late for.
-        if stood_us > STANDSTILL_US && life.node.replica().own_row().is_some() {
+        if stood_us > STANDSTILL_US && life.node.member().is_some() {
             inbox.clear();
         }
         inbox.into_iter().for_each(|line| self.deliver(at, line));
@@ -311,12 +311,12 @@ impl Sim {
     /// Safety, as far as one node shows it.
     fn check(&mut self, at: usize) {
         let Some(life) = &mut self.lives[at] else { return };
-        let sum = life.node.digest();
+        let sum = digest(&life.node);
         if sum == life.sum {
             return;
         }
+        let Some(store) = life.node.member().map(Member::store) else { return };
         let before = std::mem::replace(&mut life.sum, sum);
-        let store = life.node.store();
         let mut broken = Vec::new();
         if store.set.len() < life.set_len {
             broken.push(format!("the set shrank from {} to {} values", life.set_len, store.set.len()));
@@ -409,8 +409,9 @@ impl Sim {
 
     /// Bytes of the state of the first live node, as it would stand in a message.
     fn state_bytes(&self) -> u64 {
-        let Some(life) = self.lives.iter().flatten().next() else { return 0 };
-        let store = life.node.store();
+        let live = self.lives.iter().flatten().next();
+        let Some(member) = live.and_then(|life| life.node.member()) else { return 0 };
+        let store = member.store();
         let bytes = |value: Value<'_>| match value {
             Value::Int(int) => int.to_string().len() as u64,
             Value::Text(text) => serde_json::Value::from(text).to_string().len() as u64,
@@ -418,13 +419,18 @@ impl Sim {
         let set: u64 = store.set.values().map(|value| bytes(value) + 2).sum();
         // `["w", key, value, stamp]` and a cell of the counter.
         let map: u64 = store.map.iter().map(|(key, value, _)| bytes(key) + bytes(value) + 29).sum();
-        set + map + life.node.replica().causality.rows.len() as u64 * 24
+        set + map + member.replica().causality.rows.len() as u64 * 24
     }
 
     fn clock(&self, at: usize) -> Now {
         let wall_us = (EPOCH_US + self.now).saturating_add_signed(self.clocks_us[at]);
         Now { at: Instant::from_micros(self.now), wall_us: Some(wall_us) }
     }
+}
+
+/// A node that waits for its cluster holds nothing.
+fn digest(node: &Node<Heap>) -> Sum {
+    node.member().map_or_else(Sum::default, Member::digest)
 }
 
 /// Keys that have different values in two maps, or a value in one of them only.
@@ -443,8 +449,9 @@ struct State {
 
 impl State {
     fn of(node: &Node<Heap>) -> Self {
-        let store = node.store();
-        let causality = &node.replica().causality;
+        let Some(member) = node.member() else { return Self::default() };
+        let store = member.store();
+        let causality = &member.replica().causality;
         let mut state = Self { set: store.set.values().map(|value| format!("{value:?}")).collect(), ..Self::default() };
         for row in (0..causality.rows.len() as u32).map(RowId) {
             let (id, incarnation) = causality.name(row);

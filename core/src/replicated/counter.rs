@@ -205,14 +205,18 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     }
 
     fn entry<'a>(&'a self, at: At, causality: &'a Causality<S>) -> Entry<'a> {
-        let cell = self.cells.get(at.slot as usize).copied().unwrap_or(Cell::NOTHING);
+        let cell = self.cells.get(at.slot as usize).copied();
+        debug_assert!(cell.is_some(), "a place that `seek` or `next` gave has a cell");
+        let cell = cell.unwrap_or(Cell::NOTHING);
         let sign = Sign::ALL[at.slot as usize % 2];
         let row = RowId(at.slot / 2);
         let number = Arg::unsigned(cell.number);
         let (node, incarnation) = causality.name(row);
-        let named = [Arg::Row { node, incarnation }, number];
-        let args = if row == cell.row() { &named[1..] } else { &named[..] };
-        Entry::new(sign.tag(), args).unwrap_or(Entry::bare(number))
+        if row == cell.row() {
+            Entry::one(sign.tag(), number)
+        } else {
+            Entry::two(sign.tag(), [Arg::Row { node, incarnation }, number])
+        }
     }
 
     fn fingerprint(&self) -> u64 {

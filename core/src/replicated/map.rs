@@ -167,8 +167,7 @@ impl<S: Storage> LwwMap<S> {
     /// An entry that writes `value` under `key`.
     #[must_use]
     pub fn write<'a>(key: Value<'a>, value: Value<'a>, stamp_us: u64) -> Entry<'a> {
-        let args = [key.into(), value.into(), Arg::unsigned(stamp_us)];
-        Entry::new(WRITE, &args).unwrap_or(Entry::bare(args[0]))
+        Entry::three(WRITE, [key.into(), value.into(), Arg::unsigned(stamp_us)])
     }
 
     /// Looks a key up for a client at `now_us` on the hybrid clock, and remembers the read.

@@ -5,6 +5,7 @@
 //! `core/tests/laws.rs`.
 
 mod chain;
+mod change;
 mod counter;
 mod map;
 mod replica;
@@ -14,6 +15,7 @@ mod store;
 use crate::causality::{Causality, Dot, Entry, RowId, Tag};
 use crate::storage::{Limits, Storage};
 
+pub use change::{Change, Made};
 pub use counter::{Counter, Sign};
 pub use map::{LwwMap, MISSES, READS_PER_KEY};
 pub use replica::{Outcome, Replica};
@@ -118,6 +120,8 @@ pub enum Refused {
     ClockAhead,
     /// The counter, or one of its cells, would leave the range of its integers.
     Overflow,
+    /// The clock has no later stamp for a local write.
+    EndOfTime,
     /// Hostile, a bug, or a newer version: no data type reads this entry.
     Unreadable,
     /// Weather or misconfiguration: the row it names cannot be had.

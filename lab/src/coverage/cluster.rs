@@ -150,14 +150,15 @@ impl Cluster {
             // A `Vec` takes everything.
             let Ok(Some(sent)) = self.nodes[at].poll_transmit(now, &mut self.line) else { break };
             let Transmit::Gossip(peer) = sent else { continue };
-            let id = self.nodes[at].replica().causality.members.id(peer);
+            let Some(member) = self.nodes[at].member() else { break };
+            let id = member.replica().causality.members.id(peer);
             let Some(to) = id.strip_prefix('n').and_then(|digits| digits.parse().ok()) else { continue };
             let bytes = self.line.len();
             let line = self.line.strip_suffix(b"\n").unwrap_or(&self.line);
             self.network.send(self.now, at, to, bytes, Arc::from(line));
             self.last_message_us = self.now;
         }
-        if !self.holds[at] && !self.nodes[at].store().set.is_empty() {
+        if !self.holds[at] && self.nodes[at].member().is_some_and(|member| !member.store().set.is_empty()) {
             self.holds[at] = true;
             self.arrivals.push(self.now);
         }
