@@ -26,21 +26,21 @@ macro_rules! assert_sizes {
 #[test]
 fn a_node_with_fixed_storage_takes_this_much_memory() {
     assert_sizes! {
-        Node<Tiny>: 23_424,
-        Node<Small>: 306_624,
+        Node<Tiny>: 23_408,
+        Node<Small>: 306_368,
     }
 }
 
 #[test]
 fn the_parts_of_a_node_take_this_much_of_it() {
     assert_sizes! {
-        Replica<Tiny>: 13_952,
-        Store<Tiny>: 11_936,
+        Replica<Tiny>: 13_936,
+        Store<Tiny>: 11_920,
         Causality<Tiny>: 1_992,
         Gossip<Tiny>: 6_912,
         Service<Tiny>: 920,
-        Replica<Small>: 246_144,
-        Store<Small>: 238_048,
+        Replica<Small>: 245_888,
+        Store<Small>: 237_792,
         Causality<Small>: 8_072,
         Gossip<Small>: 54_400,
         Service<Small>: 4_440,

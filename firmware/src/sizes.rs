@@ -15,10 +15,10 @@ macro_rules! sizes {
 }
 
 sizes! {
-    Node<Tiny>: 22_928,
-    Node<Small>: 302_288,
-    Replica<Tiny>: 13_640,
-    Store<Tiny>: 11_656,
+    Node<Tiny>: 22_912,
+    Node<Small>: 302_032,
+    Replica<Tiny>: 13_624,
+    Store<Tiny>: 11_640,
     Gossip<Tiny>: 6_824,
     Service<Tiny>: 912,
     Reply: 256,
