@@ -3,7 +3,7 @@
 //! Not recursive, total on any input, and it copies nothing: strings stay escaped in the line until somebody needs them.
 
 use super::double::overflows_a_double;
-use super::integer::up_to_eight;
+use super::fast::up_to_eight;
 
 /// Why a line is not JSON that this node reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,24 +5,20 @@
 //! alike, so the [`Predictor`] tries the layout of the last such line before the scanner. `WIRE.md` specifies the
 //! messages between nodes.
 
-mod block;
 mod chunks;
 mod double;
 mod encode;
+mod fast;
 pub mod gossip;
-mod integer;
 mod iter;
 pub mod json;
 mod message;
-mod predict;
-mod shape;
 pub(crate) mod short;
 
-pub use block::{BLOCK, Block};
 pub use chunks::{Chunk, Chunks, Item, RawEntry, SEQ_MAX, Scratch};
 pub use encode::{Count, Out, Serial, length};
+pub use fast::{BLOCK, Block, Predictor};
 pub use iter::{Items, Pairs};
 pub use json::{Malformed, Str, Token};
 pub use message::{BadField, Key, Kind, Message, Scalar, Why};
-pub use predict::Predictor;
 pub use short::Short;

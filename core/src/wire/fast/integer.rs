@@ -6,7 +6,7 @@ const ASCII: u64 = 0x30 * ONES;
 /// The number that the leading digits of eight characters make, the first one lowest, and how many there are: all at once
 /// in one word (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019).
 #[inline]
-pub(super) fn up_to_eight(chars: u64) -> (u64, usize) {
+pub(in crate::wire) fn up_to_eight(chars: u64) -> (u64, usize) {
     let digits = chars ^ ASCII;
     // The high bit of each byte that is above 9, and of some after the first such one.
     let others = ((digits & (0x7f * ONES)).wrapping_add(0x76 * ONES) | digits) & (0x80 * ONES);
@@ -21,7 +21,7 @@ pub(super) fn up_to_eight(chars: u64) -> (u64, usize) {
 /// The number that the last `len` of eight characters make, the first one lowest. `None` unless they are from one to eight
 /// digits.
 #[inline]
-pub(super) fn last_of_eight(chars: u64, len: usize) -> Option<u64> {
+pub(in crate::wire) fn last_of_eight(chars: u64, len: usize) -> Option<u64> {
     if !(1..9).contains(&len) {
         return None;
     }

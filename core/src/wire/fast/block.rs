@@ -3,8 +3,8 @@
 //! All pieces together are shorter than the block, so each is a few moves of a size that is known when this is compiled:
 //! the bytes of a move that are not part of its piece are written over by the next. What the compiler can prove to fit needs no check.
 
-use super::encode::{EIGHT_DIGITS, digits_of};
-use super::short::Short;
+use super::super::encode::{EIGHT_DIGITS, digits_of};
+use super::super::short::Short;
 
 /// Bytes of a block: more than four [`Short`] texts and what stands between them.
 pub const BLOCK: usize = 1_024;

@@ -4,10 +4,10 @@
 //! who asks. A [`Layout`] is a line with holes for these. A line that fits is read by comparing what is between the
 //! holes; one that does not fit goes to the scanner. Both read the same message: the fuzz target `decode` compares them.
 
-use super::json::{Scanner, Str, Token};
-use super::message::{Key, Kind, Message};
+use super::super::json::{Malformed, Scanner, Str, Token};
+use super::super::message::{Key, Kind, Message};
+use super::super::short;
 use super::shape::{LINE, Place, Shape, integer_len, is_plain};
-use super::short;
 
 /// Remembers the layouts of the last lines.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +22,7 @@ impl Predictor {
     /// # Errors
     /// As [`Message::decode`].
     #[inline]
-    pub fn decode<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), super::Malformed> {
+    pub fn decode<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), Malformed> {
         if self.layouts[self.last].read_alike(line, message) {
             return Ok(());
         }
@@ -31,7 +31,7 @@ impl Predictor {
 
     /// Reads a line that differs from the last one in more than the contents of its holes.
     #[inline(never)]
-    fn decode_unlike<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), super::Malformed> {
+    fn decode_unlike<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), Malformed> {
         let other = 1 - self.last;
         if self.layouts[other].read_alike(line, message) {
             self.last = other;
