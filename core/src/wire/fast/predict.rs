@@ -5,7 +5,8 @@
 //! holes; one that does not fit goes to the scanner. Both read the same message: the fuzz target `decode` compares them.
 
 use super::super::json::{Malformed, Scanner, Str, Token};
-use super::super::message::{Key, Kind, Message};
+use super::super::message::Message;
+use super::super::names::{Key, Kind};
 use super::super::short;
 use super::shape::{LINE, Place, Shape, integer_len, is_plain};
 

@@ -1,9 +1,11 @@
 //! A message between nodes as it was read: what is not of the form that `WIRE.md` gives says nothing.
 
 use super::super::chunks::{Chunks, SEQ_MAX};
+use super::super::field::Scalar;
 use super::super::iter::{Items, Pairs};
 use super::super::json::{Str, Token};
-use super::super::message::{Key, Kind, Message, Scalar};
+use super::super::message::Message;
+use super::super::names::{Key, Kind};
 use super::{Closing, Digits, Echoed, Header, Holders, Refuses, Wanted};
 use crate::causality::Sum;
 use crate::storage::INCARNATION_MAX;

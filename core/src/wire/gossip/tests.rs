@@ -5,7 +5,8 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::super::chunks::{Item, Scratch};
-use super::super::message::{Kind, Message};
+use super::super::message::Message;
+use super::super::names::Kind;
 use super::*;
 use crate::causality::{Arg, Entry, Tag};
 use crate::id::Value;
