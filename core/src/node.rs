@@ -11,14 +11,14 @@ mod spread;
 use crate::causality::{Arg, Dot, Entry, Sum};
 use crate::config::Config;
 use crate::gossip::{Gossip, Hot};
-use crate::id::{Id, Value, json_len};
+use crate::id::Value;
 use crate::output::{Event, Events, Sink, SinkFull, Transmit, Wakeup};
 use crate::replicated::{Bound, Lane, LwwMap, Replica, Store};
-use crate::service::{self, Answer, Context, Head, JsonId, Problem, Reply, Service};
+use crate::service::{self, Answer, Context, Head, Problem, Reply, Service};
 use crate::stats::Stats;
-use crate::storage::{Extra as _, Limits, Storage};
+use crate::storage::{Limits, Storage};
 use crate::time::{Instant, Now};
-use crate::wire::{BadField, Block, Key, Kind, Malformed, Message, Out, Predictor, Serial, Str, Why, short};
+use crate::wire::{BadField, Block, Key, Kind, Malformed, Message, Out, Predictor, Serial, Str, Why, same};
 
 pub use error::UpdateError;
 use refusals::Refusals;
@@ -83,7 +83,7 @@ pub struct Node<S: Storage> {
     /// Gossip, once the cluster is known.
     gossip: Option<Gossip<S>>,
     service: Service<S>,
-    predictor: S::Extra<Predictor>,
+    predictor: Predictor,
     /// The reply that waits, if one does: kept in place, since every request writes it.
     reply: Reply,
     reply_waits: bool,
@@ -111,11 +111,7 @@ impl<S: Storage> Node<S> {
         self.stats.lines += 1;
         self.replica.causality.clock.set_wall(now.wall_us);
         let mut message = Message::new();
-        let decoded = match self.predictor.get() {
-            Some(predictor) => predictor.decode(line, &mut message),
-            None => message.decode(line),
-        };
-        if let Err(malformed) = decoded {
+        if let Err(malformed) = self.predictor.decode(line, &mut message) {
             self.stats.malformed_lines += 1;
             return Err(Rejected::Malformed(malformed));
         }
@@ -194,8 +190,8 @@ impl<S: Storage> Node<S> {
 
     #[inline]
     fn poll_reply<W: Sink>(&mut self, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
-        if let Some(room) = sink.room().first_chunk_mut()
-            && let Some(len) = self.reply.write_at_once(Block::new(room), &self.head, &self.next_msg_id)
+        if let Some(block) = Block::within(sink.room())
+            && let Some(len) = self.reply.write_at_once(block, &self.head, &self.next_msg_id)
         {
             sink.take(len);
             self.next_msg_id.advance();
@@ -326,7 +322,7 @@ impl<S: Storage> Node<S> {
             self.stats.replies_received += 1;
             return Ok(());
         }
-        let answerable = message.src.as_ref().is_some_and(|src| copy(src, self.limits.id_bytes, &mut self.reply.to));
+        let answerable = message.src.as_ref().is_some_and(|src| self.reply.to.assign_id(src, self.limits.id_bytes));
         if self.gossip.is_none() {
             return self.before_init(now, message, answerable);
         }
@@ -387,7 +383,7 @@ impl<S: Storage> Node<S> {
             self.stats.strangers += 1;
             return Err(Rejected::Stranger);
         }
-        let named = message.dest.as_ref().is_some_and(|dest| copy(dest, self.limits.id_bytes, &mut self.reply.from));
+        let named = message.dest.as_ref().is_some_and(|dest| self.reply.from.assign_id(dest, self.limits.id_bytes));
         let Some(in_reply_to) = message.msg_id.filter(|_| answerable && named) else {
             return self.unanswerable();
         };
@@ -437,7 +433,7 @@ impl<S: Storage> Node<S> {
         if dest.is_escaped() {
             return dest.is(members.id(members.me()));
         }
-        short::same(dest.raw(), members.id_bytes(members.me()))
+        same(dest.raw(), members.id_bytes(members.me()))
     }
 
     fn local_news(&mut self, lane: Lane, dot: Dot, now: Instant) {
@@ -520,36 +516,6 @@ impl<S: Storage> Node<S> {
             self.service.bench.everybody_has(everybody_has, now);
         }
     }
-}
-
-/// Copies an id in the form in which JSON prints it; false when it is empty or longer than `max`.
-#[inline(always)]
-fn copy(id: &Str<'_>, max: usize, to: &mut JsonId) -> bool {
-    if id.is_escaped() {
-        return copy_escaped(id, max, to);
-    }
-    // What needed no escape when it came needs none when it goes.
-    let raw = id.raw();
-    // Mostly it is there from the line before.
-    (!raw.is_empty() && short::same(raw, to.bytes())) || copy_plain(raw, max, to)
-}
-
-#[inline(never)]
-fn copy_plain(raw: &[u8], max: usize, to: &mut JsonId) -> bool {
-    to.clear();
-    !raw.is_empty() && raw.len() <= max && to.assign(raw)
-}
-
-#[cold]
-fn copy_escaped(id: &Str<'_>, max: usize, to: &mut JsonId) -> bool {
-    to.clear();
-    let mut scratch = Id::new();
-    let Some(text) = id.unescape(&mut scratch).filter(|text| !text.is_empty() && json_len(text) <= max) else {
-        return false;
-    };
-    let mut out = Out::new(to);
-    out.escaped(text);
-    out.finish().is_ok()
 }
 
 #[inline]

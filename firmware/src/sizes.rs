@@ -15,8 +15,8 @@ macro_rules! sizes {
 }
 
 sizes! {
-    Node<Tiny>: 22_928,
-    Node<Small>: 302_288,
+    Node<Tiny>: 22_904,
+    Node<Small>: 302_264,
     Replica<Tiny>: 13_640,
     Store<Tiny>: 11_656,
     Gossip<Tiny>: 6_824,

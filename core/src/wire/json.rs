@@ -3,7 +3,7 @@
 //! Not recursive, total on any input, and it copies nothing: strings stay escaped in the line until somebody needs them.
 
 use super::double::overflows_a_double;
-use super::fast::up_to_eight;
+use super::fast;
 
 /// Why a line is not JSON that this node reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,8 +28,8 @@ type Scanned<T> = Result<T, Malformed>;
 #[derive(Clone, Copy, Debug)]
 pub struct Str<'a> {
     /// Valid UTF-8, but kept as bytes: most strings are only compared and copied.
-    raw: &'a [u8],
-    escaped: bool,
+    pub(super) raw: &'a [u8],
+    pub(super) escaped: bool,
 }
 
 impl PartialEq for Str<'_> {
@@ -39,12 +39,6 @@ impl PartialEq for Str<'_> {
 }
 
 impl<'a> Str<'a> {
-    /// A string of ASCII characters without escapes.
-    #[must_use]
-    pub(super) const fn plain(raw: &'a [u8]) -> Self {
-        Self { raw, escaped: false }
-    }
-
     /// The string `text`, none of which is an escape.
     #[must_use]
     pub const fn literal(text: &'a str) -> Self {
@@ -344,17 +338,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads an integer of one to seven digits without a sign, as most are; `None`, and nothing read, for all others.
+    /// Reads an integer of one to seven digits without a sign, as most are, if that can be done at once; `None`, and nothing read,
+    /// for all others.
     #[inline]
     pub(super) fn short_integer(&mut self) -> Option<i64> {
-        let eight = self.bytes.get(self.at..)?.first_chunk::<8>()?;
-        let (number, count) = up_to_eight(u64::from_le_bytes(*eight));
-        let canonical = (count == 1 || eight[0] != b'0') && (1..8).contains(&count);
-        if !canonical || matches!(eight[count], b'.' | b'e' | b'E') {
-            return None;
-        }
-        self.at += count;
-        Some(number.cast_signed())
+        let (int, len) = fast::short_integer(self.bytes.get(self.at..)?)?;
+        self.at += len;
+        Some(int)
     }
 
     fn any_number(&mut self) -> Scanned<Token<'a>> {

@@ -22,9 +22,9 @@ pub struct Message<'a> {
     /// Whether it is an answer: it has an `in_reply_to` that is not `null`.
     pub is_reply: bool,
     /// The fields of the body that stand there twice, one bit each.
-    twice: u64,
-    envelope_twice: Option<&'static str>,
-    fields: heapless::Vec<(Key, Token<'a>), { Key::ALL.len() }>,
+    pub(super) twice: u64,
+    pub(super) envelope_twice: Option<&'static str>,
+    pub(super) fields: heapless::Vec<(Key, Token<'a>), { Key::ALL.len() }>,
 }
 
 impl PartialEq for Message<'_> {
@@ -101,27 +101,6 @@ impl<'a> Message<'a> {
         }
         scanner.end()?;
         if has_body { Ok(()) } else { Err(Malformed::NotAMessage) }
-    }
-
-    /// Forgets everything, then takes what a line says in which nothing stands twice.
-    #[inline]
-    pub(super) fn set_all(
-        &mut self,
-        src: Option<Str<'a>>,
-        dest: Option<Str<'a>>,
-        type_name: Option<Str<'a>>,
-        kind: Option<Kind>,
-        msg_id: Option<i64>,
-        field: Option<(Key, Token<'a>)>,
-    ) {
-        (self.src, self.dest, self.type_name) = (src, dest, type_name);
-        (self.kind, self.msg_id, self.is_reply) = (kind, msg_id, false);
-        (self.twice, self.envelope_twice) = (0, None);
-        self.fields.clear();
-        if let Some(field) = field {
-            // There is room for all keys.
-            let _ = self.fields.push(field);
-        }
     }
 
     /// Forgets everything.
@@ -215,15 +194,6 @@ impl<'a> Message<'a> {
     #[inline]
     pub(super) fn written(&self, key: Key) -> Option<Token<'a>> {
         self.fields.iter().find(|field| field.0 == key).map(|field| field.1)
-    }
-
-    /// Whether nothing stands there twice and the body has one integer at most besides `type` and `msg_id`, so that its
-    /// layout can be learned.
-    pub(super) fn is_predictable(&self) -> bool {
-        !self.has_twice()
-            && !self.is_reply
-            && self.fields.len() <= 1
-            && self.fields.iter().all(|field| matches!(field.1, Token::Int(_)))
     }
 
     /// Whether anything stands there twice.

@@ -15,11 +15,12 @@ mod iter;
 pub mod json;
 mod message;
 mod names;
-pub(crate) mod short;
+mod short;
 
 pub use chunks::{Chunk, Chunks, Item, RawEntry, SEQ_MAX, Scratch};
-pub use encode::{Count, Out, Serial, length};
-pub use fast::{BLOCK, Block, Predictor};
+pub use encode::{Count, Out, length};
+pub(crate) use fast::same;
+pub use fast::{Block, Predictor, Serial};
 pub use field::{BadField, Scalar, Why};
 pub use iter::{Items, Pairs};
 pub use json::{Malformed, Str, Token};

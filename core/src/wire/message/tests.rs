@@ -235,18 +235,3 @@ fn a_field_of_another_kind_is_named_with_the_kind_it_has_to_be() {
         assert_eq!(message.object(Key::Key).err(), unless(fits == 3, "an object"), "{value}");
     }
 }
-
-#[test]
-fn only_a_line_with_one_integer_at_most_and_nothing_twice_is_a_layout_to_be_learned() {
-    for (fields, is_predictable) in [
-        (r#""type":"read","msg_id":1"#, true),
-        (r#""type":"add","msg_id":1,"delta":5"#, true),
-        (r#""type":"add","msg_id":1,"delta":5,"element":5"#, false),
-        (r#""type":"add","msg_id":1,"delta":"5""#, false),
-        (r#""type":"add","msg_id":null,"x":1"#, false),
-        (r#""type":"add","msg_id":1,"in_reply_to":5"#, false),
-        (r#""type":"add","msg_id":1,"delta":5,"delta":5"#, false),
-    ] {
-        assert_eq!(read(&with_body(fields)).is_predictable(), is_predictable, "{fields}");
-    }
-}
