@@ -5,7 +5,7 @@ use rumormill_core::{Node, NodeIndex};
 
 /// The number of this start of the node's process.
 pub(super) fn session<S: Storage>(node: &Node<S>) -> u64 {
-    node.gossip().map_or(node.config().incarnation, |gossip| gossip.session())
+    node.session()
 }
 
 /// The session of a member that the node's view names: the newest one that it knows. `None` when it knows none.
