@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+use super::chunks::Chunks;
+use super::fast::Tape;
 use super::json::{Malformed, Scanner, Str, Token};
 use super::names::{Envelope, Key, Kind};
 
@@ -25,6 +27,8 @@ pub struct Message<'a> {
     pub(super) twice: u64,
     pub(super) envelope_twice: Option<&'static str>,
     pub(super) fields: heapless::Vec<(Key, Token<'a>), { Key::ALL.len() }>,
+    /// Integers of `data`, if that is a list, for those who read its entries.
+    pub(super) tape: Tape,
 }
 
 impl PartialEq for Message<'_> {
@@ -50,6 +54,7 @@ impl<'a> Message<'a> {
             twice: 0,
             envelope_twice: None,
             fields: heapless::Vec::new(),
+            tape: Tape::new(),
         }
     }
 
@@ -139,9 +144,13 @@ impl<'a> Message<'a> {
             return Ok(());
         }
         loop {
-            let key = scanner.key()?;
-            let token = scanner.value(2)?;
-            if let Some(key) = Key::find(key) {
+            let key = Key::find(scanner.key()?);
+            let token = if key == Some(Key::Data) && self.written(Key::Data).is_none() {
+                self.tape.value(scanner, 2)?
+            } else {
+                scanner.value(2)?
+            };
+            if let Some(key) = key {
                 self.set(key, token);
             }
             scanner.white();
@@ -188,6 +197,22 @@ impl<'a> Message<'a> {
     #[inline]
     pub fn get(&self, key: Key) -> Option<Token<'a>> {
         self.written(key).filter(|token| !matches!(token, Token::Null))
+    }
+
+    /// The entries in `data`, if that is a list.
+    #[must_use]
+    #[inline(never)]
+    pub fn chunks(&self) -> Option<Chunks<'_>> {
+        match self.written(Key::Data)? {
+            Token::Array(data) => Some(Chunks::kept(data, self.tape.kept())),
+            Token::Int(_)
+            | Token::Big(_)
+            | Token::Number(_)
+            | Token::Text(_)
+            | Token::Bool(_)
+            | Token::Null
+            | Token::Object(_) => None,
+        }
     }
 
     /// A field of the body as it stands there, `null` included.

@@ -4,7 +4,7 @@ use core::convert::Infallible;
 use core::marker::PhantomData;
 
 use super::super::encode::Out;
-use super::super::json::Malformed;
+use super::super::json::{Malformed, Scanner, Token};
 use super::super::message::Message;
 use super::super::short::Short;
 use crate::output::Sink;
@@ -20,6 +20,39 @@ impl Predictor {
     /// As [`Message::decode`].
     pub fn decode<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), Malformed> {
         message.decode(line)
+    }
+}
+
+/// Keeps nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Tape;
+
+impl Tape {
+    pub(crate) const fn new() -> Self {
+        Self
+    }
+
+    /// Reads a value as [`Scanner::value`] does.
+    pub(crate) fn value<'a>(&mut self, scanner: &mut Scanner<'a>, depth: u32) -> Result<Token<'a>, Malformed> {
+        scanner.value(depth)
+    }
+
+    pub(crate) const fn kept(&self) -> Kept<'_> {
+        Kept(PhantomData)
+    }
+}
+
+/// Nothing was kept.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Kept<'t>(PhantomData<&'t ()>);
+
+impl Kept<'_> {
+    pub(crate) const fn next(&mut self) -> Option<i64> {
+        None
+    }
+
+    pub(crate) const fn begin(&mut self, _at: usize) -> Option<usize> {
+        None
     }
 }
 

@@ -157,7 +157,7 @@ fn messages() -> impl Strategy<Value = Owned> {
     })
 }
 
-fn decode<'a>(message: &Message<'a>) -> Received<'a> {
+fn decode<'a>(message: &'a Message<'a>) -> Received<'a> {
     match Letter::decode(message.kind.unwrap(), message) {
         Letter::Ours(received) => received,
         Letter::Foreign(_) | Letter::Unreadable => panic!("it has a session: {message:?}"),
