@@ -23,7 +23,7 @@ use rumormill_core::causality::{Arg, Causality, Dot, Entry, RowId};
 use rumormill_core::gossip::Sampler;
 use rumormill_core::replicated::{BroadcastSet, Replicated};
 use rumormill_core::storage::{Heap, Limits, Storage};
-use rumormill_core::wire::{Chunks, Item, Key, Message, Predictor, Scratch, Token};
+use rumormill_core::wire::{Item, Key, Message, Predictor, Scratch, Token};
 use rumormill_core::{Config, Node, NodeIndex, Now, Transmit, Value};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use serde::{Deserialize as DeriveDeserialize, Serialize};
@@ -120,8 +120,7 @@ fn ours<'a>(decode: &mut impl FnMut(&'a [u8], &mut Message<'a>) -> bool, line: &
             _ => {}
         }
     }
-    if let Some(Token::Array(data)) = message.get(Key::Data) {
-        let mut chunks = Chunks::new(data);
+    if let Some(mut chunks) = message.chunks() {
         let mut scratch = Scratch::default();
         while let Some(chunk) = chunks.chunk() {
             gist.string(chunk.row.raw().len());

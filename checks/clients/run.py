@@ -95,7 +95,7 @@ def code(cell):
 
 def known_requests():
     """The names in `Kind`, as the source has them."""
-    source = (ROOT / "core/src/wire/message.rs").read_text()
+    source = (ROOT / "core/src/wire/names.rs").read_text()
     return set(re.findall(r'= "(\w+)"', re.search(r"pub Kind \{(.*?)\}", source, re.S)[1]))
 
 

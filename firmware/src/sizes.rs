@@ -15,8 +15,8 @@ macro_rules! sizes {
 }
 
 sizes! {
-    Node<Tiny>: 22_912,
-    Node<Small>: 302_032,
+    Node<Tiny>: 22_888,
+    Node<Small>: 302_008,
     Replica<Tiny>: 13_624,
     Store<Tiny>: 11_640,
     Gossip<Tiny>: 6_824,

@@ -1,7 +1,8 @@
 //! A program that claims to be the same node, held against the process: the same lines in, the same bytes out.
 //!
-//! `RUMORMILL_TWIN` names the program, for instance `firmware/node`; without it the process is held against itself, which
-//! shows that the comparison is fair. The process is given the capacities of the twin, profile `tiny` and lines of 1024
+//! `RUMORMILL_TWIN` names the program, for instance `firmware/node`. `RUMORMILL_OTHER_BUILD` names another build of the process,
+//! for instance one without the feature `fast`. Without both the process is held against itself, which shows that the comparison is
+//! fair. The process is given the capacities of the twin, profile `tiny` and lines of 1024
 //! bytes. What depends on the time is left out, and whether a stamp lies in the future, which a node without a wall clock
 //! cannot know.
 
@@ -29,13 +30,17 @@ const SAME: [&str; 6] = ["--incarnation", "7", "--seed", "7", "--gossip-interval
 const CAPACITIES: [&str; 6] = ["--capacity-profile", "tiny", "--max-line-bytes", "1024", "--max-message-bytes", "1024"];
 
 fn process() -> Command {
-    let mut process = command();
-    process.args(CAPACITIES);
-    process
+    with_capacities(command())
 }
 
 fn twin() -> Command {
-    std::env::var_os("RUMORMILL_TWIN").map_or_else(process, Command::new)
+    let named = |variable| std::env::var_os(variable).map(Command::new);
+    named("RUMORMILL_TWIN").or_else(|| named("RUMORMILL_OTHER_BUILD").map(with_capacities)).unwrap_or_else(process)
+}
+
+fn with_capacities(mut process: Command) -> Command {
+    process.args(CAPACITIES);
+    process
 }
 
 /// What the program prints when its input is `input`. It has to end with its input, with status 0.

@@ -2,7 +2,6 @@
 
 use super::Rejected;
 use super::refusals::Refusals;
-use super::request::copy;
 use crate::service::{Answer, Problem, Reply};
 use crate::stats::Stats;
 use crate::storage::Limits;
@@ -23,7 +22,7 @@ impl Desk {
     /// Addresses the next reply to the sender of a message; false when it has no usable `src`.
     #[inline]
     pub(super) fn addresses(&mut self, message: &Message<'_>, limits: &Limits) -> bool {
-        message.src.as_ref().is_some_and(|src| copy(src, limits.id_bytes, &mut self.reply.to))
+        message.src.as_ref().is_some_and(|src| self.reply.to.assign_id(src, limits.id_bytes))
     }
 
     /// The reply is complete and waits to be polled.

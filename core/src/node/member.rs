@@ -14,7 +14,7 @@ use crate::output::{Event, Events, Sink, SinkFull, Transmit, Wakeup};
 use crate::replicated::{Bound, Change, Made, Replica, Store};
 use crate::service::{self, Head, Service};
 use crate::stats::{Skipped, Stats};
-use crate::storage::{Extra as _, Limits, Storage};
+use crate::storage::{Limits, Storage};
 use crate::time::{Instant, Now};
 use crate::wire::{Block, Message, Out, Predictor};
 
@@ -29,7 +29,7 @@ pub struct Member<S: Storage> {
     pub(super) replica: Replica<S>,
     pub(super) gossip: Gossip<S>,
     pub(super) service: Service<S>,
-    predictor: S::Extra<Predictor>,
+    predictor: Predictor,
     pub(super) desk: Desk,
     pub(super) events: Events,
     pub(super) head: Head,
@@ -75,7 +75,7 @@ impl<S: Storage> Member<S> {
             replica: Replica::unfilled(&limits),
             gossip: Gossip::unfilled(0, NodeIndex(0), &limits, XorShiftRng::from_seed([1; 16]), 0),
             service: Service::unfilled(&limits),
-            predictor: Default::default(),
+            predictor: Predictor::default(),
             desk: Desk::default(),
             events: Events::default(),
             head: Head::default(),
@@ -145,11 +145,7 @@ impl<S: Storage> Member<S> {
         self.desk.stats.lines += 1;
         self.replica.causality.clock.set_wall(now.wall_us);
         let mut message = Message::new();
-        let decoded = match self.predictor.get() {
-            Some(predictor) => predictor.decode(line, &mut message),
-            None => message.decode(line),
-        };
-        if let Err(malformed) = decoded {
+        if let Err(malformed) = self.predictor.decode(line, &mut message) {
             self.desk.stats.malformed_lines += 1;
             return Err(Rejected::Malformed(malformed));
         }
@@ -206,8 +202,8 @@ impl<S: Storage> Member<S> {
 
     #[inline]
     fn poll_reply<W: Sink>(&mut self, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
-        if let Some(room) = sink.room().first_chunk_mut()
-            && let Some(len) = self.desk.reply.write_at_once(Block::new(room), &self.head, &self.desk.next_msg_id)
+        if let Some(block) = Block::within(sink.room())
+            && let Some(len) = self.desk.reply.write_at_once(block, &self.head, &self.desk.next_msg_id)
         {
             sink.take(len);
             self.desk.next_msg_id.advance();

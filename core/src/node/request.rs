@@ -2,11 +2,10 @@
 
 use super::spread::GossipSpread;
 use super::{Member, Rejected};
-use crate::id::{Id, json_len};
-use crate::service::{self, Answer, Context, Done, JsonId, Problem};
+use crate::service::{self, Answer, Context, Done, Problem};
 use crate::storage::Storage;
 use crate::time::Now;
-use crate::wire::{BadField, Key, Kind, Message, Out, Str, Why, short};
+use crate::wire::{BadField, Key, Kind, Message, Str, Why, same};
 
 impl<S: Storage> Member<S> {
     #[inline]
@@ -69,38 +68,8 @@ impl<S: Storage> Member<S> {
         if dest.is_escaped() {
             return dest.is(members.id(members.me()));
         }
-        short::same(dest.raw(), members.id_bytes(members.me()))
+        same(dest.raw(), members.id_bytes(members.me()))
     }
-}
-
-/// Copies an id in the form in which JSON prints it; false when it is empty or longer than `max`.
-#[inline(always)]
-pub(super) fn copy(id: &Str<'_>, max: usize, to: &mut JsonId) -> bool {
-    if id.is_escaped() {
-        return copy_escaped(id, max, to);
-    }
-    // What needed no escape when it came needs none when it goes.
-    let raw = id.raw();
-    // Mostly it is there from the line before.
-    (!raw.is_empty() && short::same(raw, to.bytes())) || copy_plain(raw, max, to)
-}
-
-#[inline(never)]
-fn copy_plain(raw: &[u8], max: usize, to: &mut JsonId) -> bool {
-    to.clear();
-    !raw.is_empty() && raw.len() <= max && to.assign(raw)
-}
-
-#[cold]
-fn copy_escaped(id: &Str<'_>, max: usize, to: &mut JsonId) -> bool {
-    to.clear();
-    let mut scratch = Id::new();
-    let Some(text) = id.unescape(&mut scratch).filter(|text| !text.is_empty() && json_len(text) <= max) else {
-        return false;
-    };
-    let mut out = Out::new(to);
-    out.escaped(text);
-    out.finish().is_ok()
 }
 
 #[inline]

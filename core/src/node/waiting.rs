@@ -44,7 +44,7 @@ impl<S: Storage> Node<S> {
             return Err(Rejected::Stranger);
         }
         let from = &mut desk.reply.from;
-        let named = message.dest.as_ref().is_some_and(|dest| request::copy(dest, limits.id_bytes, from));
+        let named = message.dest.as_ref().is_some_and(|dest| from.assign_id(dest, limits.id_bytes));
         let Some(in_reply_to) = message.msg_id.filter(|_| answerable && named) else {
             return desk.unanswerable();
         };

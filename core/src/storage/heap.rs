@@ -6,7 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
 
-use super::{Buf, ID_BYTES_MAX, Index, Kept, Limits, Storage, TEXT_BYTES_MAX};
+use super::{Buf, ID_BYTES_MAX, Index, Limits, Storage, TEXT_BYTES_MAX};
 
 /// Storage whose capacities are chosen at start. What is reserved is not touched before it is used, so an idle node
 /// of a million values stays small in memory.
@@ -43,7 +43,6 @@ impl Storage for Heap {
     type Text = heapless::String<TEXT_BYTES_MAX>;
     type PerRumor<T: Clone> = HeapBuf<T>;
     type Payload = HeapBuf<u8>;
-    type Extra<T: Clone + Default> = Kept<T>;
 }
 
 /// A `Vec` that never grows beyond what it reserved when it was made.

@@ -10,7 +10,6 @@ pub mod fixed;
 #[cfg(feature = "alloc")]
 mod heap;
 
-use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
 pub use fixed::{FixedIndex, Small, Tiny};
@@ -160,40 +159,6 @@ pub trait Text: Clone + Default {
     fn assign(&mut self, text: &str) -> bool;
 }
 
-/// Room for something that only saves time, or none.
-pub trait Extra<T>: Clone + Default {
-    /// It, if there is room for it.
-    fn get(&mut self) -> Option<&mut T>;
-}
-
-/// Room for something that only saves time.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Kept<T>(T);
-
-impl<T: Clone + Default> Extra<T> for Kept<T> {
-    #[inline(always)]
-    fn get(&mut self) -> Option<&mut T> {
-        Some(&mut self.0)
-    }
-}
-
-/// No room for it, and no code that would use it.
-#[derive(Clone, Copy, Debug)]
-pub struct Omitted<T>(PhantomData<T>);
-
-impl<T> Default for Omitted<T> {
-    fn default() -> Self {
-        Self(PhantomData)
-    }
-}
-
-impl<T: Clone> Extra<T> for Omitted<T> {
-    #[inline(always)]
-    fn get(&mut self) -> Option<&mut T> {
-        None
-    }
-}
-
 /// One container per class of capacity.
 pub trait Storage: Clone + 'static {
     /// The capacities the storage comes with.
@@ -230,6 +195,4 @@ pub trait Storage: Clone + 'static {
     type PerRumor<T: Clone>: Buf<T>;
     /// The payload of a reply that gives the client its own data back.
     type Payload: Buf<u8>;
-    /// What only saves time: the layouts of the lines before.
-    type Extra<T: Clone + Default>: Extra<T>;
 }

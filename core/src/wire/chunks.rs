@@ -3,6 +3,7 @@
 //! `["n1@7", 4, 10, "a", [2], ["w", "k", "v", 1700000000000001], ["p", 12]]` covers dots 5 to 10 of row `n1@7`: two set
 //! values, two dots that newer ones superseded, one write, one counter cell. See `WIRE.md`.
 
+use super::fast::Kept;
 use super::json::{Scanner, Str, Token};
 use crate::causality::{Arg, Entry, Tag};
 use crate::storage::TEXT_BYTES_MAX;
@@ -16,6 +17,8 @@ const ARGS_MAX: usize = Entry::ARGS_MAX;
 #[derive(Clone, Debug)]
 pub struct Chunks<'a> {
     scanner: Scanner<'a>,
+    /// Integers that were kept when the line was checked.
+    kept: Kept<'a>,
 }
 
 /// The beginning of a chunk. Its items follow by [`Chunks::item`].
@@ -30,7 +33,7 @@ pub struct Chunk<'a> {
 /// One item of a chunk.
 #[derive(Clone, Copy, Debug)]
 pub enum Item<'a> {
-    /// The entry of the next dot is an integer and nothing else: most are.
+    /// The entry of the next dot is an integer and nothing else, as most are.
     Int(i64),
     /// The entry of the next dot.
     Entry(RawEntry<'a>),
@@ -83,9 +86,14 @@ impl<'a> Chunks<'a> {
     /// The chunks in `array`, the text of an array that was checked to be JSON.
     #[must_use]
     pub fn new(array: &'a str) -> Self {
+        Self::kept(array, Kept::default())
+    }
+
+    /// The chunks in `array`, of which some integers were kept while it was checked.
+    pub(super) fn kept(array: &'a str, kept: Kept<'a>) -> Self {
         let mut scanner = Scanner::new(array.as_bytes());
         scanner.eat(b'[');
-        Self { scanner }
+        Self { scanner, kept }
     }
 
     /// The next chunk. All items of the one before must have been read. What is no chunk is stepped over.
@@ -120,6 +128,18 @@ impl<'a> Chunks<'a> {
     /// be resolved, and stands for one dot.
     #[inline]
     pub fn item(&mut self) -> Option<Item<'a>> {
+        match self.kept.next() {
+            Some(int) => Some(Item::Int(int)),
+            None => self.item_of_line(),
+        }
+    }
+
+    /// The next item as it stands in the line, or the first of those that were kept.
+    fn item_of_line(&mut self) -> Option<Item<'a>> {
+        if let Some(end) = self.kept.begin(self.scanner.position()) {
+            self.scanner.advance_to(end);
+            return self.kept.next().map(Item::Int);
+        }
         self.separator();
         if let Some(int) = self.scanner.short_integer() {
             return Some(Item::Int(int));
@@ -134,8 +154,10 @@ impl<'a> Chunks<'a> {
             }
             self.scanner = before;
         }
-        let token = self.scanner.value(0).ok()?;
-        Some(Item::Entry(RawEntry { tag: Tag::BARE, args: [token, Token::Null, Token::Null], len: 1 }))
+        Some(match self.scanner.value(0).ok()? {
+            Token::Int(int) => Item::Int(int),
+            token => Item::Entry(RawEntry { tag: Tag::BARE, args: [token, Token::Null, Token::Null], len: 1 }),
+        })
     }
 
     /// The rest of `[n]` or `["tag", …]`.

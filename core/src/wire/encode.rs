@@ -1,7 +1,7 @@
 //! Messages to bytes, in the text form of the protocol: `, ` and `: ` between things, and no other white space.
 
+use super::fast;
 use super::json::Str;
-use super::short::{self, Short};
 use crate::causality::{Arg, Entry, Tag};
 use crate::id::{Value, escaped_len};
 use crate::output::{Sink, SinkFull};
@@ -14,65 +14,6 @@ impl Sink for Count {
     fn put(&mut self, bytes: &[u8]) -> Result<(), SinkFull> {
         self.0 += bytes.len();
         Ok(())
-    }
-}
-
-/// A number that only counts up, kept as text as well: the next one mostly differs in one digit.
-#[derive(Clone, Copy, Debug)]
-pub struct Serial {
-    number: u64,
-    text: Short<{ Serial::DIGITS }>,
-}
-
-impl Default for Serial {
-    fn default() -> Self {
-        let mut serial = Self { number: 0, text: Short::default() };
-        serial.write();
-        serial
-    }
-}
-
-impl Serial {
-    /// Digits of the largest number.
-    const DIGITS: usize = 20;
-
-    /// The number.
-    #[must_use]
-    pub const fn number(&self) -> u64 {
-        self.number
-    }
-
-    /// Its digits.
-    #[must_use]
-    #[inline]
-    pub fn text(&self) -> &Short<{ Serial::DIGITS }> {
-        &self.text
-    }
-
-    /// Goes on to the next number; after the largest, to 0. O(digits), mostly O(1).
-    #[inline]
-    pub fn advance(&mut self) {
-        self.number = self.number.wrapping_add(1);
-        if self.number > 0 {
-            for digit in self.text.bytes_mut().iter_mut().rev() {
-                if *digit < b'9' {
-                    *digit += 1;
-                    return;
-                }
-                *digit = b'0';
-            }
-        }
-        // One digit more, or none.
-        self.write();
-    }
-
-    #[cold]
-    fn write(&mut self) {
-        self.text.clear();
-        let mut out = Out::new(&mut self.text);
-        out.unsigned(self.number);
-        // There is room for the largest number.
-        let _ = out.finish();
     }
 }
 
@@ -119,7 +60,7 @@ impl<'w, W: Sink> Out<'w, W> {
     }
 
     /// Where pieces are gathered.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(feature = "fast", inline(always))]
     fn stage(&mut self) -> &mut [u8] {
         match &mut self.stage {
             Some(stage) if !W::LENDS => stage,
@@ -138,7 +79,7 @@ impl<'w, W: Sink> Out<'w, W> {
     }
 
     /// Writes bytes that are JSON already.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub fn raw(&mut self, bytes: &[u8]) {
         let (start, end) = (self.staged, self.staged + bytes.len());
         let Some(place) = self.stage().get_mut(start..end) else {
@@ -156,7 +97,7 @@ impl<'w, W: Sink> Out<'w, W> {
         let Some(place) = self.stage().get_mut(start..end) else {
             return self.raw_slow(bytes);
         };
-        short::copy(place, bytes);
+        fast::copy(place, bytes);
         self.staged = end;
     }
 
@@ -174,7 +115,7 @@ impl<'w, W: Sink> Out<'w, W> {
     }
 
     /// Writes text that is JSON already.
-    #[cfg_attr(not(target_os = "none"), inline(always))]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub fn str(&mut self, text: &str) {
         self.raw(text.as_bytes());
     }
@@ -182,10 +123,9 @@ impl<'w, W: Sink> Out<'w, W> {
     /// Writes an unsigned integer.
     #[inline]
     pub fn unsigned(&mut self, int: u64) {
-        if int >= EIGHT_DIGITS {
-            return self.long_unsigned(int);
-        }
-        let (text, count) = digits_of(int);
+        let Some((text, count)) = fast::digits(int) else {
+            return self.any_unsigned(int);
+        };
         let start = self.staged;
         match self.stage().get_mut(start..).and_then(<[u8]>::first_chunk_mut::<8>) {
             Some(place) => {
@@ -197,9 +137,18 @@ impl<'w, W: Sink> Out<'w, W> {
     }
 
     #[inline(never)]
-    fn long_unsigned(&mut self, int: u64) {
-        self.unsigned(int / EIGHT_DIGITS);
-        self.raw(&(eight_digits(int % EIGHT_DIGITS) | ASCII).to_le_bytes());
+    fn any_unsigned(&mut self, mut int: u64) {
+        let mut text = [0; 20];
+        let mut start = text.len();
+        for digit in text.iter_mut().rev() {
+            *digit = b'0' + (int % 10) as u8;
+            int /= 10;
+            start -= 1;
+            if int == 0 {
+                break;
+            }
+        }
+        self.raw(text.get(start..).unwrap_or(&[]));
     }
 
     /// Writes an integer.
@@ -383,29 +332,6 @@ pub fn length(write: impl FnOnce(&mut Out<'_, Count>)) -> usize {
 
 const WIDE: u64 = 1_000_000_000_000_000_000;
 
-pub(super) const EIGHT_DIGITS: u64 = 100_000_000;
-const ASCII: u64 = 0x3030_3030_3030_3030;
-
-/// An integer below 10^8 in decimal, and how many of the characters are its digits.
-#[inline]
-pub(super) const fn digits_of(int: u64) -> ([u8; 8], usize) {
-    let digits = eight_digits(int);
-    // A zero has one digit.
-    let zeros = ((digits | 1 << 56).trailing_zeros() / 8) as usize;
-    (((digits | ASCII) >> (8 * zeros)).to_le_bytes(), 8 - zeros)
-}
-
-/// The eight decimal digits of an integer below 10^8, one in each byte, the first one lowest: divided by 100 and by 10 in
-/// all lanes of a word at once, by multiplication.
-#[inline]
-const fn eight_digits(int: u64) -> u64 {
-    let fours = (int / 10_000) | ((int % 10_000) << 32);
-    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
-    let pairs = hundreds | ((fours - 100 * hundreds) << 16);
-    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
-    tens | ((pairs - 10 * tens) << 8)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -431,21 +357,6 @@ mod tests {
     }
 
     #[test]
-    fn a_serial_counts_as_the_standard_library_writes() {
-        let mut serial = Serial::default();
-        for number in 0..12_345_u64 {
-            assert_eq!((serial.number(), serial.text().bytes()), (number, std::format!("{number}").as_bytes()));
-            serial.advance();
-        }
-        let mut last = Serial { number: u64::MAX - 1, ..serial };
-        last.write();
-        last.advance();
-        assert_eq!(last.text().bytes(), std::format!("{}", u64::MAX).as_bytes());
-        last.advance();
-        assert_eq!((last.number(), last.text().bytes()), (0, &b"0"[..]));
-    }
-
-    #[test]
     fn seconds_have_six_decimals() {
         assert_eq!(text(|out| out.seconds(1_000_042)), "1.000042");
     }
@@ -456,12 +367,6 @@ mod tests {
             for int in [10_u64.pow(power) - 1, 10_u64.pow(power), 10_u64.pow(power).saturating_mul(9)] {
                 assert_eq!(text(|out| out.unsigned(int)), std::format!("{int}"));
             }
-        }
-        for int in 0..20_000 {
-            assert_eq!(
-                eight_digits(int * 4_999).to_le_bytes().map(|digit| digit + b'0'),
-                std::format!("{:08}", int * 4_999).as_bytes()
-            );
         }
     }
 

@@ -3,7 +3,7 @@
 //! Not recursive, total on any input, and it copies nothing: strings stay escaped in the line until somebody needs them.
 
 use super::double::overflows_a_double;
-use super::integer::up_to_eight;
+use super::fast;
 
 /// Why a line is not JSON that this node reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,8 +54,8 @@ type Scanned<T> = Result<T, Malformed>;
 #[derive(Clone, Copy, Debug)]
 pub struct Str<'a> {
     /// Valid UTF-8, but kept as bytes: most strings are only compared and copied.
-    raw: &'a [u8],
-    escaped: bool,
+    pub(super) raw: &'a [u8],
+    pub(super) escaped: bool,
 }
 
 impl PartialEq for Str<'_> {
@@ -65,12 +65,6 @@ impl PartialEq for Str<'_> {
 }
 
 impl<'a> Str<'a> {
-    /// A string of ASCII characters without escapes.
-    #[must_use]
-    pub(super) const fn plain(raw: &'a [u8]) -> Self {
-        Self { raw, escaped: false }
-    }
-
     /// The string `text`, none of which is an escape.
     #[must_use]
     pub const fn literal(text: &'a str) -> Self {
@@ -177,6 +171,28 @@ pub enum Token<'a> {
     Object(&'a str),
 }
 
+/// Is told of the integers in an array or object while that is checked.
+pub(super) trait Recorder {
+    /// After this byte of the line integers may follow, each with a comma before it.
+    fn begin(&mut self, at: usize);
+    /// The next one, of seven digits at most, which ends before this byte.
+    fn push(&mut self, int: i64, end: usize);
+    /// Something else follows.
+    fn end(&mut self);
+}
+
+/// Keeps nothing.
+impl Recorder for () {
+    #[inline(always)]
+    fn begin(&mut self, _: usize) {}
+
+    #[inline(always)]
+    fn push(&mut self, _: i64, _: usize) {}
+
+    #[inline(always)]
+    fn end(&mut self) {}
+}
+
 /// A cursor over one line.
 #[derive(Clone, Debug)]
 pub struct Scanner<'a> {
@@ -195,6 +211,12 @@ impl<'a> Scanner<'a> {
     #[must_use]
     pub const fn position(&self) -> usize {
         self.at
+    }
+
+    /// Steps over what was read before: forward, to the byte `at`.
+    #[inline]
+    pub(super) fn advance_to(&mut self, at: usize) {
+        self.at = self.at.max(at);
     }
 
     /// The next byte, 0 at the end. (0 is never valid outside a string, nor inside one.)
@@ -338,12 +360,22 @@ impl<'a> Scanner<'a> {
     /// It is not JSON, or nested too deeply.
     #[inline]
     pub fn value(&mut self, depth: u32) -> Scanned<Token<'a>> {
+        self.recorded_value(depth, &mut ())
+    }
+
+    /// Reads a value as [`Scanner::value`] does, and tells of its integers.
+    ///
+    /// # Errors
+    /// As there.
+    #[cfg_attr(feature = "fast", inline)]
+    #[cfg_attr(not(feature = "fast"), inline(never))]
+    pub(super) fn recorded_value(&mut self, depth: u32, recorder: &mut impl Recorder) -> Scanned<Token<'a>> {
         match self.peek() {
             b'"' => Ok(Token::Text(self.string()?)),
             b'-' | b'0'..=b'9' => self.number(),
             first @ (b'{' | b'[') => {
                 let start = self.at;
-                self.container(depth)?;
+                self.container(depth, recorder)?;
                 let text = self.text(start, self.at)?;
                 Ok(if first == b'{' { Token::Object(text) } else { Token::Array(text) })
             }
@@ -370,17 +402,13 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads an integer of one to seven digits without a sign, as most are; `None`, and nothing read, for all others.
+    /// Reads an integer of one to seven digits without a sign, as most are, if that can be done at once; `None`, and nothing read,
+    /// for all others.
     #[inline]
     pub(super) fn short_integer(&mut self) -> Option<i64> {
-        let eight = self.bytes.get(self.at..)?.first_chunk::<8>()?;
-        let (number, count) = up_to_eight(u64::from_le_bytes(*eight));
-        let canonical = (count == 1 || eight[0] != b'0') && (1..8).contains(&count);
-        if !canonical || matches!(eight[count], b'.' | b'e' | b'E') {
-            return None;
-        }
-        self.at += count;
-        Some(number.cast_signed())
+        let (int, len) = fast::short_integer(self.bytes.get(self.at..)?)?;
+        self.at += len;
+        Some(int)
     }
 
     fn any_number(&mut self) -> Scanned<Token<'a>> {
@@ -440,10 +468,28 @@ impl<'a> Scanner<'a> {
         if self.at == start { Err(self.wrong()) } else { Ok(()) }
     }
 
+    /// Steps over integers that follow each other: long lists of them are what gossip is made of. True when something else follows a
+    /// comma.
+    #[inline]
+    fn more_integers(&mut self, recorder: &mut impl Recorder) -> bool {
+        recorder.begin(self.at);
+        let mut goes_on = false;
+        while self.eat(b',') {
+            self.white();
+            let Some(int) = self.short_integer() else {
+                goes_on = true;
+                break;
+            };
+            recorder.push(int, self.at);
+        }
+        recorder.end();
+        goes_on
+    }
+
     /// Steps over an array or object, checking all of it. `depth` counts the arrays and objects around it.
-    fn container(&mut self, depth: u32) -> Scanned<()> {
+    fn container(&mut self, depth: u32, recorder: &mut impl Recorder) -> Scanned<()> {
         let mut open = Open::default();
-        'value: loop {
+        loop {
             // A value begins here.
             match self.peek() {
                 b'{' => {
@@ -468,12 +514,8 @@ impl<'a> Scanner<'a> {
                 }
                 b'-' | b'0'..=b'9' => {
                     self.number()?;
-                    // Long lists of integers are what gossip is made of.
-                    while open.is_array() && self.eat(b',') {
-                        self.white();
-                        if self.short_integer().is_none() {
-                            continue 'value;
-                        }
+                    if open.is_array() && self.more_integers(recorder) {
+                        continue;
                     }
                 }
                 _ => {

@@ -5,24 +5,25 @@
 //! alike, so the [`Predictor`] tries the layout of the last such line before the scanner. `WIRE.md` specifies the
 //! messages between nodes.
 
-mod block;
 mod chunks;
 mod double;
 mod encode;
+mod fast;
+mod field;
 pub mod gossip;
-mod integer;
 mod iter;
 pub mod json;
 mod message;
-mod predict;
-mod shape;
-pub(crate) mod short;
+mod names;
+mod short;
 
-pub use block::{BLOCK, Block};
 pub use chunks::{Chunk, Chunks, Item, RawEntry, SEQ_MAX, Scratch};
-pub use encode::{Count, Out, Serial, length};
+pub use encode::{Count, Out, length};
+pub(crate) use fast::same;
+pub use fast::{Block, Predictor, Serial};
+pub use field::{BadField, Scalar, Why};
 pub use iter::{Items, Pairs};
 pub use json::{Malformed, Str, Token};
-pub use message::{BadField, Key, Kind, Message, Scalar, Why};
-pub use predict::Predictor;
+pub use message::Message;
+pub use names::{Key, Kind};
 pub use short::Short;

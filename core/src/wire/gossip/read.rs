@@ -1,9 +1,11 @@
 //! A message between nodes as it was read: what is not of the form that `WIRE.md` gives says nothing.
 
 use super::super::chunks::{Chunks, SEQ_MAX};
+use super::super::field::Scalar;
 use super::super::iter::{Items, Pairs};
 use super::super::json::{Str, Token};
-use super::super::message::{Key, Kind, Message, Scalar};
+use super::super::message::Message;
+use super::super::names::{Key, Kind};
 use super::{Closing, Digits, Echoed, Header, Holders, Refuses, Wanted};
 use crate::causality::Sum;
 use crate::storage::INCARNATION_MAX;
@@ -31,7 +33,8 @@ pub struct Received<'a> {
     lives: &'a str,
     digest: &'a str,
     old: &'a str,
-    data: Option<&'a str>,
+    /// Where the entries are.
+    message: &'a Message<'a>,
 }
 
 /// What another implementation of the same exercise says.
@@ -50,7 +53,7 @@ pub enum Foreign<'a> {
 impl<'a> Letter<'a> {
     /// Reads what a message of type `kind` says. O(length of the line) for a foreign one, else O(fields).
     #[must_use]
-    pub fn decode(kind: Kind, message: &Message<'a>) -> Self {
+    pub fn decode(kind: Kind, message: &'a Message<'a>) -> Self {
         match message.get(Key::Incarnation) {
             Some(Token::Int(session)) if (0..=INCARNATION_MAX.cast_signed()).contains(&session) => {
                 Self::Ours(Received::decode(session.cast_unsigned(), message))
@@ -62,7 +65,7 @@ impl<'a> Letter<'a> {
 }
 
 impl<'a> Received<'a> {
-    fn decode(session: u64, message: &Message<'a>) -> Self {
+    fn decode(session: u64, message: &'a Message<'a>) -> Self {
         let (view, holders) = message.get(Key::Agree).map_or((None, Holders::Sender), agree);
         let flag = |key| message.get(key) == Some(Token::Bool(true));
         let old = message.get(Key::Old);
@@ -97,7 +100,7 @@ impl<'a> Received<'a> {
             lives: object(message.get(Key::Lives)),
             digest: object(message.get(Key::Digest)),
             old: object(old),
-            data: message.get(Key::Data).and_then(|data| if let Token::Array(data) = data { Some(data) } else { None }),
+            message,
         }
     }
 
@@ -130,7 +133,7 @@ impl<'a> Received<'a> {
     /// The entries, if the message has the field.
     #[must_use]
     pub fn data(&self) -> Option<Chunks<'a>> {
-        self.data.map(Chunks::new)
+        self.message.chunks()
     }
 }
 

@@ -3,7 +3,7 @@
 //! Each bound is the sum of its parts and of some room, so that messages are cut where they were before the parts were added up.
 
 use super::super::encode::{DEST, SRC};
-use super::super::message::{Key, Kind};
+use super::super::names::{Key, Kind};
 use super::{
     AGREE, ALL, AND, DATA, DIGEST, ECHOED, END, FLUSH, FULL, INC, MSG_ID, OLD, ORD, REFUSES, RELAY, STABLE, SUM, TURN,
     TYPE, TYPE_END, WANT,

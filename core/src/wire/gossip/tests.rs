@@ -5,7 +5,8 @@ use std::string::String;
 use std::vec::Vec;
 
 use super::super::chunks::{Item, Scratch};
-use super::super::message::{Kind, Message};
+use super::super::message::Message;
+use super::super::names::Kind;
 use super::*;
 use crate::causality::{Arg, Entry, Tag};
 use crate::id::Value;
@@ -156,7 +157,7 @@ fn messages() -> impl Strategy<Value = Owned> {
     })
 }
 
-fn decode<'a>(message: &Message<'a>) -> Received<'a> {
+fn decode<'a>(message: &'a Message<'a>) -> Received<'a> {
     match Letter::decode(message.kind.unwrap(), message) {
         Letter::Ours(received) => received,
         Letter::Foreign(_) | Letter::Unreadable => panic!("it has a session: {message:?}"),

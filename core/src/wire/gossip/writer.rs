@@ -4,7 +4,7 @@
 //! order, is up to whoever calls it.
 
 use super::super::encode::{Count, Out, length};
-use super::super::message::Kind;
+use super::super::names::Kind;
 use super::{Closing, DATA, DIGEST, Header, LIVES, OLD, TYPE, TYPE_END, VALUE, size};
 use crate::causality::{Arg, Entry, Tag};
 use crate::id::Value;

@@ -3,11 +3,12 @@
 //! All pieces together are shorter than the block, so each is a few moves of a size that is known when this is compiled:
 //! the bytes of a move that are not part of its piece are written over by the next. What the compiler can prove to fit needs no check.
 
-use super::encode::{EIGHT_DIGITS, digits_of};
-use super::short::Short;
+use super::super::short::Short;
+use super::integer::digits;
+use super::serial::Serial;
 
 /// Bytes of a block: more than four [`Short`] texts and what stands between them.
-pub const BLOCK: usize = 1_024;
+const BLOCK: usize = 1_024;
 
 /// Bytes that are moved for a short text, if it is not longer.
 const MOVE: usize = 32;
@@ -20,10 +21,10 @@ pub struct Block<'b> {
 }
 
 impl<'b> Block<'b> {
-    /// Writes from the start of `block`.
+    /// Writes to the start of `room`, if that is long enough for a block.
     #[inline]
-    pub fn new(block: &'b mut [u8; BLOCK]) -> Self {
-        Self { block, len: 0, full: false }
+    pub fn within(room: &'b mut [u8]) -> Option<Self> {
+        Some(Self { block: room.first_chunk_mut()?, len: 0, full: false })
     }
 
     /// The length of the line, if all pieces fitted.
@@ -42,21 +43,25 @@ impl<'b> Block<'b> {
     /// Writes a text that is JSON already.
     #[inline(always)]
     pub fn short<const N: usize>(&mut self, text: &Short<N>) {
-        match text.block().first_chunk::<MOVE>() {
+        match text.block.first_chunk::<MOVE>() {
             Some(start) if text.len() <= MOVE => self.piece(start, text.len()),
-            _ => self.piece(text.block(), text.len()),
+            _ => self.piece(&text.block, text.len()),
         }
     }
 
     /// Writes an integer of up to eight digits; for others the line does not fit.
     #[inline(always)]
     pub fn unsigned(&mut self, int: u64) {
-        if int < EIGHT_DIGITS {
-            let (digits, count) = digits_of(int);
-            self.piece(&digits, count);
-        } else {
-            self.full = true;
+        match digits(int) {
+            Some((digits, count)) => self.piece(&digits, count),
+            None => self.full = true,
         }
+    }
+
+    /// Writes the number of a message.
+    #[inline(always)]
+    pub fn serial(&mut self, serial: &Serial) {
+        self.short(serial.text());
     }
 
     /// Writes the first `len` bytes of `bytes`.
@@ -74,6 +79,7 @@ impl<'b> Block<'b> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::integer::EIGHT_DIGITS;
     use super::*;
     use proptest::prelude::*;
 
@@ -87,7 +93,7 @@ mod tests {
         #[test]
         fn pieces_come_out_in_order(pieces in prop::collection::vec(("[ -~]{0,128}", 0..EIGHT_DIGITS, 0_u32..9), 0..7)) {
             let mut bytes = [0; BLOCK];
-            let mut block = Block::new(&mut bytes);
+            let mut block = Block::within(&mut bytes).unwrap();
             let mut expected = std::string::String::new();
             for (text, int, scale) in pieces {
                 let int = int / 10_u64.pow(scale);
@@ -102,15 +108,20 @@ mod tests {
     }
 
     #[test]
+    fn a_room_that_is_too_small_for_a_block_gets_none() {
+        assert!(Block::within(&mut [0; BLOCK - 1]).is_none());
+    }
+
+    #[test]
     fn a_line_that_may_not_fit_and_a_long_integer_are_left_to_others() {
         let mut bytes = [0; BLOCK];
-        let mut block = Block::new(&mut bytes);
+        let mut block = Block::within(&mut bytes).unwrap();
         (0..8).for_each(|_| block.short(&short(&"x".repeat(128))));
         assert_eq!(block.finish(), Some(BLOCK));
-        let mut block = Block::new(&mut bytes);
+        let mut block = Block::within(&mut bytes).unwrap();
         (0..9).for_each(|_| block.short(&short(&"x".repeat(127))));
         assert_eq!(block.finish(), None);
-        let mut block = Block::new(&mut bytes);
+        let mut block = Block::within(&mut bytes).unwrap();
         block.unsigned(EIGHT_DIGITS);
         assert_eq!(block.finish(), None);
     }

@@ -1,12 +1,49 @@
-//! Digits to integers, eight at a time.
+//! Digits to integers and back, eight at a time.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const ASCII: u64 = 0x30 * ONES;
+pub(super) const EIGHT_DIGITS: u64 = 100_000_000;
+
+/// The integer of one to seven digits without a sign at the start of `chars`, and how many digits it has. `None` for all others,
+/// for fractions, and when fewer than eight characters are left.
+#[inline]
+pub(crate) fn short_integer(chars: &[u8]) -> Option<(i64, usize)> {
+    let eight = chars.first_chunk::<8>()?;
+    let (number, count) = up_to_eight(u64::from_le_bytes(*eight));
+    let canonical = (count == 1 || eight[0] != b'0') && (1..8).contains(&count);
+    if !canonical || matches!(eight[count], b'.' | b'e' | b'E') {
+        return None;
+    }
+    Some((number.cast_signed(), count))
+}
+
+/// The text of an integer of up to eight digits, and how many of the characters are its digits. `None` for longer ones.
+#[inline]
+pub(crate) const fn digits(int: u64) -> Option<([u8; 8], usize)> {
+    if int >= EIGHT_DIGITS {
+        return None;
+    }
+    let digits = eight_digits(int);
+    // A zero has one digit.
+    let zeros = ((digits | 1 << 56).trailing_zeros() / 8) as usize;
+    Some((((digits | ASCII) >> (8 * zeros)).to_le_bytes(), 8 - zeros))
+}
+
+/// The eight decimal digits of an integer below 10^8, one in each byte, the first one lowest: divided by 100 and by 10 in
+/// all lanes of a word at once, by multiplication.
+#[inline]
+const fn eight_digits(int: u64) -> u64 {
+    let fours = (int / 10_000) | ((int % 10_000) << 32);
+    let hundreds = ((fours * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let pairs = hundreds | ((fours - 100 * hundreds) << 16);
+    let tens = ((pairs * 103) >> 10) & 0x000f_000f_000f_000f;
+    tens | ((pairs - 10 * tens) << 8)
+}
 
 /// The number that the leading digits of eight characters make, the first one lowest, and how many there are: all at once
 /// in one word (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019).
 #[inline]
-pub(super) fn up_to_eight(chars: u64) -> (u64, usize) {
+fn up_to_eight(chars: u64) -> (u64, usize) {
     let digits = chars ^ ASCII;
     // The high bit of each byte that is above 9, and of some after the first such one.
     let others = ((digits & (0x7f * ONES)).wrapping_add(0x76 * ONES) | digits) & (0x80 * ONES);
@@ -42,6 +79,17 @@ fn number(digits: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn digits_are_those_that_the_standard_library_writes() {
+        for int in 0..20_000 {
+            let int = int * 4_999;
+            assert_eq!(eight_digits(int).to_le_bytes().map(|digit| digit + b'0'), std::format!("{int:08}").as_bytes());
+            let (text, count) = digits(int).unwrap();
+            assert_eq!(&text[..count], std::format!("{int}").as_bytes());
+        }
+        assert_eq!(digits(EIGHT_DIGITS), None);
+    }
 
     #[test]
     fn as_many_characters_as_are_asked_for_are_read_if_they_are_digits() {

@@ -4,10 +4,11 @@
 //! who asks. A [`Layout`] is a line with holes for these. A line that fits is read by comparing what is between the
 //! holes; one that does not fit goes to the scanner. Both read the same message: the fuzz target `decode` compares them.
 
-use super::json::{Scanner, Str, Token};
-use super::message::{Key, Kind, Message};
+use super::super::json::{Malformed, Scanner, Str, Token};
+use super::super::message::Message;
+use super::super::names::{Key, Kind};
+use super::bytes::same;
 use super::shape::{LINE, Place, Shape, integer_len, is_plain};
-use super::short;
 
 /// Remembers the layouts of the last lines.
 #[derive(Clone, Debug, Default)]
@@ -22,7 +23,7 @@ impl Predictor {
     /// # Errors
     /// As [`Message::decode`].
     #[inline]
-    pub fn decode<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), super::Malformed> {
+    pub fn decode<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), Malformed> {
         if self.layouts[self.last].read_alike(line, message) {
             return Ok(());
         }
@@ -31,7 +32,7 @@ impl Predictor {
 
     /// Reads a line that differs from the last one in more than the contents of its holes.
     #[inline(never)]
-    fn decode_unlike<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), super::Malformed> {
+    fn decode_unlike<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), Malformed> {
         let other = 1 - self.last;
         if self.layouts[other].read_alike(line, message) {
             self.last = other;
@@ -51,6 +52,38 @@ impl Predictor {
             self.last = other;
         }
         Ok(())
+    }
+}
+
+impl<'a> Message<'a> {
+    /// Forgets everything, then takes what a line says in which nothing stands twice.
+    #[inline]
+    fn set_all(
+        &mut self,
+        src: Option<Str<'a>>,
+        dest: Option<Str<'a>>,
+        type_name: Option<Str<'a>>,
+        kind: Option<Kind>,
+        msg_id: Option<i64>,
+        field: Option<(Key, Token<'a>)>,
+    ) {
+        (self.src, self.dest, self.type_name) = (src, dest, type_name);
+        (self.kind, self.msg_id, self.is_reply) = (kind, msg_id, false);
+        (self.twice, self.envelope_twice) = (0, None);
+        self.fields.clear();
+        if let Some(field) = field {
+            // There is room for all keys.
+            let _ = self.fields.push(field);
+        }
+    }
+
+    /// Whether nothing stands there twice and the body has one integer at most besides `type` and `msg_id`, so that its
+    /// layout can be learned.
+    fn is_predictable(&self) -> bool {
+        !self.has_twice()
+            && !self.is_reply
+            && self.fields.len() <= 1
+            && self.fields.iter().all(|field| matches!(field.1, Token::Int(_)))
     }
 }
 
@@ -142,7 +175,7 @@ impl Layout {
     /// Makes the message of a line that fits and has its parts in these places.
     #[inline]
     fn set<'a>(&self, line: &'a [u8], parts: Parts, message: &mut Message<'a>) -> bool {
-        let text = |place: Place| place.of(line).map(Str::plain);
+        let text = |place: Place| place.of(line).map(|raw| Str { raw, escaped: false });
         let integer = |place: Place| if place.is_empty() { Some(None) } else { place.integer(line).map(Some) };
         let (Some(msg_id), Some(field)) = (integer(parts.msg_id), integer(parts.field)) else {
             return false;
@@ -164,7 +197,7 @@ impl Layout {
             *start = (line.len() - rest.len()) as u8;
             let literal = self.shape.literal(stretch.text)?;
             let (text, after) = rest.split_at_checked(literal.len())?;
-            if !short::same(text, literal) {
+            if !same(text, literal) {
                 return None;
             }
             let hole = match stretch.hole {
@@ -382,6 +415,24 @@ mod tests {
                     }
                 }
             }
+        }
+    }
+
+    #[test]
+    fn only_a_line_with_one_integer_at_most_and_nothing_twice_is_a_layout_to_be_learned() {
+        for (fields, is_predictable) in [
+            (r#""type":"read","msg_id":1"#, true),
+            (r#""type":"add","msg_id":1,"delta":5"#, true),
+            (r#""type":"add","msg_id":1,"delta":5,"element":5"#, false),
+            (r#""type":"add","msg_id":1,"delta":"5""#, false),
+            (r#""type":"add","msg_id":null,"x":1"#, false),
+            (r#""type":"add","msg_id":1,"in_reply_to":5"#, false),
+            (r#""type":"add","msg_id":1,"delta":5,"delta":5"#, false),
+        ] {
+            let line = std::format!(r#"{{"src":"c1","dest":"n1","body":{{{fields}}}}}"#);
+            let mut message = Message::new();
+            assert_eq!(message.decode(line.as_bytes()), Ok(()), "{fields}");
+            assert_eq!(message.is_predictable(), is_predictable, "{fields}");
         }
     }
 }

@@ -1,0 +1,167 @@
+//! A field of the kind that a request needs, or what is wrong with it.
+
+use super::iter::{Items, Pairs};
+use super::json::{Str, Token};
+use super::message::Message;
+use super::names::Key;
+use crate::id::Value;
+
+/// What is wrong with a field.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// It is not there.
+    Missing,
+    /// It is there twice.
+    Twice,
+    /// It should be something else: the sentence says what.
+    Not(&'static str),
+    /// An integer outside of the range.
+    OutOfRange {
+        /// Smallest allowed.
+        min: i64,
+        /// Largest allowed.
+        max: i64,
+    },
+    /// A string, list or payload longer than this.
+    TooLong {
+        /// Largest allowed.
+        max: usize,
+        /// Of what.
+        unit: &'static str,
+    },
+    /// A text in it is longer than this.
+    TextTooLong {
+        /// Bytes at most.
+        max: usize,
+    },
+    /// An id in it is no id of a node.
+    NotAnId {
+        /// Bytes at most.
+        max: usize,
+    },
+    /// Applying it would leave the range of the counter.
+    Overflow,
+    /// The stamp is further ahead of the local clock than this many milliseconds.
+    ClockAhead {
+        /// The limit.
+        max_ms: u64,
+    },
+}
+
+/// A field that a request needs and does not have in a usable form. Nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadField {
+    /// The field.
+    pub key: Key,
+    /// What is wrong with it.
+    pub why: Why,
+}
+
+/// An integer or a string, as it stands in the line.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Scalar<'a> {
+    /// An integer.
+    Int(i64),
+    /// A string.
+    Text(Str<'a>),
+}
+
+impl<'a> Scalar<'a> {
+    /// The scalar that a token is, if it is one.
+    #[must_use]
+    #[inline]
+    pub fn of(token: Token<'a>) -> Option<Self> {
+        match token {
+            Token::Int(int) => Some(Self::Int(int)),
+            Token::Text(text) => Some(Self::Text(text)),
+            Token::Big(_) | Token::Number(_) | Token::Bool(_) | Token::Null | Token::Array(_) | Token::Object(_) => {
+                None
+            }
+        }
+    }
+
+    /// The value, its escapes resolved in `scratch` if it has any. `None` when it is longer than `scratch`.
+    #[must_use]
+    #[inline]
+    pub fn value<'s, const N: usize>(&self, scratch: &'s mut heapless::String<N>) -> Option<Value<'s>>
+    where
+        'a: 's,
+    {
+        match self {
+            Self::Int(int) => Some(Value::Int(*int)),
+            Self::Text(text) => text.unescape(scratch).map(Value::Text),
+        }
+    }
+}
+
+impl<'a> Message<'a> {
+    /// A field that has to be there. It may be `null`, which is a value for those who take it for one.
+    ///
+    /// # Errors
+    /// It is missing.
+    #[inline]
+    pub fn need(&self, key: Key) -> Result<Token<'a>, BadField> {
+        self.written(key).ok_or(BadField { key, why: Why::Missing })
+    }
+
+    /// A field that has to be an integer or a string.
+    ///
+    /// # Errors
+    /// It is missing or something else.
+    #[inline]
+    pub fn scalar(&self, key: Key) -> Result<Scalar<'a>, BadField> {
+        Scalar::of(self.need(key)?)
+            .ok_or(BadField { key, why: Why::Not("an integer in the range of 64 bits or a string") })
+    }
+
+    /// A field that has to be an integer.
+    ///
+    /// # Errors
+    /// It is missing, no integer, or outside of `min..=max`.
+    pub fn int(&self, key: Key, min: i64, max: i64) -> Result<i64, BadField> {
+        let why = match self.need(key)? {
+            Token::Int(int) if (min..=max).contains(&int) => return Ok(int),
+            Token::Int(_) | Token::Big(_) => Why::OutOfRange { min, max },
+            Token::Number(text) if text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) && text != "-0" => {
+                Why::OutOfRange { min, max }
+            }
+            Token::Number(_) | Token::Text(_) | Token::Bool(_) | Token::Null | Token::Array(_) | Token::Object(_) => {
+                Why::Not("an integer")
+            }
+        };
+        Err(BadField { key, why })
+    }
+
+    /// A field that has to be a string.
+    ///
+    /// # Errors
+    /// It is missing or something else.
+    pub fn text(&self, key: Key) -> Result<Str<'a>, BadField> {
+        match self.need(key)? {
+            Token::Text(text) => Ok(text),
+            _ => Err(BadField { key, why: Why::Not("a string") }),
+        }
+    }
+
+    /// A field that has to be a list.
+    ///
+    /// # Errors
+    /// It is missing or something else.
+    pub fn list(&self, key: Key) -> Result<Items<'a>, BadField> {
+        match self.need(key)? {
+            Token::Array(array) => Ok(Items::new(array)),
+            _ => Err(BadField { key, why: Why::Not("a list") }),
+        }
+    }
+
+    /// A field that has to be an object.
+    ///
+    /// # Errors
+    /// It is missing or something else.
+    pub fn object(&self, key: Key) -> Result<Pairs<'a>, BadField> {
+        match self.need(key)? {
+            Token::Object(object) => Ok(Pairs::new(object)),
+            _ => Err(BadField { key, why: Why::Not("an object") }),
+        }
+    }
+}
