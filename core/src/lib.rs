@@ -71,8 +71,8 @@ pub mod wire;
 
 pub use config::{Config, ConfigError, Strategy, Workload};
 pub use id::{NodeIndex, Value};
-pub use node::{JoinError, Member, Node, Rejected, UpdateError};
-pub use output::{Event, Sink, SinkFull, Timer, Transmit, Wakeup};
+pub use node::{Event, JoinError, Member, Node, Rejected, UpdateError};
+pub use output::{Sink, SinkFull, Timer, Transmit, Wakeup};
 pub use replicated::Change;
 pub use stats::{Skipped, Stats};
 pub use time::{Instant, Now};

@@ -6,6 +6,7 @@
 
 mod desk;
 mod error;
+mod events;
 mod foreign;
 mod member;
 mod receive;
@@ -16,13 +17,14 @@ mod spread;
 mod waiting;
 
 use crate::config::{Config, ConfigError};
-use crate::output::{Event, Sink, SinkFull, Transmit, Wakeup};
+use crate::output::{Sink, SinkFull, Transmit, Wakeup};
 use crate::replicated::Bound;
 use crate::stats::{Skipped, Stats};
 use crate::storage::{Limits, Storage};
 use crate::time::Now;
 
 pub use error::{JoinError, Rejected, UpdateError};
+pub use events::Event;
 pub use member::Member;
 
 /// A gossip node: one that waits for its cluster, or a member of one.
@@ -159,7 +161,7 @@ impl<S: Storage> Node<S> {
     }
 
     /// See [`Member::poll_event`].
-    pub fn poll_event(&mut self) -> Option<Event> {
+    pub fn poll_event(&mut self) -> Option<Event<'_>> {
         self.member_mut()?.poll_event()
     }
 

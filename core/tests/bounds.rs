@@ -12,11 +12,12 @@ use proptest::test_runner::{RngSeed, TestCaseError};
 use rumormill_core::causality::{RowId, Sum};
 use rumormill_core::config::{INCARNATION_MAX, min_message_bytes};
 use rumormill_core::id::json_len;
-use rumormill_core::replicated::Bound;
+use rumormill_core::replicated::{Applied, Bound};
 use rumormill_core::storage::{Small, Storage, Tiny};
 use rumormill_core::wire::SEQ_MAX;
 use rumormill_core::{
-    Change, Config, Event, Instant, JoinError, Node, Now, Rejected, Sink, SinkFull, Stats, Transmit, UpdateError, Value,
+    Change, Config, Event, Instant, JoinError, Node, NodeIndex, Now, Rejected, Sink, SinkFull, Stats, Transmit,
+    UpdateError, Value,
 };
 use serde_json::json;
 
@@ -208,14 +209,16 @@ fn events_that_nobody_polls_are_dropped_and_the_gap_is_reported() {
     let mut missed = 0;
     while let Some(event) = node.poll_event() {
         match event {
-            Event::Applied(_) => applied += 1,
+            Event::Changed { .. } => applied += 1,
             Event::Lagged { missed: more } => missed += more,
-            Event::Settled => {}
+            other => panic!("{other:?}"),
         }
     }
     assert_eq!((applied, applied + missed), (32, 100));
-    let dot = node.update(NOW, Change::Add(1)).expect("room").expect("a change");
-    assert_eq!((node.poll_event(), node.poll_event()), (Some(Event::Applied(dot)), None));
+    node.update(NOW, Change::Add(1)).expect("room").expect("a change");
+    let counted = Event::Changed { by: NodeIndex(0), change: Applied::Counted(1) };
+    assert_eq!(node.poll_event(), Some(counted));
+    assert_eq!(node.poll_event(), None);
 }
 
 #[test]
@@ -684,17 +687,18 @@ fn events_come_in_order_and_a_gap_is_reported_where_it_is() {
     }
     node.poll_event();
     node.update(NOW, Change::Broadcast(Value::Int(40))).unwrap();
-    let mut seqs = Vec::new();
+    let mut values = Vec::new();
     while let Some(event) = node.poll_event() {
         match event {
-            Event::Applied(dot) => seqs.push(dot.seq),
+            Event::Changed { change: Applied::Inserted(Value::Int(value)), .. } => values.push(value),
             Event::Lagged { missed } => assert_eq!(missed, 9),
-            Event::Settled => panic!("nobody else is there"),
+            other => panic!("{other:?}"),
         }
     }
-    assert_eq!(seqs, (2..=32).collect::<Vec<_>>());
+    assert_eq!(values, (1..32).collect::<Vec<_>>());
     node.update(NOW, Change::Broadcast(Value::Int(41))).unwrap();
-    assert!(matches!(node.poll_event(), Some(Event::Applied(dot)) if dot.seq == 42));
+    let inserted = Event::Changed { by: NodeIndex(0), change: Applied::Inserted(Value::Int(41)) };
+    assert_eq!(node.poll_event(), Some(inserted));
 }
 
 #[test]

@@ -295,3 +295,36 @@ impl Bench {
         panic!("no answer");
     }
 }
+
+#[test]
+fn an_event_says_what_changed_and_by_whom() {
+    let config = Config { events: true, ..Config::default() };
+    let mut bench = Bench::start(&["n1", "n2"], config);
+    let mut said = Vec::new();
+    let mut follow = |bench: &mut Bench| {
+        while let Some(event) = bench.node.poll_event() {
+            said.push(format!("{event:?}"));
+        }
+    };
+    bench.ask(&json!({"type": "broadcast", "message": "hello"}));
+    follow(&mut bench);
+    bench.update(Change::Add(3)).unwrap();
+    bench.ask(&json!({"type": "add", "delta": -1}));
+    bench.update(write("k", "old")).unwrap();
+    bench.update(write("k", "new")).unwrap();
+    follow(&mut bench);
+    bench.send("n2", &json!({"type": "gossip", "inc": 1, "data": [["n2@1", 0, 7]]}));
+    follow(&mut bench);
+    assert_eq!(
+        said,
+        [
+            r#"Changed { by: NodeIndex(0), change: Inserted(Text("hello")) }"#,
+            // Both are in the state: the increments and the decrements are a cell each.
+            "Changed { by: NodeIndex(0), change: Counted(2) }",
+            "Changed { by: NodeIndex(0), change: Counted(2) }",
+            // The value before was superseded.
+            r#"Changed { by: NodeIndex(0), change: Written { key: Text("k"), value: Text("new") } }"#,
+            "Changed { by: NodeIndex(1), change: Inserted(Int(7)) }",
+        ]
+    );
+}

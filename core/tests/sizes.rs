@@ -60,7 +60,7 @@ fn what_there_are_many_of_and_what_lies_on_the_stack_is_this_large() {
         Dot: 16,
         Row: 48,
         Hot: 32,
-        Event: 24,
+        Event<'_>: 128,
         Entry<'_>: 104,
         Token<'_>: 24,
         Message<'_>: if cfg!(feature = "fast") { 2_072 } else { 1_344 },

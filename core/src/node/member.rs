@@ -4,14 +4,15 @@ use rand_core::SeedableRng;
 use rand_xorshift::XorShiftRng;
 
 use super::desk::Desk;
+use super::events::{Events, Noted};
 use super::spread::GossipSpread;
-use super::{JoinError, Rejected, UpdateError, waiting};
+use super::{Event, JoinError, Rejected, UpdateError, waiting};
 use crate::causality::{Dot, HybridClock, Sum};
 use crate::config::Config;
 use crate::gossip::Gossip;
 use crate::id::{NodeIndex, mix2};
-use crate::output::{Event, Events, Sink, SinkFull, Transmit, Wakeup};
-use crate::replicated::{Bound, Change, Made, Replica, Store};
+use crate::output::{Sink, SinkFull, Transmit, Wakeup};
+use crate::replicated::{Applied, Bound, Change, Made, Replica, Store};
 use crate::service::{self, Head, Service};
 use crate::stats::{Skipped, Stats};
 use crate::storage::{Limits, Storage};
@@ -231,8 +232,22 @@ impl<S: Storage> Member<S> {
     }
 
     /// The next event, if [`Config::events`] is on.
-    pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop()
+    pub fn poll_event(&mut self) -> Option<Event<'_>> {
+        // Bounded by the length of the queue.
+        let dot = loop {
+            match self.events.pop()? {
+                Noted::Settled => return Some(Event::Settled),
+                Noted::Lagged { missed } => return Some(Event::Lagged { missed }),
+                Noted::Applied(dot) if self.applied(dot).is_some() => break dot,
+                Noted::Applied(_) => {}
+            }
+        };
+        let change = self.applied(dot)?;
+        Some(Event::Changed { by: self.replica.causality.rows.get(dot.row).node, change })
+    }
+
+    fn applied(&self, dot: Dot) -> Option<Applied<'_>> {
+        self.replica.store.applied(dot, &self.replica.causality)
     }
 
     /// The next table that was found full and was not named before: what a client or a peer offered was refused. Each is
@@ -252,7 +267,25 @@ impl<S: Storage> Member<S> {
         &self.replica.store
     }
 
+    /// The ids of all members, in the order of their bytes: the n-th has the [`NodeIndex`] n.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.replica.causality.members.iter()
+    }
+
+    /// The id of a member; empty for an index that no member has.
+    #[must_use]
+    pub fn id(&self, member: NodeIndex) -> &str {
+        self.replica.causality.members.id(member)
+    }
+
+    /// This node among the members.
+    #[must_use]
+    pub fn me(&self) -> NodeIndex {
+        self.replica.causality.members.me()
+    }
+
     /// State, members and version vector.
+    #[doc(hidden)]
     #[must_use]
     pub fn replica(&self) -> &Replica<S> {
         &self.replica
@@ -366,7 +399,7 @@ impl<S: Storage> Member<S> {
         let sum = self.replica.sum().short();
         let settled = self.gossip.settle(sum);
         if settled && !self.settled && self.config.events {
-            self.events.push(Event::Settled);
+            self.events.push(Noted::Settled);
         }
         self.settled = settled;
     }

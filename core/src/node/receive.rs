@@ -1,10 +1,10 @@
 //! A message from a peer: its entries are merged, and gossip is told what it shows.
 
+use super::events::Noted;
 use super::{Member, Rejected};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId};
 use crate::gossip::{self, Control, Echo, Exchange, Hot, Said, Want};
 use crate::id::{Id, NodeIndex};
-use crate::output::Event;
 use crate::replicated::{Bound, Lane, Outcome, Refused, Replica};
 use crate::storage::{INCARNATION_MAX, Storage};
 use crate::time::Now;
@@ -234,7 +234,7 @@ impl<S: Storage> Member<S> {
             self.service.data_from_peer(lane);
         }
         if outcome == Outcome::News && self.config.events {
-            self.events.push(Event::Applied(Dot { row: hot.row, seq: hot.to }));
+            self.events.push(Noted::Applied(Dot { row: hot.row, seq: hot.to }));
         }
     }
 

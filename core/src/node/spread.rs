@@ -1,9 +1,9 @@
 //! Gossip as requests see it: service knows no gossip, only the trait that it needs.
 
+use super::events::{Events, Noted};
 use crate::config::Config;
 use crate::gossip::{Gossip, Hot};
 use crate::id::NodeIndex;
-use crate::output::{Event, Events};
 use crate::replicated::{Made, Replica};
 use crate::service::Spread;
 use crate::storage::Storage;
@@ -24,7 +24,7 @@ impl<S: Storage> GossipSpread<'_, S> {
     pub(super) fn made(&mut self, made: Made, source: Option<NodeIndex>) {
         self.gossip.news(made.lane, Hot::dot(made.dot, source), self.now);
         if let Some(events) = &mut self.events {
-            events.push(Event::Applied(made.dot));
+            events.push(Noted::Applied(made.dot));
         }
     }
 }

@@ -5,7 +5,7 @@
 //! from implementations that keep no dots could make pairs of which neither covers the other.
 
 use super::chain::{self, Ends, Link, Linked};
-use super::{At, Lane, Merged, Refused, Replicated};
+use super::{Applied, At, Lane, Merged, Refused, Replicated};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, RowRefused, Tag};
 use crate::id::{mix, mix2};
 use crate::storage::{Buf, Limits, Storage};
@@ -217,6 +217,10 @@ impl<S: Storage> Replicated<S> for Counter<S> {
         } else {
             Entry::two(sign.tag(), [Arg::Row { node, incarnation }, number])
         }
+    }
+
+    fn applied<'a>(&self, _: &Entry<'a>) -> Applied<'a> {
+        Applied::Counted(self.value())
     }
 
     fn fingerprint(&self) -> u64 {

@@ -13,6 +13,7 @@ mod set;
 mod store;
 
 use crate::causality::{Causality, Dot, Entry, RowId, Tag};
+use crate::id::Value;
 use crate::storage::{Limits, Storage};
 
 pub use change::{Change, Made};
@@ -67,6 +68,25 @@ impl At {
     pub const fn slot(slot: u32) -> Self {
         Self { slot, step: 0 }
     }
+}
+
+/// What an applied change did, in the terms of its data type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Applied<'a> {
+    /// A value is in the set that was not there before.
+    Inserted(Value<'a>),
+    /// The counter has another value: this one, all changes so far included.
+    Counted(i128),
+    /// A key has another value.
+    Written {
+        /// The key.
+        key: Value<'a>,
+        /// Its value.
+        value: Value<'a>,
+    },
+    /// A data type of one's own changed: its entry.
+    Other(Entry<'a>),
 }
 
 /// What merging an entry did.
@@ -168,6 +188,10 @@ pub trait Replicated<S: Storage>: Sized {
     fn seq(&self, at: At) -> u64;
     /// The entry in the form in which it travels.
     fn entry<'a>(&'a self, at: At, causality: &'a Causality<S>) -> Entry<'a>;
+    /// What an entry of the state did.
+    fn applied<'a>(&self, entry: &Entry<'a>) -> Applied<'a> {
+        Applied::Other(*entry)
+    }
     /// Hash of the state: equal states have equal fingerprints, whatever order they came about in.
     fn fingerprint(&self) -> u64;
     /// The number in one of the [`Replicated::VECTORS`], `None` where it has none.
