@@ -606,3 +606,26 @@ fn another_entry_under_a_dot_that_its_author_made_stays_with_whoever_took_it() {
         assert!(sent <= 3 * 10 * 20 || strategy == Strategy::Relay, "{strategy:?}: {sent} messages in ten minutes");
     }
 }
+
+#[test]
+fn changes_are_kept_from_a_member_that_is_said_to_hold_them_until_somebody_else_tells_it() {
+    for strategy in Strategy::ALL {
+        let lacks_a_value = |nodes: usize| {
+            let mut sim = cluster(strategy, nodes);
+            // The first value leaves at once, and before the second leaves n1 is told that n0 holds it.
+            broadcast(&mut sim, 1, 1);
+            broadcast(&mut sim, 1, 2);
+            forge(&mut sim, 0, 1, r#""inc":1000000,"digest":{"n1@1000001":50}"#);
+            sim.run_for_ms(600_000);
+            let lacks = State::of(sim.node(0)).set.len() < 2;
+            // Whoever starts anew is believed anew.
+            sim.restart(0, None);
+            sim.converge(120_000);
+            assert_eq!(State::of(sim.node(0)).set.len(), 2);
+            lacks
+        };
+        let (two, three) = (lacks_a_value(2), lacks_a_value(3));
+        eprintln!("{strategy:?}: n0 lacks a value after ten minutes: {two} of two nodes, {three} of three");
+        assert!(two && !three, "{strategy:?}");
+    }
+}
