@@ -46,7 +46,7 @@ const ALTERED_MS_MAX: u64 = 600_000;
 /// pauses of up to five minutes.
 const HONEST_US: Micros = 1_800 * 1_000_000;
 /// After so many messages two nodes that differ for good need not be looked at any longer: they hold what they will hold.
-const FORGED_MESSAGES_MAX: u64 = 2_000;
+const FORGED_MESSAGES_MAX: u64 = 500;
 /// How long a message takes.
 const DELAY_US: Micros = 10_000;
 /// Session and life in which both nodes begin.
