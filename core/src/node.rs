@@ -83,6 +83,8 @@ pub struct Node<S: Storage> {
     /// Gossip, once the cluster is known.
     gossip: Option<Gossip<S>>,
     service: Service<S>,
+    /// For the strings of the line that is read.
+    scratch: S::Scratch,
     predictor: S::Extra<Predictor>,
     /// The reply that waits, if one does: kept in place, since every request writes it.
     reply: Reply,
@@ -364,12 +366,12 @@ impl<S: Storage> Node<S> {
             )?;
             return if same { Ok(Answer::Init) } else { Err(Problem::OtherCluster) };
         }
-        let Self { replica, gossip: Some(gossip), service, stats, config, limits, .. } = self else {
+        let Self { replica, gossip: Some(gossip), service, stats, config, limits, scratch, .. } = self else {
             return Err(Problem::NotInitialised);
         };
         let before = if config.events { replica.own_seq() } else { 0 };
         let spread = GossipSpread { gossip, now: now.at };
-        let mut cx = Context { replica, spread, stats, config, limits, now };
+        let mut cx = Context { replica, spread, stats, config, limits, scratch, now };
         let done = service.handle(kind, message, &mut cx);
         if self.config.events {
             self.report_changes(before);
