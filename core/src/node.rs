@@ -63,7 +63,7 @@ impl<S: Storage> Node<S> {
     /// A choice outside of its bounds, or capacities that the storage cannot have.
     pub fn with_limits(config: Config, limits: Limits) -> Result<Self, ConfigError> {
         waiting::check::<S>(&config, &limits)?;
-        let mut node = Self { member: Member::unfilled(limits) };
+        let mut node = Self { member: Member::unfilled(&limits) };
         node.member.fill(config);
         Ok(node)
     }
@@ -75,7 +75,7 @@ impl<S: Storage> Node<S> {
     /// A choice outside of its bounds; `place` is as it was.
     pub fn new_in(place: &mut Option<Self>, config: Config) -> Result<&mut Self, ConfigError> {
         waiting::check::<S>(&config, &S::LIMITS)?;
-        let node = place.insert(Self { member: Member::unfilled(S::LIMITS) });
+        let node = place.insert(Self { member: Member::unfilled(&S::LIMITS) });
         node.member.fill(config);
         Ok(node)
     }

@@ -66,6 +66,7 @@ const LIMITS: Limits = Limits {
     dense_values: 64,
     keys: 32,
     text_bytes: 16,
+    store_text_bytes: 4_096,
     id_bytes: 8,
     rumors: 16,
     payload_bytes: 64,

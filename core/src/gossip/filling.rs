@@ -1,4 +1,5 @@
-//! How fast a peer is handed what it lacks: never more than a window of bytes beyond what it has shown to hold.
+//! How fast a peer is handed what it lacks: never more than a window of bytes, or one entry, beyond what it has
+//! shown to hold.
 //!
 //! The window grows while what was sent arrives quickly and shrinks when it does not (slow start, Jacobson, "Congestion avoidance
 //! and control", 1988). So the entries that are under way to a peer are bounded, whatever it asks for and however often; and a peer that

@@ -4,7 +4,7 @@ use super::Member;
 use crate::causality::{Arg, Entry};
 use crate::id::{Id, NodeIndex};
 use crate::replicated::{Lane, Outcome, Sign};
-use crate::storage::Storage;
+use crate::storage::{Scratch as _, Storage};
 use crate::time::Now;
 use crate::wire::Str;
 use crate::wire::gossip::Foreign;
@@ -16,11 +16,13 @@ impl<S: Storage> Member<S> {
         self.gossip.hear(from, now.at);
         let (p, n) = match foreign {
             Foreign::Value(value) => {
-                let mut scratch: heapless::String<{ crate::storage::TEXT_BYTES_MAX }> = heapless::String::new();
-                match value.value(&mut scratch) {
+                let mut scratch = self.scratch.lend();
+                let [room, ..] = scratch.as_mut();
+                match value.value(room) {
                     Some(value) => self.foreign_change(now, from, &Entry::bare(value.into())),
                     None => self.desk.stats.refused_unreadable += 1,
                 }
+                self.scratch.give_back(scratch);
                 return;
             }
             Foreign::Vectors(p, n) => (p, n),

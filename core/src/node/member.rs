@@ -15,7 +15,7 @@ use crate::output::{Sink, SinkFull, Transmit, Wakeup};
 use crate::replicated::{Applied, Bound, Change, Made, Replica, Store};
 use crate::service::{self, Head, Service};
 use crate::stats::{Skipped, Stats};
-use crate::storage::{Limits, Storage};
+use crate::storage::{Limits, Scratch as _, Storage};
 use crate::time::{Instant, Now};
 use crate::wire::{Block, Message, Out, Predictor};
 
@@ -30,6 +30,8 @@ pub struct Member<S: Storage> {
     pub(super) replica: Replica<S>,
     pub(super) gossip: Gossip<S>,
     pub(super) service: Service<S>,
+    /// For the strings of the line that is read.
+    pub(super) scratch: S::Scratch,
     predictor: Predictor,
     pub(super) desk: Desk,
     pub(super) events: Events,
@@ -63,7 +65,7 @@ impl<S: Storage> Member<S> {
         now: Now,
     ) -> Result<Self, JoinError> {
         waiting::check::<S>(&config, &limits)?;
-        let mut member = Self::unfilled(limits);
+        let mut member = Self::unfilled(&limits);
         member.fill(config);
         member.join_as(me, ids, now)?;
         Ok(member)
@@ -71,18 +73,19 @@ impl<S: Storage> Member<S> {
 
     /// One of no cluster, whose tables are empty: nothing of them goes over the stack.
     #[inline(always)]
-    pub(super) fn unfilled(limits: Limits) -> Self {
+    pub(super) fn unfilled(limits: &Limits) -> Self {
         Self {
-            replica: Replica::unfilled(&limits),
-            gossip: Gossip::unfilled(0, NodeIndex(0), &limits, XorShiftRng::from_seed([1; 16]), 0),
-            service: Service::unfilled(&limits),
+            replica: Replica::unfilled(limits),
+            gossip: Gossip::unfilled(0, NodeIndex(0), limits, XorShiftRng::from_seed([1; 16]), 0),
+            service: Service::unfilled(limits),
+            scratch: S::Scratch::with_limits(limits),
             predictor: Default::default(),
             desk: Desk::default(),
             events: Events::default(),
             head: Head::default(),
             settled: false,
             config: Config::default(),
-            limits,
+            limits: *limits,
         }
     }
 

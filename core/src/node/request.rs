@@ -43,9 +43,9 @@ impl<S: Storage> Member<S> {
         if kind == Kind::Init {
             return self.another_init(message);
         }
-        let Self { replica, gossip, service, desk, config, limits, events, .. } = self;
+        let Self { replica, gossip, service, desk, config, limits, events, scratch, .. } = self;
         let spread = GossipSpread { gossip, events: config.events.then_some(events), now: now.at };
-        let mut cx = Context { replica, spread, stats: &mut desk.stats, config, limits, now };
+        let mut cx = Context { replica, spread, stats: &mut desk.stats, config, limits, scratch, now };
         let done = service.handle(kind, message, &mut cx);
         // A change here teaches nothing about peers, unless there are none.
         if !self.gossip.has_peers() {

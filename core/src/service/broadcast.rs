@@ -1,7 +1,7 @@
 //! The broadcast set: `broadcast`, `add` with `element`, `read` as a list, `gossip_sync`, `digest`, `digest_sync`.
 
 use super::reply::{Source, fields};
-use super::{Answered, Context, Done, Problem, Scratch, Service, Shape, Spread, value};
+use super::{Answered, Context, Done, Problem, Service, Shape, Spread, Strings, value};
 use crate::causality::{Arg, Entry};
 use crate::id::Value;
 use crate::output::Sink;
@@ -101,9 +101,10 @@ fn insert_text<S: Storage, G: Spread<S>>(
     cx: &mut Context<'_, S, G>,
 ) -> Result<bool, Problem> {
     let scalar = message.scalar(key)?;
-    let mut scratch = Scratch::new();
-    let value = value(&scalar, key, cx.limits, &mut scratch)?;
-    cx.apply(&Entry::bare(value.into()), key)
+    cx.with_scratch(|cx, [scratch, ..]| {
+        let value = value(&scalar, key, cx.limits, scratch)?;
+        cx.apply(&Entry::bare(value.into()), key)
+    })
 }
 
 pub(super) fn gossip_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
@@ -136,12 +137,20 @@ pub(super) fn digest_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &
 
 /// Merges a list of values, all or none of them. A list that holds a new value twice is counted as if both needed room.
 fn merge<S: Storage, G: Spread<S>>(list: Items<'_>, key: Key, cx: &mut Context<'_, S, G>) -> Result<u64, Problem> {
+    cx.with_scratch(|cx, strings| merge_with(list, key, cx, strings))
+}
+
+fn merge_with<S: Storage, G: Spread<S>>(
+    list: Items<'_>,
+    key: Key,
+    cx: &mut Context<'_, S, G>,
+    [scratch, ..]: &mut Strings<S>,
+) -> Result<u64, Problem> {
     let not_values = BadField { key, why: Why::Not("a list of integers and strings") };
-    let mut scratch = Scratch::new();
     let (mut new, mut new_bytes) = (0, 0);
     for token in list.clone() {
         let scalar = Scalar::of(token).ok_or(not_values)?;
-        let value = value(&scalar, key, cx.limits, &mut scratch)?;
+        let value = value(&scalar, key, cx.limits, scratch)?;
         if !cx.replica.store.set.contains(value) {
             new += 1;
             new_bytes += if let Value::Text(text) = value { text.len() } else { 0 };
@@ -156,7 +165,7 @@ fn merge<S: Storage, G: Spread<S>>(list: Items<'_>, key: Key, cx: &mut Context<'
     let mut merged = 0;
     for token in list {
         let scalar = Scalar::of(token).ok_or(not_values)?;
-        let value = value(&scalar, key, cx.limits, &mut scratch)?;
+        let value = value(&scalar, key, cx.limits, scratch)?;
         merged += u64::from(cx.apply(&Entry::bare(value.into()), key)?);
     }
     Ok(merged)

@@ -18,7 +18,7 @@ use crate::config::{Config, Workload};
 use crate::id::{Value, json_len};
 use crate::replicated::{Bound, Lane, Made, Refused, Replica};
 use crate::stats::Stats;
-use crate::storage::{Limits, Storage, TEXT_BYTES_MAX};
+use crate::storage::{Limits, Scratch, Storage, TEXTS, Text};
 use crate::time::Now;
 use crate::wire::{BadField, Key, Kind, Message, Scalar, Why};
 
@@ -82,6 +82,8 @@ pub struct Context<'c, S: Storage, G: Spread<S>> {
     pub config: &'c mut Config,
     /// Capacities.
     pub limits: &'c Limits,
+    /// Room for strings.
+    pub scratch: &'c mut S::Scratch,
     /// The time of the request.
     pub now: Now,
 }
@@ -138,8 +140,8 @@ impl<S: Storage> Service<S> {
             Kind::Digest => Ok(broadcast::Answer::Digest.into()),
             Kind::DigestSync => broadcast::digest_sync(message, cx),
             Kind::Write => kv::write(message, cx),
-            Kind::KvRead => kv::kv_read(message, cx),
-            Kind::KvMerge => kv::kv_merge(message, cx),
+            Kind::KvRead => cx.with_scratch(|cx, strings| kv::kv_read(message, cx, strings)),
+            Kind::KvMerge => cx.with_scratch(|cx, strings| kv::kv_merge(message, cx, strings)),
             Kind::BenchWrite => self.bench_write(message, cx),
             Kind::BenchReport => Ok(bench::Answer::Report.into()),
             Kind::BenchStats => Ok(self.bench_stats(cx).into()),
@@ -147,7 +149,7 @@ impl<S: Storage> Service<S> {
             Kind::Stats => Ok(stats::Answer.into()),
             #[cfg(not(feature = "serde"))]
             Kind::Stats => Err(Problem::NotInThisBuild),
-            Kind::Txn => self.txn(message, cx),
+            Kind::Txn => cx.with_scratch(|cx, strings| self.txn(message, cx, strings)),
             // Node to node, or handled before.
             Kind::Gossip | Kind::Replicate | Kind::Init | Kind::Broadcast => Err(Problem::UnknownType),
         }
@@ -195,6 +197,15 @@ impl<S: Storage> Service<S> {
 }
 
 impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
+    /// Does something that needs room for strings. Not in place: only this needs the stack for them.
+    #[inline(never)]
+    fn with_scratch<R>(&mut self, act: impl FnOnce(&mut Self, &mut Strings<S>) -> R) -> R {
+        let mut lent = self.scratch.lend();
+        let done = act(self, lent.as_mut());
+        self.scratch.give_back(lent);
+        done
+    }
+
     /// Makes a local change of an entry and tells gossip. Says whether the state changed.
     ///
     /// # Errors
@@ -245,8 +256,8 @@ impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
     }
 }
 
-/// Room for one string of a request.
-type Scratch = heapless::String<TEXT_BYTES_MAX>;
+/// Room for the strings of a request.
+type Strings<S> = [<<S as Storage>::Scratch as Scratch>::Text; TEXTS];
 
 fn too_long(limits: &Limits) -> Why {
     Why::TextTooLong { max: limits.text_bytes }
@@ -254,7 +265,12 @@ fn too_long(limits: &Limits) -> Why {
 
 /// The value that a scalar is, within the bounds on strings.
 #[inline]
-fn value<'s>(scalar: &Scalar<'s>, key: Key, limits: &Limits, scratch: &'s mut Scratch) -> Result<Value<'s>, BadField> {
+fn value<'s>(
+    scalar: &Scalar<'s>,
+    key: Key,
+    limits: &Limits,
+    scratch: &'s mut impl Text,
+) -> Result<Value<'s>, BadField> {
     let value = scalar.value(scratch).ok_or(BadField { key, why: too_long(limits) })?;
     match value {
         Value::Text(text) if json_len(text) > limits.text_bytes => Err(BadField { key, why: too_long(limits) }),

@@ -5,6 +5,7 @@ use super::json::{Str, Token};
 use super::message::Message;
 use super::names::Key;
 use crate::id::Value;
+use crate::storage::Text;
 
 /// What is wrong with a field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +84,7 @@ impl<'a> Scalar<'a> {
     /// The value, its escapes resolved in `scratch` if it has any. `None` when it is longer than `scratch`.
     #[must_use]
     #[inline]
-    pub fn value<'s, const N: usize>(&self, scratch: &'s mut heapless::String<N>) -> Option<Value<'s>>
+    pub fn value<'s>(&self, scratch: &'s mut impl Text) -> Option<Value<'s>>
     where
         'a: 's,
     {

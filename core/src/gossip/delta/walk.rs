@@ -11,7 +11,7 @@ use crate::storage::Storage;
 
 /// Where entries are written. It says what does not fit any more: there the walk ends, and goes on with the next message.
 pub trait Page {
-    /// From here on so many bytes may follow, at most.
+    /// From here on so many bytes may follow, or one entry if that is longer: else it would never be sent.
     fn bound(&mut self, bytes: usize);
     /// Begins a chunk: the dots of a row after `from`.
     fn begin(&mut self, row: RowId, from: u64);
@@ -77,7 +77,7 @@ pub(super) struct Walk<'e, S: Storage> {
     pub(super) repair_from: Option<u64>,
     /// The row with which the rows begin.
     pub(super) first_row: u32,
-    /// Bytes that the peer may be handed.
+    /// Bytes that the peer may be handed, or one entry.
     pub(super) window: usize,
 }
 

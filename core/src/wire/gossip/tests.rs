@@ -292,6 +292,26 @@ fn the_smallest_bound_has_room_for_the_longest_header_a_row_and_any_entry() {
 }
 
 #[test]
+fn an_entry_that_is_longer_than_the_bound_goes_alone() {
+    let limits = Tiny::LIMITS;
+    let text = "t".repeat(limits.text_bytes);
+    let long = Entry::bare(Arg::Text(&text));
+    for (first, another_fits) in [(&long, false), (&Entry::bare(Arg::Int(1)), true)] {
+        let mut line: Vec<u8> = Vec::new();
+        let mut sink = Growing(&mut line);
+        let mut out = Out::new(&mut sink);
+        let mut writer = Writer::new(&mut out, Room::new(1 << 10, &limits, false), b"", "n1", Kind::Gossip);
+        let mut data = writer.data();
+        data.bound(text.len() + 8);
+        data.begin("n2", 0, 0);
+        assert!(data.entry(0, first));
+        assert_eq!(data.entry(0, &Entry::bare(Arg::Int(2))), another_fits);
+        assert!(!data.entry(0, &long) && data.end());
+        writer.finish(&Closing { full: false, want: Wanted::Nothing, msg_id: None });
+    }
+}
+
+#[test]
 fn members_that_do_not_fit_are_not_listed_and_all_of_them_always_are() {
     let mut owned = longest(&Tiny::LIMITS);
     owned.agree = Some((7, Some(Some(std::vec![5; 64]))));

@@ -109,7 +109,7 @@ impl<'o, 'w, W: Sink> Writer<'o, 'w, W> {
     /// The entries.
     pub fn data<'n>(&mut self) -> Data<'_, 'w, 'n, W> {
         let end = self.room.limit.saturating_sub(self.room.tail);
-        Data { out: self.out, end, has_data: &mut self.has_data, chunk: ("", 0, 0), open: false }
+        Data { out: self.out, end, most: end, has_data: &mut self.has_data, chunk: ("", 0, 0), open: false }
     }
 
     /// The end of the message.
@@ -201,8 +201,9 @@ impl<'l, 'w, W: Sink> List<'l, 'w, W> {
 /// The entries, chunk by chunk. A chunk in which nothing fits is not there.
 pub struct Data<'o, 'w, 'n, W: Sink> {
     out: &'o mut Out<'w, W>,
-    /// The byte before which the last entry ends.
+    /// The byte before which the last entry ends, and the first one.
     end: usize,
+    most: usize,
     has_data: &'o mut bool,
     /// The row of the present chunk and the dot after which it begins.
     chunk: (&'n str, u64, u64),
@@ -213,7 +214,7 @@ pub struct Data<'o, 'w, 'n, W: Sink> {
 names_itself!(impl[W: Sink] Data<'_, '_, '_, W>, "Data");
 
 impl<'n, W: Sink> Data<'_, '_, 'n, W> {
-    /// From here on so many bytes may follow, at most.
+    /// From here on so many bytes may follow, or one entry if that is longer.
     pub fn bound(&mut self, bytes: usize) {
         self.end = self.end.min(self.out.written().saturating_add(bytes));
     }
@@ -260,7 +261,8 @@ impl<'n, W: Sink> Data<'_, '_, 'n, W> {
     #[inline]
     fn fits(&self, piece: usize) -> bool {
         let head = if self.open { 0 } else { self.head_len() };
-        self.out.written() + head + piece <= self.end
+        let end = if *self.has_data { self.end } else { self.most };
+        self.out.written() + head + piece <= end
     }
 
     /// Bytes that open and close the chunk.
