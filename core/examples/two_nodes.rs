@@ -1,7 +1,7 @@
 //! The loop that a driver runs, for two nodes at once: no sockets, and time is a number that moves on to the next timer.
 
 use rumormill_core::storage::Tiny;
-use rumormill_core::{Change, Config, Node, Now, Value};
+use rumormill_core::{Change, Config, Member, Now, Value};
 
 const BYTES: usize = 1_024;
 
@@ -9,9 +9,7 @@ fn main() {
     let mut now = Now::monotonic_ms(0);
     let [mut ann, mut bob] = ["ann", "bob"].map(|me| {
         let config = Config { incarnation: 1, max_message_bytes: BYTES, ..Config::default() };
-        let mut node = Node::<Tiny>::new(config).expect("choices within their bounds");
-        node.join(me, ["ann", "bob"].into_iter(), now).expect("a cluster of two");
-        node
+        Member::<Tiny>::join(config, me, ["ann", "bob"], now).expect("a cluster of two")
     });
     ann.update(now, Change::Broadcast(Value::Text("hello"))).expect("room for a value");
     bob.update(now, Change::Add(42)).expect("a counter far from overflow");
@@ -20,7 +18,7 @@ fn main() {
         // A real driver has one node, writes its lines to a socket and reads those of the others.
         if hand_over(&mut ann, &mut bob, now) + hand_over(&mut bob, &mut ann, now) == 0 {
             // A real driver sleeps here, until a line arrives or the first timer is due.
-            let timers = [&ann, &bob].into_iter().filter_map(Node::poll_timeout);
+            let timers = [&ann, &bob].into_iter().filter_map(Member::poll_timeout);
             now.at = timers.map(|wakeup| wakeup.at).min().expect("a timer, as not all is settled");
             ann.handle_timeout(now);
             bob.handle_timeout(now);
@@ -33,7 +31,7 @@ fn main() {
 }
 
 /// Everything that `from` has to send goes to `to`; the number of lines.
-fn hand_over(from: &mut Node<Tiny>, to: &mut Node<Tiny>, now: Now) -> u32 {
+fn hand_over(from: &mut Member<Tiny>, to: &mut Member<Tiny>, now: Now) -> u32 {
     let mut line = heapless::Vec::<u8, BYTES>::new();
     let mut lines = 0;
     while from.poll_transmit(now, &mut line).expect("room for a message").is_some() {

@@ -1,6 +1,7 @@
 //! What can be chosen, within which bounds, and what is refused at start.
 
-use crate::storage::{ID_BYTES_MAX, Limits, TEXT_BYTES_MAX};
+pub use crate::gossip::Strategy;
+use crate::storage::Limits;
 use crate::wire::gossip::size;
 
 /// The workload that decides what a bare `read` and an `add` mean.
@@ -23,32 +24,6 @@ pub enum Workload {
     UniqueIds,
     /// `txn` only.
     TxnRwRegister,
-}
-
-/// What spreads the state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Strategy {
-    /// Rumor mongering, repaired by anti-entropy (Demers et al., "Epidemic algorithms for replicated database
-    /// maintenance", 1987).
-    #[default]
-    Rumor,
-    /// One node gathers what is new and scatters it; any node can be that one.
-    Relay,
-}
-
-impl Strategy {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Rumor, Self::Relay];
-
-    /// The name on the wire and on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rumor => "rumor",
-            Self::Relay => "relay",
-        }
-    }
 }
 
 /// The choices of one node. `Config::default()` is right for Maelstrom.
@@ -158,11 +133,7 @@ impl Config {
     /// The smallest `max_message_bytes` under the chosen strategy.
     #[must_use]
     pub const fn min_message_bytes(&self, limits: &Limits) -> usize {
-        min_message_bytes(limits)
-            + match self.strategy {
-                Strategy::Rumor => 0,
-                Strategy::Relay => control_bytes(limits),
-            }
+        min_message_bytes(limits) + if self.strategy.says_control() { control_bytes(limits) } else { 0 }
     }
 
     /// Checks the choices against each other and against the capacities.
@@ -192,27 +163,11 @@ impl Limits {
     ///
     /// # Errors
     /// The first capacity that is outside of its bounds.
-    pub fn check(&self) -> Result<(), ConfigError> {
-        let million: usize = 1 << 20;
-        for (name, value, min, max) in [
-            ("nodes", self.nodes, 1, million),
-            ("rows", self.rows, 1, 16 * million),
-            ("known_peers", self.known_peers, 1, million),
-            ("values", self.values, 1, 1_024 * million),
-            ("set_text_bytes", self.set_text_bytes, 0, 2_048 * million),
-            // More than 32 bits can count: there the bound is what they can.
-            ("dense_values", self.dense_values, 0, million.saturating_mul(16_384)),
-            ("keys", self.keys, 1, 16 * million),
-            ("text_bytes", self.text_bytes, 8, TEXT_BYTES_MAX),
-            ("id_bytes", self.id_bytes, 2, ID_BYTES_MAX),
-            ("rumors", self.rumors, 1, million),
-            ("payload_bytes", self.payload_bytes, 64, 1_024 * million),
-        ] {
-            if !(min..=max).contains(&value) {
-                return Err(ConfigError::Capacity { name, min, max });
-            }
+    pub const fn check(&self) -> Result<(), ConfigError> {
+        match self.first_outside() {
+            Some((name, min, max)) => Err(ConfigError::Capacity { name, min, max }),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
 

@@ -110,8 +110,6 @@ pub enum NotACluster {
     Twice,
     /// This node's own id is not among them.
     Absent,
-    /// The node is a member of a cluster already.
-    JoinedAlready,
 }
 
 /// Where the bytes of an id lie.

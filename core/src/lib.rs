@@ -71,7 +71,8 @@ pub mod wire;
 
 pub use config::{Config, ConfigError, Strategy, Workload};
 pub use id::{NodeIndex, Value};
-pub use node::{Change, Node, Rejected, Skipped, UpdateError};
-pub use output::{Event, Sink, SinkFull, Timer, Transmit, Wakeup};
-pub use stats::Stats;
+pub use node::{Event, JoinError, Member, Node, Rejected, UpdateError};
+pub use output::{Sink, SinkFull, Timer, Transmit, Wakeup};
+pub use replicated::Change;
+pub use stats::{Skipped, Stats};
 pub use time::{Instant, Now};

@@ -1,12 +1,19 @@
-//! Where bytes go, and what else a node tells its driver.
+//! Where bytes go, and when a node is to be called.
 
-use crate::causality::Dot;
 use crate::id::NodeIndex;
 use crate::time::Instant;
 
 /// The sink took no more bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SinkFull;
+
+impl core::fmt::Display for SinkFull {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("the sink took no more bytes")
+    }
+}
+
+impl core::error::Error for SinkFull {}
 
 /// The caller's writer. A node writes one message at a time, in several pieces.
 pub trait Sink {
@@ -50,6 +57,7 @@ mod on_heap {
 
 /// A message that [`crate::Node::poll_transmit`] wrote, newline included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+// Exhaustive: a driver that does not know where a message goes would lose it.
 pub enum Transmit {
     /// To the client, or node, that asked.
     Reply,
@@ -59,6 +67,7 @@ pub enum Transmit {
 
 /// The timers of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Timer {
     /// The next push of what is new.
     Push,
@@ -84,44 +93,4 @@ pub struct Wakeup {
     pub at: Instant,
     /// What is due.
     pub why: Timer,
-}
-
-/// Something the driver may want to know; kept only while [`crate::Config::events`] is on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
-    /// An entry was applied: a local change, or one from a peer.
-    Applied(Dot),
-    /// Every member is known to hold exactly this state. Until the next change the node is silent.
-    Settled,
-    /// Events were dropped because nobody polled.
-    Lagged {
-        /// How many.
-        missed: u64,
-    },
-}
-
-/// Events that wait to be polled: the first [`Events::LIMIT`], then how many were missed, then those that come after.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Events {
-    queue: heapless::Deque<Event, { Events::LIMIT }>,
-    missed: u64,
-}
-
-impl Events {
-    pub(crate) const LIMIT: usize = 32;
-
-    pub(crate) fn push(&mut self, event: Event) {
-        // Once one was missed, the next that counts is the one after the gap was reported.
-        if self.missed > 0 || self.queue.push_back(event).is_err() {
-            self.missed += 1;
-        }
-    }
-
-    pub(crate) fn pop(&mut self) -> Option<Event> {
-        if let Some(event) = self.queue.pop_front() {
-            return Some(event);
-        }
-        let missed = core::mem::take(&mut self.missed);
-        (missed > 0).then_some(Event::Lagged { missed })
-    }
 }

@@ -1,5 +1,15 @@
 //! What a node counts about itself.
 
+/// Why a driver did not hand a line over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Skipped {
+    /// It was longer than the driver's bound on lines.
+    TooLong,
+    /// It had waited while the process stood still, so that its sender has given up.
+    Stale,
+}
+
 /// Counters of one process life, which only grow, and a few gauges at the end. Their names are those in the reply to `stats`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Stats {
@@ -76,6 +86,14 @@ macro_rules! named {
 }
 
 impl Stats {
+    /// Counts lines that the driver did not hand over.
+    pub(crate) fn skipped(&mut self, why: Skipped, lines: u64) {
+        *match why {
+            Skipped::TooLong => &mut self.lines_too_long,
+            Skipped::Stale => &mut self.lines_stale,
+        } += lines;
+    }
+
     /// Every counter with its name, in the order of the fields.
     pub fn named(self) -> impl Iterator<Item = (&'static str, u64)> {
         let all = named!(self {

@@ -7,6 +7,7 @@ use rumormill_core::config::INCARNATION_MAX;
 use rumormill_core::gossip::Rule;
 use rumormill_core::storage::Limits;
 use rumormill_core::{Change, Config, Strategy, Value};
+use support::joined::Joined as _;
 use support::one::{One, config, view};
 use support::{CALM, Sim, limits, state};
 
@@ -57,7 +58,7 @@ fn hex_sum(sim: &Sim, at: usize) -> String {
 }
 
 fn hex_view(sim: &Sim, at: usize) -> String {
-    format!("{:016x}", sim.nodes[at].gossip().unwrap().view_name())
+    format!("{:016x}", sim.nodes[at].gossip().view_name())
 }
 
 #[test]

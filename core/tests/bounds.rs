@@ -1,5 +1,8 @@
 //! What happens when something is full: one test per row of the table in ARCHITECTURE.md.
 
+#[path = "support/joined.rs"]
+mod joined;
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::UNIX_EPOCH;
@@ -8,14 +11,17 @@ use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseError};
 use rumormill_core::causality::{RowId, Sum};
 use rumormill_core::config::{INCARNATION_MAX, min_message_bytes};
-use rumormill_core::id::{NotACluster, json_len};
-use rumormill_core::replicated::Bound;
+use rumormill_core::id::json_len;
+use rumormill_core::replicated::{Applied, Bound};
 use rumormill_core::storage::{Small, Storage, Tiny};
 use rumormill_core::wire::SEQ_MAX;
 use rumormill_core::{
-    Change, Config, Event, Instant, Node, Now, Rejected, Sink, SinkFull, Stats, Transmit, UpdateError, Value,
+    Change, Config, Event, Instant, JoinError, Node, NodeIndex, Now, Rejected, Sink, SinkFull, Stats, Transmit,
+    UpdateError, Value,
 };
 use serde_json::json;
+
+use joined::Joined as _;
 
 #[test]
 fn a_local_change_that_finds_no_room_is_an_error_and_takes_no_dot() {
@@ -161,7 +167,7 @@ fn a_cluster_larger_than_the_storage_is_an_error_at_init_and_a_smaller_one_may_f
     assert_eq!((reply["type"].as_str(), reply["code"].as_i64()), (Some("error"), Some(11)), "{reply}");
     assert!(reply["text"].as_str().is_some_and(|text| text.contains('8')), "{reply}");
     assert_eq!(ask(&mut node, json!({"type": "read"}))["text"], "not initialised");
-    assert_eq!(node.join("n1", ids.into_iter(), NOW), Err(NotACluster::TooMany));
+    assert_eq!(node.join("n1", ids.into_iter(), NOW).map(drop), Err(JoinError::TooManyNodes { max: 8 }));
     assert_eq!(ask(&mut node, init(&ids[..8]))["type"], "init_ok");
     assert_eq!(ask(&mut node, json!({"type": "broadcast", "message": 1}))["type"], "broadcast_ok");
 }
@@ -203,14 +209,16 @@ fn events_that_nobody_polls_are_dropped_and_the_gap_is_reported() {
     let mut missed = 0;
     while let Some(event) = node.poll_event() {
         match event {
-            Event::Applied(_) => applied += 1,
+            Event::Changed { .. } => applied += 1,
             Event::Lagged { missed: more } => missed += more,
-            Event::Settled => {}
+            other => panic!("{other:?}"),
         }
     }
     assert_eq!((applied, applied + missed), (32, 100));
-    let dot = node.update(NOW, Change::Add(1)).expect("room").expect("a change");
-    assert_eq!((node.poll_event(), node.poll_event()), (Some(Event::Applied(dot)), None));
+    node.update(NOW, Change::Add(1)).expect("room").expect("a change");
+    let counted = Event::Changed { by: NodeIndex(0), change: Applied::Counted(1) };
+    assert_eq!(node.poll_event(), Some(counted));
+    assert_eq!(node.poll_event(), None);
 }
 
 #[test]
@@ -410,7 +418,7 @@ trait Member {
     fn handle_timeout(&mut self, now: Now);
     fn poll_transmit(&mut self, now: Now, sink: &mut Bytes) -> Option<Transmit>;
     fn poll_timeout(&self) -> Option<Instant>;
-    fn update(&mut self, now: Now, change: Change<'_>) -> Result<(), UpdateError>;
+    fn make(&mut self, now: Now, change: Change<'_>) -> Result<(), UpdateError>;
     fn stats(&self) -> Stats;
     fn sum(&self) -> Sum;
     fn is_settled(&self) -> bool;
@@ -438,8 +446,8 @@ impl<S: Storage> Member for Node<S> {
         Self::poll_timeout(self).map(|wakeup| wakeup.at)
     }
 
-    fn update(&mut self, now: Now, change: Change<'_>) -> Result<(), UpdateError> {
-        Self::update(self, now, change).map(drop)
+    fn make(&mut self, now: Now, change: Change<'_>) -> Result<(), UpdateError> {
+        self.member_mut().expect("the node has joined").update(now, change).map(drop)
     }
 
     fn stats(&self) -> Stats {
@@ -529,7 +537,7 @@ impl Net {
 
     fn update(&mut self, id: &str, change: Change<'_>) -> Result<(), UpdateError> {
         let (at, now) = (self.at(id), self.now());
-        let done = self.member(at).update(now, change);
+        let done = self.member(at).make(now, change);
         self.collect(at);
         done
     }
@@ -628,7 +636,7 @@ fn a_change_right_after_everybody_agreed_is_told() {
     };
     heard(&mut node, "0000000000000000");
     assert!(!node.is_settled(), "another view");
-    let view = node.gossip().unwrap().view_name();
+    let view = node.member().unwrap().gossip().view_name();
     heard(&mut node, &format!("{view:016x}"));
     assert!(node.is_settled());
     node.update(NOW, Change::Broadcast(Value::Int(3))).unwrap();
@@ -679,17 +687,18 @@ fn events_come_in_order_and_a_gap_is_reported_where_it_is() {
     }
     node.poll_event();
     node.update(NOW, Change::Broadcast(Value::Int(40))).unwrap();
-    let mut seqs = Vec::new();
+    let mut values = Vec::new();
     while let Some(event) = node.poll_event() {
         match event {
-            Event::Applied(dot) => seqs.push(dot.seq),
+            Event::Changed { change: Applied::Inserted(Value::Int(value)), .. } => values.push(value),
             Event::Lagged { missed } => assert_eq!(missed, 9),
-            Event::Settled => panic!("nobody else is there"),
+            other => panic!("{other:?}"),
         }
     }
-    assert_eq!(seqs, (2..=32).collect::<Vec<_>>());
+    assert_eq!(values, (1..32).collect::<Vec<_>>());
     node.update(NOW, Change::Broadcast(Value::Int(41))).unwrap();
-    assert!(matches!(node.poll_event(), Some(Event::Applied(dot)) if dot.seq == 42));
+    let inserted = Event::Changed { by: NodeIndex(0), change: Applied::Inserted(Value::Int(41)) };
+    assert_eq!(node.poll_event(), Some(inserted));
 }
 
 #[test]

@@ -4,8 +4,13 @@
 #![cfg(feature = "alloc")]
 #![allow(missing_docs, clippy::unwrap_used)]
 
+#[path = "support/joined.rs"]
+mod joined;
+
 use rumormill_core::storage::{Heap, Small, Storage, Tiny};
 use rumormill_core::{Change, Config, Node, Now, Strategy, Value};
+
+use joined::Joined as _;
 
 /// What a node says within `rounds` timers.
 fn lines<S: Storage>(node: &mut Node<S>, from_ms: u64, rounds: u64) -> Vec<u8> {
@@ -20,7 +25,7 @@ fn lines<S: Storage>(node: &mut Node<S>, from_ms: u64, rounds: u64) -> Vec<u8> {
 
 fn say_the_same<S: Storage>(strategy: Strategy) {
     let mut node = Node::<S>::new(Config { strategy, seed: 7, ..Config::default() }).unwrap();
-    node.join("n0", ["n0", "n1", "n2"].into_iter(), Now::monotonic_ms(0)).unwrap();
+    node.join("n0", ["n0", "n1", "n2"], Now::monotonic_ms(0)).unwrap();
     node.update(Now::monotonic_ms(1), Change::Broadcast(Value::Int(5))).unwrap();
     node.update(Now::monotonic_ms(1), Change::Broadcast(Value::Text("five"))).unwrap();
     lines(&mut node, 2, 3);

@@ -7,6 +7,7 @@ use rumormill_core::config::{control_bytes, min_message_bytes};
 use rumormill_core::gossip::Rule;
 use rumormill_core::storage::Limits;
 use rumormill_core::{Change, Config, Strategy, Value};
+use support::joined::Joined as _;
 use support::{CALM, Faults, Rng, Sim, limits};
 
 fn config(strategy: Strategy) -> Config {
@@ -75,7 +76,7 @@ fn a_clock_that_went_back_costs_one_session() {
             sim.restart(1, Some(500));
             broadcast(&mut sim, 1, 2);
             sim.run_for_ms(120_000);
-            let session = sim.nodes[1].gossip().unwrap().session();
+            let session = sim.nodes[1].gossip().session();
             let sizes: Vec<usize> = sim.nodes.iter().map(|node| node.store().set.len()).collect();
             (session, sizes, sim.is_silent())
         };

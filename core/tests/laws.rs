@@ -8,11 +8,11 @@ use std::time::UNIX_EPOCH;
 
 use proptest::prelude::*;
 use proptest::test_runner::{RngSeed, TestCaseError};
-use rumormill_core::Value;
 use rumormill_core::causality::{Arg, Dot, Entry, RowId, RowRefused, Sum, Tag, WINDOW};
 use rumormill_core::id::NodeIndex;
 use rumormill_core::replicated::{Bound, Lane, Outcome, Refused, Replica, Replicated as _, Sign, Store};
-use rumormill_core::storage::{Fixed, Storage, Tiny};
+use rumormill_core::storage::{Storage, Tiny};
+use rumormill_core::{Value, fixed_storage};
 
 /// Makes one module of property tests per data type and storage.
 macro_rules! laws {
@@ -97,8 +97,18 @@ const AUTHORS: [usize; 4] = [0, 1, 2, 4];
 const OBSERVER: &str = "observer";
 const LIVES: [u64; 3] = [0, 7, 12];
 
-/// Room for four values of sixteen bytes together, and two keys.
-type Cramped = Fixed<8, 1, 128, 32, 64, 4, 4, 6, 1, 16, 2, 3, 24, 4, 64>;
+fixed_storage! {
+    /// Room for four values of sixteen bytes together, and two keys.
+    struct Cramped {
+        values: 4,
+        set_text_bytes: 16,
+        dense_values: 64,
+        keys: 2,
+        rumors: 4,
+        payload_bytes: 64,
+        ..Tiny::LIMITS
+    }
+}
 
 /// What the laws need to know about a data type: changes to try, and what the state is, apart from how it is kept.
 trait Subject {
@@ -848,7 +858,7 @@ fn every_row_of_the_pool_has_both_cells_of_a_counter_and_shows_them_in_its_vecto
 
 #[test]
 fn an_entry_travels_on_the_lane_of_its_data_type() {
-    let lane = |tag| Entry::new(tag, &[Arg::Int(1)]).and_then(|entry| Replica::<Tiny>::lane(&entry));
+    let lane = Store::<Tiny>::lane;
     assert_eq!([Tag::BARE, WRITE].map(lane), [Some(Lane::Push); 2]);
     assert_eq!(Sign::ALL.map(|sign| lane(sign.tag())), [Some(Lane::Tick); 2]);
     assert_eq!(lane(Tag(b'?')), None);

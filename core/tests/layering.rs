@@ -17,7 +17,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("replicated", &["time", "storage", "id", "causality"]),
     ("gossip", &["time", "storage", "id", "causality", "output", "replicated"]),
     ("wire", &["time", "storage", "id", "causality", "output"]),
-    ("config", &["storage", "wire"]),
+    ("config", &["storage", "gossip", "wire"]),
     ("service", &["time", "storage", "id", "causality", "output", "config", "stats", "replicated", "wire"]),
     (
         "node",

@@ -2,11 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
-use rumormill_core::id::NotACluster;
+#[path = "support/joined.rs"]
+mod joined;
+
 use rumormill_core::replicated::Bound;
 use rumormill_core::storage::{Storage, Tiny};
-use rumormill_core::{Change, Config, Instant, Node, Now, UpdateError, Value};
+use rumormill_core::{Change, Config, ConfigError, Instant, JoinError, Member, Node, Now, UpdateError, Value};
 use serde_json::{Value as Json, json};
+
+use joined::Joined as _;
 
 /// Wall time at which the tests begin.
 const WALL_US: u64 = 1_700_000_000_000_000;
@@ -167,19 +171,40 @@ fn a_write_that_is_refused_does_not_move_the_clock() {
 }
 
 #[test]
-fn a_change_before_the_cluster_is_known_has_an_error_of_its_own() {
+fn a_node_is_a_member_from_the_moment_it_has_joined_and_only_then() {
     let mut bench = Bench::new(Config::default());
-    for change in [write("k", "v"), Change::Add(1), Change::Broadcast(Value::Int(1))] {
-        assert_eq!(bench.update(change), Err(UpdateError::NotJoined));
+    assert!(bench.node.member_mut().is_none() && !bench.node.is_settled());
+    let refused = bench.node.join("n1", ["n2"], bench.now).map(drop);
+    assert_eq!(refused, Err(JoinError::Absent));
+    assert!(bench.node.member_mut().is_none());
+    let joined = bench.node.join("n1", ["n1"], bench.now).unwrap();
+    assert!(joined.update(bench.now, Change::Add(1)).unwrap().is_some());
+    let again = bench.node.join("n1", ["n1"], bench.now).map(drop);
+    assert_eq!(again, Err(JoinError::JoinedAlready));
+    assert_eq!(bench.node.member().unwrap().store().counter.value(), 1);
+}
+
+#[test]
+fn why_a_node_cannot_join_is_said_in_words() {
+    let join = |config, me, ids: &[&'static str]| {
+        Member::<Tiny>::join(config, me, ids.iter().copied(), Now::monotonic_ms(0)).map(drop).unwrap_err()
+    };
+    let ids = |count: usize| (0..count).map(|at| ["a", "b", "c", "d", "e", "f", "g", "h", "i"][at]).collect::<Vec<_>>();
+    let good = Config { max_message_bytes: 1_024, ..Config::default() };
+    for (why, error, words) in [
+        (join(good, "a", &ids(9)), JoinError::TooManyNodes { max: 8 }, "at most 8 nodes"),
+        (join(good, "a", &["a", "b@5"]), JoinError::BadId { max_bytes: 16 }, "from 1 to 16 bytes"),
+        (join(good, "a", &["a", "b", "a"]), JoinError::DuplicateId, "listed twice"),
+        (join(good, "z", &["a", "b"]), JoinError::Absent, "own id"),
+        (
+            join(Config { fanout: 0, ..good }, "a", &["a"]),
+            JoinError::Config(ConfigError::Fanout),
+            "fanout must be from 1",
+        ),
+    ] {
+        assert_eq!(why, error);
+        assert!(why.to_string().contains(words), "{why}");
     }
-    assert_eq!(bench.node.join("n1", ["n2"].into_iter(), bench.now), Err(NotACluster::Absent));
-    assert_eq!(bench.update(Change::Add(1)), Err(UpdateError::NotJoined));
-    bench.node.join("n1", ["n1"].into_iter(), bench.now).unwrap();
-    assert_eq!(bench.update(Change::Add(1)), Ok(true));
-    let again = bench.node.join("n1", ["n1"].into_iter(), bench.now);
-    assert_eq!(again, Err(NotACluster::JoinedAlready));
-    let said = UpdateError::NotJoined.to_string();
-    assert!(said.contains("joined"), "{said}");
 }
 
 #[test]
@@ -201,7 +226,7 @@ fn nobody_is_settled_from_the_moment_of_a_change_on() {
         // A peer that shows the very same state.
         let line = {
             let mut peer = Bench::new(Config { incarnation: 7, ..Config::default() });
-            peer.node.join("n2", ["n1", "n2"].into_iter(), peer.now).unwrap();
+            peer.node.join("n2", ["n1", "n2"], peer.now).unwrap();
             peer.send_as("n2", "n1", &json!({"type": "gossip", "inc": 7, "data": [["n1@7", 0, 1]], "want": 1}))
         };
         bench.node.handle_line(bench.now, line.as_bytes()).unwrap();
@@ -269,4 +294,37 @@ impl Bench {
         }
         panic!("no answer");
     }
+}
+
+#[test]
+fn an_event_says_what_changed_and_by_whom() {
+    let config = Config { events: true, ..Config::default() };
+    let mut bench = Bench::start(&["n1", "n2"], config);
+    let mut said = Vec::new();
+    let mut follow = |bench: &mut Bench| {
+        while let Some(event) = bench.node.poll_event() {
+            said.push(format!("{event:?}"));
+        }
+    };
+    bench.ask(&json!({"type": "broadcast", "message": "hello"}));
+    follow(&mut bench);
+    bench.update(Change::Add(3)).unwrap();
+    bench.ask(&json!({"type": "add", "delta": -1}));
+    bench.update(write("k", "old")).unwrap();
+    bench.update(write("k", "new")).unwrap();
+    follow(&mut bench);
+    bench.send("n2", &json!({"type": "gossip", "inc": 1, "data": [["n2@1", 0, 7]]}));
+    follow(&mut bench);
+    assert_eq!(
+        said,
+        [
+            r#"Changed { by: NodeIndex(0), change: Inserted(Text("hello")) }"#,
+            // Both are in the state: the increments and the decrements are a cell each.
+            "Changed { by: NodeIndex(0), change: Counted(2) }",
+            "Changed { by: NodeIndex(0), change: Counted(2) }",
+            // The value before was superseded.
+            r#"Changed { by: NodeIndex(0), change: Written { key: Text("k"), value: Text("new") } }"#,
+            "Changed { by: NodeIndex(1), change: Inserted(Int(7)) }",
+        ]
+    );
 }

@@ -6,6 +6,7 @@ mod support;
 use rumormill_core::config::control_bytes;
 use rumormill_core::storage::Limits;
 use rumormill_core::{Config, Node, Strategy};
+use support::joined::Joined as _;
 use support::{CALM, Faults, HOSTILE, Rng, Sim, abuse, for_seeds, limits, operate, state};
 
 const RELAY: Config = Config {

@@ -5,6 +5,7 @@ mod support;
 
 use rumormill_core::gossip::Rule;
 use rumormill_core::{Config, Strategy};
+use support::joined::Joined as _;
 use support::{CALM, Faults, Rng, Sim};
 
 const LOSS: Faults = Faults { loss_per_mille: 100, ..CALM };

@@ -5,6 +5,7 @@ mod support;
 
 use rumormill_core::config::min_message_bytes;
 use rumormill_core::{Config, Instant, Node};
+use support::joined::Joined as _;
 use support::{CALM, Faults, HOSTILE, Rng, Sim, abuse, for_seeds, limits, state};
 
 /// Abuse, heal, convergence under continued loss, equal states, silence.

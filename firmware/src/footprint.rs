@@ -1,19 +1,30 @@
 //! How large things are, and how deep the stack was: for the table in docs/embedding.md.
 
-use rumormill_core::Node;
 use rumormill_core::causality::Causality;
 use rumormill_core::gossip::Gossip;
 use rumormill_core::replicated::{BroadcastSet, Counter, LwwMap};
 use rumormill_core::service::Service;
-use rumormill_core::storage::{Fixed, Small, Tiny};
+use rumormill_core::storage::{Small, Storage, Tiny};
+use rumormill_core::{Node, fixed_storage};
 
 use crate::board::host;
 
-/// `Tiny` for eight nodes more, `Tiny` for 128 values more, and the same for `Small`.
-type TinyNodes = Fixed<16, 1, 256, 64, 128, 4, 128, 192, 16, 512, 16, 32, 24, 16, 256>;
-type TinyValues = Fixed<8, 1, 128, 32, 64, 4, 256, 384, 32, 1024, 16, 32, 24, 16, 256>;
-type SmallNodes = Fixed<64, 1, 2048, 256, 512, 32, 4096, 6144, 256, 16384, 256, 512, 64, 64, 2048>;
-type SmallValues = Fixed<32, 1, 1024, 128, 256, 32, 8192, 12288, 512, 32768, 256, 512, 64, 64, 2048>;
+fixed_storage! {
+    /// `Tiny` for eight nodes more, with four rows each.
+    struct TinyNodes { nodes: 16, rows: 64, ..Tiny::LIMITS }
+}
+fixed_storage! {
+    /// `Tiny` for 128 values more.
+    struct TinyValues { values: 256, set_text_bytes: 1_024, dense_values: 2_048, ..Tiny::LIMITS }
+}
+fixed_storage! {
+    /// `Small` for 32 nodes more, with four rows each.
+    struct SmallNodes { nodes: 64, rows: 256, ..Small::LIMITS }
+}
+fixed_storage! {
+    /// `Small` for 4,096 values more.
+    struct SmallValues { values: 8_192, set_text_bytes: 32_768, dense_values: 32_768, ..Small::LIMITS }
+}
 
 /// Says all of it, one number to a line.
 pub(crate) fn say() {

@@ -1,6 +1,5 @@
 //! What is said about lines that cannot be answered: ten at once, then one a second.
 
-use rumormill_core::wire::Malformed;
 use rumormill_core::{Instant, Now, Rejected};
 
 use crate::board::host;
@@ -23,16 +22,7 @@ impl Default for Report {
 impl Report {
     /// A line got no reply.
     pub(crate) fn rejected(&mut self, why: Rejected, now: Now) {
-        let why = match why {
-            Rejected::Malformed(Malformed::Syntax { .. }) => "not JSON",
-            Rejected::Malformed(Malformed::TooDeep) => "nested too deeply",
-            Rejected::Malformed(Malformed::NotAMessage) => "no message",
-            Rejected::Unanswerable => "nobody to answer",
-            Rejected::Misdelivered => "for another node",
-            Rejected::Stranger => "from a stranger",
-            Rejected::ReplyPending => "the reply before it was not sent",
-        };
-        self.say(why, now);
+        self.say(why.reason(), now);
     }
 
     /// A line did not fit the memory.

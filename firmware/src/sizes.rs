@@ -15,10 +15,10 @@ macro_rules! sizes {
 }
 
 sizes! {
-    Node<Tiny>: 22_904,
-    Node<Small>: 302_264,
-    Replica<Tiny>: 13_640,
-    Store<Tiny>: 11_656,
+    Node<Tiny>: 22_888,
+    Node<Small>: 302_008,
+    Replica<Tiny>: 13_624,
+    Store<Tiny>: 11_640,
     Gossip<Tiny>: 6_824,
     Service<Tiny>: 912,
     Reply: 256,

@@ -15,7 +15,7 @@
 //! |---|---|
 //! | [`settings`] | what a run is |
 //! | [`mod@bench`] | phases of a run, clients, what they ask and how replies are read |
-//! | [`net`] | the network emulator: delay, loss, duplication, cuts |
+//! | [`net`] | the network emulator of `rumormill-sim`, as a run has it |
 //! | [`fault`] | when which fault happens |
 //! | [`history`], [`trace`] | what was seen |
 //! | [`check`] | whether that is right, and the figures |

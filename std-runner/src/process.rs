@@ -131,7 +131,7 @@ impl<S: Storage> Process<S> {
     /// Whether there was a standstill since the last look, and what waited meanwhile is too late. Before `init` nobody waits
     /// for an answer.
     fn stood_still(&mut self, doing: Doing) -> bool {
-        self.standstill.look(doing) && self.clients_wait && self.node.replica().own_row().is_some()
+        self.standstill.look(doing) && self.clients_wait && self.node.member().is_some()
     }
 
     /// Reads a block. False at the end of input.

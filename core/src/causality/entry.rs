@@ -89,10 +89,30 @@ impl<'a> Entry<'a> {
         (tag != Tag::BARE || args.len() == 1).then_some(Self { tag, args: all, len: args.len() as u8 })
     }
 
+    /// An entry with one argument.
+    #[must_use]
+    pub const fn one(tag: Tag, arg: Arg<'a>) -> Self {
+        Self { tag, args: [arg, Arg::Int(0), Arg::Int(0)], len: 1 }
+    }
+
+    /// An entry with two arguments.
+    #[must_use]
+    pub const fn two(tag: Tag, args: [Arg<'a>; 2]) -> Self {
+        debug_assert!(tag.0 != Tag::BARE.0, "a bare entry has one argument");
+        Self { tag, args: [args[0], args[1], Arg::Int(0)], len: 2 }
+    }
+
+    /// An entry with three arguments.
+    #[must_use]
+    pub const fn three(tag: Tag, args: [Arg<'a>; 3]) -> Self {
+        debug_assert!(tag.0 != Tag::BARE.0, "a bare entry has one argument");
+        Self { tag, args, len: 3 }
+    }
+
     /// An entry that is just a value.
     #[must_use]
-    pub fn bare(arg: Arg<'a>) -> Self {
-        Self { tag: Tag::BARE, args: [arg, Arg::Int(0), Arg::Int(0)], len: 1 }
+    pub const fn bare(arg: Arg<'a>) -> Self {
+        Self::one(Tag::BARE, arg)
     }
 
     /// The arguments.

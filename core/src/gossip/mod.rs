@@ -49,6 +49,41 @@ const SPEAK_AFTER_MS: u64 = 12_000;
 /// A moment that never comes.
 const NEVER: Instant = Instant::from_micros(u64::MAX);
 
+/// What spreads the state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// Rumor mongering, repaired by anti-entropy (Demers et al., "Epidemic algorithms for replicated database
+    /// maintenance", 1987).
+    #[default]
+    Rumor,
+    /// One node gathers what is new and scatters it; any node can be that one.
+    Relay,
+}
+
+impl Strategy {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Rumor, Self::Relay];
+
+    /// The name on the wire and on the command line.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rumor => "rumor",
+            Self::Relay => "relay",
+        }
+    }
+
+    /// Whether the header of its messages says more than digest and entries need: see [`Control`].
+    #[must_use]
+    pub const fn says_control(self) -> bool {
+        match self {
+            Self::Rumor => false,
+            Self::Relay => true,
+        }
+    }
+}
+
 /// The scheduler in charge. One at a time: a change of strategy makes the other one.
 #[derive(Clone)]
 enum Active<S: Storage> {
@@ -110,21 +145,21 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&mut self.scheduler, s => s.reconfigured(&self.common, now));
     }
 
-    /// Puts the scheduler with a relay in charge, or the one without. It begins as after a change of which nobody knows.
-    /// Takes the memory of the new one, if the storage is on the heap.
+    /// Puts the scheduler of a strategy in charge, unless it is. It begins as after a change of which nobody knows. Takes the memory of
+    /// the new one, if the storage is on the heap.
     #[inline(never)]
-    pub fn use_relay(&mut self, relay: bool, now: Instant) {
-        let nodes = self.common.agreement.nodes();
-        match (&self.scheduler, relay) {
-            (Active::Rumor(_), true) => {
+    pub fn use_strategy(&mut self, strategy: Strategy, now: Instant) {
+        match (&self.scheduler, strategy) {
+            (Active::Rumor(_), Strategy::Rumor) | (Active::Relay(_), Strategy::Relay) => return,
+            (Active::Relay(_), Strategy::Rumor) => self.scheduler = Active::Rumor(Rumor::new(&self.limits)),
+            (Active::Rumor(_), Strategy::Relay) => {
+                let nodes = self.common.agreement.nodes();
                 let rules = self.common.rules;
                 self.scheduler = Active::Relay(Relay::unfilled(nodes, self.common.me(), &self.limits, rules));
                 if let Active::Relay(relay) = &mut self.scheduler {
                     relay.fill(nodes);
                 }
             }
-            (Active::Relay(_), false) => self.scheduler = Active::Rumor(Rumor::new(&self.limits)),
-            (Active::Rumor(_), false) | (Active::Relay(_), true) => return,
         }
         self.common.source = None;
         if self.started {

@@ -36,9 +36,9 @@ fn nothing() -> Rows<Small> {
 
 #[test]
 fn a_node_that_nobody_speaks_to_speaks_after_12_s() {
-    for relay in [false, true] {
+    for strategy in Strategy::ALL {
         let mut gossip = gossip(&[]);
-        gossip.use_relay(relay, MS(0));
+        gossip.use_strategy(strategy, MS(0));
         assert_eq!(gossip.next_timeout(), Some(Wakeup { at: MS(12_000), why: Timer::Session }));
         assert!(!gossip.is_due(MS(11_999)) && gossip.is_due(MS(12_000)));
         gossip.timeout(1, &nothing(), MS(12_000));
@@ -49,9 +49,9 @@ fn a_node_that_nobody_speaks_to_speaks_after_12_s() {
 
 #[test]
 fn a_node_that_was_spoken_to_does_not_ask_at_once() {
-    for relay in [false, true] {
+    for strategy in Strategy::ALL {
         let mut gossip = gossip(&[]);
-        gossip.use_relay(relay, MS(0));
+        gossip.use_strategy(strategy, MS(0));
         gossip.start(MS(100));
         gossip.timeout(1, &nothing(), MS(100));
         assert!(written(&mut gossip).is_empty());
@@ -103,9 +103,9 @@ fn a_session_that_somebody_names_voids_what_was_known_of_that_member() {
 
 #[test]
 fn a_settled_node_is_settled_no_more_when_a_newer_session_is_known() {
-    for relay in [false, true] {
+    for strategy in Strategy::ALL {
         let mut gossip = gossip(&[]);
-        gossip.use_relay(relay, MS(0));
+        gossip.use_strategy(strategy, MS(0));
         gossip.start(MS(0));
         gossip.common.refresh(1);
         gossip.common.agreement.join_all();
@@ -130,11 +130,14 @@ fn a_peer_in_an_older_session_is_told_once_in_half_a_second() {
 
 #[test]
 fn another_strategy_goes_on_telling_what_this_node_holds() {
-    for (relay, next) in [(false, (1_100, Timer::Tick)), (true, (1_000, Timer::Relay))] {
+    for (strategy, other, next) in [
+        (Strategy::Rumor, Strategy::Relay, (1_100, Timer::Tick)),
+        (Strategy::Relay, Strategy::Rumor, (1_000, Timer::Relay)),
+    ] {
         let mut gossip = gossip(&[]);
-        gossip.use_relay(!relay, MS(0));
+        gossip.use_strategy(other, MS(0));
         gossip.start(MS(0));
-        gossip.use_relay(relay, MS(1_000));
+        gossip.use_strategy(strategy, MS(1_000));
         assert_eq!(gossip.next_timeout(), Some(Wakeup { at: MS(next.0), why: next.1 }));
     }
 }

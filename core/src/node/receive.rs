@@ -1,10 +1,10 @@
 //! A message from a peer: its entries are merged, and gossip is told what it shows.
 
-use super::{Node, Rejected};
+use super::events::Noted;
+use super::{Member, Rejected};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId};
 use crate::gossip::{self, Control, Echo, Exchange, Hot, Said, Want};
 use crate::id::{Id, NodeIndex};
-use crate::output::Event;
 use crate::replicated::{Bound, Lane, Outcome, Refused, Replica};
 use crate::storage::{INCARNATION_MAX, Storage};
 use crate::time::Now;
@@ -21,7 +21,7 @@ struct Reading<'m> {
     exchange: Exchange,
 }
 
-impl<S: Storage> Node<S> {
+impl<S: Storage> Member<S> {
     /// Handles `gossip` or `replicate`. O(length of the line).
     #[inline(never)]
     pub(super) fn receive(&mut self, now: Now, kind: Kind, message: &Message<'_>) -> Result<(), Rejected> {
@@ -31,19 +31,19 @@ impl<S: Storage> Node<S> {
         let member = src.flatten();
         let me = self.replica.causality.members.me();
         let Some(from) = member.filter(|member| *member != me) else {
-            self.stats.strangers += 1;
+            self.desk.stats.strangers += 1;
             return Err(Rejected::Stranger);
         };
-        self.stats.gossip_messages_received += 1;
+        self.desk.stats.gossip_messages_received += 1;
         if message.envelope_twice().is_some() || message.known_field_twice().is_some() {
-            self.stats.refused_unreadable += 1;
+            self.desk.stats.refused_unreadable += 1;
             return Ok(());
         }
         let lane = if kind == Kind::Replicate { Lane::Tick } else { Lane::Push };
         match Letter::decode(kind, message) {
             Letter::Ours(letter) => self.receive_own_kind(now, from, lane, &letter),
             Letter::Foreign(foreign) => self.receive_foreign(now, from, foreign),
-            Letter::Unreadable => self.stats.refused_unreadable += 1,
+            Letter::Unreadable => self.desk.stats.refused_unreadable += 1,
         }
         self.note_settled();
         self.judge_convergence(now.at);
@@ -54,28 +54,24 @@ impl<S: Storage> Node<S> {
     fn receive_own_kind(&mut self, now: Now, from: NodeIndex, lane: Lane, letter: &Received<'_>) {
         let session = letter.header.session;
         if self.is_ahead(session, now) {
-            self.stats.refused_sessions += 1;
+            self.desk.stats.refused_sessions += 1;
             return;
         }
-        let Some(gossip) = &mut self.gossip else { return };
-        let mut reading = Reading { now, letter, exchange: gossip.meet(from, session, now.at) };
+        let mut reading = Reading { now, letter, exchange: self.gossip.meet(from, session, now.at) };
         if let Some(data) = letter.data() {
             self.merge_chunks(&mut reading, data);
         }
         self.learn_lives(&mut reading);
         if reading.exchange.is_old() {
-            self.stats.old_sessions += 1;
-            if let Some(gossip) = &mut self.gossip {
-                gossip.learned_from_old_session(&reading.exchange);
-            }
+            self.desk.stats.old_sessions += 1;
+            self.gossip.learned_from_old_session(&reading.exchange);
             return;
         }
         self.learn_digest(&mut reading);
         self.learn_old(&mut reading);
         let control = self.control(now, letter);
-        let Some(gossip) = &mut self.gossip else { return };
-        let learned = gossip.learned(reading.exchange, said(lane, letter, control), &self.replica);
-        self.stats.repairs += u64::from(learned.repair_begins);
+        let learned = self.gossip.learned(reading.exchange, said(lane, letter, control), &self.replica);
+        self.desk.stats.repairs += u64::from(learned.repair_begins);
         if let Some(over) = learned.is_without_row {
             self.replica.over_bound(over);
         }
@@ -94,13 +90,13 @@ impl<S: Storage> Node<S> {
         for (name, session) in reading.letter.lives() {
             let node = name.unescape(&mut scratch).and_then(|name| self.replica.causality.members.find(name));
             let Some(node) = node else {
-                self.stats.refused_rows += 1;
+                self.desk.stats.refused_rows += 1;
                 continue;
             };
             if self.is_ahead(session, reading.now) {
-                self.stats.refused_sessions += 1;
-            } else if let Some(gossip) = &mut self.gossip {
-                gossip.session_named(&mut reading.exchange, node, session);
+                self.desk.stats.refused_sessions += 1;
+            } else {
+                self.gossip.session_named(&mut reading.exchange, node, session);
             }
         }
     }
@@ -109,18 +105,17 @@ impl<S: Storage> Node<S> {
     fn own_name_seen(&mut self, now: Now, number: u64) {
         let me = self.replica.causality.members.me();
         if self.is_ahead(number, now) {
-            self.stats.refused_sessions += 1;
-        } else if let Some(gossip) = &mut self.gossip {
-            gossip.named(me, number, now.at);
+            self.desk.stats.refused_sessions += 1;
+        } else {
+            self.gossip.named(me, number, now.at);
         }
     }
 
     /// A row that this memory made is seen with changes that it has not made. In the present life that makes it begin another one; a row of
     /// an earlier life is no longer its own.
     fn own_row_claimed(&mut self, now: Now, row: RowId) {
-        let Some(gossip) = &mut self.gossip else { return };
         if self.replica.own_row() == Some(row) {
-            gossip.want_session_above(gossip.session(), now.at);
+            self.gossip.want_session_above(self.gossip.session(), now.at);
         } else {
             self.replica.causality.rows.give_up(row);
         }
@@ -165,9 +160,7 @@ impl<S: Storage> Node<S> {
                 }
             }
             let row = row.and_then(|row| self.replica.close(row));
-            if let Some(gossip) = &mut self.gossip {
-                gossip.end_chunk(&mut reading.exchange, &self.replica.causality.rows, row, seq);
-            }
+            self.gossip.end_chunk(&mut reading.exchange, &self.replica.causality.rows, row, seq);
         }
     }
 
@@ -181,10 +174,10 @@ impl<S: Storage> Node<S> {
         }
         let row = name.and_then(|(node, life)| self.replica.open(node, life).ok());
         if row.is_none() {
-            self.stats.refused_rows += 1;
+            self.desk.stats.refused_rows += 1;
             reading.exchange.refuse();
             if name.is_some() {
-                self.refusals.note(Bound::Rows(self.limits.rows));
+                self.desk.refusals.note(Bound::Rows(self.limits.rows));
             }
         }
         row
@@ -195,7 +188,7 @@ impl<S: Storage> Node<S> {
         match raw.resolve(&mut scratch) {
             Some(entry) => self.merge(reading, dot, &entry),
             None => {
-                self.stats.refused_unreadable += 1;
+                self.desk.stats.refused_unreadable += 1;
                 reading.exchange.refuse();
             }
         }
@@ -207,7 +200,7 @@ impl<S: Storage> Node<S> {
         if reading.exchange.has_to_learn_digest() {
             self.learn_frontiers(reading);
         }
-        let shown = self.gossip.as_ref().map_or(0, |gossip| gossip.shown(&reading.exchange, row));
+        let shown = self.gossip.shown(&reading.exchange, row);
         // Of a row that was not there when the digest was learned, and of an older session, the digest itself has to tell.
         if shown > 0 || !reading.exchange.may_search_digest() { shown } else { reading.letter.shown(name) }
     }
@@ -235,29 +228,27 @@ impl<S: Storage> Node<S> {
             }
             return;
         }
-        let lane = entry.and_then(Replica::<S>::lane).unwrap_or(Lane::Push);
-        if let Some(gossip) = &mut self.gossip {
-            gossip.merged(&mut reading.exchange, outcome, lane, hot);
-        }
+        let lane = entry.map_or(Lane::Push, Replica::<S>::lane);
+        self.gossip.merged(&mut reading.exchange, outcome, lane, hot);
         if matches!(outcome, Outcome::News | Outcome::TooFarAhead { .. }) {
             self.service.data_from_peer(lane);
         }
         if outcome == Outcome::News && self.config.events {
-            self.events.push(Event::Applied(Dot { row: hot.row, seq: hot.to }));
+            self.events.push(Noted::Applied(Dot { row: hot.row, seq: hot.to }));
         }
     }
 
     #[inline]
     pub(super) fn count(&mut self, outcome: Outcome) {
         if let Outcome::Refused(Refused::Full(bound)) = outcome {
-            self.refusals.note(bound);
+            self.desk.refusals.note(bound);
         }
-        let stats = &mut self.stats;
+        let stats = &mut self.desk.stats;
         *match outcome {
             Outcome::News => &mut stats.entries_applied,
             Outcome::Covered | Outcome::Known => &mut stats.entries_known,
             Outcome::Refused(Refused::Full(_)) => &mut stats.refused_full,
-            Outcome::Refused(Refused::ClockAhead) => &mut stats.refused_clock_ahead,
+            Outcome::Refused(Refused::ClockAhead | Refused::EndOfTime) => &mut stats.refused_clock_ahead,
             Outcome::Refused(Refused::Unreadable | Refused::Overflow) => &mut stats.refused_unreadable,
             Outcome::Refused(Refused::Row(_)) => &mut stats.refused_rows,
             Outcome::TooFarAhead { .. } | Outcome::SkipTooFar { .. } => &mut stats.too_far_ahead,
@@ -271,9 +262,8 @@ impl<S: Storage> Node<S> {
             if let Some((node, life)) = self.row_name(name)
                 && let Some(row) = self.replica.causality.rows.find(node, life)
                 && !self.replica.causality.rows.is_provisional(row)
-                && let Some(gossip) = &mut self.gossip
             {
-                gossip.frontier_shown(&reading.exchange, row, frontier);
+                self.gossip.frontier_shown(&reading.exchange, row, frontier);
             }
         }
     }
@@ -282,15 +272,14 @@ impl<S: Storage> Node<S> {
     fn learn_digest(&mut self, reading: &mut Reading<'_>) {
         for (name, frontier) in reading.letter.digest() {
             let Some(row) = self.row_name(name) else {
-                self.stats.refused_rows += 1;
+                self.desk.stats.refused_rows += 1;
                 continue;
             };
             if row.0 == self.replica.causality.members.me() {
                 self.own_name_seen(reading.now, row.1);
             }
-            let Some(gossip) = &mut self.gossip else { return };
-            if let Some(claimed) = gossip.digest_shown(&mut reading.exchange, &self.replica, row, frontier) {
-                self.stats.impostors += 1;
+            if let Some(claimed) = self.gossip.digest_shown(&mut reading.exchange, &self.replica, row, frontier) {
+                self.desk.stats.impostors += 1;
                 self.own_row_claimed(reading.now, claimed);
             }
         }
@@ -302,9 +291,8 @@ impl<S: Storage> Node<S> {
         for (name, frontier) in reading.letter.old() {
             if let Some((node, life)) = self.row_name(name)
                 && let Some(row) = rows.find(node, life)
-                && let Some(gossip) = &self.gossip
             {
-                gossip.old_shown(&mut reading.exchange, rows, row, frontier);
+                self.gossip.old_shown(&mut reading.exchange, rows, row, frontier);
             }
         }
     }

@@ -1,8 +1,7 @@
 //! Intents to messages: what gossip plans to tell a peer, written from the state as it is now.
 
-use super::Node;
+use super::Member;
 use crate::causality::{Causality, Entry, RowId};
-use crate::config::Strategy;
 use crate::gossip::{Delta, Ended, Named, Page, Want};
 use crate::output::{Sink, SinkFull, Transmit};
 use crate::replicated::{Lane, Replica};
@@ -11,13 +10,11 @@ use crate::time::Now;
 use crate::wire::gossip::{Closing, Data, Digits, Echoed, Header, Holders, Refuses, Room, Wanted, Writer};
 use crate::wire::{Kind, Out, Str};
 
-impl<S: Storage> Node<S> {
+impl<S: Storage> Member<S> {
     /// Writes the next message to a peer, if one waits.
     #[inline(never)]
     pub(super) fn poll_gossip<W: Sink>(&mut self, now: Now, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
-        let Some(gossip) = &mut self.gossip else {
-            return Ok(None);
-        };
+        let Self { gossip, .. } = self;
         let most = self.config.max_message_bytes;
         let Some(plan) = gossip.plan(&self.replica, most, now.at) else {
             return Ok(None);
@@ -27,16 +24,16 @@ impl<S: Storage> Node<S> {
             Lane::Push => Kind::Gossip,
             Lane::Tick => Kind::Replicate,
         };
-        let room = Room::new(most, &self.limits, self.config.strategy == Strategy::Relay);
+        let room = Room::new(most, &self.limits, self.config.strategy.says_control());
         let mut out = Out::new(sink);
         let id = self.replica.causality.members.id(to);
         let writer = Writer::new(&mut out, room, self.head.bytes(), id, kind);
         let delta = gossip.delta(&plan, &self.replica);
         let text = Text { replica: &self.replica, delta, lane, session: gossip.session() };
-        let (named, ended) = text.write(writer, self.next_msg_id.number());
+        let (named, ended) = text.write(writer, self.desk.next_msg_id.number());
         let done = out.finish();
-        self.next_msg_id.advance();
-        self.stats.gossip_messages_sent += 1;
+        self.desk.next_msg_id.advance();
+        self.desk.stats.gossip_messages_sent += 1;
         gossip.written(plan, named, ended, *done.as_ref().unwrap_or(&0), &mut self.replica);
         done.map(|_| Some(Transmit::Gossip(to)))
     }

@@ -1,9 +1,10 @@
 //! Gossip as requests see it: service knows no gossip, only the trait that it needs.
 
-use crate::causality::Dot;
-use crate::config::{Config, Strategy};
+use super::events::{Events, Noted};
+use crate::config::Config;
 use crate::gossip::{Gossip, Hot};
-use crate::replicated::{Lane, Replica};
+use crate::id::NodeIndex;
+use crate::replicated::{Made, Replica};
 use crate::service::Spread;
 use crate::storage::Storage;
 use crate::time::Instant;
@@ -11,17 +12,31 @@ use crate::time::Instant;
 /// Gossip as requests see it, at the moment of the request.
 pub(super) struct GossipSpread<'r, S: Storage> {
     pub(super) gossip: &'r mut Gossip<S>,
+    /// `None` when nobody wants events.
+    pub(super) events: Option<&'r mut Events>,
     pub(super) now: Instant,
+}
+
+impl<S: Storage> GossipSpread<'_, S> {
+    /// A local change was made: the one place from which gossip and events learn of it. `source`: the peer that asked for it,
+    /// which need not be told.
+    #[inline]
+    pub(super) fn made(&mut self, made: Made, source: Option<NodeIndex>) {
+        self.gossip.news(made.lane, Hot::dot(made.dot, source), self.now);
+        if let Some(events) = &mut self.events {
+            events.push(Noted::Applied(made.dot));
+        }
+    }
 }
 
 impl<S: Storage> Spread<S> for GossipSpread<'_, S> {
     #[inline]
-    fn news(&mut self, lane: Lane, dot: Dot) {
-        self.gossip.news(lane, Hot::dot(dot, None), self.now);
+    fn made(&mut self, made: Made) {
+        self.made(made, None);
     }
 
     fn configure(&mut self, config: &Config) {
-        self.gossip.use_relay(config.strategy == Strategy::Relay, self.now);
+        self.gossip.use_strategy(config.strategy, self.now);
         self.gossip.configure(config.fanout, config.gossip_interval_ms, self.now);
     }
 

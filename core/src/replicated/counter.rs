@@ -5,7 +5,7 @@
 //! from implementations that keep no dots could make pairs of which neither covers the other.
 
 use super::chain::{self, Ends, Link, Linked};
-use super::{At, Lane, Merged, Refused, Replicated};
+use super::{Applied, At, Lane, Merged, Refused, Replicated};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, RowRefused, Tag};
 use crate::id::{mix, mix2};
 use crate::storage::{Buf, Limits, Storage};
@@ -205,14 +205,22 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     }
 
     fn entry<'a>(&'a self, at: At, causality: &'a Causality<S>) -> Entry<'a> {
-        let cell = self.cells.get(at.slot as usize).copied().unwrap_or(Cell::NOTHING);
+        let cell = self.cells.get(at.slot as usize).copied();
+        debug_assert!(cell.is_some(), "a place that `seek` or `next` gave has a cell");
+        let cell = cell.unwrap_or(Cell::NOTHING);
         let sign = Sign::ALL[at.slot as usize % 2];
         let row = RowId(at.slot / 2);
         let number = Arg::unsigned(cell.number);
         let (node, incarnation) = causality.name(row);
-        let named = [Arg::Row { node, incarnation }, number];
-        let args = if row == cell.row() { &named[1..] } else { &named[..] };
-        Entry::new(sign.tag(), args).unwrap_or(Entry::bare(number))
+        if row == cell.row() {
+            Entry::one(sign.tag(), number)
+        } else {
+            Entry::two(sign.tag(), [Arg::Row { node, incarnation }, number])
+        }
+    }
+
+    fn applied<'a>(&self, _: &Entry<'a>) -> Applied<'a> {
+        Applied::Counted(self.value())
     }
 
     fn fingerprint(&self) -> u64 {

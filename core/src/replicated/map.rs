@@ -6,7 +6,7 @@
 //! It also keeps the last reads of each key, because whether a read was stale shows only when an older write arrives.
 
 use super::chain::{self, Ends, Link, Linked};
-use super::{At, Bound, Lane, Merged, Refused, Replicated};
+use super::{Applied, At, Bound, Lane, Merged, Refused, Replicated};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
 use crate::id::{Value, json_len, mix, mix2};
 use crate::storage::{Buf, Index, Limits, Storage, Text};
@@ -167,8 +167,7 @@ impl<S: Storage> LwwMap<S> {
     /// An entry that writes `value` under `key`.
     #[must_use]
     pub fn write<'a>(key: Value<'a>, value: Value<'a>, stamp_us: u64) -> Entry<'a> {
-        let args = [key.into(), value.into(), Arg::unsigned(stamp_us)];
-        Entry::new(WRITE, &args).unwrap_or(Entry::bare(args[0]))
+        Entry::three(WRITE, [key.into(), value.into(), Arg::unsigned(stamp_us)])
     }
 
     /// Looks a key up for a client at `now_us` on the hybrid clock, and remembers the read.
@@ -333,6 +332,14 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
     fn entry<'a>(&'a self, at: At, _: &'a Causality<S>) -> Entry<'a> {
         let (key, value, stamp_us) = self.slot(at.slot).unwrap_or((Value::Int(0), Value::Int(0), 0));
         Self::write(key, value, stamp_us)
+    }
+
+    fn applied<'a>(&self, entry: &Entry<'a>) -> Applied<'a> {
+        match entry.args() {
+            [key, value, _] => key.as_value().zip(value.as_value()),
+            _ => None,
+        }
+        .map_or(Applied::Other(*entry), |(key, value)| Applied::Written { key, value })
     }
 
     fn fingerprint(&self) -> u64 {

@@ -5,6 +5,7 @@
 //! `core/tests/laws.rs`.
 
 mod chain;
+mod change;
 mod counter;
 mod map;
 mod replica;
@@ -12,8 +13,10 @@ mod set;
 mod store;
 
 use crate::causality::{Causality, Dot, Entry, RowId, Tag};
+use crate::id::Value;
 use crate::storage::{Limits, Storage};
 
+pub use change::{Change, Made};
 pub use counter::{Counter, Sign};
 pub use map::{LwwMap, MISSES, READS_PER_KEY};
 pub use replica::{Outcome, Replica};
@@ -67,6 +70,25 @@ impl At {
     }
 }
 
+/// What an applied change did, in the terms of its data type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Applied<'a> {
+    /// A value is in the set that was not there before.
+    Inserted(Value<'a>),
+    /// The counter has another value: this one, all changes so far included.
+    Counted(i128),
+    /// A key has another value.
+    Written {
+        /// The key.
+        key: Value<'a>,
+        /// Its value.
+        value: Value<'a>,
+    },
+    /// A data type of one's own changed: its entry.
+    Other(Entry<'a>),
+}
+
 /// What merging an entry did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Merged {
@@ -118,6 +140,8 @@ pub enum Refused {
     ClockAhead,
     /// The counter, or one of its cells, would leave the range of its integers.
     Overflow,
+    /// The clock has no later stamp for a local write.
+    EndOfTime,
     /// Hostile, a bug, or a newer version: no data type reads this entry.
     Unreadable,
     /// Weather or misconfiguration: the row it names cannot be had.
@@ -164,6 +188,10 @@ pub trait Replicated<S: Storage>: Sized {
     fn seq(&self, at: At) -> u64;
     /// The entry in the form in which it travels.
     fn entry<'a>(&'a self, at: At, causality: &'a Causality<S>) -> Entry<'a>;
+    /// What an entry of the state did.
+    fn applied<'a>(&self, entry: &Entry<'a>) -> Applied<'a> {
+        Applied::Other(*entry)
+    }
     /// Hash of the state: equal states have equal fingerprints, whatever order they came about in.
     fn fingerprint(&self) -> u64;
     /// The number in one of the [`Replicated::VECTORS`], `None` where it has none.

@@ -221,9 +221,12 @@ impl<S: Storage> Replica<S> {
         Sum { vector: self.causality.rows.vector_hash(), state: self.store.fingerprint() }
     }
 
-    /// The lane of an entry's data type.
+    /// The lane of an entry that was merged.
     #[must_use]
-    pub fn lane(entry: &Entry<'_>) -> Option<Lane> {
-        Store::<S>::lane(entry.tag)
+    #[inline]
+    pub fn lane(entry: &Entry<'_>) -> Lane {
+        let lane = Store::<S>::lane(entry.tag);
+        debug_assert!(lane.is_some(), "an entry that was merged belongs to a data type");
+        lane.unwrap_or(Lane::Push)
     }
 }

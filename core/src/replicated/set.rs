@@ -7,8 +7,8 @@
 //! takes eight bytes: what a set of a million costs is mostly the memory that it touches for the first time.
 
 use super::chain::{self, Ends, Link, Linked};
-use super::{At, Bound, Lane, Merged, Refused, Replicated};
-use crate::causality::{Causality, Dot, Entry, RowId, Tag};
+use super::{Applied, At, Bound, Lane, Merged, Refused, Replicated};
+use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
 use crate::id::{Value, json_len, mix};
 use crate::storage::{Buf, Index, Limits, Storage};
 
@@ -343,6 +343,10 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
     fn entry<'a>(&'a self, at: At, _: &'a Causality<S>) -> Entry<'a> {
         let start = self.runs.get(at.slot as usize).map_or(Place::new(0, false), Run::start);
         Entry::bare(read(self.word(start.at() + at.step as usize), start.is_text(), &self.text).into())
+    }
+
+    fn applied<'a>(&self, entry: &Entry<'a>) -> Applied<'a> {
+        entry.args().first().and_then(Arg::as_value).map_or(Applied::Other(*entry), Applied::Inserted)
     }
 
     fn fingerprint(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! The product of all data types: one state, one version vector, one stream of dots.
 
-use super::{At, BroadcastSet, Counter, Lane, LwwMap, Merged, Refused, Replicated};
+use super::{Applied, At, BroadcastSet, Counter, Lane, LwwMap, Merged, Refused, Replicated};
 use crate::causality::{Causality, Dot, Entry, RowId, Tag};
 use crate::storage::{Limits, Storage};
 
@@ -75,6 +75,17 @@ macro_rules! product {
                     cursor.0[$at] = self.$name.next(at);
                     return Some((first, self.$name.entry(at, causality)));
                 })+
+                None
+            }
+
+            /// What the change of a dot did, as it stands in the state; `None` when it was superseded.
+            #[must_use]
+            pub fn applied<'a>(&'a self, dot: Dot, causality: &'a Causality<S>) -> Option<Applied<'a>> {
+                let (seq, entry) = self.next(&mut self.seek(dot.row, dot.seq.checked_sub(1)?), causality)?;
+                if seq != dot.seq {
+                    return None;
+                }
+                $(if $type::<S>::owns(entry.tag) { return Some(self.$name.applied(&entry)); })+
                 None
             }
 

@@ -1,11 +1,40 @@
 //! `init`, `topology`, `echo`, `generate`.
 
-use super::{Answer, Answered, Problem, Service};
+use super::reply::{Source, fields};
+use super::{Answered, Done, Problem, Service};
 use crate::id::{Id, Members, NotACluster, hash_bytes, heap_sort, is_fit};
+use crate::output::{Sink, SinkFull};
 use crate::replicated::Bound;
 use crate::storage::{Buf, Limits, Storage};
 use crate::wire::json::Scanner;
 use crate::wire::{BadField, Items, Key, Message, Out, Pairs, Token, Why};
+
+/// What the requests answer that no data type owns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `echo_ok`, from the payload
+    Echo,
+    /// `generate_ok`, the n-th of this life
+    Generated(u64),
+}
+
+impl Answer {
+    pub(super) fn write<S: Storage, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
+        match self {
+            Self::Echo => {
+                out.str("echo_ok\", \"echo\": ");
+                out.raw(&source.service.payload);
+            }
+            Self::Generated(n) => {
+                let members = &source.replica.causality.members;
+                out.str("generate_ok\", \"id\": \"");
+                out.escaped(members.id(members.me()));
+                fields(out, &[("-", source.incarnation), ("-", n)]);
+                out.raw(b"\"");
+            }
+        }
+    }
+}
 
 /// Sets the members of the cluster from the first `init`.
 ///
@@ -59,7 +88,6 @@ fn not_a_cluster(why: NotACluster, limits: &Limits) -> Problem {
         NotACluster::BadId => bad(Key::NodeIds, unfit(limits)),
         NotACluster::Twice => bad(Key::NodeIds, Why::Not("a list in which every id stands once")),
         NotACluster::Absent => bad(Key::NodeId, Why::Not("among node_ids")),
-        NotACluster::JoinedAlready => Problem::OtherCluster,
     }
 }
 
@@ -108,12 +136,12 @@ impl<S: Storage> Service<S> {
         out.finish().map_err(|_| {
             Problem::Field(BadField { key: Key::Echo, why: Why::TooLong { max: limit, unit: "bytes" } })
         })?;
-        Ok(Answer::Echo)
+        Ok(Answer::Echo.into())
     }
 
     pub(super) fn generate(&mut self) -> Answered {
         self.generated += 1;
-        Ok(Answer::Generated(self.generated))
+        Ok(Answer::Generated(self.generated).into())
     }
 
     pub(super) fn topology(&mut self, message: &Message<'_>) -> Answered {
@@ -128,21 +156,21 @@ impl<S: Storage> Service<S> {
             }
         }
         self.shape.replace(super::Shape::Messages);
-        Ok(Answer::Topology)
+        Ok(Done::Topology.into())
     }
 }
 
 /// A payload buffer as a sink.
 pub(super) struct PayloadSink<'b, B>(pub(super) &'b mut B);
 
-impl<B: Buf<u8>> crate::output::Sink for PayloadSink<'_, B> {
-    fn put(&mut self, bytes: &[u8]) -> Result<(), crate::output::SinkFull> {
-        if self.0.extend_all(bytes) { Ok(()) } else { Err(crate::output::SinkFull) }
+impl<B: Buf<u8>> Sink for PayloadSink<'_, B> {
+    fn put(&mut self, bytes: &[u8]) -> Result<(), SinkFull> {
+        if self.0.extend_all(bytes) { Ok(()) } else { Err(SinkFull) }
     }
 }
 
 /// Writes a value of the client as it was given, but for the white space, which is that of all replies.
-pub(super) fn write_token<W: crate::output::Sink>(out: &mut Out<'_, W>, token: Token<'_>) {
+pub(super) fn write_token<W: Sink>(out: &mut Out<'_, W>, token: Token<'_>) {
     match token {
         Token::Int(int) => out.int(int),
         Token::Big(big) => out.unsigned(big),
@@ -155,14 +183,14 @@ pub(super) fn write_token<W: crate::output::Sink>(out: &mut Out<'_, W>, token: T
     }
 }
 
-fn write_raw_string<W: crate::output::Sink>(out: &mut Out<'_, W>, raw: &[u8]) {
+fn write_raw_string<W: Sink>(out: &mut Out<'_, W>, raw: &[u8]) {
     out.raw(b"\"");
     out.raw(raw);
     out.raw(b"\"");
 }
 
 /// Writes JSON that was checked, with white space after each comma and colon and nowhere else.
-fn write_respaced<W: crate::output::Sink>(out: &mut Out<'_, W>, text: &str) {
+fn write_respaced<W: Sink>(out: &mut Out<'_, W>, text: &str) {
     let mut rest = text.as_bytes();
     while let Some((byte, after)) = rest.split_first() {
         match byte {

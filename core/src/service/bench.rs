@@ -1,9 +1,61 @@
 //! Measurements on the node itself: `bench_report`, `bench_stats`, and how long changes took to reach everybody.
 
-use super::{Answer, Answered, Context, Service, Spread, kv};
+use super::reply::{Source, fields};
+use super::{Answered, Context, Service, Spread, kv};
+use crate::output::Sink;
 use crate::storage::{Buf, Limits, Storage};
 use crate::time::Instant;
-use crate::wire::Message;
+use crate::wire::{Message, Out};
+
+/// What the measurements answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `bench_write_ok`
+    WriteId(u64),
+    /// `bench_report_ok`
+    Report,
+    /// `bench_stats_ok`
+    Stats {
+        /// Reads.
+        reads: u64,
+        /// Stale ones among them.
+        stale_reads: u64,
+        /// Median convergence.
+        median_ms: u64,
+        /// Longest convergence.
+        max_ms: u64,
+    },
+}
+
+impl Answer {
+    pub(super) fn write<S: Storage, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
+        match self {
+            Self::WriteId(id) => fields(out, &[("bench_write_ok\", \"write_id\": ", id)]),
+            Self::Report => report(out, "bench_report_ok", source),
+            Self::Stats { reads, stale_reads, median_ms, max_ms } => {
+                report(out, "bench_stats_ok", source);
+                fields(
+                    out,
+                    &[
+                        (", \"reads\": ", reads),
+                        (", \"stale_reads\": ", stale_reads),
+                        (", \"convergence_ms_median\": ", median_ms),
+                        (", \"convergence_ms_max\": ", max_ms),
+                    ],
+                );
+            }
+        }
+    }
+}
+
+fn report<S: Storage, W: Sink>(out: &mut Out<'_, W>, name: &str, source: &Source<'_, S>) {
+    let (writes, sent) = (source.stats.bench_writes, source.stats.gossip_messages_sent);
+    out.str(name);
+    fields(out, &[("\", \"total_writes\": ", writes), (", \"total_gossip_msgs\": ", sent)]);
+    out.str(", \"msgs_per_write\": ");
+    out.ratio(sent, writes);
+    fields(out, &[(", \"keys_stored\": ", source.replica.store.map.len() as u64)]);
+}
 
 /// Writes whose convergence is kept, at most; as many as there may be rumors, if that is less.
 pub const WRITES_KEPT: usize = 256;
@@ -105,17 +157,13 @@ impl<S: Storage> Service<S> {
     pub(super) fn bench_write<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
         kv::write(message, cx)?;
         cx.stats.bench_writes += 1;
-        Ok(Answer::WriteId(self.bench.written(cx.replica.own_seq(), cx.now.at)))
+        Ok(Answer::WriteId(self.bench.written(cx.replica.own_seq(), cx.now.at)).into())
     }
 
     #[inline(never)]
     pub(super) fn bench_stats<G: Spread<S>>(&self, cx: &Context<'_, S, G>) -> Answer {
         let (reads, stale_reads) = cx.replica.store.map.reads();
         let (median_ms, max_ms) = self.bench.convergence_ms();
-        Answer::BenchStats { reads, stale_reads, median_ms, max_ms }
+        Answer::Stats { reads, stale_reads, median_ms, max_ms }
     }
-}
-
-pub(super) fn report<S: Storage, G: Spread<S>>(_: &Context<'_, S, G>) -> Answer {
-    Answer::BenchReport
 }

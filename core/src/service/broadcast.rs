@@ -1,11 +1,68 @@
-//! The broadcast set: `broadcast`, `add` with `element`, `gossip_sync`, `digest_sync`.
+//! The broadcast set: `broadcast`, `add` with `element`, `read` as a list, `gossip_sync`, `digest`, `digest_sync`.
 
-use super::{Answer, Answered, Context, Problem, Scratch, Service, Shape, Spread, value};
+use super::reply::{Source, fields};
+use super::{Answered, Context, Done, Problem, Scratch, Service, Shape, Spread, value};
 use crate::causality::{Arg, Entry};
 use crate::id::Value;
+use crate::output::Sink;
 use crate::replicated::Bound;
 use crate::storage::Storage;
-use crate::wire::{BadField, Items, Key, Message, Scalar, Token, Why};
+use crate::wire::{BadField, Items, Key, Message, Out, Scalar, Token, Why};
+
+/// What the set answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `read_ok` with `messages`
+    Messages,
+    /// `read_ok` with a list as `value`
+    Elements,
+    /// `gossip_sync_ok`: values that were new here
+    Merged(u64),
+    /// `digest_ok`
+    Digest,
+    /// `digest_sync_ok` on equal digests
+    DigestsMatch,
+    /// `digest_sync_ok` on different ones
+    DigestsDiffer {
+        /// Values that were new here.
+        transferred: u64,
+    },
+}
+
+impl Answer {
+    pub(super) fn write<S: Storage, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
+        let set = &source.replica.store.set;
+        match self {
+            Self::Messages => list(out, "read_ok\", \"messages\": ", source),
+            Self::Elements => list(out, "read_ok\", \"value\": ", source),
+            Self::Merged(count) => fields(out, &[("gossip_sync_ok\", \"new_count\": ", count)]),
+            Self::Digest => {
+                out.str("digest_ok\", \"digest\": \"");
+                out.hex(set.hash());
+                fields(out, &[("\", \"count\": ", set.len() as u64)]);
+            }
+            Self::DigestsMatch => out.str("digest_sync_ok\", \"match\": true, \"transferred\": 0"),
+            Self::DigestsDiffer { transferred } => {
+                fields(out, &[("digest_sync_ok\", \"match\": false, \"transferred\": ", transferred)]);
+                list(out, ", \"local_messages\": ", source);
+            }
+        }
+    }
+}
+
+fn list<S: Storage, W: Sink>(out: &mut Out<'_, W>, before: &str, source: &Source<'_, S>) {
+    out.str(before);
+    out.raw(b"[");
+    let mut values = source.replica.store.set.values();
+    if let Some(first) = values.next() {
+        out.value(first);
+    }
+    for value in values {
+        out.raw(b", ");
+        out.value(value);
+    }
+    out.raw(b"]");
+}
 
 impl<S: Storage> Service<S> {
     #[inline(always)]
@@ -13,13 +70,13 @@ impl<S: Storage> Service<S> {
         insert(message, Key::Message, cx)?;
         cx.stats.broadcasts_received += 1;
         self.shape = Some(Shape::Messages);
-        Ok(Answer::Broadcast)
+        Ok(Done::Broadcast.into())
     }
 
     pub(super) fn add_element<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
         insert(message, Key::Element, cx)?;
         self.shape = Some(Shape::Elements);
-        Ok(Answer::Add)
+        Ok(Done::Add.into())
     }
 }
 
@@ -30,7 +87,7 @@ fn insert<S: Storage, G: Spread<S>>(
     cx: &mut Context<'_, S, G>,
 ) -> Result<(), Problem> {
     if let Some(Token::Int(int)) = message.get(key) {
-        cx.update_here(&Entry::bare(Arg::Int(int)), key)?;
+        cx.apply_here(&Entry::bare(Arg::Int(int)), key)?;
     } else {
         insert_text(message, key, cx)?;
     }
@@ -46,12 +103,12 @@ fn insert_text<S: Storage, G: Spread<S>>(
     let scalar = message.scalar(key)?;
     let mut scratch = Scratch::new();
     let value = value(&scalar, key, cx.limits, &mut scratch)?;
-    cx.update(&Entry::bare(value.into()), key)
+    cx.apply(&Entry::bare(value.into()), key)
 }
 
 pub(super) fn gossip_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
     let merged = merge(message.list(Key::Messages)?, Key::Messages, cx)?;
-    Ok(Answer::Merged(merged))
+    Ok(Answer::Merged(merged).into())
 }
 
 pub(super) fn digest_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
@@ -68,13 +125,13 @@ pub(super) fn digest_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &
     out.hex(cx.replica.store.set.hash());
     let _ = out.finish();
     if core::str::from_utf8(&digest).is_ok_and(|digest| remote.is(digest)) {
-        return Ok(Answer::DigestsMatch);
+        return Ok(Answer::DigestsMatch.into());
     }
     let transferred = match list {
         Some(list) => merge(list, Key::RemoteMessages, cx)?,
         None => 0,
     };
-    Ok(Answer::DigestsDiffer { transferred })
+    Ok(Answer::DigestsDiffer { transferred }.into())
 }
 
 /// Merges a list of values, all or none of them. A list that holds a new value twice is counted as if both needed room.
@@ -100,7 +157,7 @@ fn merge<S: Storage, G: Spread<S>>(list: Items<'_>, key: Key, cx: &mut Context<'
     for token in list {
         let scalar = Scalar::of(token).ok_or(not_values)?;
         let value = value(&scalar, key, cx.limits, &mut scratch)?;
-        merged += u64::from(cx.update(&Entry::bare(value.into()), key)?);
+        merged += u64::from(cx.apply(&Entry::bare(value.into()), key)?);
     }
     Ok(merged)
 }

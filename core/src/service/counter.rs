@@ -1,28 +1,67 @@
-//! The PN-counter: `add` with `delta`, `gossip_status`.
+//! The PN-counter: `add` with `delta`, `read` as an integer, `gossip_status`.
 
-use super::{Answer, Answered, Context, Problem, Service, Shape, Spread};
-use crate::causality::{Arg, Entry};
+use super::reply::fields;
+use super::{Answered, Context, Done, Service, Shape, Spread};
 use crate::config::Workload;
+use crate::output::Sink;
 use crate::storage::Storage;
-use crate::wire::{BadField, Key, Message, Why};
+use crate::wire::{Key, Message, Out};
+
+/// What the counter answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `read_ok`
+    Value(i128),
+    /// `gossip_status_ok`
+    Status {
+        /// The counter here.
+        local_value: i128,
+        /// Rounds run.
+        gossip_rounds: u64,
+        /// Peers known to hold the same.
+        peers_synced: u64,
+        /// See [`super::Bench::counter_convergence_ms`].
+        convergence_ms: u64,
+    },
+}
+
+impl Answer {
+    pub(super) fn write<W: Sink>(self, out: &mut Out<'_, W>) {
+        match self {
+            Self::Value(value) => {
+                out.str("read_ok\", \"value\": ");
+                out.wide(value);
+            }
+            Self::Status { local_value, gossip_rounds, peers_synced, convergence_ms } => {
+                out.str("gossip_status_ok\", \"local_value\": ");
+                out.wide(local_value);
+                fields(
+                    out,
+                    &[
+                        (", \"gossip_rounds\": ", gossip_rounds),
+                        (", \"peers_synced\": ", peers_synced),
+                        (", \"convergence_ms\": ", convergence_ms),
+                    ],
+                );
+            }
+        }
+    }
+}
 
 impl<S: Storage> Service<S> {
     pub(super) fn add_delta<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
         let min = if cx.config.workload == Some(Workload::GCounter) { 0 } else { i64::MIN };
         let delta = message.int(Key::Delta, min, i64::MAX)?;
-        let overflow = Problem::Field(BadField { key: Key::Delta, why: Why::Overflow });
-        let row = cx.replica.own_row().ok_or(Problem::NotInitialised)?;
-        let (sign, number) = cx.replica.store.counter.after(row, delta).ok_or(overflow)?;
-        let entry = Entry::new(sign.tag(), &[Arg::unsigned(number)]).ok_or(overflow)?;
-        if cx.update(&entry, Key::Delta)? {
+        let made = cx.replica.add(delta);
+        if cx.made(made, Key::Delta)? {
             self.bench.counter_changed(cx.replica.own_seq(), cx.now.at);
         }
         self.shape = Some(Shape::Count);
-        Ok(Answer::Add)
+        Ok(Done::Add.into())
     }
 
     pub(super) fn gossip_status<G: Spread<S>>(&self, cx: &mut Context<'_, S, G>) -> Answer {
-        Answer::GossipStatus {
+        Answer::Status {
             local_value: cx.replica.store.counter.value(),
             gossip_rounds: cx.spread.rounds(),
             peers_synced: cx.spread.peers_synced(cx.replica),

@@ -1,8 +1,10 @@
 //! The key-value store: `write`, `kv_read`, `kv_merge`, `txn`.
 
 use super::basic::{PayloadSink, pairs, write_token};
-use super::{Answer, Answered, Context, Problem, Scratch, Service, Spread, value};
+use super::reply::{Source, fields};
+use super::{Answered, Context, Problem, Scratch, Service, Spread, value};
 use crate::causality::HybridClock;
+use crate::output::Sink;
 use crate::replicated::{Bound, LwwMap};
 use crate::storage::{Buf, Storage};
 use crate::wire::{BadField, Items, Key, Message, Out, Scalar, Token, Why};
@@ -10,18 +12,57 @@ use crate::wire::{BadField, Items, Key, Message, Out, Scalar, Token, Why};
 /// Operations of one transaction.
 pub const TXN_OPS_MAX: usize = 64;
 
+/// What the key-value store answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `write_ok`
+    Written {
+        /// Its stamp.
+        stamp_us: u64,
+    },
+    /// `kv_read_ok`, from this slot of the store
+    Read(u32),
+    /// `kv_merge_ok`: keys that changed
+    Updated(u64),
+    /// `txn_ok`, from the payload
+    Txn,
+}
+
+impl Answer {
+    pub(super) fn write<S: Storage, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
+        match self {
+            Self::Written { stamp_us } => {
+                out.str("write_ok\", \"ts\": ");
+                out.seconds(stamp_us);
+            }
+            Self::Read(at) => {
+                let slot = source.replica.store.map.slot(at);
+                debug_assert!(slot.is_some(), "the slot was found by the handler, and keys are never removed");
+                let Some((key, value, stamp_us)) = slot else { return };
+                out.str("kv_read_ok\", \"key\": ");
+                out.value(key);
+                out.str(", \"value\": ");
+                out.value(value);
+                out.str(", \"ts\": ");
+                out.seconds(stamp_us);
+            }
+            Self::Updated(count) => fields(out, &[("kv_merge_ok\", \"updated\": ", count)]),
+            Self::Txn => {
+                out.str("txn_ok\", \"txn\": ");
+                out.raw(&source.service.payload);
+            }
+        }
+    }
+}
+
 pub(super) fn write<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
     let (key, new) = (message.scalar(Key::Key)?, message.scalar(Key::Value)?);
     let (mut key_scratch, mut value_scratch) = (Scratch::new(), Scratch::new());
     let key = value(&key, Key::Key, cx.limits, &mut key_scratch)?;
     let new = value(&new, Key::Value, cx.limits, &mut value_scratch)?;
-    let map = &cx.replica.store.map;
-    if map.room() == 0 && map.find(key).is_none() {
-        return Err(Problem::Full(Bound::Keys(map.limit())));
-    }
-    let stamp_us = cx.replica.causality.clock.tick().ok_or(Problem::EndOfTime)?;
-    cx.update(&LwwMap::<S>::write(key, new, stamp_us), Key::Value)?;
-    Ok(Answer::Written { stamp_us })
+    let (made, stamp_us) = cx.replica.write(key, new).map_err(|refused| cx.problem(refused, Key::Value))?;
+    cx.made(Ok(made), Key::Value)?;
+    Ok(Answer::Written { stamp_us }.into())
 }
 
 pub(super) fn kv_read<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
@@ -29,7 +70,7 @@ pub(super) fn kv_read<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut 
     let mut scratch = Scratch::new();
     let key = value(&scalar, Key::Key, cx.limits, &mut scratch)?;
     let now_us = cx.replica.causality.clock.read();
-    cx.replica.store.map.read(key, now_us).map(Answer::KvRead).ok_or(Problem::KeyNotFound)
+    cx.replica.store.map.read(key, now_us).map(|at| Answer::Read(at).into()).ok_or(Problem::KeyNotFound)
 }
 
 /// One entry of `kv_merge`.
@@ -87,10 +128,10 @@ pub(super) fn kv_merge<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut
         let new = value(&offer.value, Key::Entries, cx.limits, &mut value_scratch)?;
         // Only a strictly later stamp changes anything; among equal ones the first stays.
         if cx.replica.store.map.get(key).is_none_or(|(_, stamp_us)| offer.stamp_us > stamp_us) {
-            updated += u64::from(cx.update(&LwwMap::<S>::write(key, new, offer.stamp_us), Key::Entries)?);
+            updated += u64::from(cx.apply(&LwwMap::<S>::write(key, new, offer.stamp_us), Key::Entries)?);
         }
     }
-    Ok(Answer::Updated(updated))
+    Ok(Answer::Updated(updated).into())
 }
 
 /// A time in seconds as microseconds, rounded to the nearest; `None` when it is negative, too large or no number.
@@ -225,10 +266,10 @@ impl<S: Storage> Service<S> {
                 let (mut key_scratch, mut value_scratch) = (Scratch::new(), Scratch::new());
                 let key = value(&key, Key::Txn, cx.limits, &mut key_scratch)?;
                 let new = value(&new, Key::Txn, cx.limits, &mut value_scratch)?;
-                cx.update(&LwwMap::<S>::write(key, new, stamp_us), Key::Txn)?;
+                cx.apply(&LwwMap::<S>::write(key, new, stamp_us), Key::Txn)?;
             }
         }
-        Ok(Answer::Txn)
+        Ok(Answer::Txn.into())
     }
 
     /// Writes the operations with their results to the payload: a read gives the last write before it in the same

@@ -9,12 +9,13 @@ mod broadcast;
 mod counter;
 mod kv;
 mod reply;
+mod stats;
 mod tuning;
 
-use crate::causality::{Dot, Entry};
+use crate::causality::Entry;
 use crate::config::{Config, Workload};
 use crate::id::{Value, json_len};
-use crate::replicated::{Bound, Lane, Refused, Replica};
+use crate::replicated::{Bound, Lane, Made, Refused, Replica};
 use crate::stats::Stats;
 use crate::storage::{Limits, Storage, TEXT_BYTES_MAX};
 use crate::time::Now;
@@ -24,12 +25,12 @@ pub use basic::{init, is_same_cluster};
 pub use bench::{Bench, WRITES_KEPT};
 pub use kv::TXN_OPS_MAX;
 pub(crate) use reply::Source;
-pub use reply::{Answer, Head, JsonId, Problem, Reply};
+pub use reply::{Answer, Done, Head, JsonId, Problem, Reply};
 
 /// What requests need of gossip.
 pub trait Spread<S: Storage> {
     /// A local change was made.
-    fn news(&mut self, lane: Lane, dot: Dot);
+    fn made(&mut self, made: Made);
     /// Fanout and interval changed.
     fn configure(&mut self, config: &Config);
     /// Runs a round now; the number of peers chosen and of messages that will leave.
@@ -107,7 +108,7 @@ impl<S: Storage> Service<S> {
     /// What is wrong with the request; nothing changed.
     #[inline(always)]
     pub fn handle<G: Spread<S>>(&mut self, kind: Kind, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
-        // What there are most of does without the stack that all others need together.
+        // Broadcasts dominate, so they bypass `handle_other` and its larger stack frame.
         if kind == Kind::Broadcast { self.broadcast(message, cx) } else { self.handle_other(kind, message, cx) }
     }
 
@@ -125,19 +126,19 @@ impl<S: Storage> Service<S> {
             Kind::Generate => self.generate(),
             Kind::Topology => self.topology(message),
             Kind::Configure => tuning::configure(message, cx),
-            Kind::GossipStats => Ok(tuning::gossip_stats(cx)),
-            Kind::GossipRound => Ok(tuning::gossip_round(cx)),
-            Kind::GossipStatus => Ok(self.gossip_status(cx)),
+            Kind::GossipStats => Ok(tuning::Answer::Stats.into()),
+            Kind::GossipRound => Ok(tuning::gossip_round(cx).into()),
+            Kind::GossipStatus => Ok(self.gossip_status(cx).into()),
             Kind::GossipSync => broadcast::gossip_sync(message, cx),
-            Kind::Digest => Ok(Answer::Digest),
+            Kind::Digest => Ok(broadcast::Answer::Digest.into()),
             Kind::DigestSync => broadcast::digest_sync(message, cx),
             Kind::Write => kv::write(message, cx),
             Kind::KvRead => kv::kv_read(message, cx),
             Kind::KvMerge => kv::kv_merge(message, cx),
             Kind::BenchWrite => self.bench_write(message, cx),
-            Kind::BenchReport => Ok(bench::report(cx)),
-            Kind::BenchStats => Ok(self.bench_stats(cx)),
-            Kind::Stats => Ok(Answer::Stats),
+            Kind::BenchReport => Ok(bench::Answer::Report.into()),
+            Kind::BenchStats => Ok(self.bench_stats(cx).into()),
+            Kind::Stats => Ok(stats::Answer.into()),
             Kind::Txn => self.txn(message, cx),
             // Node to node, or handled before.
             Kind::Gossip | Kind::Replicate | Kind::Init | Kind::Broadcast => Err(Problem::UnknownType),
@@ -164,9 +165,9 @@ impl<S: Storage> Service<S> {
 
     fn read<G: Spread<S>>(&mut self, cx: &mut Context<'_, S, G>) -> Answered {
         match self.shape(cx.config.workload) {
-            Shape::Messages => Ok(Answer::Messages),
-            Shape::Elements => Ok(Answer::Elements),
-            Shape::Count => Ok(Answer::Count(cx.replica.store.counter.value())),
+            Shape::Messages => Ok(broadcast::Answer::Messages.into()),
+            Shape::Elements => Ok(broadcast::Answer::Elements.into()),
+            Shape::Count => Ok(counter::Answer::Value(cx.replica.store.counter.value()).into()),
             Shape::Refused => Err(Problem::NoBareRead),
         }
     }
@@ -186,23 +187,32 @@ impl<S: Storage> Service<S> {
 }
 
 impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
-    /// Makes a local change and tells gossip. Says whether the state changed.
+    /// Makes a local change of an entry and tells gossip. Says whether the state changed.
     ///
     /// # Errors
     /// Why it cannot be made; nothing changed.
     #[inline(never)]
-    fn update(&mut self, entry: &Entry<'_>, key: Key) -> Result<bool, Problem> {
-        self.update_here(entry, key)
+    fn apply(&mut self, entry: &Entry<'_>, key: Key) -> Result<bool, Problem> {
+        let made = self.replica.apply_any(entry);
+        self.made(made, key)
     }
 
-    /// As [`Context::update`], in place: where the tag is known, nothing is left of an entry that was made only to be
-    /// merged.
+    /// As [`Context::apply`], in place.
     #[inline(always)]
-    fn update_here(&mut self, entry: &Entry<'_>, key: Key) -> Result<bool, Problem> {
-        match self.replica.update(entry) {
-            Ok(Some(dot)) => {
-                let lane = Replica::<S>::lane(entry).unwrap_or(Lane::Push);
-                self.spread.news(lane, dot);
+    fn apply_here(&mut self, entry: &Entry<'_>, key: Key) -> Result<bool, Problem> {
+        let made = self.replica.apply(entry);
+        self.made(made, key)
+    }
+
+    /// Tells gossip of a local change, if it was made. Says whether the state changed.
+    ///
+    /// # Errors
+    /// Why it could not be made.
+    #[inline(always)]
+    fn made(&mut self, made: Result<Option<Made>, Refused>, key: Key) -> Result<bool, Problem> {
+        match made {
+            Ok(Some(made)) => {
+                self.spread.made(made);
                 Ok(true)
             }
             Ok(None) => Ok(false),
@@ -218,6 +228,7 @@ impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
                 let max_ms = self.config.max_clock_ahead_ms;
                 Problem::Field(BadField { key, why: Why::ClockAhead { max_ms } })
             }
+            Refused::EndOfTime => Problem::EndOfTime,
             Refused::Overflow => Problem::Field(BadField { key, why: Why::Overflow }),
             Refused::Unreadable => Problem::Field(BadField { key, why: too_long(self.limits) }),
             // A client's change is made in this node's own row.
@@ -241,6 +252,28 @@ fn value<'s>(scalar: &Scalar<'s>, key: Key, limits: &Limits, scratch: &'s mut Sc
         Value::Text(text) if json_len(text) > limits.text_bytes => Err(BadField { key, why: too_long(limits) }),
         Value::Int(_) | Value::Text(_) => Ok(value),
     }
+}
+
+/// Lets the answer of a file be an answer.
+macro_rules! answers {
+    ($($variant:ident($answer:ty),)+) => {$(
+        impl From<$answer> for Answer {
+            fn from(answer: $answer) -> Self {
+                Self::$variant(answer)
+            }
+        }
+    )+};
+}
+
+answers! {
+    Done(Done),
+    Basic(basic::Answer),
+    Set(broadcast::Answer),
+    Counter(counter::Answer),
+    Kv(kv::Answer),
+    Bench(bench::Answer),
+    Tuning(tuning::Answer),
+    Stats(stats::Answer),
 }
 
 impl From<BadField> for Problem {

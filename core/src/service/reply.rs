@@ -1,8 +1,10 @@
 //! Replies: data until they are polled, then text in the form of the protocol.
+//!
+//! Owns the envelope, acknowledgements and errors. What else a reply says is in the file of the data type that says it.
 
 use core::fmt::Write as _;
 
-use super::Service;
+use super::{Service, basic, bench, broadcast, counter, kv, stats, tuning};
 use crate::id::Id;
 use crate::output::Sink;
 use crate::replicated::{Bound, Replica};
@@ -11,8 +13,31 @@ use crate::storage::{ID_BYTES_MAX, Storage};
 use crate::wire::{BadField, Block, Key, Out, Serial, Short, Why};
 
 /// What a request comes to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Answer {
+    /// It was carried out, and there is nothing else to say.
+    Done(Done),
+    /// `echo_ok`, `generate_ok`.
+    Basic(basic::Answer),
+    /// Of the set.
+    Set(broadcast::Answer),
+    /// Of the counter.
+    Counter(counter::Answer),
+    /// Of the key-value store.
+    Kv(kv::Answer),
+    /// Of the measurements.
+    Bench(bench::Answer),
+    /// Of gossip.
+    Tuning(tuning::Answer),
+    /// `stats_ok`.
+    Stats(stats::Answer),
+    /// `error`.
+    Error(Problem),
+}
+
+/// Replies that say nothing but that the request was carried out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Done {
     /// `init_ok`
     #[default]
     Init,
@@ -24,77 +49,26 @@ pub enum Answer {
     Add,
     /// `configure_ok`
     Configure,
-    /// `echo_ok`, from the payload
-    Echo,
-    /// `generate_ok`, the n-th of this life
-    Generated(u64),
-    /// `read_ok` with `messages`
-    Messages,
-    /// `read_ok` with a list as `value`
-    Elements,
-    /// `read_ok` with an integer as `value`
-    Count(i128),
-    /// `gossip_stats_ok`
-    GossipStats,
-    /// `gossip_round_ok`
-    GossipRound {
-        /// Peers chosen.
-        peers_contacted: u64,
-        /// Messages that leave.
-        messages_sent: u64,
-    },
-    /// `gossip_sync_ok`
-    Merged(u64),
-    /// `digest_ok`
-    Digest,
-    /// `digest_sync_ok` on equal digests
-    DigestsMatch,
-    /// `digest_sync_ok` on different ones
-    DigestsDiffer {
-        /// Values that were new here.
-        transferred: u64,
-    },
-    /// `gossip_status_ok`
-    GossipStatus {
-        /// The counter here.
-        local_value: i128,
-        /// Rounds run.
-        gossip_rounds: u64,
-        /// Peers known to hold the same.
-        peers_synced: u64,
-        /// See [`super::Bench::counter_convergence_ms`].
-        convergence_ms: u64,
-    },
-    /// `write_ok`
-    Written {
-        /// Its stamp.
-        stamp_us: u64,
-    },
-    /// `kv_read_ok`, from this slot of the store
-    KvRead(u32),
-    /// `kv_merge_ok`
-    Updated(u64),
-    /// `bench_write_ok`
-    WriteId(u64),
-    /// `bench_report_ok`
-    BenchReport,
-    /// `bench_stats_ok`
-    BenchStats {
-        /// Reads.
-        reads: u64,
-        /// Stale ones among them.
-        stale_reads: u64,
-        /// Median convergence.
-        median_ms: u64,
-        /// Longest convergence.
-        max_ms: u64,
-    },
-    /// `stats_ok`: every counter of the node
-    Stats,
-    /// `txn_ok`, from the payload
-    Txn,
-    /// `error`
-    Error(Problem),
+}
+
+impl Done {
+    /// The type of the reply.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Init => "init_ok",
+            Self::Topology => "topology_ok",
+            Self::Broadcast => "broadcast_ok",
+            Self::Add => "add_ok",
+            Self::Configure => "configure_ok",
+        }
+    }
+}
+
+impl Default for Answer {
+    fn default() -> Self {
+        Self::Done(Done::default())
+    }
 }
 
 /// Why a request fails. Nothing changed.
@@ -170,24 +144,62 @@ pub(crate) struct Source<'s, S: Storage> {
     pub(crate) replica: &'s Replica<S>,
     pub(crate) service: &'s Service<S>,
     pub(crate) stats: &'s Stats,
-    /// Empty while the cluster is not known.
-    pub(crate) head: &'s Head,
     pub(crate) incarnation: u64,
 }
 
 impl Reply {
-    /// Writes the reply as one line.
-    pub(crate) fn write<S: Storage, W: Sink>(&self, out: &mut Out<'_, W>, source: &Source<'_, S>, msg_id: &Serial) {
-        if source.head.is_empty() {
-            out.str("{\"src\": \"");
-            out.raw(self.from.bytes());
-            out.str("\", \"dest\": \"");
-        } else {
-            out.short(source.head.bytes());
-        }
+    /// Writes the reply of a member as one line. `head`: the beginning of every message of this node.
+    pub(crate) fn write<S: Storage, W: Sink>(
+        &self,
+        out: &mut Out<'_, W>,
+        head: &Head,
+        source: &Source<'_, S>,
+        msg_id: &Serial,
+    ) {
+        out.short(head.bytes());
+        self.rest(out, msg_id, |out| match self.answer {
+            Answer::Done(done) => {
+                out.str(done.name());
+                out.raw(b"\"");
+            }
+            Answer::Basic(answer) => answer.write(out, source),
+            Answer::Set(answer) => answer.write(out, source),
+            Answer::Counter(answer) => answer.write(out),
+            Answer::Kv(answer) => answer.write(out, source),
+            Answer::Bench(answer) => answer.write(out, source),
+            Answer::Tuning(answer) => answer.write(out, source),
+            Answer::Stats(answer) => answer.write(out, source),
+            Answer::Error(problem) => self.error(out, problem),
+        });
+    }
+
+    /// Writes the reply of a node that does not know its cluster yet, in whose name it was asked: an error.
+    pub(crate) fn write_refusal<W: Sink>(&self, out: &mut Out<'_, W>, msg_id: &Serial) {
+        out.str("{\"src\": \"");
+        out.raw(self.from.bytes());
+        out.str("\", \"dest\": \"");
+        self.rest(out, msg_id, |out| match self.answer {
+            Answer::Error(problem) => self.error(out, problem),
+            Answer::Done(_)
+            | Answer::Basic(_)
+            | Answer::Set(_)
+            | Answer::Counter(_)
+            | Answer::Kv(_)
+            | Answer::Bench(_)
+            | Answer::Tuning(_)
+            | Answer::Stats(_) => {
+                debug_assert!(false, "a node that waits carries nothing out");
+                self.error(out, Problem::NotInitialised);
+            }
+        });
+    }
+
+    /// All that follows the beginning of a message; `body` writes type and payload.
+    #[inline(always)]
+    fn rest<'w, W: Sink>(&self, out: &mut Out<'w, W>, msg_id: &Serial, body: impl FnOnce(&mut Out<'w, W>)) {
         out.short(self.to.bytes());
         out.str("\", \"body\": {\"type\": \"");
-        self.body(out, source);
+        body(out);
         out.str(", \"in_reply_to\": ");
         out.int(self.in_reply_to);
         out.str(", \"msg_id\": ");
@@ -195,15 +207,15 @@ impl Reply {
         out.str("}}\n");
     }
 
-    /// As [`Reply::write`], at once, for replies that say nothing but that the request was carried out, as most do. `None` for
-    /// all others. Gives the length of the line.
+    /// As [`Reply::write`], at once, for the replies that acknowledge a change, as most do. `None` for all others. Gives the length of
+    /// the line.
     #[inline]
     pub(crate) fn write_at_once(&self, mut block: Block<'_>, head: &Head, msg_id: &Serial) -> Option<usize> {
         block.short(head);
         block.short(&self.to);
-        if matches!(self.answer, Answer::Broadcast) {
+        if matches!(self.answer, Answer::Done(Done::Broadcast)) {
             block.literal(b"\", \"body\": {\"type\": \"broadcast_ok\", \"in_reply_to\": ");
-        } else if matches!(self.answer, Answer::Add) {
+        } else if matches!(self.answer, Answer::Done(Done::Add)) {
             block.literal(b"\", \"body\": {\"type\": \"add_ok\", \"in_reply_to\": ");
         } else {
             return None;
@@ -212,161 +224,25 @@ impl Reply {
         block.literal(b", \"msg_id\": ");
         block.serial(msg_id);
         block.literal(b"}}\n");
-        block.finish().filter(|_| !head.is_empty())
+        block.finish()
     }
 
-    /// Type and payload.
-    fn body<S: Storage, W: Sink>(&self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
-        let Source { replica, service, stats, .. } = *source;
-        let store = &replica.store;
-        match self.answer {
-            Answer::Init => out.str("init_ok\""),
-            Answer::Topology => out.str("topology_ok\""),
-            Answer::Broadcast => out.str("broadcast_ok\""),
-            Answer::Add => out.str("add_ok\""),
-            Answer::Configure => out.str("configure_ok\""),
-            Answer::Echo => payload(out, "echo_ok\", \"echo\": ", service),
-            Answer::Txn => payload(out, "txn_ok\", \"txn\": ", service),
-            Answer::Generated(n) => {
-                let (me, incarnation) = (replica.causality.members.me(), source.incarnation);
-                out.str("generate_ok\", \"id\": \"");
-                out.escaped(replica.causality.members.id(me));
-                fields(out, &[("-", incarnation), ("-", n)]);
-                out.raw(b"\"");
-            }
-            Answer::Messages => list(out, "read_ok\", \"messages\": ", source),
-            Answer::Elements => list(out, "read_ok\", \"value\": ", source),
-            Answer::Count(value) => {
-                out.str("read_ok\", \"value\": ");
-                out.wide(value);
-            }
-            Answer::GossipStats => {
-                let (received, sent) = (stats.broadcasts_received, stats.gossip_messages_sent);
-                let counts = [
-                    ("gossip_stats_ok\", \"broadcasts_received\": ", received),
-                    (", \"gossip_messages_sent\": ", sent),
-                ];
-                fields(out, &counts);
-                out.str(", \"messages_per_op\": ");
-                out.ratio(sent, received);
-                fields(out, &[(", \"unique_messages\": ", store.set.len() as u64)]);
-            }
-            Answer::GossipRound { peers_contacted, messages_sent } => fields(
-                out,
-                &[
-                    ("gossip_round_ok\", \"peers_contacted\": ", peers_contacted),
-                    (", \"messages_sent\": ", messages_sent),
-                ],
-            ),
-            Answer::Merged(count) => fields(out, &[("gossip_sync_ok\", \"new_count\": ", count)]),
-            Answer::Digest => {
-                out.str("digest_ok\", \"digest\": \"");
-                out.hex(store.set.hash());
-                fields(out, &[("\", \"count\": ", store.set.len() as u64)]);
-            }
-            Answer::DigestsMatch => out.str("digest_sync_ok\", \"match\": true, \"transferred\": 0"),
-            Answer::DigestsDiffer { transferred } => {
-                fields(out, &[("digest_sync_ok\", \"match\": false, \"transferred\": ", transferred)]);
-                list(out, ", \"local_messages\": ", source);
-            }
-            Answer::GossipStatus { local_value, gossip_rounds, peers_synced, convergence_ms } => {
-                out.str("gossip_status_ok\", \"local_value\": ");
-                out.wide(local_value);
-                fields(
-                    out,
-                    &[
-                        (", \"gossip_rounds\": ", gossip_rounds),
-                        (", \"peers_synced\": ", peers_synced),
-                        (", \"convergence_ms\": ", convergence_ms),
-                    ],
-                );
-            }
-            Answer::Written { stamp_us } => {
-                out.str("write_ok\", \"ts\": ");
-                out.seconds(stamp_us);
-            }
-            Answer::KvRead(at) => {
-                // The slot was found by the handler, and keys are never removed.
-                let Some((key, value, stamp_us)) = store.map.slot(at) else {
-                    return;
-                };
-                out.str("kv_read_ok\", \"key\": ");
-                out.value(key);
-                out.str(", \"value\": ");
-                out.value(value);
-                out.str(", \"ts\": ");
-                out.seconds(stamp_us);
-            }
-            Answer::Updated(count) => fields(out, &[("kv_merge_ok\", \"updated\": ", count)]),
-            Answer::WriteId(id) => fields(out, &[("bench_write_ok\", \"write_id\": ", id)]),
-            Answer::BenchReport => bench_report(out, "bench_report_ok", source),
-            Answer::BenchStats { reads, stale_reads, median_ms, max_ms } => {
-                bench_report(out, "bench_stats_ok", source);
-                fields(
-                    out,
-                    &[
-                        (", \"reads\": ", reads),
-                        (", \"stale_reads\": ", stale_reads),
-                        (", \"convergence_ms_median\": ", median_ms),
-                        (", \"convergence_ms_max\": ", max_ms),
-                    ],
-                );
-            }
-            Answer::Stats => {
-                // Compact, as `serde-json-core` writes `Stats`.
-                out.str("stats_ok\", \"stats\": ");
-                for (at, (name, number)) in stats.named().enumerate() {
-                    out.str(if at == 0 { "{\"" } else { ",\"" });
-                    out.str(name);
-                    fields(out, &[("\":", number)]);
-                }
-                out.raw(b"}");
-            }
-            Answer::Error(problem) => {
-                fields(out, &[("error\", \"code\": ", problem.code())]);
-                out.str(", \"text\": \"");
-                let name = &self.name;
-                // An `Out` takes everything.
-                let _ = write!(Escaped(out), "{}", Sentence { problem, name });
-                out.raw(b"\"");
-            }
-        }
+    fn error<W: Sink>(&self, out: &mut Out<'_, W>, problem: Problem) {
+        fields(out, &[("error\", \"code\": ", problem.code())]);
+        out.str(", \"text\": \"");
+        let name = &self.name;
+        // An `Out` takes everything.
+        let _ = write!(Escaped(out), "{}", Sentence { problem, name });
+        out.raw(b"\"");
     }
 }
 
-fn payload<S: Storage, W: Sink>(out: &mut Out<'_, W>, before: &str, service: &Service<S>) {
-    out.str(before);
-    out.raw(&service.payload);
-}
-
-fn fields<W: Sink>(out: &mut Out<'_, W>, fields: &[(&str, u64)]) {
+/// Writes integers, each behind its text.
+pub(super) fn fields<W: Sink>(out: &mut Out<'_, W>, fields: &[(&str, u64)]) {
     for (before, number) in fields {
         out.str(before);
         out.unsigned(*number);
     }
-}
-
-fn list<S: Storage, W: Sink>(out: &mut Out<'_, W>, before: &str, source: &Source<'_, S>) {
-    out.str(before);
-    out.raw(b"[");
-    let mut values = source.replica.store.set.values();
-    if let Some(first) = values.next() {
-        out.value(first);
-    }
-    for value in values {
-        out.raw(b", ");
-        out.value(value);
-    }
-    out.raw(b"]");
-}
-
-fn bench_report<S: Storage, W: Sink>(out: &mut Out<'_, W>, name: &str, source: &Source<'_, S>) {
-    let (writes, sent) = (source.stats.bench_writes, source.stats.gossip_messages_sent);
-    out.str(name);
-    fields(out, &[("\", \"total_writes\": ", writes), (", \"total_gossip_msgs\": ", sent)]);
-    out.str(", \"msgs_per_write\": ");
-    out.ratio(sent, writes);
-    fields(out, &[(", \"keys_stored\": ", source.replica.store.map.len() as u64)]);
 }
 
 /// Text that is written into a JSON string.
@@ -435,9 +311,9 @@ mod tests {
             (head, to) in ("[ -~]{0,128}", "[ -~]{0,64}"),
             in_reply_to in prop_oneof![0_i64..1_000, 0_i64..200_000_000, any::<i64>()],
             before in 0_u32..200,
-            answer in prop::sample::select(&[Answer::Broadcast, Answer::Add, Answer::Init][..]),
+            done in prop::sample::select(&[Done::Broadcast, Done::Add, Done::Init][..]),
         ) {
-            let mut reply = Reply { in_reply_to, answer, ..Reply::default() };
+            let mut reply = Reply { in_reply_to, answer: Answer::Done(done), ..Reply::default() };
             prop_assert!(reply.to.assign(to.as_bytes()));
             let mut source_head = Head::default();
             prop_assert!(source_head.assign(head.as_bytes()));
@@ -448,16 +324,16 @@ mod tests {
             // There is none in a build without the fast path.
             let Some(block) = Block::within(&mut room) else { return Ok(()) };
             let at_once = reply.write_at_once(block, &source_head, &msg_id);
-            let acknowledges = answer != Answer::Init && !head.is_empty();
+            let acknowledges = done != Done::Init;
             prop_assert_eq!(at_once.is_some(), acknowledges && (0..100_000_000).contains(&in_reply_to));
 
             let replica = Replica::<Tiny>::new(&Tiny::LIMITS, 0);
             let service = Service::unfilled(&Tiny::LIMITS);
-            let (stats, head) = (Stats::default(), &source_head);
-            let source = Source { replica: &replica, service: &service, stats: &stats, head, incarnation: 0 };
+            let stats = Stats::default();
+            let source = Source { replica: &replica, service: &service, stats: &stats, incarnation: 0 };
             let mut sink: heapless::Vec<u8, 1_024> = heapless::Vec::new();
             let mut out = Out::new(&mut sink);
-            reply.write(&mut out, &source, &msg_id);
+            reply.write(&mut out, &source_head, &source, &msg_id);
             prop_assert!(out.finish().is_ok());
             if let Some(len) = at_once {
                 prop_assert_eq!(&room[..len], &sink[..]);

@@ -1,9 +1,50 @@
 //! Gossip as clients see it: `configure`, `gossip_stats`, `gossip_round`.
 
-use super::{Answer, Answered, Context, Problem, Spread};
+use super::reply::{Source, fields};
+use super::{Answered, Context, Done, Problem, Spread};
 use crate::config::{Config, FANOUT, INTERVAL_MS, Strategy};
+use crate::output::Sink;
 use crate::storage::Storage;
-use crate::wire::{BadField, Key, Message, Why};
+use crate::wire::{BadField, Key, Message, Out, Why};
+
+/// What gossip answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// `gossip_stats_ok`
+    Stats,
+    /// `gossip_round_ok`
+    Round {
+        /// Peers chosen.
+        peers_contacted: u64,
+        /// Messages that leave.
+        messages_sent: u64,
+    },
+}
+
+impl Answer {
+    pub(super) fn write<S: Storage, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
+        match self {
+            Self::Stats => {
+                let (received, sent) = (source.stats.broadcasts_received, source.stats.gossip_messages_sent);
+                let counts = [
+                    ("gossip_stats_ok\", \"broadcasts_received\": ", received),
+                    (", \"gossip_messages_sent\": ", sent),
+                ];
+                fields(out, &counts);
+                out.str(", \"messages_per_op\": ");
+                out.ratio(sent, received);
+                fields(out, &[(", \"unique_messages\": ", source.replica.store.set.len() as u64)]);
+            }
+            Self::Round { peers_contacted, messages_sent } => fields(
+                out,
+                &[
+                    ("gossip_round_ok\", \"peers_contacted\": ", peers_contacted),
+                    (", \"messages_sent\": ", messages_sent),
+                ],
+            ),
+        }
+    }
+}
 
 pub(super) fn configure<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
     let ranged = |key, (min, max): (u32, u32)| match message.get(key) {
@@ -25,7 +66,7 @@ pub(super) fn configure<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mu
     cx.config.fanout = fanout.and_then(|fanout| u8::try_from(fanout).ok()).unwrap_or(cx.config.fanout);
     cx.config.gossip_interval_ms = interval_ms.and_then(|ms| u32::try_from(ms).ok()).or(cx.config.gossip_interval_ms);
     cx.spread.configure(cx.config);
-    Ok(Answer::Configure)
+    Ok(Done::Configure.into())
 }
 
 fn strategy(message: &Message<'_>) -> Result<Option<Strategy>, BadField> {
@@ -37,11 +78,7 @@ fn strategy(message: &Message<'_>) -> Result<Option<Strategy>, BadField> {
     found.map(Some).ok_or(BadField { key: Key::Strategy, why: Why::Not("\"rumor\" or \"relay\"") })
 }
 
-pub(super) fn gossip_stats<S: Storage, G: Spread<S>>(_: &Context<'_, S, G>) -> Answer {
-    Answer::GossipStats
-}
-
 pub(super) fn gossip_round<S: Storage, G: Spread<S>>(cx: &mut Context<'_, S, G>) -> Answer {
     let (peers_contacted, messages_sent) = cx.spread.round_now(cx.replica);
-    Answer::GossipRound { peers_contacted, messages_sent }
+    Answer::Round { peers_contacted, messages_sent }
 }

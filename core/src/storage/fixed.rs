@@ -1,120 +1,192 @@
 //! Storage inside the node: heapless containers with const capacities, no allocator.
+//!
+//! What is public here and not named in [`storage`](crate::storage) is for [`fixed_storage!`](crate::fixed_storage).
 
-use core::marker::PhantomData;
+pub use heapless::{String, Vec};
 
-use super::{Buf, ID_BYTES_MAX, Index, Limits, Storage, Text};
+use super::{Buf, ID_BYTES_MAX, Index, Limits, TEXT_BYTES_MAX, Text};
 
-/// Storage whose capacities are compile-time constants.
+/// Declares a storage whose capacities are compile-time constants, by their names in [`Limits`](crate::storage::Limits).
 ///
-/// `CELLS` must be `2 * ROWS` and `NODE_WORDS`, `DENSE_WORDS` count words of 64 bits; the assertion in
-/// [`Storage::LIMITS`] refuses to compile anything else. `VALUE_SLOTS` and `KEY_SLOTS` are the sizes of the hash
-/// tables: half as much again as the items keeps a search short.
-#[derive(Clone, Copy, Debug)]
-pub struct Fixed<
-    const NODES: usize,
-    const NODE_WORDS: usize,
-    const ID_BYTES: usize,
-    const ROWS: usize,
-    const CELLS: usize,
-    const KNOWN: usize,
-    const VALUES: usize,
-    const VALUE_SLOTS: usize,
-    const DENSE_WORDS: usize,
-    const SET_TEXT: usize,
-    const KEYS: usize,
-    const KEY_SLOTS: usize,
-    const TEXT: usize,
-    const RUMORS: usize,
-    const PAYLOAD: usize,
->(PhantomData<()>);
-
-/// For a sensor: 8 nodes, 128 values, 16 keys, strings of 24 bytes. A node takes 23,392 bytes on a 64-bit machine, and
-/// 784 more with the feature `fast`, as `core/tests/sizes.rs` asserts.
+/// All sizes that follow from these are derived: cells, words of bits, places of hash tables, bytes of all ids. A number
+/// that cannot be is a compile error with a sentence. Every capacity is named, or taken from other limits as in
+/// `..Tiny::LIMITS`. `..Limits::LEAST` stands for what a device does not use.
 ///
-/// Its 32 rows guarantee two lives to each of 8 nodes, and 16 are for whoever comes first: 18 changes of memory are told apart
-/// if one node has them all. In a cluster of 3 each is guaranteed 5.
-pub type Tiny = Fixed<8, 1, 128, 32, 64, 4, 128, 192, 16, 512, 16, 32, 24, 16, 256>;
-
-/// For a gateway: 32 nodes, 4,096 values, 256 keys, strings of 64 bytes. A node takes 306,592 bytes on a 64-bit machine,
-/// and 784 more with the feature `fast`, as `core/tests/sizes.rs` asserts.
+/// ```
+/// use rumormill_core::storage::{Limits, Storage, Tiny};
+/// use rumormill_core::{Config, Node, fixed_storage};
 ///
-/// Its 128 rows guarantee two lives to each of 32 nodes, and 64 are for whoever comes first. In a cluster of 5 each is
-/// guaranteed 12.
-pub type Small = Fixed<32, 1, 1024, 128, 256, 32, 4096, 6144, 256, 16384, 256, 512, 64, 64, 2048>;
+/// fixed_storage! {
+///     /// For a lamp post: 16 nodes that say little.
+///     pub struct LampPost {
+///         nodes: 16,
+///         rows: 48,
+///         known_peers: 4,
+///         values: 32,
+///         set_text_bytes: 128,
+///         dense_values: 64,
+///         keys: 4,
+///         text_bytes: 16,
+///         id_bytes: 8,
+///         rumors: 8,
+///         payload_bytes: 128,
+///     }
+/// }
+/// fixed_storage! {
+///     /// As `Tiny`, for more nodes.
+///     struct Street { nodes: 32, rows: 96, ..Tiny::LIMITS }
+/// }
+/// fixed_storage! {
+///     /// A meter counts and does nothing else.
+///     struct Meter { nodes: 8, rows: 16, id_bytes: 8, rumors: 8, ..Limits::LEAST }
+/// }
+///
+/// let node = Node::<LampPost>::new(Config { max_message_bytes: 1024, ..Config::default() }).unwrap();
+/// assert_eq!((node.limits().nodes, LampPost::LIMITS.id_bytes), (16, 8));
+/// assert_eq!((Street::LIMITS.nodes, Street::LIMITS.values), (32, 128));
+/// assert!(size_of::<Node<Meter>>() < size_of::<Node<Tiny>>());
+/// ```
+///
+/// A node needs a row for its present life:
+///
+/// ```compile_fail,E0080
+/// # use rumormill_core::{fixed_storage, storage::{Storage, Tiny}};
+/// fixed_storage! { struct TooFewRows { nodes: 40, ..Tiny::LIMITS } }
+/// ```
+///
+/// A capacity that is forgotten is missed:
+///
+/// ```compile_fail,E0063
+/// # use rumormill_core::{fixed_storage, storage::Storage};
+/// fixed_storage! { struct Forgetful { nodes: 8, rows: 16, known_peers: 4 } }
+/// ```
+///
+/// Behind the capacities, `impl { … }` takes further items of the implementation of
+/// [`Storage`](crate::storage::Storage).
+#[macro_export]
+macro_rules! fixed_storage {
+    (
+        $(#[$meta:meta])*
+        $visibility:vis struct $name:ident { $($capacities:tt)* }
+        $(impl { $($item:tt)* })?
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug)]
+        $visibility struct $name;
 
-impl<
-    const NODES: usize,
-    const NODE_WORDS: usize,
-    const ID_BYTES: usize,
-    const ROWS: usize,
-    const CELLS: usize,
-    const KNOWN: usize,
-    const VALUES: usize,
-    const VALUE_SLOTS: usize,
-    const DENSE_WORDS: usize,
-    const SET_TEXT: usize,
-    const KEYS: usize,
-    const KEY_SLOTS: usize,
-    const TEXT: usize,
-    const RUMORS: usize,
-    const PAYLOAD: usize,
-> Storage
-    for Fixed<
-        NODES,
-        NODE_WORDS,
-        ID_BYTES,
-        ROWS,
-        CELLS,
-        KNOWN,
-        VALUES,
-        VALUE_SLOTS,
-        DENSE_WORDS,
-        SET_TEXT,
-        KEYS,
-        KEY_SLOTS,
-        TEXT,
-        RUMORS,
-        PAYLOAD,
-    >
-{
-    const LIMITS: Limits = {
-        assert!(CELLS == 2 * ROWS, "a PN-counter has two cells per row");
-        assert!(NODE_WORDS * 64 >= NODES, "one bit per node");
-        assert!(KNOWN >= 1 && KNOWN <= NODES, "at least the peer heard last is known in detail");
-        assert!(ROWS >= NODES, "every node needs a row for its present life");
-        assert!(VALUE_SLOTS >= VALUES && KEY_SLOTS >= KEYS, "an index holds all items");
-        assert!(VALUES < u16::MAX as usize && KEYS < u16::MAX as usize, "places are counted in 16 bits");
-        assert!(TEXT >= 8 && TEXT <= super::TEXT_BYTES_MAX, "strings of 8 to 256 bytes");
-        Limits {
-            nodes: NODES,
-            rows: ROWS,
-            known_peers: KNOWN,
-            values: VALUES,
-            set_text_bytes: SET_TEXT,
-            dense_values: DENSE_WORDS * 64,
-            keys: KEYS,
-            text_bytes: TEXT,
-            id_bytes: if ID_BYTES / NODES < ID_BYTES_MAX { ID_BYTES / NODES } else { ID_BYTES_MAX },
-            rumors: RUMORS,
-            payload_bytes: PAYLOAD,
+        impl $crate::storage::Storage for $name {
+            const LIMITS: $crate::storage::Limits = $crate::storage::fixed::checked($crate::storage::Limits { $($capacities)* });
+            const ADJUSTABLE: bool = false;
+            type PerNode<T: Clone> = $crate::storage::fixed::Vec<T, { Self::LIMITS.nodes }>;
+            type NodeBits = $crate::storage::fixed::Vec<u64, { Self::LIMITS.nodes.div_ceil(64) }>;
+            type IdBytes = $crate::storage::fixed::Vec<u8, { Self::LIMITS.nodes * Self::LIMITS.id_bytes }>;
+            type PerRow<T: Clone> = $crate::storage::fixed::Vec<T, { Self::LIMITS.rows }>;
+            type PerCell<T: Clone> = $crate::storage::fixed::Vec<T, { 2 * Self::LIMITS.rows }>;
+            type PerKnown<T: Clone> = $crate::storage::fixed::Vec<T, { Self::LIMITS.known_peers }>;
+            type PerValue<T: Clone> = $crate::storage::fixed::Vec<T, { Self::LIMITS.values }>;
+            type ValueIndex = $crate::storage::fixed::Table<
+                { $crate::storage::fixed::places(Self::LIMITS.values) },
+                { $crate::storage::fixed::is_wide(Self::LIMITS.values) },
+            >;
+            type DenseBits = $crate::storage::fixed::Vec<u64, { Self::LIMITS.dense_values / 64 }>;
+            type SetText = $crate::storage::fixed::Vec<u8, { Self::LIMITS.set_text_bytes }>;
+            type PerKey<T: Clone> = $crate::storage::fixed::Vec<T, { Self::LIMITS.keys }>;
+            type KeyIndex = $crate::storage::fixed::Table<
+                { $crate::storage::fixed::places(Self::LIMITS.keys) },
+                { $crate::storage::fixed::is_wide(Self::LIMITS.keys) },
+            >;
+            type Text = $crate::storage::fixed::String<{ Self::LIMITS.text_bytes }>;
+            type PerRumor<T: Clone> = $crate::storage::fixed::Vec<T, { Self::LIMITS.rumors }>;
+            type Payload = $crate::storage::fixed::Vec<u8, { Self::LIMITS.payload_bytes }>;
+            $($($item)*)?
         }
+
+        // What is wrong with a number is said whether the storage is used or not.
+        const _: $crate::storage::Limits = <$name as $crate::storage::Storage>::LIMITS;
     };
-    const ADJUSTABLE: bool = false;
-    type PerNode<T: Clone> = heapless::Vec<T, NODES>;
-    type NodeBits = heapless::Vec<u64, NODE_WORDS>;
-    type IdBytes = heapless::Vec<u8, ID_BYTES>;
-    type PerRow<T: Clone> = heapless::Vec<T, ROWS>;
-    type PerCell<T: Clone> = heapless::Vec<T, CELLS>;
-    type PerKnown<T: Clone> = heapless::Vec<T, KNOWN>;
-    type PerValue<T: Clone> = heapless::Vec<T, VALUES>;
-    type ValueIndex = FixedIndex<VALUE_SLOTS>;
-    type DenseBits = heapless::Vec<u64, DENSE_WORDS>;
-    type SetText = heapless::Vec<u8, SET_TEXT>;
-    type PerKey<T: Clone> = heapless::Vec<T, KEYS>;
-    type KeyIndex = FixedIndex<KEY_SLOTS>;
-    type Text = heapless::String<TEXT>;
-    type PerRumor<T: Clone> = heapless::Vec<T, RUMORS>;
-    type Payload = heapless::Vec<u8, PAYLOAD>;
+}
+fixed_storage! {
+    /// For a sensor: 8 nodes, 128 values, 16 keys, strings of 24 bytes. A node takes 23,376 bytes on a 64-bit machine, and
+    /// 784 more with the feature `fast`, as `core/tests/sizes.rs` asserts.
+    ///
+    /// Its 32 rows guarantee two lives to each of 8 nodes, and 16 are for whoever comes first: 18 changes of memory are told
+    /// apart if one node has them all. In a cluster of 3 each is guaranteed 5.
+    pub struct Tiny {
+        nodes: 8,
+        rows: 32,
+        known_peers: 4,
+        values: 128,
+        set_text_bytes: 512,
+        dense_values: 1_024,
+        keys: 16,
+        text_bytes: 24,
+        id_bytes: 16,
+        rumors: 16,
+        payload_bytes: 256,
+    }
+}
+
+fixed_storage! {
+    /// For a gateway: 32 nodes, 4,096 values, 256 keys, strings of 64 bytes. A node takes 306,336 bytes on a 64-bit machine,
+    /// and 784 more with the feature `fast`, as `core/tests/sizes.rs` asserts.
+    ///
+    /// Its 128 rows guarantee two lives to each of 32 nodes, and 64 are for whoever comes first. In a cluster of 5 each is
+    /// guaranteed 12.
+    pub struct Small {
+        nodes: 32,
+        rows: 128,
+        known_peers: 32,
+        values: 4_096,
+        set_text_bytes: 16_384,
+        dense_values: 16_384,
+        keys: 256,
+        text_bytes: 64,
+        id_bytes: 32,
+        rumors: 64,
+        payload_bytes: 2_048,
+    }
+}
+
+/// The capacities, if a storage can have them. What is wrong with them is said while the storage is compiled.
+#[must_use]
+pub const fn checked(limits: Limits) -> Limits {
+    assert!(limits.nodes >= 1, "nodes: the node itself is one of them");
+    assert!(
+        limits.rows >= limits.nodes,
+        "rows: every node needs a row for its present life, so there are as many at least"
+    );
+    assert!(limits.known_peers >= 1, "known_peers: the peer heard last is known in detail");
+    assert!(limits.known_peers <= limits.nodes, "known_peers: there are no more peers than nodes");
+    assert!(limits.values >= 1, "values: the set has room for one value at least");
+    assert!(
+        limits.dense_values.is_multiple_of(64),
+        "dense_values: the bitmap is made of words of 64 bits, so this is a multiple of 64"
+    );
+    assert!(limits.keys >= 1, "keys: the store has room for one key at least");
+    assert!(
+        limits.text_bytes >= 8 && limits.text_bytes <= TEXT_BYTES_MAX,
+        "text_bytes: a string has 8 to 256 bytes, and longer ones need the storage on the heap"
+    );
+    assert!(
+        limits.id_bytes >= Limits::LEAST.id_bytes && limits.id_bytes <= ID_BYTES_MAX,
+        "id_bytes: the name of a node has 2 to 64 bytes"
+    );
+    assert!(limits.rumors >= 1, "rumors: one stretch of news can wait at least");
+    assert!(limits.payload_bytes >= Limits::LEAST.payload_bytes, "payload_bytes: a reply gives 64 bytes back at least");
+    assert!(limits.first_outside().is_none(), "a capacity is above what `Limits::MOST` has for it");
+    limits
+}
+
+/// Places of a hash table: half as much again as there are items, which keeps a search short.
+#[must_use]
+pub const fn places(items: usize) -> usize {
+    items + items.div_ceil(2)
+}
+
+/// Whether the slots of so many items, numbered below twice as many, need more than 16 bits.
+#[must_use]
+pub const fn is_wide(items: usize) -> bool {
+    2 * items > u16::VACANT as usize
 }
 
 impl<T: Clone, const N: usize> Buf<T> for heapless::Vec<T, N> {
@@ -161,42 +233,75 @@ impl<const N: usize> Text for heapless::String<N> {
     }
 }
 
-/// Open addressing with linear probing over `N` slots. A search looks at `N` slots at most, and at few of them while
+/// Open addressing with linear probing over `N` places. A search looks at `N` places at most, and at few of them while
 /// the table is not nearly full.
 #[derive(Clone, Debug)]
-pub struct FixedIndex<const N: usize> {
-    slots: [u16; N],
+pub struct FixedIndex<const N: usize, P = u16> {
+    places: [P; N],
 }
 
-/// No slot. So there are 65,534 items at most, in tables of as many slots.
-const VACANT: u16 = u16::MAX;
+/// A table whose places are as wide as its slots need.
+pub type Table<const N: usize, const WIDE: bool> = FixedIndex<N, <Width<WIDE> as Choose>::Place>;
 
-impl<const N: usize> Index for FixedIndex<N> {
+/// A place of a table: a slot, or none.
+pub trait Place: Copy + PartialEq + Into<u32> + TryFrom<u32> + 'static {
+    /// No slot.
+    const VACANT: Self;
+}
+
+impl Place for u16 {
+    const VACANT: Self = Self::MAX;
+}
+
+impl Place for u32 {
+    const VACANT: Self = Self::MAX;
+}
+
+/// Whether places have 32 bits, or 16.
+#[derive(Clone, Copy, Debug)]
+pub struct Width<const WIDE: bool>;
+
+/// What places of this width are.
+pub trait Choose {
+    /// An integer of that many bits.
+    type Place: Place;
+}
+
+impl Choose for Width<false> {
+    type Place = u16;
+}
+
+impl Choose for Width<true> {
+    type Place = u32;
+}
+
+impl<const N: usize, P: Place> Index for FixedIndex<N, P> {
     #[inline(always)]
     fn with_limit(_limit: usize) -> Self {
-        Self { slots: [VACANT; N] }
+        Self { places: [P::VACANT; N] }
     }
 
     fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
-        for slot in probe(&self.slots, hash) {
-            if *slot == VACANT {
+        for place in probe(&self.places, hash) {
+            if *place == P::VACANT {
                 return None;
             }
-            if is_it(u32::from(*slot)) {
-                return Some(u32::from(*slot));
+            let slot = (*place).into();
+            if is_it(slot) {
+                return Some(slot);
             }
         }
         None
     }
 
     fn insert(&mut self, hash: u64, slot: u32, _hash_of: impl Fn(u32) -> u64) -> bool {
-        let Some(slot) = u16::try_from(slot).ok().filter(|slot| *slot != VACANT) else {
+        let Some(slot) = P::try_from(slot).ok().filter(|slot| *slot != P::VACANT) else {
             return false;
         };
-        let Some((before, after)) = self.slots.split_at_mut_checked(start::<N>(hash)) else {
+        let Some((before, after)) = self.places.split_at_mut_checked(start::<N>(hash)) else {
             return false;
         };
-        match after.iter_mut().chain(before).find(|place| **place == VACANT) {
+        match after.iter_mut().chain(before).find(|place| **place == P::VACANT) {
             Some(place) => *place = slot,
             None => return false,
         }
@@ -208,8 +313,43 @@ fn start<const N: usize>(hash: u64) -> usize {
     ((u128::from(hash) * N as u128) >> 64) as usize
 }
 
-/// All slots, from the one where a search for `hash` begins.
-fn probe<const N: usize>(slots: &[u16; N], hash: u64) -> impl Iterator<Item = &u16> {
-    let (before, after) = slots.split_at_checked(start::<N>(hash)).unwrap_or((slots, &[]));
+/// All places, from the one where a search for `hash` begins.
+fn probe<const N: usize, P>(places: &[P; N], hash: u64) -> impl Iterator<Item = &P> {
+    let (before, after) = places.split_at_checked(start::<N>(hash)).unwrap_or((places, &[]));
     after.iter().chain(before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::id::mix2;
+    use crate::storage::Storage;
+    use std::boxed::Box;
+
+    fixed_storage! {
+        /// More values than 16 bits can number.
+        struct Wide { values: 40_000, dense_values: 0, ..Small::LIMITS }
+    }
+
+    #[test]
+    fn an_index_takes_every_slot_of_a_storage_whose_slots_need_more_than_16_bits() {
+        let hash = |slot| mix2(1, u64::from(slot));
+        let mut index = Box::new(<Wide as Storage>::ValueIndex::with_limit(40_000));
+        let slots = || (0..80_000).step_by(2).map(|slot| slot + 1);
+        assert!(slots().all(|slot| index.insert(hash(slot), slot, hash)));
+        assert!(slots().all(|slot| index.find(hash(slot), |found| found == slot) == Some(slot)));
+        assert_eq!(index.find(hash(0), |found| found == 0), None);
+    }
+
+    #[test]
+    fn sizes_that_follow_from_others_are_derived() {
+        fixed_storage! {
+            struct Odd { nodes: 65, rows: 70, values: 3, keys: 5, id_bytes: 7, ..Small::LIMITS }
+        }
+        assert_eq!(size_of::<<Odd as Storage>::NodeBits>(), size_of::<heapless::Vec<u64, 2>>());
+        assert_eq!(size_of::<<Odd as Storage>::IdBytes>(), size_of::<heapless::Vec<u8, 455>>());
+        assert_eq!(size_of::<<Odd as Storage>::PerCell<u64>>(), size_of::<heapless::Vec<u64, 140>>());
+        assert_eq!(size_of::<<Odd as Storage>::ValueIndex>(), 2 * 5);
+        assert_eq!(size_of::<<Odd as Storage>::KeyIndex>(), 2 * 8);
+    }
 }

@@ -1,16 +1,18 @@
 //! The containers and capacities a node is built on.
 //!
 //! A [`Storage`] names one container per *class of capacity* (per node, per row, per value, …), so that every table of
-//! the node has a bound that can be seen in one place. Two families exist: [`Fixed`] keeps everything inside the node
-//! and needs no allocator; [`Heap`] (feature `alloc`) takes its capacities at start, reserves them then and never again.
+//! the node has a bound that can be seen in one place. Two families exist: what
+//! [`fixed_storage!`](crate::fixed_storage) declares keeps everything inside the node and needs no allocator; [`Heap`]
+//! (feature `alloc`) takes its capacities at start, reserves them then and never again.
 
-mod fixed;
+#[doc(hidden)]
+pub mod fixed;
 #[cfg(feature = "alloc")]
 mod heap;
 
 use core::ops::{Deref, DerefMut};
 
-pub use fixed::{Fixed, FixedIndex, Small, Tiny};
+pub use fixed::{FixedIndex, Small, Tiny};
 #[cfg(feature = "alloc")]
 pub use heap::{Heap, HeapBuf, HeapIndex};
 
@@ -53,6 +55,60 @@ pub struct Limits {
     pub payload_bytes: usize,
 }
 
+impl Limits {
+    /// The smallest there are. In [`fixed_storage!`](crate::fixed_storage) they stand for what is not used.
+    pub const LEAST: Self = Self {
+        nodes: 1,
+        rows: 1,
+        known_peers: 1,
+        values: 1,
+        set_text_bytes: 0,
+        dense_values: 0,
+        keys: 1,
+        text_bytes: 8,
+        id_bytes: 2,
+        rumors: 1,
+        payload_bytes: 64,
+    };
+    /// The largest there are.
+    pub const MOST: Self = Self {
+        nodes: MILLION,
+        rows: 16 * MILLION,
+        known_peers: MILLION,
+        values: 1_024 * MILLION,
+        set_text_bytes: 2_048 * MILLION,
+        // More than 32 bits can count: there the bound is what they can.
+        dense_values: MILLION.saturating_mul(16_384),
+        keys: 16 * MILLION,
+        text_bytes: TEXT_BYTES_MAX,
+        id_bytes: ID_BYTES_MAX,
+        rumors: MILLION,
+        payload_bytes: 1_024 * MILLION,
+    };
+
+    /// The first capacity that is outside of its bounds: its name, the least, and the most.
+    #[must_use]
+    pub const fn first_outside(&self) -> Option<(&'static str, usize, usize)> {
+        macro_rules! check {
+            ($($name:ident,)+) => {
+                // All of them are named: a further one does not compile without a check.
+                let Self { $($name,)+ } = *self;
+                $(
+                    if $name < Self::LEAST.$name || $name > Self::MOST.$name {
+                        return Some((stringify!($name), Self::LEAST.$name, Self::MOST.$name));
+                    }
+                )+
+            };
+        }
+        check! {
+            nodes, rows, known_peers, values, set_text_bytes, dense_values, keys, text_bytes, id_bytes, rumors, payload_bytes,
+        }
+        None
+    }
+}
+
+const MILLION: usize = 1 << 20;
+
 /// A bounded sequence: a slice that can grow up to a limit set when it was made. A clone has the same limit, and as much
 /// memory reserved.
 pub trait Buf<T: Clone>: Clone + Deref<Target = [T]> + DerefMut {
@@ -83,7 +139,7 @@ pub trait Buf<T: Clone>: Clone + Deref<Target = [T]> + DerefMut {
 }
 
 /// A hash index over slots of some other table: it keeps slot numbers, the caller keeps the keys. Slots are never
-/// removed. A clone has room for as many.
+/// removed, and their numbers are below twice the limit. A clone has room for as many.
 pub trait Index: Clone {
     /// An empty index for `limit` slots.
     fn with_limit(limit: usize) -> Self;

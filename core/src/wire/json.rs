@@ -7,6 +7,7 @@ use super::fast;
 
 /// Why a line is not JSON that this node reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Malformed {
     /// Not JSON, or not UTF-8.
     Syntax {
@@ -18,6 +19,31 @@ pub enum Malformed {
     /// JSON, but not an object with the envelope of a message: `src`, `dest`, and a `body` with a `type`.
     NotAMessage,
 }
+
+impl Malformed {
+    /// The reason in words, for drivers that write no formatted text.
+    #[must_use]
+    pub const fn reason(&self) -> &'static str {
+        match self {
+            Self::Syntax { .. } => "it is not JSON",
+            Self::TooDeep => "it is nested too deeply",
+            Self::NotAMessage => "it has no envelope of src, dest and body",
+        }
+    }
+}
+
+impl core::fmt::Display for Malformed {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(self.reason())?;
+        match self {
+            Self::Syntax { at } => write!(f, ", seen at byte {at}"),
+            Self::TooDeep => write!(f, ", at most {DEPTH_MAX} levels are read"),
+            Self::NotAMessage => Ok(()),
+        }
+    }
+}
+
+impl core::error::Error for Malformed {}
 
 /// How deeply arrays and objects may be nested, counting the line's own object.
 pub const DEPTH_MAX: u32 = 32;

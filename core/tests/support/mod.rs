@@ -1,6 +1,7 @@
 //! A network in virtual time for nodes in process: loss, duplication, reordering, cuts, restarts. Deterministic by seed.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
+pub mod joined;
 pub mod one;
 
 use std::cmp::Reverse;
@@ -11,6 +12,8 @@ use rumormill_core::gossip::Rule;
 use rumormill_core::replicated::Sign;
 use rumormill_core::storage::{Heap, Limits, Storage};
 use rumormill_core::{Config, Instant, Node, NodeIndex, Now, Transmit, Value};
+
+use joined::Joined as _;
 
 /// Wall time at the start of every simulation.
 const EPOCH_US: u64 = 1_700_000_000_000_000;
@@ -353,7 +356,7 @@ impl Sim {
                 node.store().counter.value(),
                 state.map.len(),
                 node.is_settled(),
-                node.gossip().map_or(0, |gossip| gossip.agreement().count()),
+                node.member().map_or(0, |member| member.gossip().agreement().count()),
                 node.poll_timeout(),
             )
         };

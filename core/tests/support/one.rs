@@ -1,5 +1,6 @@
 //! One node in virtual time, with neighbours that are made of lines of text.
 
+use super::joined::Joined as _;
 use rumormill_core::gossip::Rule;
 use rumormill_core::id::{hash_bytes, mix2};
 use rumormill_core::storage::{Heap, Limits, Storage as _};
@@ -95,7 +96,7 @@ impl One {
         let now = self.now();
         self.node.handle_line(now, line.as_bytes()).unwrap();
         let reply = self.drain();
-        if self.me.is_empty() && self.node.gossip().is_some() {
+        if self.me.is_empty() && self.node.member().is_some() {
             let members = &self.node.replica().causality.members;
             let me = members.id(members.me()).to_owned();
             self.begun(&me);
@@ -171,12 +172,12 @@ impl One {
 
     /// The present session.
     pub fn session(&self) -> u64 {
-        self.node.gossip().unwrap().session()
+        self.node.gossip().session()
     }
 
     /// The name of the node's view.
     pub fn view(&self) -> String {
-        format!("{:016x}", self.node.gossip().unwrap().view_name())
+        format!("{:016x}", self.node.gossip().view_name())
     }
 
     /// The digest as messages carry it.

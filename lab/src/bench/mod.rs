@@ -21,9 +21,11 @@ mod topology;
 
 use std::collections::{HashMap, VecDeque};
 
+use rumormill_sim::{Arrival, Network, Traffic};
+
 use crate::fault::{Fault, Nemesis};
 use crate::history::{Call, History, Outcome, Phase};
-use crate::net::{Arrival, Network};
+use crate::net;
 use crate::settings::{Micros, SECOND, Settings, Workload};
 use crate::trace::{Complaint, FaultChange, FaultEvent, Misdeed, Trace};
 
@@ -124,7 +126,7 @@ impl Bench {
             now: 0,
             stage: Stage::Starting,
             stage_until: 0,
-            network: Network::new(&settings),
+            network: net::network(&settings),
             clients: Clients::new(&settings),
             cluster: Cluster::new(&settings),
             nemesis: None,
@@ -187,7 +189,7 @@ impl Bench {
             stage,
             invoked: self.clients.history.ops.len(),
             acknowledged: self.clients.acknowledged,
-            messages: self.network.counts().peer_sent,
+            messages: self.network.counts().sent,
             complaints: self.trace.complaints_total,
         }
     }
@@ -249,9 +251,10 @@ impl Bench {
     #[must_use]
     pub fn finish(mut self) -> (Settings, History, Trace) {
         self.trace.end_us = self.now;
-        self.trace.net = *self.network.counts();
-        let (sent, delivered) = self.network.bytes();
-        (self.trace.sent_bytes, self.trace.delivered_bytes) = (sent.to_vec(), delivered.to_vec());
+        self.trace.net = net::counts(self.network.counts());
+        let bytes = |of: fn(&Traffic) -> u64| self.network.traffic().iter().map(of).collect();
+        self.trace.sent_bytes = bytes(|node| node.sent_bytes);
+        self.trace.delivered_bytes = bytes(|node| node.delivered_bytes);
         self.trace.arrivals = self.cluster.take_arrivals();
         self.clients.close(self.now);
         (self.settings, self.clients.history, self.trace)
@@ -463,15 +466,15 @@ impl Bench {
         let label = fault.label();
         let what = match fault {
             Fault::Partition { cuts, .. } => {
-                *self.network.cuts() = cuts;
+                *self.network.cuts_mut() = cuts;
                 FaultChange::Partition { cuts: self.network.cuts().count() }
             }
             Fault::Cut { links, .. } => {
-                links.into_iter().for_each(|(from, to)| self.network.cuts().add(from, to));
+                links.into_iter().for_each(|(from, to)| self.network.cuts_mut().add(from, to));
                 FaultChange::Partition { cuts: self.network.cuts().count() }
             }
             Fault::Heal => {
-                self.network.cuts().clear();
+                self.network.cuts_mut().clear();
                 FaultChange::Heal
             }
             Fault::Kill(node) if self.cluster.is_down(node) => return,
@@ -496,11 +499,11 @@ impl Bench {
                 FaultChange::Resume { node }
             }
             Fault::Loss(rate) => {
-                self.network.set_loss(rate);
+                self.network.links_mut().loss = rate;
                 FaultChange::Loss { rate }
             }
             Fault::Duplicate(rate) => {
-                self.network.set_duplicate(rate);
+                self.network.links_mut().duplicates = rate;
                 FaultChange::Duplicate { rate }
             }
             Fault::Clock(node, us) => {

@@ -218,7 +218,11 @@ pub(super) fn born<S: Storage>(
         let line = |body: &str| format!("{{\"src\":\"c0\",\"dest\":\"n{at}\",\"body\":{{{body}}}}}").into_bytes();
         let init = format!("\"type\":\"init\",\"msg_id\":1,\"node_id\":\"n{at}\",\"node_ids\":[{ids}]");
         heard.tell(&mut node, at, &Input::Line(&line(&init)), clock_us);
-        vessel!(&mut node, node => recipe.without.iter().for_each(|rule| node.switch_off(*rule)));
+        vessel!(&mut node, node => recipe.without.iter().for_each(|rule| {
+            if let Some(member) = node.member_mut() {
+                member.switch_off(*rule);
+            }
+        }));
         if recipe.greeted {
             let greeting = line("\"type\":\"topology\",\"msg_id\":2,\"topology\":{}");
             heard.tell(&mut node, at, &Input::Line(&greeting), clock_us);
@@ -308,7 +312,7 @@ impl<S: Storage> Life<S> {
     fn look(&mut self) {
         let (before, session) = (self.sum, self.session);
         vessel!(&self.node, node => {
-            self.sum = node.digest();
+            self.sum = observe::member(node).digest();
             self.session = observe::session(node);
             self.view = std::array::from_fn(|member| observe::view_session(node, member));
             self.own = observe::own_changes(node);
@@ -389,8 +393,8 @@ fn is_error(line: &[u8]) -> bool {
 
 impl Contents {
     fn of<S: Storage>(node: &Node<S>) -> Self {
-        let store = node.store();
-        let rows = &node.replica().causality.rows;
+        let store = observe::member(node).store();
+        let rows = &observe::member(node).replica().causality.rows;
         let mut contents = Self::default();
         for value in store.set.values() {
             match value {

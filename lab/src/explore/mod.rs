@@ -35,8 +35,8 @@ mod world;
 use std::time::Duration;
 
 use rumormill_core::gossip::Rule;
-use rumormill_core::storage::{Fixed, Heap, Limits, Storage as _};
-use rumormill_core::{Config, ConfigError};
+use rumormill_core::storage::{Heap, Limits, Storage as _};
+use rumormill_core::{Config, ConfigError, fixed_storage};
 
 pub use search::{Progress, run, run_with};
 pub use step::{Kind, Parcel, Step};
@@ -48,11 +48,27 @@ pub const NODES_MAX: usize = 4;
 /// Most writes of a search.
 pub const WRITES_MAX: usize = 8;
 
-/// The storage of a search: 4 nodes, 12 rows, 8 values, 2 keys. Small, since every step copies a node.
-pub type Few = Fixed<4, 1, 16, 12, 24, 4, 8, 12, 1, 8, 2, 4, 8, 4, 64>;
+fixed_storage! {
+    /// The storage of a search. Small, since every step copies a node.
+    pub struct Few {
+        nodes: NODES_MAX,
+        rows: 12,
+        known_peers: 4,
+        values: WRITES_MAX,
+        set_text_bytes: 8,
+        dense_values: 64,
+        keys: 2,
+        text_bytes: 8,
+        id_bytes: 4,
+        rumors: 4,
+        payload_bytes: 64,
+    }
+}
 
-/// The storage of a node that has room for little: one value, one key.
-pub type Fewer = Fixed<4, 1, 16, 12, 24, 4, 1, 2, 1, 8, 1, 2, 8, 4, 64>;
+fixed_storage! {
+    /// The storage of a node that has room for little: one value, one key.
+    pub struct Fewer { values: 1, keys: 1, ..Few::LIMITS }
+}
 
 /// Capacities for a trail that is run on the heap: others than in the search, so that what depends on them shows.
 const HEAP_LIMITS: Limits = Limits {

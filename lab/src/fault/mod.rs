@@ -11,15 +11,15 @@
 //! ```
 
 mod clock;
-mod cuts;
 mod nemesis;
 mod partition;
 mod schedule;
 mod standing;
 
+use rumormill_sim::Cuts;
+
 use crate::settings::Tuning;
 
-pub use cuts::Cuts;
 pub use nemesis::Nemesis;
 pub use schedule::parse_schedule;
 

@@ -4,7 +4,9 @@ use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
 use rand_xorshift::XorShiftRng;
 
-use super::{Cuts, Fault, names};
+use rumormill_sim::Cuts;
+
+use super::{Fault, names};
 use crate::settings::PartitionKind;
 
 /// A partition of `kind` among `nodes`, at least two. The `victim` is the node that is cut off, or lies on the smaller

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 /// Directed links that carry nothing. At most one shape (a partition), and single links beside it.
 ///
-/// Whoever carries out faults holds one: [`super::Fault::Partition`] replaces it, [`super::Fault::Cut`] adds to it,
-/// and [`super::Fault::Heal`] clears it.
+/// A partition of the whole cluster is made by [`Cuts::sides`] or [`Cuts::ring`] and takes the place of what was cut before;
+/// [`Cuts::add`] cuts further links, and [`Cuts::clear`] takes everything back.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cuts {
     shape: Shape,
@@ -85,6 +85,11 @@ impl Cuts {
         if from != to && !self.shape.is_cut(from, to) {
             self.links.insert((from, to));
         }
+    }
+
+    /// A single link that was cut beside the others works again. What a partition cuts stays cut.
+    pub fn remove(&mut self, from: usize, to: usize) {
+        self.links.remove(&(from, to));
     }
 
     /// All links work again.
@@ -191,6 +196,9 @@ mod tests {
         }
         assert_eq!(cuts.count(), 7);
         assert!(cuts.is_cut(1, 2) && !cuts.is_cut(2, 1) && cuts.is_cut(3, 0) && !cuts.is_cut(2, 2));
+        cuts.remove(1, 2);
+        cuts.remove(3, 0);
+        assert!(!cuts.is_cut(1, 2) && cuts.is_cut(3, 0));
         cuts.clear();
         assert!(cuts.is_empty());
         assert!(listed(&cuts, 4).is_empty());

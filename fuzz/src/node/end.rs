@@ -1,0 +1,91 @@
+//! How a script ends: what two nodes that talk undisturbed have to come to.
+
+use std::collections::HashMap;
+
+use rumormill_core::Node;
+use rumormill_core::storage::Storage;
+use rumormill_sim::Joined as _;
+
+use super::world::World;
+
+/// Timers that may run until two nodes agree: with eight members, six of which are silent, it takes a few dozen.
+const WAKEUPS_MAX: usize = 2_000;
+/// After so long without news, nodes that cannot agree talk little,
+const UNREST_MS: u64 = 60_000;
+/// as far as this time shows it.
+const REST_MS: u64 = 30_000;
+/// Then they exchange so many messages per second at most: a burst now and then.
+const PER_SECOND_MAX: u64 = 8;
+
+impl<S: Storage> World<S> {
+    /// When no line was forged and nothing was full, the two nodes hold the same after a while; and when there are no
+    /// others, they know it and fall silent. In any case they come to rest.
+    pub(super) fn converge(mut self) {
+        self.setup.lost = 0;
+        self.room = usize::MAX;
+        self.settle();
+        if self.setup.uninitialised {
+            return;
+        }
+        for _ in 0..WAKEUPS_MAX {
+            if self.forged || self.is_refusing() {
+                return self.check_rest();
+            }
+            let equal = self.first.one.digest() == self.second.one.digest();
+            if equal && self.setup.nodes > 2 {
+                return self.compare();
+            }
+            if !self.wake() {
+                assert!(equal, "both nodes are silent and do not hold the same");
+                assert!(self.first.one.is_settled() && self.second.one.is_settled());
+                return self.compare();
+            }
+        }
+        panic!("{:?}\n{:?}\nno end", self.first.one.stats(), self.second.one.stats());
+    }
+
+    /// Whether something from a peer did not fit, or was not taken yet.
+    fn is_refusing(&self) -> bool {
+        [self.first.one.stats(), self.second.one.stats()]
+            .iter()
+            .any(|stats| stats.refused_full + stats.refused_rows + stats.refused_clock_ahead > 0)
+    }
+
+    /// Two nodes that cannot agree for good do not talk all the time.
+    fn check_rest(mut self) {
+        let started_us = self.now_us;
+        while self.now_us < started_us + UNREST_MS * 1_000 {
+            if !self.wake() {
+                return;
+            }
+        }
+        let (sent, rested_us) = (self.sent, self.now_us);
+        while self.now_us < rested_us + REST_MS * 1_000 {
+            if !self.wake() {
+                return;
+            }
+        }
+        let (messages, seconds) = (self.sent - sent, (self.now_us - rested_us) / 1_000_000);
+        assert!(messages <= PER_SECOND_MAX * seconds, "{messages} messages in {seconds} s");
+    }
+
+    /// Both nodes hold the same, not only by their digests.
+    fn compare(&self) {
+        let values = |node: &Node<S>| {
+            let mut values: Vec<String> = node.store().set.values().map(|value| format!("{value:?}")).collect();
+            values.sort();
+            values
+        };
+        let pairs = |node: &Node<S>| -> HashMap<String, String> {
+            node.store()
+                .map
+                .iter()
+                .map(|(key, value, stamp)| (format!("{key:?}"), format!("{value:?} {stamp}")))
+                .collect()
+        };
+        let (a, b) = (&self.first.one, &self.second.one);
+        assert_eq!(values(a), values(b));
+        assert_eq!(pairs(a), pairs(b));
+        assert_eq!(a.store().counter.value(), b.store().counter.value());
+    }
+}

@@ -1,0 +1,64 @@
+//! What a node holds, made comparable. No figure of the digest is used: equal digests are what this is held against.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rumormill_core::causality::RowId;
+use rumormill_core::replicated::Sign;
+use rumormill_core::storage::Storage;
+use rumormill_core::{Member, Value};
+
+/// All that a node holds, in an order that does not depend on how it came about.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct State {
+    /// Values of the set, as `Debug` shows them.
+    pub set: BTreeSet<String>,
+    /// Numbers of the counter above 0, by node, life and whether they are increments.
+    pub cells: BTreeMap<(String, u64, bool), u64>,
+    /// Keys of the map, each with its value and stamp.
+    pub map: BTreeMap<String, (String, u64)>,
+}
+
+impl State {
+    /// The state of a member. O(state · log state).
+    ///
+    /// # Panics
+    /// The node lists a value of its set twice.
+    #[must_use]
+    pub fn of<S: Storage>(node: &Member<S>) -> Self {
+        let (store, causality) = (node.store(), &node.replica().causality);
+        let show = |value: Value<'_>| format!("{value:?}");
+        let mut state = Self::default();
+        for value in store.set.values() {
+            assert!(state.set.insert(show(value)), "{value:?} is in the set twice");
+        }
+        for row in (0..causality.rows.len() as u32).map(RowId) {
+            let (id, incarnation) = causality.name(row);
+            for sign in Sign::ALL {
+                let number = store.counter.cell(row, sign);
+                if number > 0 {
+                    state.cells.insert((id.to_owned(), incarnation, sign == Sign::P), number);
+                }
+            }
+        }
+        for (key, value, stamp_us) in store.map.iter() {
+            state.map.insert(show(key), (show(value), stamp_us));
+        }
+        state
+    }
+
+    /// The difference to another state, in a few words.
+    #[must_use]
+    pub fn against(&self, other: &Self) -> String {
+        let lacks = other.set.difference(&self.set).count();
+        let more = self.set.difference(&other.set).count();
+        let cells = differing(&self.cells, &other.cells);
+        let keys = differing(&self.map, &other.map);
+        format!("{lacks} values missing, {more} more; {cells} counter cells and {keys} keys differ")
+    }
+}
+
+/// Keys that have different values in two maps, or a value in one of them only.
+fn differing<K: Ord, V: PartialEq>(one: &BTreeMap<K, V>, other: &BTreeMap<K, V>) -> usize {
+    let of_other = other.iter().filter(|(key, value)| one.get(key) != Some(value)).count();
+    of_other + one.keys().filter(|key| !other.contains_key(key)).count()
+}
