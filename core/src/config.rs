@@ -5,8 +5,9 @@ use crate::storage::Limits;
 use crate::wire::gossip::size;
 
 /// The workload that decides what a bare `read` and an `add` mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Workload {
     /// `broadcast`, and `read` answers `messages`.
     Broadcast,
@@ -27,7 +28,8 @@ pub enum Workload {
 }
 
 /// The choices of one node. `Config::default()` is right for Maelstrom.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Config {
     /// Fixes what `read` and `add` mean; without it the latest request decides.
     pub workload: Option<Workload>,

@@ -129,6 +129,12 @@ pub struct Members<S: Storage> {
     fingerprint: u32,
 }
 
+impl<S: Storage> core::fmt::Debug for Members<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
 impl<S: Storage> Members<S> {
     /// An empty cluster with room for `nodes` ids of `id_bytes` bytes.
     #[inline(always)]

@@ -60,6 +60,12 @@ pub struct Output<'a> {
     pub progress: &'a mut dyn FnMut(&Progress),
 }
 
+impl std::fmt::Debug for Output<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Output").field("logs", &self.logs).finish_non_exhaustive()
+    }
+}
+
 struct Line {
     node: usize,
     life: u64,

@@ -17,7 +17,7 @@ const ROOM: usize = 64 << 10;
 /// How long the end of the process waits for the last lines.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-#[derive(Default)]
+#[derive(Default, Debug)]
 struct Queue {
     waiting: Vec<u8>,
     /// Lines that did not fit after those that wait.
@@ -26,7 +26,7 @@ struct Queue {
     is_writing: bool,
 }
 
-#[derive(Default)]
+#[derive(Default, Debug)]
 struct Shared {
     queue: Mutex<Queue>,
     /// Something waits, or all was written.
@@ -66,7 +66,7 @@ impl Shared {
 }
 
 /// The log. Clones write to the same one.
-#[derive(Clone, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Shared>);
 
 impl Log {
@@ -108,6 +108,7 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 /// Takes one line, which `tracing` writes in one piece.
+#[derive(Debug)]
 pub struct Line<'a>(&'a Log);
 
 impl Write for Line<'_> {

@@ -36,6 +36,8 @@ pub struct Causality<S: Storage> {
     pub clock: HybridClock,
 }
 
+names_itself!(impl[S: Storage] Causality<S>, "Causality");
+
 impl<S: Storage> Causality<S> {
     /// Nothing has happened yet.
     #[inline(always)]

@@ -129,6 +129,8 @@ pub struct Rows<S: Storage> {
     hashed: (RowId, u64),
 }
 
+names_itself!(impl[S: Storage] Rows<S>, "Rows");
+
 impl<S: Storage> Rows<S> {
     /// No rows yet, room for `rows`.
     #[inline(always)]

@@ -23,6 +23,8 @@ pub struct Agreement<S: Storage> {
     view: u64,
 }
 
+names_itself!(impl[S: Storage] Agreement<S>, "Agreement");
+
 impl<S: Storage> Agreement<S> {
     /// For a cluster of `nodes` and the digest `sum`. Before [`Agreement::fill`].
     #[must_use]

@@ -70,6 +70,8 @@ pub struct Delta<'e, S: Storage> {
     walk: Walk<'e, S>,
 }
 
+names_itself!(impl[S: Storage] Delta<'_, S>, "Delta");
+
 /// Whether all sessions were named that the peer may lack.
 #[derive(Clone, Copy, Debug)]
 pub struct Named(Result<(), u32>);

@@ -11,6 +11,8 @@ pub struct Sampler<S: Storage> {
     order: S::PerNode<u32>,
 }
 
+names_itself!(impl[S: Storage] Sampler<S>, "Sampler");
+
 /// A drawing that is under way.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Draw(usize);

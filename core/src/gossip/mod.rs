@@ -50,8 +50,9 @@ const SPEAK_AFTER_MS: u64 = 12_000;
 const NEVER: Instant = Instant::from_micros(u64::MAX);
 
 /// What spreads the state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Strategy {
     /// Rumor mongering, repaired by anti-entropy (Demers et al., "Epidemic algorithms for replicated database
     /// maintenance", 1987).
@@ -115,6 +116,8 @@ pub struct Gossip<S: Storage> {
     /// The earlier of that and of the moment at which a larger session is taken.
     wake_at: Instant,
 }
+
+names_itself!(impl[S: Storage] Gossip<S>, "Gossip");
 
 impl<S: Storage> Gossip<S> {
     /// For a cluster of `nodes` of which nothing is known, in which this node begins `session`. Before [`Gossip::fill`].

@@ -76,7 +76,7 @@ impl<S: Storage> Member<S> {
             replica: Replica::unfilled(&limits),
             gossip: Gossip::unfilled(0, NodeIndex(0), &limits, XorShiftRng::from_seed([1; 16]), 0),
             service: Service::unfilled(&limits),
-            predictor: Predictor::default(),
+            predictor: Default::default(),
             desk: Desk::default(),
             events: Events::default(),
             head: Head::default(),

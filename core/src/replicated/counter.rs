@@ -75,6 +75,12 @@ pub struct Counter<S: Storage> {
     fingerprint: u64,
 }
 
+impl<S: Storage> core::fmt::Debug for Counter<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Counter").field("value", &self.value()).finish_non_exhaustive()
+    }
+}
+
 impl<S: Storage> Counter<S> {
     /// ΣP − ΣN, exactly.
     #[must_use]

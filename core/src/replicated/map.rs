@@ -113,6 +113,12 @@ pub struct LwwMap<S: Storage> {
     stale_reads: u64,
 }
 
+impl<S: Storage> core::fmt::Debug for LwwMap<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("LwwMap").field("keys", &self.len()).finish_non_exhaustive()
+    }
+}
+
 impl<S: Storage> LwwMap<S> {
     /// How many keys there are.
     #[must_use]

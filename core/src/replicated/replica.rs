@@ -59,6 +59,8 @@ pub struct Replica<S: Storage> {
     open: Option<RowId>,
 }
 
+names_itself!(impl[S: Storage] Replica<S>, "Replica");
+
 impl<S: Storage> Replica<S> {
     /// An empty replica.
     #[must_use]

@@ -77,6 +77,12 @@ pub struct BroadcastSet<S: Storage> {
     text_bytes: usize,
 }
 
+impl<S: Storage> core::fmt::Debug for BroadcastSet<S> {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("BroadcastSet").field("values", &self.len()).finish_non_exhaustive()
+    }
+}
+
 impl<S: Storage> BroadcastSet<S> {
     /// How many values there are.
     #[must_use]

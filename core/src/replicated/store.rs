@@ -22,12 +22,13 @@ macro_rules! product {
         const TYPES: usize = [$($at),+].len();
 
         /// The state of a node: all data types side by side.
-        #[derive(Clone)]
+        #[derive(Clone, Debug)]
         pub struct Store<S: Storage> {
             $($(#[$doc])* pub $name: $type<S>,)+
         }
 
         impl<S: Storage> Store<S> {
+            #[doc(hidden)]
             /// The empty state, before [`Store::fill`].
             #[must_use]
             #[inline(always)]
@@ -35,6 +36,7 @@ macro_rules! product {
                 Self { $($name: $type::unfilled(limits),)+ }
             }
 
+            #[doc(hidden)]
             /// Fills the tables that are never empty, where the state is to stay.
             ///
             /// The key of the hash tables is one that peers cannot know.
@@ -42,6 +44,7 @@ macro_rules! product {
                 $(self.$name.fill(limits, key);)+
             }
 
+            #[doc(hidden)]
             /// How changes of this tag travel; `None` when no data type owns it.
             #[must_use]
             #[inline]
@@ -50,6 +53,7 @@ macro_rules! product {
                 None
             }
 
+            #[doc(hidden)]
             /// Joins an entry into the data type that owns its tag.
             ///
             /// # Errors
@@ -61,12 +65,14 @@ macro_rules! product {
                 Err(Refused::Unreadable)
             }
 
+            #[doc(hidden)]
             /// Where the entries of `row` above `after` begin.
             #[must_use]
             pub fn seek(&self, row: RowId, after: u64) -> Cursor {
                 Cursor([$(self.$name.seek(row, after)),+])
             }
 
+            #[doc(hidden)]
             /// The entry at the cursor, and the cursor moved past it.
             pub fn next<'a>(&'a self, cursor: &mut Cursor, causality: &'a Causality<S>) -> Option<(u64, Entry<'a>)> {
                 let seqs = [$(cursor.0[$at].map(|at| self.$name.seq(at))),+];
@@ -78,6 +84,7 @@ macro_rules! product {
                 None
             }
 
+            #[doc(hidden)]
             /// What the change of a dot did, as it stands in the state; `None` when it was superseded.
             #[must_use]
             pub fn applied<'a>(&'a self, dot: Dot, causality: &'a Causality<S>) -> Option<Applied<'a>> {
@@ -95,6 +102,7 @@ macro_rules! product {
                 0_u64$(.wrapping_add(self.$name.fingerprint()))+
             }
 
+            #[doc(hidden)]
             /// The vectors that messages of a lane carry in full: name, and number by row.
             pub fn vectors(&self, lane: Lane, mut visit: impl FnMut(&'static str, &dyn Fn(RowId) -> Option<u64>)) {
                 $(if $type::<S>::LANE == lane {

@@ -77,6 +77,8 @@ pub struct Bench<S: Storage> {
     counter: Watched,
 }
 
+names_itself!(impl[S: Storage] Bench<S>, "Bench");
+
 impl<S: Storage> Bench<S> {
     /// Nothing was changed yet. Before [`Bench::fill`].
     #[inline(always)]

@@ -9,6 +9,7 @@ mod broadcast;
 mod counter;
 mod kv;
 mod reply;
+#[cfg(feature = "serde")]
 mod stats;
 mod tuning;
 
@@ -67,6 +68,8 @@ pub struct Service<S: Storage> {
     generated: u64,
 }
 
+names_itself!(impl[S: Storage] Service<S>, "Service");
+
 /// Everything a request may touch.
 pub struct Context<'c, S: Storage, G: Spread<S>> {
     /// State and version vector.
@@ -82,6 +85,8 @@ pub struct Context<'c, S: Storage, G: Spread<S>> {
     /// The time of the request.
     pub now: Now,
 }
+
+names_itself!(impl[S: Storage, G: Spread<S>] Context<'_, S, G>, "Context");
 
 /// What a request comes to.
 pub type Answered = Result<Answer, Problem>;
@@ -138,7 +143,10 @@ impl<S: Storage> Service<S> {
             Kind::BenchWrite => self.bench_write(message, cx),
             Kind::BenchReport => Ok(bench::Answer::Report.into()),
             Kind::BenchStats => Ok(self.bench_stats(cx).into()),
+            #[cfg(feature = "serde")]
             Kind::Stats => Ok(stats::Answer.into()),
+            #[cfg(not(feature = "serde"))]
+            Kind::Stats => Err(Problem::NotInThisBuild),
             Kind::Txn => self.txn(message, cx),
             // Node to node, or handled before.
             Kind::Gossip | Kind::Replicate | Kind::Init | Kind::Broadcast => Err(Problem::UnknownType),
@@ -273,6 +281,10 @@ answers! {
     Kv(kv::Answer),
     Bench(bench::Answer),
     Tuning(tuning::Answer),
+}
+
+#[cfg(feature = "serde")]
+answers! {
     Stats(stats::Answer),
 }
 

@@ -4,7 +4,9 @@
 
 use core::fmt::Write as _;
 
-use super::{Service, basic, bench, broadcast, counter, kv, stats, tuning};
+#[cfg(feature = "serde")]
+use super::stats;
+use super::{Service, basic, bench, broadcast, counter, kv, tuning};
 use crate::id::Id;
 use crate::output::Sink;
 use crate::replicated::{Bound, Replica};
@@ -30,6 +32,7 @@ pub enum Answer {
     /// Of gossip.
     Tuning(tuning::Answer),
     /// `stats_ok`.
+    #[cfg(feature = "serde")]
     Stats(stats::Answer),
     /// `error`.
     Error(Problem),
@@ -82,6 +85,9 @@ pub enum Problem {
     EnvelopeTwice(&'static str),
     /// A table is full.
     Full(Bound),
+    /// A request whose feature was left out when the node was built.
+    #[cfg(not(feature = "serde"))]
+    NotInThisBuild,
     /// A request before `init`.
     NotInitialised,
     /// `init` with another content than the first.
@@ -106,6 +112,8 @@ impl Problem {
     pub const fn code(self) -> u64 {
         match self {
             Self::UnknownType | Self::NoBareRead => 10,
+            #[cfg(not(feature = "serde"))]
+            Self::NotInThisBuild => 10,
             Self::Full(_) | Self::NotInitialised | Self::EndOfTime => 11,
             Self::Field(_)
             | Self::EnvelopeTwice(_)
@@ -168,6 +176,7 @@ impl Reply {
             Answer::Kv(answer) => answer.write(out, source),
             Answer::Bench(answer) => answer.write(out, source),
             Answer::Tuning(answer) => answer.write(out, source),
+            #[cfg(feature = "serde")]
             Answer::Stats(answer) => answer.write(out, source),
             Answer::Error(problem) => self.error(out, problem),
         });
@@ -178,20 +187,11 @@ impl Reply {
         out.str("{\"src\": \"");
         out.raw(self.from.bytes());
         out.str("\", \"dest\": \"");
-        self.rest(out, msg_id, |out| match self.answer {
-            Answer::Error(problem) => self.error(out, problem),
-            Answer::Done(_)
-            | Answer::Basic(_)
-            | Answer::Set(_)
-            | Answer::Counter(_)
-            | Answer::Kv(_)
-            | Answer::Bench(_)
-            | Answer::Tuning(_)
-            | Answer::Stats(_) => {
-                debug_assert!(false, "a node that waits carries nothing out");
-                self.error(out, Problem::NotInitialised);
-            }
-        });
+        let Answer::Error(problem) = self.answer else {
+            debug_assert!(false, "a node that waits carries nothing out");
+            return;
+        };
+        self.rest(out, msg_id, |out| self.error(out, problem));
     }
 
     /// All that follows the beginning of a message; `body` writes type and payload.
@@ -268,6 +268,8 @@ impl core::fmt::Display for Sentence<'_> {
             Problem::Field(BadField { key, why }) => field(f, key, why),
             Problem::EnvelopeTwice(name) => write!(f, "duplicate field {name}"),
             Problem::Full(bound) => bound.fmt(f),
+            #[cfg(not(feature = "serde"))]
+            Problem::NotInThisBuild => f.write_str("stats is not part of this build"),
             Problem::NotInitialised => f.write_str("not initialised"),
             Problem::OtherCluster => f.write_str("already initialised with another node_id or other node_ids"),
             Problem::KeyNotFound => f.write_str("Key not found"),

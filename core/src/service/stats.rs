@@ -1,7 +1,8 @@
-//! `stats`: every count of the node, in the compact form in which `serde-json-core` writes it.
+//! `stats`: the counts of the node, as serde-json-core writes them.
 
-use super::reply::{Source, fields};
+use super::reply::Source;
 use crate::output::Sink;
+use crate::stats::Stats;
 use crate::storage::Storage;
 use crate::wire::Out;
 
@@ -10,13 +11,13 @@ use crate::wire::Out;
 pub struct Answer;
 
 impl Answer {
+    // Out of line, because of the memory that it takes on the stack.
+    #[inline(never)]
     pub(super) fn write<S: Storage, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
+        let mut text = [0; Stats::JSON_BYTES_MAX];
+        let len = serde_json_core::to_slice(source.stats, &mut text);
+        debug_assert!(len.is_ok(), "there is room for the largest number in each field");
         out.str("stats_ok\", \"stats\": ");
-        for (at, (name, number)) in source.stats.named().enumerate() {
-            out.str(if at == 0 { "{\"" } else { ",\"" });
-            out.str(name);
-            fields(out, &[("\":", number)]);
-        }
-        out.raw(b"}");
+        out.raw(len.ok().and_then(|len| text.get(..len)).unwrap_or(b"{}"));
     }
 }

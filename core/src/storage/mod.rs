@@ -27,7 +27,8 @@ pub const INCARNATION_MAX: u64 = (1 << 53) - 1;
 pub const TEXT_BYTES_MAX: usize = 256;
 
 /// The capacities of one node. [`Storage::LIMITS`] gives those a storage comes with; only [`Heap`] can take others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Limits {
     /// Nodes of the cluster, own included.
     pub nodes: usize,

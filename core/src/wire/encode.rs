@@ -35,6 +35,8 @@ pub struct Out<'w, W: Sink> {
     full: bool,
 }
 
+names_itself!(impl[W: Sink] Out<'_, W>, "Out");
+
 impl<'w, W: Sink> Out<'w, W> {
     /// A writer to `sink`.
     #[inline]

@@ -57,6 +57,7 @@ impl Kept<'_> {
 }
 
 /// There is none: every line is written piece by piece.
+#[derive(Debug)]
 pub struct Block<'b>(Infallible, PhantomData<&'b ()>);
 
 impl<'b> Block<'b> {

@@ -20,6 +20,8 @@ pub struct Block<'b> {
     full: bool,
 }
 
+names_itself!(impl[] Block<'_>, "Block");
+
 impl<'b> Block<'b> {
     /// Writes to the start of `room`, if that is long enough for a block.
     #[inline]

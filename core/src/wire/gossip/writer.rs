@@ -40,6 +40,8 @@ pub struct Writer<'o, 'w, W: Sink> {
     has_data: bool,
 }
 
+names_itself!(impl[W: Sink] Writer<'_, '_, W>, "Writer");
+
 impl<'o, 'w, W: Sink> Writer<'o, 'w, W> {
     /// Begins a message: `head` is its text up to the id of the receiver.
     pub fn new(out: &'o mut Out<'w, W>, room: Room, head: &[u8], to: &str, kind: Kind) -> Self {
@@ -140,6 +142,8 @@ pub struct List<'l, 'w, W: Sink> {
     name: &'static str,
 }
 
+names_itself!(impl[W: Sink] List<'_, '_, W>, "List");
+
 impl<'l, 'w, W: Sink> List<'l, 'w, W> {
     fn opened(out: &'l mut Out<'w, W>, end: usize) -> Self {
         Self { out, end, count: 0, name: "" }
@@ -205,6 +209,8 @@ pub struct Data<'o, 'w, 'n, W: Sink> {
     /// Whether anything of the present chunk was written.
     open: bool,
 }
+
+names_itself!(impl[W: Sink] Data<'_, '_, '_, W>, "Data");
 
 impl<'n, W: Sink> Data<'_, '_, 'n, W> {
     /// From here on so many bytes may follow, at most.
