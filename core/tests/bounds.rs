@@ -1,8 +1,5 @@
 //! What happens when something is full: one test per row of the table in ARCHITECTURE.md.
 
-#[path = "support/joined.rs"]
-mod joined;
-
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::UNIX_EPOCH;
@@ -16,12 +13,11 @@ use rumormill_core::replicated::{Applied, Bound};
 use rumormill_core::storage::{Small, Storage, Tiny};
 use rumormill_core::wire::SEQ_MAX;
 use rumormill_core::{
-    Change, Config, Event, Instant, JoinError, Node, NodeIndex, Now, Rejected, Sink, SinkFull, Stats, Transmit,
+    Change, Config, Event, Instant, JoinError, Member, Node, NodeIndex, Now, Rejected, Sink, SinkFull, Stats, Transmit,
     UpdateError, Value,
 };
+use rumormill_sim::{Cluster, Delay, EPOCH_US, Links, Machine};
 use serde_json::json;
-
-use joined::Joined as _;
 
 #[test]
 fn a_local_change_that_finds_no_room_is_an_error_and_takes_no_dot() {
@@ -167,7 +163,7 @@ fn a_cluster_larger_than_the_storage_is_an_error_at_init_and_a_smaller_one_may_f
     assert_eq!((reply["type"].as_str(), reply["code"].as_i64()), (Some("error"), Some(11)), "{reply}");
     assert!(reply["text"].as_str().is_some_and(|text| text.contains('8')), "{reply}");
     assert_eq!(ask(&mut node, json!({"type": "read"}))["text"], "not initialised");
-    assert_eq!(node.join("n1", ids.into_iter(), NOW).map(drop), Err(JoinError::TooManyNodes { max: 8 }));
+    assert_eq!(node.join("n1", ids, NOW).map(drop), Err(JoinError::TooManyNodes { max: 8 }));
     assert_eq!(ask(&mut node, init(&ids[..8]))["type"], "init_ok");
     assert_eq!(ask(&mut node, json!({"type": "broadcast", "message": 1}))["type"], "broadcast_ok");
 }
@@ -233,7 +229,7 @@ fn a_message_is_cut_at_an_entry_and_the_rest_follows() {
     let text = |at: i64| format!("{at:024}");
     // A past life with a very large dot, as only a digest of many years has it.
     let past = format!("{}@{}", ids[0], INCARNATION_MAX - 1);
-    let write = json!(["w", text(0), text(1), EPOCH_US]);
+    let write = json!(["w", text(0), text(1), WALL_US]);
     let digest = json!({&*past: SEQ_MAX - 1});
     let data = json!([[past, 0, [SEQ_MAX - 2], write]]);
     let body = json!({"type": "gossip", "inc": INCARNATION_MAX - 1, "digest": digest, "data": data});
@@ -246,9 +242,10 @@ fn a_message_is_cut_at_an_entry_and_the_rest_follows() {
         net.update(ids[2], Change::Add((at - 7) << 58)).expect("far from overflow");
     }
     net.run_until_settled();
-    println!("the longest line has {} bytes of {limit}", net.longest);
-    assert!(net.longest <= limit);
-    assert!(net.lines > 16, "{} lines are too few for as many writes", net.lines);
+    let longest = net.0.take_longest();
+    println!("the longest line has {longest} bytes of {limit}");
+    assert!(longest <= limit);
+    assert!(net.lines() > 16, "{} lines are too few for as many writes", net.lines());
     for id in ids {
         let Stats { malformed_lines, refused_unreadable, .. } = net.get(id).stats();
         assert_eq!((malformed_lines, refused_unreadable), (0, 0));
@@ -283,12 +280,13 @@ proptest! {
             net.run_for(pause);
         }
         net.run_until_settled();
-        prop_assert!(net.longest <= max_message_bytes, "{} bytes, {} allowed", net.longest, max_message_bytes);
+        let longest = net.0.take_longest();
+        prop_assert!(longest <= max_message_bytes, "{} bytes, {} allowed", longest, max_message_bytes);
         for id in &ids {
             let Stats { malformed_lines, refused_unreadable, .. } = net.get(id).stats();
             prop_assert_eq!((malformed_lines, refused_unreadable), (0, 0));
             prop_assert_eq!(net.get(id).values(), net.get(ids[0]).values());
-            same("sums", net.get(id).sum(), net.get(ids[0]).sum())?;
+            same("sums", net.get(id).digest(), net.get(ids[0]).digest())?;
         }
     }
 }
@@ -377,7 +375,8 @@ const CONFIG: Config = Config {
 };
 
 /// Wall time at the start: late enough for stamps of nineteen digits.
-const EPOCH_US: u64 = 9_000_000_000_000_000_000;
+const WALL_US: u64 = 9_000_000_000_000_000_000;
+const WALL_AHEAD_US: i64 = (WALL_US - EPOCH_US) as i64;
 
 const NOW: Now = Now::monotonic_ms(0);
 
@@ -395,33 +394,25 @@ impl Sink for Bytes {
     }
 }
 
-fn started<S: Storage>(me: &str, ids: &[&str], config: Config) -> Node<S> {
-    let mut node = Node::new(config).expect("choices within their bounds");
-    node.join(me, ids.iter().copied(), NOW).expect("a cluster");
-    node
+fn started<S: Storage>(me: &str, ids: &[&str], config: Config) -> Member<S> {
+    Member::join(config, me, ids.iter().copied(), NOW).expect("choices within their bounds, and a cluster")
 }
 
 /// The body of the reply to a request of a client.
-fn ask<S: Storage>(node: &mut Node<S>, mut body: serde_json::Value) -> serde_json::Value {
+fn ask(node: &mut impl Machine, mut body: serde_json::Value) -> serde_json::Value {
     body["msg_id"] = json!(1);
     let line = json!({"src": "c1", "dest": "n1", "body": body}).to_string();
     node.handle_line(NOW, line.as_bytes()).expect("a request that is answered");
-    let mut reply = Bytes::default();
-    assert_eq!(node.poll_transmit(NOW, &mut reply), Ok(Some(Transmit::Reply)));
-    let mut reply: serde_json::Value = serde_json::from_slice(&reply.0).expect("a reply is JSON");
+    let mut reply = Vec::new();
+    assert_eq!(node.poll_transmit(NOW, &mut reply), Some(Transmit::Reply));
+    let mut reply: serde_json::Value = serde_json::from_slice(&reply).expect("a reply is JSON");
     reply["body"].take()
 }
 
 /// A node whatever its storage.
-trait Member {
-    fn handle_line(&mut self, now: Now, line: &[u8]);
-    fn handle_timeout(&mut self, now: Now);
-    fn poll_transmit(&mut self, now: Now, sink: &mut Bytes) -> Option<Transmit>;
-    fn poll_timeout(&self) -> Option<Instant>;
-    fn make(&mut self, now: Now, change: Change<'_>) -> Result<(), UpdateError>;
+trait Resident: Machine {
+    fn update(&mut self, now: Now, change: Change<'_>) -> Result<(), UpdateError>;
     fn stats(&self) -> Stats;
-    fn sum(&self) -> Sum;
-    fn is_settled(&self) -> bool;
     fn values(&self) -> BTreeSet<String>;
     fn keys(&self) -> usize;
     fn count(&self) -> i128;
@@ -429,37 +420,13 @@ trait Member {
     fn frontier(&self, row: &str) -> u64;
 }
 
-impl<S: Storage> Member for Node<S> {
-    fn handle_line(&mut self, now: Now, line: &[u8]) {
-        Self::handle_line(self, now, line).expect("a message of a member");
-    }
-
-    fn handle_timeout(&mut self, now: Now) {
-        Self::handle_timeout(self, now);
-    }
-
-    fn poll_transmit(&mut self, now: Now, sink: &mut Bytes) -> Option<Transmit> {
-        Self::poll_transmit(self, now, sink).expect("a sink that takes everything")
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        Self::poll_timeout(self).map(|wakeup| wakeup.at)
-    }
-
-    fn make(&mut self, now: Now, change: Change<'_>) -> Result<(), UpdateError> {
-        self.member_mut().expect("the node has joined").update(now, change).map(drop)
+impl<S: Storage> Resident for Member<S> {
+    fn update(&mut self, now: Now, change: Change<'_>) -> Result<(), UpdateError> {
+        Self::update(self, now, change).map(drop)
     }
 
     fn stats(&self) -> Stats {
         Self::stats(self)
-    }
-
-    fn sum(&self) -> Sum {
-        self.digest()
-    }
-
-    fn is_settled(&self) -> bool {
-        Self::is_settled(self)
     }
 
     fn values(&self) -> BTreeSet<String> {
@@ -488,155 +455,100 @@ impl<S: Storage> Member for Node<S> {
     }
 }
 
-/// Nodes in one process. A line takes a millisecond, unless its link is cut.
-#[derive(Default)]
-struct Net {
-    ids: Vec<String>,
-    nodes: Vec<Option<Box<dyn Member>>>,
-    cut: BTreeSet<(usize, usize)>,
-    now_ms: u64,
-    in_flight: Vec<(usize, Vec<u8>)>,
-    lines: u64,
-    longest: usize,
-}
+/// Nodes of several storages in one cluster, by their names. A line takes a millisecond, unless its link is cut.
+struct Net(Cluster<Box<dyn Resident>>);
 
 impl Net {
     fn new<'a>(ids: impl IntoIterator<Item = &'a str>) -> Self {
-        // Nodes name each other by rank, so the order of their bytes is kept here as well.
-        let mut ids: Vec<String> = ids.into_iter().map(str::to_owned).collect();
-        ids.sort();
-        Self { nodes: ids.iter().map(|_| None).collect(), ids, ..Self::default() }
+        let mut cluster = Cluster::vacant(ids, Links { delay: Delay::Constant(1_000), ..Links::default() }, 0);
+        (0..cluster.len()).for_each(|at| cluster.set_clock(at, Some(WALL_AHEAD_US)));
+        Self(cluster)
     }
 
     /// Starts a node, in place of the one that had its id before.
-    fn add<S: Storage>(&mut self, id: &str, config: Config) {
-        let mut node = Node::<S>::new(config).expect("choices within their bounds");
-        node.join(id, self.ids.iter().map(String::as_str), self.now()).expect("a cluster");
+    fn add<S: Storage + 'static>(&mut self, id: &str, config: Config) {
         let at = self.at(id);
-        self.nodes[at] = Some(Box::new(node));
+        self.0.start(at, |seat| {
+            let joined = Member::<S>::join(config, id, seat.ids(), seat.now);
+            Box::new(joined.expect("choices within their bounds, and a cluster"))
+        });
     }
 
     fn cut(&mut self, one: &str, other: &str) {
         let (one, other) = (self.at(one), self.at(other));
-        self.cut.extend([(one, other), (other, one)]);
+        self.0.cuts_mut().add(one, other);
+        self.0.cuts_mut().add(other, one);
     }
 
     fn heal(&mut self, one: &str, other: &str) {
         let (one, other) = (self.at(one), self.at(other));
-        self.cut.retain(|link| *link != (one, other) && *link != (other, one));
+        self.0.cuts_mut().remove(one, other);
+        self.0.cuts_mut().remove(other, one);
     }
 
     fn isolate(&mut self, id: &str) {
-        let ids = self.ids.clone();
-        ids.iter().filter(|other| *other != id).for_each(|other| self.cut(id, other));
+        let at = self.at(id);
+        self.0.partition(&[at]);
     }
 
     fn heal_all(&mut self) {
-        self.cut.clear();
+        self.0.heal();
     }
 
     fn update(&mut self, id: &str, change: Change<'_>) -> Result<(), UpdateError> {
-        let (at, now) = (self.at(id), self.now());
-        let done = self.member(at).make(now, change);
-        self.collect(at);
-        done
+        let at = self.at(id);
+        self.0.with(at, |node, now| node.update(now, change))
     }
 
     /// Hands a node a line from elsewhere.
     fn deliver(&mut self, id: &str, line: &serde_json::Value) {
-        let (at, now) = (self.at(id), self.now());
-        self.member(at).handle_line(now, line.to_string().as_bytes());
-        self.collect(at);
+        let at = self.at(id);
+        assert_eq!(self.0.deliver(at, line.to_string().as_bytes()), Ok(None));
     }
 
-    fn get(&self, id: &str) -> &dyn Member {
-        self.nodes[self.at(id)].as_deref().expect("a node that was added")
+    fn get(&self, id: &str) -> &dyn Resident {
+        &**self.0.node(self.at(id))
     }
 
     fn run_for(&mut self, ms: u64) {
-        let end = self.now_ms + ms;
-        while self.step(end) {}
-        self.now_ms = end;
+        self.0.run_for_ms(ms);
+        assert!(self.lines() < LINES_MAX, "the nodes do not stop talking");
     }
 
     /// Runs until all members know that all hold the same, which has to be soon.
     #[track_caller]
     fn run_until_settled(&mut self) {
-        let end = self.now_ms + 120_000;
-        while self.step(end) {}
-        let settled = self.nodes.iter().flatten().all(|node| node.is_settled());
-        assert!(settled, "still not settled");
-        assert!(self.in_flight.is_empty() && self.now_ms < end, "settled, and yet not silent");
+        self.0.fall_silent(120_000);
+        assert!(self.0.nodes().all(Machine::is_settled), "silent, and yet not settled: {}", self.0.summary());
+        assert!(self.lines() < LINES_MAX, "the nodes do not stop talking");
     }
 
-    /// Goes on to the next moment at which something happens, if that is before `end`.
-    fn step(&mut self, end: u64) -> bool {
-        let arrival = (!self.in_flight.is_empty()).then_some(self.now_ms + 1);
-        let timer = self.nodes.iter().flatten().filter_map(|node| node.poll_timeout()).min();
-        let timer = timer.map(|at| at.as_micros().div_ceil(1_000).max(self.now_ms));
-        let Some(next) = arrival.into_iter().chain(timer).min().filter(|next| *next < end) else { return false };
-        self.now_ms = next;
-        let now = self.now();
-        if arrival == Some(next) {
-            for (to, line) in std::mem::take(&mut self.in_flight) {
-                self.member(to).handle_line(now, line.trim_ascii_end());
-                self.collect(to);
-            }
-        }
-        for at in 0..self.nodes.len() {
-            self.member(at).handle_timeout(now);
-            self.collect(at);
-        }
-        true
-    }
-
-    /// Polls all that a node has to send.
-    fn collect(&mut self, from: usize) {
-        let now = self.now();
-        let mut line = Bytes::default();
-        while let Some(transmit) = self.member(from).poll_transmit(now, &mut line) {
-            let Transmit::Gossip(to) = transmit else { panic!("a reply that nobody asked for") };
-            self.lines += 1;
-            assert!(self.lines < LINES_MAX, "the nodes do not stop talking");
-            self.longest = self.longest.max(line.0.len());
-            let line = std::mem::take(&mut line.0);
-            if !self.cut.contains(&(from, to.at())) {
-                self.in_flight.push((to.at(), line));
-            }
-        }
-    }
-
-    fn member(&mut self, at: usize) -> &mut dyn Member {
-        self.nodes[at].as_deref_mut().expect("a node that was added")
+    fn lines(&self) -> u64 {
+        self.0.counts().sent
     }
 
     fn at(&self, id: &str) -> usize {
-        self.ids.iter().position(|known| known == id).expect("one of the cluster")
-    }
-
-    fn now(&self) -> Now {
-        let at = Instant::from_millis(self.now_ms);
-        Now { at, wall_us: Some(EPOCH_US + at.as_micros()) }
+        self.0.ids().iter().position(|known| known == id).expect("one of the cluster")
     }
 }
 
 #[test]
 fn a_change_right_after_everybody_agreed_is_told() {
     let mut node = started::<Tiny>("n1", &["n1", "n2"], CONFIG);
-    let drain = |node: &mut Node<Tiny>| while node.poll_transmit(NOW, &mut Bytes::default()) != Ok(None) {};
+    let drain = |node: &mut Member<Tiny>| while node.poll_transmit(NOW, &mut Bytes::default()) != Ok(None) {};
     node.update(NOW, Change::Broadcast(Value::Int(1))).unwrap();
     drain(&mut node); // the push
     node.update(NOW, Change::Broadcast(Value::Int(2))).unwrap(); // waits for the next push
     let Sum { vector, state } = node.digest();
     let sum = format!("{vector:016x}{state:016x}");
-    let heard = |node: &mut Node<Tiny>, agree: &str| {
+    let heard = |node: &mut Member<Tiny>, agree: &str| {
         let body = json!({"type": "gossip", "inc": 1, "sum": sum, "agree": agree, "want": 1});
         node.handle_line(NOW, json!({"src": "n2", "dest": "n1", "body": body}).to_string().as_bytes()).unwrap();
         drain(node); // the answer
     };
     heard(&mut node, "0000000000000000");
     assert!(!node.is_settled(), "another view");
-    let view = node.member().unwrap().gossip().view_name();
+    let view = node.gossip().view_name();
     heard(&mut node, &format!("{view:016x}"));
     assert!(node.is_settled());
     node.update(NOW, Change::Broadcast(Value::Int(3))).unwrap();

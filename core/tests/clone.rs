@@ -4,13 +4,10 @@
 #![cfg(feature = "alloc")]
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "support/joined.rs"]
-mod joined;
-
 use rumormill_core::storage::{Heap, Small, Storage, Tiny};
 use rumormill_core::{Change, Config, Node, Now, Strategy, Value};
 
-use joined::Joined as _;
+use rumormill_sim::{Joined as _, Machine as _};
 
 /// What a node says within `rounds` timers.
 fn lines<S: Storage>(node: &mut Node<S>, from_ms: u64, rounds: u64) -> Vec<u8> {

@@ -237,7 +237,7 @@ fn what_is_merged_beyond_the_window_is_told() {
             let both = view(&[("n0", 200), ("n1", 200)]);
             one.hear("n1", &format!(r#""inc":200,"sum":"{NOTHING}","agree":"{both}:all","digest":{{}}"#));
             one.run_for_ms(10_000);
-            assert!(one.node.is_settled());
+            assert!(one.node().is_settled());
             one.sent.clear();
             one.lines(
                 r#"
@@ -275,7 +275,7 @@ fn a_message_that_only_moves_a_frontier_is_told() {
                 one.hear(peer, &format!(r#""inc":200,"sum":"{NOTHING}","agree":"{all}:7","digest":{{}}"#));
             }
             one.run_for_ms(10_000);
-            assert!(one.node.is_settled(), "{strategy:?}");
+            assert!(one.node().is_settled(), "{strategy:?}");
             one.sent.clear();
             // An old message, in which all was superseded.
             one.hear("n1", r#""inc":100,"digest":{"n1@100":3},"data":[["n1@100",0,[3]]],"msg_id":7"#);
@@ -334,7 +334,7 @@ fn a_skip_to_the_end_of_a_row_is_not_believed() {
 "#,
         );
         assert_eq!(one.ask(r#""type":"read""#)["messages"].to_string(), "[5,6,7]");
-        assert_eq!((one.frontier("n1", 100), one.node.stats().too_far_ahead), (3, 1));
+        assert_eq!((one.frontier("n1", 100), one.node().stats().too_far_ahead), (3, 1));
         // A value of another row goes on to n2, with this row as it is.
         one.run_for_ms(5_000);
         assert!(one.sent_to("n2").iter().any(|sent| sent.body["digest"]["n1@100"] == 3), "{:?}", one.sent);
@@ -404,7 +404,7 @@ fn equal_vectors_with_unequal_cells_of_the_counter_are_repaired() {
             one.line(&line);
         }
         let repaired = one.sent_to("n2").iter().filter(|sent| sent.data().contains(r#"["p",6]"#)).count();
-        assert_eq!(one.node.stats().repairs, u64::from(peer_shows >= 2));
+        assert_eq!(one.node().stats().repairs, u64::from(peer_shows >= 2));
         repaired
     };
     assert_eq!(told(1), 0, "once may be chance: a message that was under way");

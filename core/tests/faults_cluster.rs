@@ -7,8 +7,8 @@ use rumormill_core::config::{control_bytes, min_message_bytes};
 use rumormill_core::gossip::Rule;
 use rumormill_core::storage::Limits;
 use rumormill_core::{Change, Config, Strategy, Value};
-use support::joined::Joined as _;
-use support::{CALM, Faults, Rng, Sim, limits};
+use rumormill_sim::{Delay, Links, State};
+use support::{CALM, Rng, Sim, limits};
 
 fn config(strategy: Strategy) -> Config {
     let gossip_interval_ms = (strategy == Strategy::Relay).then_some(460);
@@ -18,6 +18,15 @@ fn config(strategy: Strategy) -> Config {
 /// As many rows as a node on the heap has by default.
 fn many_rows(nodes: usize) -> Limits {
     Limits { rows: 2_048, ..limits(nodes) }
+}
+
+/// The second node gets so many values at once.
+fn fill(sim: &mut Sim, values: i64) {
+    sim.with(1, |node, now| {
+        for value in 0..values {
+            node.update(now, Change::Broadcast(Value::Int(value * 1_000_003))).unwrap();
+        }
+    });
 }
 
 fn broadcast(sim: &mut Sim, at: usize, value: u64) {
@@ -76,8 +85,8 @@ fn a_clock_that_went_back_costs_one_session() {
             sim.restart(1, Some(500));
             broadcast(&mut sim, 1, 2);
             sim.run_for_ms(120_000);
-            let session = sim.nodes[1].gossip().session();
-            let sizes: Vec<usize> = sim.nodes.iter().map(|node| node.store().set.len()).collect();
+            let session = sim.node(1).gossip().session();
+            let sizes: Vec<usize> = sim.nodes().map(|node| node.store().set.len()).collect();
             (session, sizes, sim.is_silent())
         };
         // It began as 1,000,001, and as 500 it sees that number.
@@ -93,13 +102,13 @@ fn crash_loop(nodes: usize, strategy: Strategy, victim: usize) -> (Sim, Vec<usiz
     let mut sim = Sim::with_limits(nodes, 7, CALM, config(strategy), many_rows(nodes));
     let mut longest = Vec::new();
     for life in 0..64 {
-        sim.longest_line = 0;
+        sim.take_longest();
         broadcast(&mut sim, victim, 1_000 + life);
         sim.ask(victim, r#""type":"add","delta":1"#);
         // Another writes as well, so that there are messages in which rows can be listed.
         broadcast(&mut sim, (victim + 1) % nodes, 5_000 + life);
         sim.run_for_ms(5_000);
-        longest.push(sim.longest_line);
+        longest.push(sim.take_longest());
         sim.restart(victim, None);
     }
     sim.converge(60_000);
@@ -112,17 +121,17 @@ fn a_node_that_is_killed_64_times_loses_nothing_that_it_had_sent() {
     for strategy in Strategy::ALL {
         for (nodes, victim) in [(5, 0), (5, 3), (25, 0), (25, 7)] {
             let (mut sim, longest) = crash_loop(nodes, strategy, victim);
-            for node in &sim.nodes {
+            for node in sim.nodes() {
                 assert_eq!((node.store().set.len(), node.store().counter.value()), (128, 64), "{strategy:?}, {nodes}");
             }
             sim.fall_silent(120_000);
             // Settled peers are told of a value in lines that are hardly longer than in a cluster in which nobody was ever killed. (Peers
             // that have not spoken since are listed once what both have, so that is let pass first.)
             let line = |sim: &mut Sim, value: u64| {
-                sim.longest_line = 0;
+                sim.take_longest();
                 broadcast(sim, (victim + 1) % nodes, value);
                 sim.run_for_ms(10_000);
-                sim.longest_line
+                sim.take_longest()
             };
             for value in 0..16 * nodes as u64 {
                 line(&mut sim, 10_000 + value);
@@ -173,10 +182,10 @@ fn a_node_that_has_used_up_its_rows_refuses_what_nobody_would_take() {
         broadcast(&mut sim, 2, 200);
         // The node itself holds its present row besides, and lacks one of the others for it: it is never settled.
         sim.run_for_ms(60_000);
-        assert_eq!(sim.nodes[0].digest(), sim.nodes[2].digest());
-        assert!(!sim.nodes[1].is_settled());
+        assert_eq!(sim.node(0).digest(), sim.node(2).digest());
+        assert!(!sim.node(1).is_settled());
         eprintln!("{strategy:?}: {} taken, {refused} refused", taken.len());
-        let known = support::state(&sim.nodes[0]).set;
+        let known = State::of(sim.node(0)).set;
         assert!(taken.iter().all(|value| known.contains(value)), "{strategy:?}: {taken:?} {known:?}");
         assert!(refused >= 28 && known.len() == taken.len() + 2, "{strategy:?}");
     }
@@ -193,13 +202,13 @@ fn a_relay_that_is_full_stops_nobody_else() {
             broadcast(&mut sim, 1, value);
             sim.run_for_ms(10);
         }
-        let early: Vec<usize> = sim.nodes.iter().map(|node| node.store().set.len()).collect();
+        let early: Vec<usize> = sim.nodes().map(|node| node.store().set.len()).collect();
         for value in 2_500..3_000 {
             broadcast(&mut sim, 1, value);
             sim.run_for_ms(10);
         }
         sim.run_for_ms(5_000);
-        (early, sim.nodes.iter().map(|node| node.store().set.len()).collect::<Vec<_>>())
+        (early, sim.nodes().map(|node| node.store().set.len()).collect::<Vec<_>>())
     };
     let (early, late) = sizes(0, &[]);
     assert!(early[2..].iter().all(|size| *size > 2_400), "{early:?}");
@@ -213,13 +222,13 @@ fn a_relay_that_is_full_stops_nobody_else() {
 #[test]
 fn cut_messages_and_loss_make_no_storm() {
     let worst = |strategy: Strategy, without: &[Rule]| {
-        let faults = Faults { loss_per_mille: 100, duplicate_per_mille: 0, delay_us: (1_000, 400_000) };
+        let links = Links { loss: 0.1, delay: Delay::Uniform { least_us: 1_000, most_us: 400_000 }, ..CALM };
         let small = many_rows(5);
         let control = if strategy == Strategy::Relay { control_bytes(&small) } else { 0 };
         let max_message_bytes = (min_message_bytes(&small) + control).max(850);
-        let mut sim = Sim::with_limits(5, 1, faults, Config { max_message_bytes, ..config(strategy) }, small);
+        let mut sim = Sim::with_limits(5, 1, links, Config { max_message_bytes, ..config(strategy) }, small);
         sim.switch_off(without);
-        sim.log = Some(Vec::new());
+        sim.keep_log();
         let mut rng = Rng(1);
         // 250 writes a second, for four seconds.
         for op in 0..2_000 {
@@ -229,10 +238,10 @@ fn cut_messages_and_loss_make_no_storm() {
             }
             sim.run_for_ms(2);
         }
-        sim.faults.loss_per_mille = 0;
+        sim.links_mut().loss = 0.0;
         sim.run_for_ms(10_000);
-        assert!(sim.is_converged(), "{}", sim.differences());
-        assert!(sim.longest_line + 60 > max_message_bytes, "messages were cut");
+        assert!(sim.is_converged(), "{}", sim.summary());
+        assert!(sim.take_longest() + 60 > max_message_bytes, "messages were cut");
         (sim.worst_second(|from, to| (from, to)), sim.worst_second(|from, _| from))
     };
     for strategy in Strategy::ALL {
@@ -252,24 +261,24 @@ fn a_standstill_is_no_sample_of_the_way() {
         let mut sim = Sim::new(5, 9, CALM, config(Strategy::Relay));
         let busy = |sim: &mut Sim, ms: u64, at: usize| {
             for _ in 0..ms / 100 {
-                let value = sim.now_us;
+                let value = sim.now_us();
                 broadcast(sim, at, value);
                 sim.run_for_ms(100);
             }
         };
         busy(&mut sim, 6_000, 3);
-        (1..5).for_each(|at| sim.stop(at));
+        (1..5).for_each(|at| sim.pause(at));
         sim.run_for_ms(stopped_ms);
-        (1..5).for_each(|at| sim.go_on(at));
+        (1..5).for_each(|at| sim.resume(at));
         busy(&mut sim, 3_000, 3);
-        sim.stop(0);
+        sim.pause(0);
         busy(&mut sim, 1_000, 3);
-        let begun_us = sim.now_us;
-        while (2..5).any(|at| sim.nodes[at].digest() != sim.nodes[1].digest()) {
-            assert!(sim.now_us < begun_us + 60_000_000, "not converged");
+        let begun_us = sim.now_us();
+        while (2..5).any(|at| sim.node(at).digest() != sim.node(1).digest()) {
+            assert!(sim.now_us() < begun_us + 60_000_000, "not converged");
             sim.run_for_ms(10);
         }
-        (sim.now_us - begun_us) / 1_000
+        (sim.now_us() - begun_us) / 1_000
     };
     let (without, with) = (caught_up_ms(0), caught_up_ms(15_000));
     eprintln!("caught up after {with} ms, {without} ms without the standstill");
@@ -284,29 +293,25 @@ fn who_has_no_room_is_offered_ever_more_rarely() {
             let mut sim = Sim::with_limits(5, 4, CALM, config(strategy), large);
             sim.switch_off(without);
             sim.replace(4, Limits { values: 1_000, dense_values: 1_000, ..large });
-            let now = sim.now();
-            for value in 0..40_000 {
-                sim.nodes[1].update(now, Change::Broadcast(Value::Int(value * 1_000_003))).unwrap();
-            }
-            sim.drain(1);
+            fill(&mut sim, 40_000);
             sim.run_for_ms(30_000);
             // Under load, ten values a second.
-            let before = sim.bytes_to[4];
+            let before = sim.traffic()[4].addressed_bytes;
             for value in 0..300 {
                 broadcast(&mut sim, 1, value + 1);
                 sim.run_for_ms(100);
             }
-            let loaded = (sim.bytes_to[4] - before) / 30;
+            let loaded = (sim.traffic()[4].addressed_bytes - before) / 30;
             sim.run_for_ms(30_000);
             let spans: Vec<u64> = (0..6)
                 .map(|_| {
-                    let before = sim.bytes_to[4];
+                    let before = sim.traffic()[4].addressed_bytes;
                     sim.run_for_ms(60_000);
-                    sim.bytes_to[4] - before
+                    sim.traffic()[4].addressed_bytes - before
                 })
                 .collect();
-            assert!(sim.nodes[..4].iter().all(|node| node.store().set.len() == 40_300));
-            assert_eq!(sim.nodes[4].store().set.len(), 1_000);
+            assert!(sim.nodes().take(4).all(|node| node.store().set.len() == 40_300));
+            assert_eq!(sim.node(4).store().set.len(), 1_000);
             (loaded, spans)
         };
         let ((loaded, with), (old_loaded, without)) = (offered(&[]), offered(&[Rule::Window]));
@@ -327,18 +332,14 @@ fn a_new_node_behind_a_slow_link_is_handed_no_more_than_three_times_the_state() 
             let large = Limits { values: 200_000, dense_values: 8, ..limits(5) };
             let mut sim = Sim::with_limits(5, 4, CALM, config(strategy), large);
             sim.switch_off(without);
-            let now = sim.now();
-            for value in 0..100_000 {
-                sim.nodes[1].update(now, Change::Broadcast(Value::Int(value * 1_000_003))).unwrap();
-            }
-            sim.drain(1);
+            fill(&mut sim, 100_000);
             sim.converge(60_000);
             sim.run_for_ms(20_000);
-            sim.bytes_per_second = Some(200_000);
+            sim.links_mut().bytes_per_second = Some(200_000.0);
             sim.restart(4, None);
-            let before = sim.bytes_to[4];
+            let before = sim.traffic()[4].addressed_bytes;
             sim.run_for_ms(180_000);
-            (sim.bytes_to[4] - before, sim.is_converged())
+            (sim.traffic()[4].addressed_bytes - before, sim.is_converged())
         };
         let state: usize = (0..100_000_i64).map(|value| (value * 1_000_003).to_string().len() + 2).sum();
         let (with, without) = (handed(&[]), handed(&[Rule::Window]));
@@ -353,23 +354,23 @@ fn unequal_cells_under_equal_vectors_end_equal() {
     for strategy in Strategy::ALL {
         let mut sim = Sim::new(3, 8, CALM, config(strategy));
         // n2 tells n0 another number than n1, and is gone. While the two do not see each other either, their rumors are forgotten.
-        sim.partition(&[2], false);
-        sim.partition(&[0], false);
+        sim.partition(&[2]);
+        sim.partition(&[0]);
         for (at, number) in [(0, 6), (1, 5)] {
             let line = format!(
                 r#"{{"src":"n2","dest":"n{at}","body":{{"type":"gossip","inc":1000002,"digest":{{"n2@1000002":1}},"data":[["n2@1000002",0,["p",{number}]]]}}}}"#
             );
-            sim.deliver(at, line.as_bytes());
+            sim.deliver(at, line.as_bytes()).unwrap();
         }
         sim.run_for_ms(60_000);
-        sim.cut.retain(|(from, to)| [*from, *to].contains(&2));
-        let equal_vectors = |sim: &Sim| sim.nodes[0].digest().vector == sim.nodes[1].digest().vector;
-        assert!(equal_vectors(&sim) && sim.nodes[0].digest() != sim.nodes[1].digest());
+        [(0, 1), (1, 0)].into_iter().for_each(|(from, to)| sim.cuts_mut().remove(from, to));
+        let equal_vectors = |sim: &Sim| sim.node(0).digest().vector == sim.node(1).digest().vector;
+        assert!(equal_vectors(&sim) && sim.node(0).digest() != sim.node(1).digest());
         sim.run_for_ms(60_000);
-        assert_eq!(sim.nodes[0].digest(), sim.nodes[1].digest(), "{strategy:?}: {}", sim.differences());
-        let repairs: u64 = sim.nodes.iter().map(|node| node.stats().repairs).sum();
+        assert_eq!(sim.node(0).digest(), sim.node(1).digest(), "{strategy:?}: {}", sim.summary());
+        let repairs: u64 = sim.nodes().map(|node| node.stats().repairs).sum();
         assert!(repairs > 0, "{strategy:?}: an alarm");
-        assert_eq!(sim.nodes[1].store().counter.value(), 6);
+        assert_eq!(sim.node(1).store().counter.value(), 6);
     }
 }
 
@@ -378,7 +379,7 @@ fn a_counter_catches_up_within_two_seconds_of_a_heal() {
     for nodes in [3, 5] {
         for seed in 0..100 {
             let mut sim = Sim::new(nodes, seed, CALM, config(Strategy::Rumor));
-            sim.partition(&[0, 1], false);
+            sim.partition(&[0, 1]);
             for _ in 0..16 {
                 (0..nodes).for_each(|at| drop(sim.ask(at, r#""type":"add","delta":1"#)));
                 sim.run_for_ms(500);
@@ -401,15 +402,15 @@ fn a_late_entry_of_any_kind_of_a_former_life_reaches_everybody() {
                     let mut sim = Sim::new(nodes, dot, CALM, config(strategy));
                     broadcast(&mut sim, 1, 7);
                     sim.fall_silent(120_000);
-                    let before = sim.nodes[0].digest();
+                    let before = sim.node(0).digest();
                     let line = format!(
                         r#"{{"src":"n1","dest":"n0","body":{{"type":"gossip","inc":100,"sum":"00000000000000000000000000000007","digest":{{"n1@100":{dot}}},"data":[["n1@100",{},{entry}]],"msg_id":231}}}}"#,
                         dot - 1
                     );
-                    sim.deliver(0, line.as_bytes());
-                    assert_ne!(sim.nodes[0].digest(), before);
+                    sim.deliver(0, line.as_bytes()).unwrap();
+                    assert_ne!(sim.node(0).digest(), before);
                     sim.run_for_ms(30_000);
-                    assert!(sim.is_converged(), "{strategy:?}, {nodes}, {entry} at {dot}: {}", sim.differences());
+                    assert!(sim.is_converged(), "{strategy:?}, {nodes}, {entry} at {dot}: {}", sim.summary());
                     sim.fall_silent(120_000);
                 }
             }

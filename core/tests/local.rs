@@ -2,15 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "support/joined.rs"]
-mod joined;
-
 use rumormill_core::replicated::Bound;
 use rumormill_core::storage::{Storage, Tiny};
 use rumormill_core::{Change, Config, ConfigError, Instant, JoinError, Member, Node, Now, UpdateError, Value};
 use serde_json::{Value as Json, json};
 
-use joined::Joined as _;
+use rumormill_sim::{Joined as _, Machine as _};
 
 /// Wall time at which the tests begin.
 const WALL_US: u64 = 1_700_000_000_000_000;

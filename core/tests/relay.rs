@@ -5,9 +5,9 @@ mod support;
 
 use rumormill_core::config::control_bytes;
 use rumormill_core::storage::Limits;
-use rumormill_core::{Config, Node, Strategy};
-use support::joined::Joined as _;
-use support::{CALM, Faults, HOSTILE, Rng, Sim, abuse, for_seeds, limits, operate, state};
+use rumormill_core::{Config, Strategy};
+use rumormill_sim::{Delay, Links, State};
+use support::{CALM, HOSTILE, Rng, Sim, abuse, for_seeds, limits, operate};
 
 const RELAY: Config = Config {
     workload: None,
@@ -26,14 +26,14 @@ fn survive_with(mut sim: Sim, seed: u64, ops: u64) {
     sim.heal();
     sim.converge(120_000);
     sim.assert_equal_states();
-    assert_eq!(sim.nodes[0].store().counter.value(), total, "seed {seed}");
+    assert_eq!(sim.node(0).store().counter.value(), total, "seed {seed}");
     // Whoever still asks does so once in 30 s, and loses three of ten questions or answers: with seed 33 ten in a row.
     sim.fall_silent(600_000);
     sim.assert_equal_states();
 }
 
-fn survive(nodes: usize, seed: u64, faults: Faults, config: Config, ops: u64) {
-    survive_with(Sim::new(nodes, seed, faults, config), seed, ops);
+fn survive(nodes: usize, seed: u64, links: Links, config: Config, ops: u64) {
+    survive_with(Sim::new(nodes, seed, links, config), seed, ops);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_change_of_strategy_under_way_loses_nothing() {
         }
         sim.converge(120_000);
         sim.assert_equal_states();
-        assert_eq!(sim.nodes[0].store().counter.value(), total, "seed {seed}");
+        assert_eq!(sim.node(0).store().counter.value(), total, "seed {seed}");
         sim.fall_silent(300_000);
     });
 }
@@ -103,7 +103,7 @@ fn the_same_seed_gives_the_same_bytes() {
         let mut sim = Sim::new(5, seed, HOSTILE, RELAY);
         abuse(&mut sim, 200, 20_000, |rng| rng.below(3));
         sim.run_for_ms(10_000);
-        (sim.history, sim.sent)
+        (sim.fingerprint(), sim.counts().sent)
     };
     assert_eq!(history(7), history(7));
     assert_ne!(history(7), history(8));
@@ -116,29 +116,29 @@ fn a_quiet_cluster_sends_nothing_however_long_it_waits() {
     sim.ask(4, r#""type":"broadcast","message":1"#);
     sim.converge(10_000);
     sim.fall_silent(20_000);
-    let sent = sim.sent;
+    let sent = sim.counts().sent;
     sim.run_for_ms(3_600_000);
-    assert_eq!(sim.sent, sent);
-    assert!(sim.nodes.iter().all(Node::is_settled));
+    assert_eq!(sim.counts().sent, sent);
+    assert!(sim.nodes().all(rumormill_core::Member::is_settled));
 }
 
 /// Rate 100, half broadcasts and half reads, for 20 s: messages per operation, and milliseconds to the last message.
 fn load(sim: &mut Sim, seed: u64, secs: u64) -> (f64, u64) {
     let mut rng = Rng(seed);
-    let nodes = sim.nodes.len() as u64;
-    let (mut op, start) = (0, sim.now_us);
-    while sim.now_us < start + secs * 1_000_000 {
-        let due = sim.now_us + rng.below(20_000);
+    let nodes = sim.len() as u64;
+    let (mut op, start) = (0, sim.now_us());
+    while sim.now_us() < start + secs * 1_000_000 {
+        let due = sim.now_us() + rng.below(20_000);
         sim.run_until(due);
         op += 1;
         if rng.chance(500) {
             sim.ask((op % nodes) as usize, &format!(r#""type":"broadcast","message":{op}"#));
         }
     }
-    let end = sim.now_us;
+    let end = sim.now_us();
     sim.converge(5_000);
     sim.fall_silent(20_000);
-    (sim.sent as f64 / (op + nodes) as f64, (sim.last_sent_us - end) / 1_000)
+    (sim.counts().sent as f64 / (op + nodes) as f64, (sim.last_sent_us() - end) / 1_000)
 }
 
 #[test]
@@ -176,8 +176,8 @@ fn a_restarted_node_loses_nothing_that_had_left_it_and_a_second_restart_in_a_row
         }
         sim.converge(20_000);
         sim.assert_equal_states();
-        assert_eq!(sim.nodes[2].store().counter.value(), 60, "seed {seed}");
-        assert_eq!(state(&sim.nodes[2]).set.len(), 60, "seed {seed}");
+        assert_eq!(sim.node(2).store().counter.value(), 60, "seed {seed}");
+        assert_eq!(State::of(sim.node(2)).set.len(), 60, "seed {seed}");
         sim.fall_silent(60_000);
     });
 }
@@ -189,7 +189,7 @@ fn a_node_that_restarts_in_a_quiet_cluster_is_brought_up_to_date_even_when_messa
         (0..20).for_each(|value| drop(sim.ask(value % 5, &format!(r#""type":"broadcast","message":{value}"#))));
         sim.converge(20_000);
         sim.fall_silent(60_000);
-        sim.faults = HOSTILE;
+        *sim.links_mut() = HOSTILE;
         sim.restart((seed % 5) as usize, None);
         sim.converge(120_000);
         sim.assert_equal_states();
@@ -202,15 +202,15 @@ fn a_dead_member_is_probed_twice_a_second_at_most_and_ever_more_rarely() {
     for dead in [0, 4] {
         let mut sim = Sim::new(5, 11, CALM, RELAY);
         sim.run_for_ms(2_000);
-        sim.partition(&[dead], false);
+        sim.partition(&[dead]);
         sim.ask(1, r#""type":"broadcast","message":1"#);
         sim.ask(2, r#""type":"add","delta":1"#);
         sim.run_for_ms(60_000);
-        let before = sim.sent;
-        let most = sim.sent_by.clone();
+        let before = sim.counts().sent;
+        let most = sim.sent_by();
         sim.run_for_ms(600_000);
-        let late: Vec<u64> = sim.sent_by.iter().zip(&most).map(|(now, before)| now - before).collect();
-        eprintln!("{dead} dead: {} messages in 600 s, by node {late:?}", sim.sent - before);
+        let late: Vec<u64> = sim.sent_by().iter().zip(&most).map(|(now, before)| now - before).collect();
+        eprintln!("{dead} dead: {} messages in 600 s, by node {late:?}", sim.counts().sent - before);
         // Every one of them probes the dead node and sends a random digest or asks the root once in 30 s, give or take a quarter. The root
         // answers three of them.
         let root = usize::from(dead == 0);
@@ -231,14 +231,14 @@ fn a_member_that_cannot_take_what_the_others_have_is_offered_it_ever_more_rarely
     sim.replace(4, full);
     (0..30).for_each(|value| drop(sim.ask(value % 4, &format!(r#""type":"broadcast","message":{value}"#))));
     sim.run_for_ms(600_000);
-    assert_eq!(sim.nodes[4].store().set.len(), 10);
-    let before = sim.sent;
+    assert_eq!(sim.node(4).store().set.len(), 10);
+    let before = sim.counts().sent;
     sim.run_for_ms(600_000);
     // Once in 30 s each node asks its relay, and as a session that was never settled somebody who differs: a question, an answer, what
     // is lacking, its acknowledgement.
     let most = 5 * 5 * 600 / 22;
-    assert!(sim.sent - before <= most, "{} messages, {most} allowed", sim.sent - before);
-    assert!(sim.nodes[..4].iter().all(|node| node.store().set.len() == 30));
+    assert!(sim.counts().sent - before <= most, "{} messages, {most} allowed", sim.counts().sent - before);
+    assert!(sim.nodes().take(4).all(|node| node.store().set.len() == 30));
 }
 
 /// What a node sends to one peer within a second, with T = 460 ms and a round trip of 200 ms. docs/relay.md derives twice
@@ -251,13 +251,13 @@ fn no_fault_makes_a_storm() {
     let mut rng = Rng(21);
     let (mut link, mut node) = (0, 0);
     for seed in 0..12 {
-        let lossy = Faults { loss_per_mille: 100, ..CALM };
+        let lossy = Links { loss: 0.1, ..CALM };
         let mut sim = Sim::new(nodes, seed, if seed % 3 == 0 { lossy } else { CALM }, RELAY);
-        sim.log = Some(Vec::new());
+        sim.keep_log();
         // Cuts of all lengths, also such that end when suspicion begins, one way or both, with and without the relay.
         for step in 0..12 {
             let side: Vec<usize> = (0..nodes).filter(|at| *at == step % 3 || rng.chance(200)).collect();
-            sim.partition(&side, rng.chance(500));
+            sim.cut(&side, rng.chance(500));
             let ms = 300 + rng.below(2_500);
             busy(&mut sim, &mut rng, ms);
             if rng.chance(700) {
@@ -277,35 +277,36 @@ fn no_fault_makes_a_storm() {
 
 /// 100 operations a second, half of them broadcasts.
 fn busy(sim: &mut Sim, rng: &mut Rng, ms: u64) {
-    let end = sim.now_us + ms * 1_000;
-    while sim.now_us < end {
-        sim.run_until(sim.now_us + rng.below(40_000));
-        let (at, value) = (rng.below(sim.nodes.len() as u64) as usize, sim.now_us);
+    let end = sim.now_us() + ms * 1_000;
+    while sim.now_us() < end {
+        let due = sim.now_us() + rng.below(40_000);
+        sim.run_until(due);
+        let (at, value) = (rng.below(sim.len() as u64) as usize, sim.now_us());
         sim.ask(at, &format!(r#""type":"broadcast","message":{value}"#));
     }
 }
 
 #[test]
 fn the_load_of_the_relay_moves_on_without_a_burst() {
-    let near = Faults { delay_us: (10_000, 10_001), ..CALM };
+    let near = Links { delay: Delay::Constant(10_000), ..CALM };
     let mut sim = Sim::new(10, 4, near, Config { gossip_interval_ms: Some(100), ..RELAY });
     let mut rng = Rng(4);
     let (mut op, mut busiest_second, mut total) = (0_u64, 0, 0);
     // 64 flushes are 6.4 s: everybody is the relay once.
     for _ in 0..70 {
-        let before = sim.sent;
+        let before = sim.counts().sent;
         for _ in 0..100 {
             sim.run_for_ms(10);
             op += 1;
             sim.ask(rng.below(10) as usize, &format!(r#""type":"broadcast","message":{op}"#));
         }
-        busiest_second = busiest_second.max(sim.sent - before);
-        total = sim.sent;
+        busiest_second = busiest_second.max(sim.counts().sent - before);
+        total = sim.counts().sent;
     }
-    let most = *sim.sent_by.iter().max().unwrap();
+    let most = *sim.sent_by().iter().max().unwrap();
     eprintln!("{total} messages, {most} by the busiest node, {busiest_second} in the busiest second");
     // The first two nodes are the relay for 13 of the 70 s.
-    assert!(most * 4 < total, "{:?}", sim.sent_by);
+    assert!(most * 4 < total, "{:?}", sim.sent_by());
     assert!(busiest_second * 70 * 10 < total * 12);
     sim.converge(2_000);
     sim.fall_silent(20_000);
@@ -317,7 +318,7 @@ fn a_root_that_knows_few_peers_in_detail_sends_nobody_much_twice() {
         let config = RELAY;
         let mut sim = Sim::with_limits(40, 9, CALM, config, Limits { known_peers, ..limits(40) });
         load(&mut sim, 9, 20);
-        (sim.sent, sim.longest_line)
+        (sim.counts().sent, sim.take_longest())
     };
     let (all, few) = (longest_line(40), longest_line(2));
     eprintln!("messages and bytes of the longest: {all:?} with all peers known in detail, {few:?} with two");

@@ -5,35 +5,33 @@ mod support;
 
 use rumormill_core::gossip::Rule;
 use rumormill_core::{Config, Strategy};
-use support::joined::Joined as _;
-use support::{CALM, Faults, Rng, Sim};
+use rumormill_sim::Links;
+use support::{CALM, Rng, Sim};
 
-const LOSS: Faults = Faults { loss_per_mille: 100, ..CALM };
+const LOSS: Links = Links { loss: 0.1, ..CALM };
 const NODES: usize = 15;
 
-fn sim(seed: u64, faults: Faults, without: Option<Rule>) -> Sim {
-    slow_sim(seed, faults, without, 460)
+fn sim(seed: u64, links: Links, without: Option<Rule>) -> Sim {
+    slow_sim(seed, links, without, 460)
 }
 
-fn slow_sim(seed: u64, faults: Faults, without: Option<Rule>, interval_ms: u32) -> Sim {
+fn slow_sim(seed: u64, links: Links, without: Option<Rule>, interval_ms: u32) -> Sim {
     let config = Config { strategy: Strategy::Relay, gossip_interval_ms: Some(interval_ms), ..Config::default() };
-    let mut sim = Sim::new(NODES, seed, faults, config);
-    for node in &mut sim.nodes {
-        without.into_iter().for_each(|rule| node.switch_off(rule));
-    }
+    let mut sim = Sim::new(NODES, seed, links, config);
+    without.into_iter().for_each(|rule| sim.switch_off(&[rule]));
     sim
 }
 
 /// 60 operations a second, half of them broadcasts. Gives how many operations there were.
 fn load(sim: &mut Sim, rng: &mut Rng, ms: u64) -> usize {
-    let end = sim.now_us + ms * 1_000;
+    let end = sim.now_us() + ms * 1_000;
     let mut ops = 0;
-    while sim.now_us < end {
-        let due = sim.now_us + rng.below(33_000);
+    while sim.now_us() < end {
+        let due = sim.now_us() + rng.below(33_000);
         sim.run_until(due);
         ops += 1;
         if rng.chance(500) {
-            let value = sim.now_us;
+            let value = sim.now_us();
             sim.ask(ops % NODES, &format!(r#""type":"broadcast","message":{value}"#));
         }
     }
@@ -50,32 +48,32 @@ fn cut_to_a_ring(sim: &mut Sim) {
         for b in 0..NODES {
             let apart = (a + NODES - b) % NODES;
             if apart.min(NODES - apart) > reach {
-                sim.cut.insert((place[a], place[b]));
+                sim.cuts_mut().add(place[a], place[b]);
             }
         }
     }
 }
 
 /// Messages per operation over some seeds: 6 s of load, then 10 s of load with a fault, then the end.
-fn messages_per_op(faults: Faults, without: Option<Rule>, fault: impl Fn(&mut Sim)) -> f64 {
+fn messages_per_op(links: Links, without: Option<Rule>, fault: impl Fn(&mut Sim)) -> f64 {
     let (mut sent, mut ops) = (0, 0);
     for seed in 0..8 {
-        let mut sim = sim(seed, faults, without);
+        let mut sim = sim(seed, links, without);
         let mut rng = Rng(seed);
         ops += load(&mut sim, &mut rng, 6_000);
         fault(&mut sim);
         ops += load(&mut sim, &mut rng, 10_000);
         sim.heal();
         sim.run_for_ms(10_000);
-        sent += sim.sent;
+        sent += sim.counts().sent;
     }
     sent as f64 / ops as f64
 }
 
 /// Compares the price with and without a rule, which has to be `at_least` times as high.
-fn costs_more_without(rule: Rule, at_least: f64, faults: Faults, fault: impl Fn(&mut Sim)) {
-    let with = messages_per_op(faults, None, &fault);
-    let without = messages_per_op(faults, Some(rule), &fault);
+fn costs_more_without(rule: Rule, at_least: f64, links: Links, fault: impl Fn(&mut Sim)) {
+    let with = messages_per_op(links, None, &fault);
+    let without = messages_per_op(links, Some(rule), &fault);
     eprintln!("{rule:?}: {with:.3} messages per operation with the rule, {without:.3} without");
     assert!(without > at_least * with, "{rule:?}: {with:.3} with, {without:.3} without");
 }
@@ -101,10 +99,10 @@ fn without_pacing_every_value_is_sent_up_to_a_relay_that_is_gone() {
         let mut sim = slow_sim(3, CALM, without, 1_730);
         let mut rng = Rng(3);
         load(&mut sim, &mut rng, 6_000);
-        sim.partition(&[0], false);
-        let before = sim.sent;
+        sim.partition(&[0]);
+        let before = sim.counts().sent;
         load(&mut sim, &mut rng, 3_000);
-        sim.sent - before
+        sim.counts().sent - before
     };
     let (with, without) = (sent_up(None), sent_up(Some(Rule::Pacing)));
     eprintln!("messages in the 3 s after the relay is gone: {with} with pacing, {without} without");
@@ -125,7 +123,7 @@ fn without_the_question_every_lost_message_makes_a_suspect() {
 fn with_data_in_every_acknowledgement_peers_chat() {
     costs_more_without(Rule::EmptyAcknowledgements, 1.05, CALM, |sim| {
         // The relay is away for some time: another takes its place, and goes again.
-        sim.partition(&[0, 4, 8], false);
+        sim.partition(&[0, 4, 8]);
         load(sim, &mut Rng(sim.rng.0), 4_000);
         sim.heal();
     });
@@ -137,7 +135,7 @@ fn without_probes_a_relay_that_was_cut_off_does_not_come_back() {
         let mut sim = sim(1, CALM, without);
         let mut rng = Rng(1);
         load(&mut sim, &mut rng, 4_000);
-        sim.partition(&[0], false);
+        sim.partition(&[0]);
         load(&mut sim, &mut rng, 6_000);
         sim.heal();
         sim.run_for_ms(60_000);
@@ -155,9 +153,10 @@ fn without_random_digests_two_roots_that_do_not_see_each_other_drift_apart_as_lo
             let mut rng = Rng(seed);
             load(&mut sim, &mut rng, 3_000);
             // Everybody else sees both, and is the child of one.
-            sim.cut.extend([(0, 1), (1, 0)]);
+            sim.cuts_mut().add(0, 1);
+            sim.cuts_mut().add(1, 0);
             load(&mut sim, &mut rng, 20_000);
-            let sizes: Vec<usize> = sim.nodes.iter().map(|node| node.store().set.len()).collect();
+            let sizes: Vec<usize> = sim.nodes().map(|node| node.store().set.len()).collect();
             sizes.iter().max().unwrap() - sizes.iter().min().unwrap()
         };
         (0..10).map(behind).sum()
@@ -181,16 +180,16 @@ fn without_reading_digests_against_echoes_a_value_that_was_lost_before_another_m
         sim.converge(5_000);
         sim.fall_silent(10_000);
         // n7 misses a flush, and just before the next one its own value is lost on the way up.
-        sim.cut.insert((0, 7));
+        sim.cuts_mut().add(0, 7);
         sim.ask(0, r#""type":"broadcast","message":1"#);
         sim.run_for_ms(400);
         sim.ask(0, r#""type":"broadcast","message":2"#);
         sim.heal();
-        sim.cut.insert((7, 0));
-        let before = sim.sent_by[7];
+        sim.cuts_mut().add(7, 0);
+        let before = sim.traffic()[7].sent;
         sim.ask(7, r#""type":"broadcast","message":3"#);
         sim.run_for_ms(10);
-        assert_eq!(sim.sent_by[7], before + 1);
+        assert_eq!(sim.traffic()[7].sent, before + 1);
         sim.heal();
         // That flush shows n7 that it missed one. It asks, and the answer has the echo of the question.
         sim.converge(120_000)
@@ -221,13 +220,13 @@ fn without_the_word_a_flush_that_was_lost_with_its_relay_is_missed_for_ever() {
     let converges = |without| {
         let mut sim = sim(5, CALM, without);
         sim.run_for_ms(5_000);
-        sim.cut.insert((0, 3));
+        sim.cuts_mut().add(0, 3);
         sim.ask(0, r#""type":"broadcast","message":1"#);
         // The flush reaches everybody but n3, and then the relay is gone.
         sim.run_for_ms(150);
-        sim.partition(&[0], false);
+        sim.partition(&[0]);
         sim.run_for_ms(60_000);
-        sim.nodes[1..].iter().all(|node| node.digest() == sim.nodes[1].digest())
+        sim.nodes().skip(1).all(|node| node.digest() == sim.node(1).digest())
     };
     assert!(converges(None));
     assert!(!converges(Some(Rule::StableWord)), "somebody noticed");
@@ -239,10 +238,10 @@ fn without_taking_over_a_new_relay_is_sent_and_sends_everything_again() {
         let mut sim = sim(2, CALM, without);
         let mut rng = Rng(2);
         load(&mut sim, &mut rng, 20_000);
-        sim.longest_line = 0;
-        sim.partition(&[0], false);
+        sim.take_longest();
+        sim.partition(&[0]);
         load(&mut sim, &mut rng, 6_000);
-        sim.longest_line
+        sim.take_longest()
     };
     let (with, without) = (longest_line(None), longest_line(Some(Rule::TakeOver)));
     eprintln!("longest message after the relay is gone: {with} bytes, {without} without taking over");

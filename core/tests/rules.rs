@@ -8,9 +8,9 @@ mod support;
 use std::collections::BTreeSet;
 
 use rumormill_core::storage::{Heap, Limits, Storage as _};
-use rumormill_core::{Change, Config, Event, Instant, Now, Rejected, Strategy, Value};
+use rumormill_core::{Change, Config, Event, Rejected, Strategy, Value};
+use rumormill_sim::Joined as _;
 use serde_json::Value as Json;
-use support::joined::Joined as _;
 use support::one::{One, Sent, config, view};
 
 const NOTHING: &str = "00000000000000000000000000000000";
@@ -249,8 +249,8 @@ fn a_peer_that_was_named_only_some_sessions_was_not_told_the_view() {
         one.hear("n11", r#""inc":1,"ord":1,"relay":"n10","digest":{},"want":1"#);
         one.run_for_ms(600);
         assert!(one.sent_to("n11").last().unwrap().body.get("lives").is_some());
-        let n11 = one.node.replica().causality.members.find("n11").unwrap();
-        assert_eq!(one.node.gossip().is_untold(n11), !told, "{nodes} nodes");
+        let n11 = one.node().replica().causality.members.find("n11").unwrap();
+        assert_eq!(one.node().gossip().is_untold(n11), !told, "{nodes} nodes");
     }
 }
 
@@ -279,8 +279,7 @@ fn a_repair_that_does_not_fit_goes_on_where_it_was_cut() {
 fn a_message_with_this_nodes_own_name_as_its_source_is_a_strangers() {
     let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
     let line = r#"{"src":"n1","dest":"n1","body":{"type":"gossip","value":7}}"#;
-    let now = Now { at: Instant::from_micros(1_000), wall_us: None };
-    assert_eq!(one.node.handle_line(now, line.as_bytes()), Err(Rejected::Stranger));
+    assert_eq!(one.with(|node, now| node.handle_line(now, line.as_bytes())), Err(Rejected::Stranger));
     assert_eq!(one.values(), 0);
 }
 
@@ -355,14 +354,14 @@ fn a_session_far_ahead_that_somebody_names_for_another_is_refused() {
     const WALL_US: u64 = 1_700_000_000_000_000;
     for (ahead_us, taken) in [(59_000_000, true), (61_000_000, false)] {
         let mut one = joined(Strategy::Rumor, &["n0", "n1", "n2"]);
-        one.wall_us = Some(WALL_US);
+        one.set_wall(WALL_US);
         one.hear("n1", &format!(r#""inc":1,"lives":{{"n2":{}}}"#, WALL_US + ahead_us));
         let expected = view(&[("n0", 1), ("n1", 1), ("n2", WALL_US + ahead_us)]);
         assert_eq!(one.view() == expected, taken, "{ahead_us}");
-        assert_eq!(one.node.stats().refused_sessions, u64::from(!taken));
+        assert_eq!(one.node().stats().refused_sessions, u64::from(!taken));
         // Counted sessions are below all clocks.
         one.hear("n1", r#""inc":2"#);
-        assert_eq!(one.node.stats().refused_sessions, u64::from(!taken));
+        assert_eq!(one.node().stats().refused_sessions, u64::from(!taken));
     }
 }
 
@@ -384,15 +383,15 @@ fn a_message_that_was_overtaken_says_nothing_about_its_sender() {
     one.ask(r#""type":"add","delta":1"#);
     let both = view(&[("n1", 1), ("n2", 1)]);
     one.hear("n2", &format!(r#""inc":1,"sum":"{}","agree":"{both}:3","msg_id":5"#, one.sum()));
-    assert!(one.node.is_settled());
+    assert!(one.node().is_settled());
     let other = |number| format!(r#""inc":1,"sum":"{NOTHING}","agree":"{NOTHING:.16}","refuses":2,"msg_id":{number}"#);
     one.hear("n2", &other(4));
-    assert!(one.node.is_settled(), "it still agrees");
-    let gossip = one.node.gossip();
-    let n2 = one.node.replica().causality.members.find("n2").unwrap();
+    assert!(one.node().is_settled(), "it still agrees");
+    let gossip = one.node().gossip();
+    let n2 = one.node().replica().causality.members.find("n2").unwrap();
     assert!(!gossip.lacks_view(n2), "it has the view");
     one.hear("n2", &other(6));
-    assert!(!one.node.is_settled() && one.node.gossip().lacks_view(n2));
+    assert!(!one.node().is_settled() && one.node().gossip().lacks_view(n2));
     assert_eq!(one.ask(r#""type":"add","delta":1"#)["code"], 11, "it has no room for this node's row");
     one.hear("n2", r#""inc":1,"msg_id":5"#);
     assert_eq!(one.ask(r#""type":"add","delta":1"#)["code"], 11, "nor now");
@@ -415,7 +414,7 @@ fn who_shows_the_same_state_needs_no_repair() {
     for _ in 0..4 {
         one.hear("n2", &format!(r#""inc":1,"sum":"{sum}","digest":{{"n1@1":1}}"#));
     }
-    assert_eq!(one.node.stats().repairs, 0);
+    assert_eq!(one.node().stats().repairs, 0);
 }
 
 // Refusals.
@@ -777,11 +776,11 @@ fn a_merge_by_a_client_changes_a_key_only_to_a_later_stamp() {
 #[test]
 fn a_merge_by_a_client_of_which_one_stamp_is_too_far_ahead_changes_nothing() {
     let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
-    one.wall_us = Some(1_000_000_000);
+    one.set_wall(1_000_000_000);
     let reply = one.ask(r#""type":"kv_merge","entries":{"a":{"value":1,"ts":1000.0},"b":{"value":1,"ts":4000.0}}"#);
     assert_eq!((reply["type"].as_str(), reply["code"].as_u64()), (Some("error"), Some(12)), "{reply}");
     assert_eq!(one.ask(r#""type":"kv_read","key":"a""#)["type"], "error");
-    assert_eq!(one.node.replica().own_seq(), 0);
+    assert_eq!(one.node().replica().own_seq(), 0);
 }
 
 // Requests.
@@ -797,7 +796,7 @@ fn a_read_in_a_transaction_gives_the_last_write_before_it() {
 fn a_strategy_for_which_messages_are_too_small_is_refused_and_changes_nothing() {
     let mut one = with_small_messages(Strategy::Rumor, &["n1", "n2"], 0);
     assert_eq!(one.ask(r#""type":"configure","strategy":"relay","fanout":3"#)["type"], "error");
-    assert_eq!((one.node.config().strategy, one.node.config().fanout), (Strategy::Rumor, 2));
+    assert_eq!((one.node().config().strategy, one.node().config().fanout), (Strategy::Rumor, 2));
 }
 
 #[test]
@@ -832,6 +831,8 @@ fn that_all_hold_the_same_is_reported_once() {
         let shown = format!(r#""inc":1,"sum":"{}","agree":"{}:3""#, one.sum(), view(&[("n1", 1), ("n2", 1)]));
         one.hear("n2", &format!(r#"{shown},"msg_id":{number}"#));
     }
-    assert_eq!(one.node.poll_event(), Some(Event::Settled));
-    assert_eq!(one.node.poll_event(), None);
+    one.with(|node, _| {
+        assert_eq!(node.poll_event(), Some(Event::Settled));
+        assert_eq!(node.poll_event(), None);
+    });
 }

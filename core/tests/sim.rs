@@ -4,23 +4,23 @@
 mod support;
 
 use rumormill_core::config::min_message_bytes;
-use rumormill_core::{Config, Instant, Node};
-use support::joined::Joined as _;
-use support::{CALM, Faults, HOSTILE, Rng, Sim, abuse, for_seeds, limits, state};
+use rumormill_core::{Config, Instant, Now};
+use rumormill_sim::{Delay, Links, State};
+use support::{CALM, HOSTILE, Rng, Sim, abuse, for_seeds, limits};
 
 /// Abuse, heal, convergence under continued loss, equal states, silence.
-fn survive(nodes: usize, seed: u64, faults: Faults, config: Config, ops: u64) {
-    let mut sim = Sim::new(nodes, seed, faults, config);
+fn survive(nodes: usize, seed: u64, links: Links, config: Config, ops: u64) {
+    let mut sim = Sim::new(nodes, seed, links, config);
     let total = abuse(&mut sim, ops, 40_000, |rng| u64::from(rng.chance(600)));
     sim.heal();
     sim.converge(60_000);
     sim.assert_equal_states();
-    assert_eq!(sim.nodes[0].store().counter.value(), total, "seed {seed}");
-    let sets = sim.nodes[0].store().set.len();
+    assert_eq!(sim.node(0).store().counter.value(), total, "seed {seed}");
+    let sets = sim.node(0).store().set.len();
     assert!(sets > 0);
     sim.fall_silent(300_000);
     sim.assert_equal_states();
-    assert!(sim.nodes.iter().all(|node| node.stats().repairs == 0 || faults.loss_per_mille > 0), "an alarm");
+    assert!(sim.nodes().all(|node| node.stats().repairs == 0 || links.loss > 0.0), "an alarm");
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn two_nodes_that_each_know_only_one_peer_in_detail_survive_the_same() {
         sim.heal();
         sim.converge(60_000);
         sim.assert_equal_states();
-        assert_eq!(sim.nodes[0].store().counter.value(), total);
+        assert_eq!(sim.node(0).store().counter.value(), total);
         sim.fall_silent(300_000);
     });
 }
@@ -66,7 +66,7 @@ fn the_same_seed_gives_the_same_bytes() {
         let mut sim = Sim::new(5, seed, HOSTILE, Config::default());
         abuse(&mut sim, 200, 20_000, |rng| u64::from(rng.chance(600)));
         sim.run_for_ms(10_000);
-        (sim.history, sim.sent)
+        (sim.fingerprint(), sim.counts().sent)
     };
     assert_eq!(history(7), history(7));
     assert_ne!(history(7), history(8));
@@ -82,7 +82,7 @@ fn a_counter_of_five_nodes_converges_within_a_second_of_the_last_of_a_thousand_i
         }
         let took_ms = sim.converge(1_000);
         assert!(took_ms < 1_000);
-        assert!(sim.nodes.iter().all(|node| node.store().counter.value() == 1_000));
+        assert!(sim.nodes().all(|node| node.store().counter.value() == 1_000));
         sim.fall_silent(10_000);
         let status = sim.ask(3, r#""type":"gossip_status""#);
         assert_eq!(status["body"]["peers_synced"], 4);
@@ -95,23 +95,23 @@ fn a_quiet_cluster_sends_nothing_however_long_it_waits() {
     sim.ask(4, r#""type":"broadcast","message":1"#);
     sim.converge(10_000);
     sim.fall_silent(20_000);
-    let sent = sim.sent;
+    let sent = sim.counts().sent;
     sim.run_for_ms(3_600_000);
-    assert_eq!(sim.sent, sent);
-    assert!(sim.nodes.iter().all(Node::is_settled));
+    assert_eq!(sim.counts().sent, sent);
+    assert!(sim.nodes().all(rumormill_core::Member::is_settled));
 }
 
 #[test]
 fn a_dead_member_is_probed_ever_more_rarely() {
     let mut sim = Sim::new(5, 11, CALM, Config::default());
-    sim.partition(&[4], false);
+    sim.partition(&[4]);
     sim.ask(0, r#""type":"broadcast","message":1"#);
     sim.ask(1, r#""type":"add","delta":1"#);
     sim.run_for_ms(10_000);
     let per_node_and_ms = |sim: &mut Sim, ms: u64| {
-        let before: u64 = sim.sent_by[..4].iter().sum();
+        let before: u64 = sim.sent_by()[..4].iter().sum();
         sim.run_for_ms(ms);
-        (sim.sent_by[..4].iter().sum::<u64>() - before) as f64 / 4.0 / (ms as f64 / 1_000.0)
+        (sim.sent_by()[..4].iter().sum::<u64>() - before) as f64 / 4.0 / (ms as f64 / 1_000.0)
     };
     sim.run_for_ms(60_000);
     let late = per_node_and_ms(&mut sim, 600_000);
@@ -124,13 +124,13 @@ fn a_dead_member_is_probed_ever_more_rarely() {
 #[test]
 fn a_member_that_stays_dead_is_probed_twice_a_second_at_most() {
     let mut sim = Sim::new(2, 11, CALM, Config::default());
-    sim.partition(&[1], false);
+    sim.partition(&[1]);
     sim.ask(0, r#""type":"broadcast","message":1"#);
     sim.run_for_ms(1_000);
     for second in 1..20 {
-        let before = sim.sent_by.clone();
+        let before = sim.sent_by();
         sim.run_for_ms(1_000);
-        let sent: Vec<u64> = sim.sent_by.iter().zip(&before).map(|(now, before)| now - before).collect();
+        let sent: Vec<u64> = sim.sent_by().iter().zip(&before).map(|(now, before)| now - before).collect();
         assert!(sent.iter().all(|sent| *sent <= 2), "second {second}: {sent:?} messages");
     }
 }
@@ -152,8 +152,8 @@ fn a_restarted_node_loses_nothing_that_had_left_it() {
         }
         sim.converge(20_000);
         sim.assert_equal_states();
-        assert_eq!(sim.nodes[2].store().counter.value(), 60, "seed {seed}");
-        assert_eq!(sim.nodes[2].store().set.len(), 60, "seed {seed}");
+        assert_eq!(sim.node(2).store().counter.value(), 60, "seed {seed}");
+        assert_eq!(sim.node(2).store().set.len(), 60, "seed {seed}");
         sim.fall_silent(60_000);
     });
 }
@@ -165,7 +165,7 @@ fn a_node_that_restarts_in_a_quiet_cluster_is_brought_up_to_date_even_when_messa
         (0..20).for_each(|value| drop(sim.ask(value % 5, &format!(r#""type":"broadcast","message":{value}"#))));
         sim.converge(20_000);
         sim.fall_silent(60_000);
-        sim.faults = HOSTILE;
+        *sim.links_mut() = HOSTILE;
         sim.restart(2, None);
         sim.converge(120_000);
         sim.assert_equal_states();
@@ -183,7 +183,7 @@ fn reusing_the_dots_of_a_past_life_loses_data_and_a_fresh_life_does_not() {
         sim.restart(0, incarnation);
         sim.ask(0, r#""type":"broadcast","message":2"#);
         sim.run_for_ms(60_000);
-        sim.nodes.iter().all(|node| state(node).set.len() == 2)
+        sim.nodes().all(|node| State::of(node).set.len() == 2)
     };
     assert!(survives(None));
     assert!(!survives(Some(1_000_000)), "a reused life must lose data, or this test shows nothing");
@@ -199,13 +199,13 @@ fn twenty_five_nodes_at_rate_100_stay_inside_the_targets_of_rumor() {
         let mut delays = Vec::new();
         let mut waiting: Vec<(u64, u64, usize)> = Vec::new();
         let mut ops = 0;
-        while sim.now_us < 20_000_000 {
-            let due = sim.now_us + rng.below(20_000);
+        while sim.now_us() < 20_000_000 {
+            let due = sim.now_us() + rng.below(20_000);
             sim.run_until(due);
             ops += 1;
             if rng.chance(500) {
                 sim.ask(ops as usize % 25, &format!(r#""type":"broadcast","message":{ops}"#));
-                waiting.push((ops, sim.now_us, 0));
+                waiting.push((ops, sim.now_us(), 0));
             }
             settle_waiting(&sim, &mut waiting, &mut delays);
         }
@@ -216,8 +216,8 @@ fn twenty_five_nodes_at_rate_100_stay_inside_the_targets_of_rumor() {
         sim.fall_silent(10_000);
         delays.sort_unstable();
         let (median, max) = (delays[delays.len() / 2], delays[delays.len() - 1]);
-        let per_op = sim.sent as f64 / (ops + 50) as f64;
-        let last_ms = sim.last_sent_us / 1_000 - 20_000;
+        let per_op = sim.counts().sent as f64 / (ops + 50) as f64;
+        let last_ms = sim.last_sent_us() / 1_000 - 20_000;
         eprintln!(
             "seed {seed}: {per_op:.2} messages per operation, true median {median} ms, max {max} ms, last message {last_ms} ms after"
         );
@@ -228,14 +228,13 @@ fn twenty_five_nodes_at_rate_100_stay_inside_the_targets_of_rumor() {
 
 fn settle_waiting(sim: &Sim, waiting: &mut Vec<(u64, u64, usize)>, delays: &mut Vec<u64>) {
     waiting.retain_mut(|(value, since_us, has)| {
-        while *has < sim.nodes.len() && sim.nodes[*has].store().set.contains(rumormill_core::Value::Int(*value as i64))
-        {
+        while *has < sim.len() && sim.node(*has).store().set.contains(rumormill_core::Value::Int(*value as i64)) {
             *has += 1;
         }
-        if *has == sim.nodes.len() {
-            delays.push((sim.now_us - *since_us) / 1_000);
+        if *has == sim.len() {
+            delays.push((sim.now_us() - *since_us) / 1_000);
         }
-        *has < sim.nodes.len()
+        *has < sim.len()
     });
 }
 
@@ -248,9 +247,9 @@ fn the_counter_keeps_its_tick_when_the_fanout_reaches_all_peers() {
     sim.run_for_ms(150);
     for _ in 0..20 {
         sim.ask(0, r#""type":"add","delta":1"#);
-        let sent = sim.sent_by[0];
+        let sent = sim.traffic()[0].sent;
         sim.run_for_ms(101);
-        assert!(sim.sent_by[0] >= sent + 2, "at {} ms nothing was sent to both peers", sim.now_us / 1_000);
+        assert!(sim.traffic()[0].sent >= sent + 2, "at {} ms nothing was sent to both peers", sim.now_us() / 1_000);
     }
     sim.converge(10_000);
 }
@@ -259,10 +258,11 @@ fn the_counter_keeps_its_tick_when_the_fanout_reaches_all_peers() {
 fn time_that_stands_still_or_jumps_does_no_harm() {
     let mut sim = Sim::new(3, 1, CALM, Config::default());
     sim.ask(0, r#""type":"broadcast","message":1"#);
-    for node in &mut sim.nodes {
-        let now = rumormill_core::Now { at: Instant::from_millis(u64::MAX), wall_us: Some(u64::MAX) };
-        node.handle_timeout(now);
-        node.handle_timeout(rumormill_core::Now { at: Instant::ZERO, wall_us: None });
+    for at in 0..3 {
+        sim.with(at, |node, _| {
+            node.handle_timeout(Now { at: Instant::from_millis(u64::MAX), wall_us: Some(u64::MAX) });
+            node.handle_timeout(Now { at: Instant::ZERO, wall_us: None });
+        });
     }
 }
 
@@ -274,31 +274,31 @@ fn a_member_that_cannot_take_what_the_others_have_is_offered_it_ever_more_rarely
     sim.replace(4, full);
     (0..30).for_each(|value| drop(sim.ask(value % 4, &format!(r#""type":"broadcast","message":{value}"#))));
     sim.run_for_ms(600_000);
-    assert_eq!(sim.nodes[4].store().set.len(), 10);
-    assert!(sim.nodes[4].stats().refused_full > 0);
-    let before = sim.sent;
+    assert_eq!(sim.node(4).store().set.len(), 10);
+    assert!(sim.node(4).stats().refused_full > 0);
+    let before = sim.counts().sent;
     sim.run_for_ms(600_000);
     // Five nodes, each exchanging digests once in 30 s: a question, an answer, what is lacking.
     let most = 5 * 3 * 600 / 22;
-    assert!(sim.sent - before <= most, "{} messages, {most} allowed", sim.sent - before);
-    assert!(sim.nodes[..4].iter().all(|node| node.store().set.len() == 30));
+    assert!(sim.counts().sent - before <= most, "{} messages, {most} allowed", sim.counts().sent - before);
+    assert!(sim.nodes().take(4).all(|node| node.store().set.len() == 30));
 }
 
 /// Each holds what the other has no room for, and neither offers it all the time.
 #[test]
 fn two_full_members_that_lack_what_the_other_has_do_not_ask_without_a_pause() {
-    let faults = Faults { delay_us: (1_000, 1_001), ..CALM };
+    let links = Links { delay: Delay::Constant(1_000), ..CALM };
     let full = rumormill_core::storage::Limits { values: 12, ..limits(3) };
-    let mut sim = Sim::with_limits(3, 17, faults, Config::default(), full);
+    let mut sim = Sim::with_limits(3, 17, links, Config::default(), full);
     for value in 0..12 {
         for at in 0..2 {
             sim.ask(at, &format!(r#""type":"broadcast","message":{}"#, 500 * at + value));
         }
     }
     for second in 0..60 {
-        let before = sim.sent;
+        let before = sim.counts().sent;
         sim.run_for_ms(1_000);
-        assert!(sim.sent - before < 100, "{} messages in second {second}", sim.sent - before);
+        assert!(sim.counts().sent - before < 100, "{} messages in second {second}", sim.counts().sent - before);
     }
-    assert!(sim.nodes[..2].iter().all(|node| node.stats().refused_full > 0));
+    assert!(sim.nodes().take(2).all(|node| node.stats().refused_full > 0));
 }

@@ -1,13 +1,10 @@
 //! The golden vectors of `WIRE.md`: what stands there is what a node writes.
 #![allow(missing_docs, clippy::unwrap_used)]
 
-#[path = "support/joined.rs"]
-mod joined;
-
 use rumormill_core::storage::Heap;
 use rumormill_core::{Config, Node, Now, Strategy};
 
-use joined::Joined as _;
+use rumormill_sim::Machine as _;
 
 struct Driven {
     node: Node<Heap>,

@@ -3,6 +3,7 @@
 
 #![forbid(unsafe_code)]
 
+pub mod altered;
 pub mod decode;
 pub mod node;
 pub mod script;
@@ -28,6 +29,11 @@ mod tests {
     #[test]
     fn the_decoder_agrees_with_serde_json_on_its_corpus() {
         replay("decode", crate::decode::check);
+    }
+
+    #[test]
+    fn whoever_is_lied_to_agrees_in_the_end() {
+        replay("altered", crate::altered::check);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What tests ask of a node of which they know that it has joined its cluster.
 
-use rumormill_core::causality::{Dot, Sum};
+use rumormill_core::causality::Dot;
 use rumormill_core::gossip::{Gossip, Rule};
 use rumormill_core::replicated::{Replica, Store};
 use rumormill_core::storage::Storage;
@@ -40,11 +40,6 @@ pub trait Joined<S: Storage> {
     /// As [`Member::update`].
     fn update(&mut self, now: Now, change: Change<'_>) -> Result<Option<Dot>, UpdateError> {
         self.joined_mut().update(now, change)
-    }
-
-    /// See [`Member::digest`].
-    fn digest(&self) -> Sum {
-        self.joined().digest()
     }
 }
 

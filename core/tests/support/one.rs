@@ -1,10 +1,10 @@
-//! One node in virtual time, with neighbours that are made of lines of text.
+//! One node in the virtual time of `rumormill-sim`, with neighbours that are made of lines of text.
 
-use super::joined::Joined as _;
 use rumormill_core::gossip::Rule;
 use rumormill_core::id::{hash_bytes, mix2};
 use rumormill_core::storage::{Heap, Limits, Storage as _};
-use rumormill_core::{Change, Config, Instant, Node, Now, Strategy, Transmit};
+use rumormill_core::{Change, Config, Node, Now, Strategy, Transmit};
+use rumormill_sim::{EPOCH_US, Fate, Joined as _, Machine as _, Nodes};
 use serde_json::Value as Json;
 
 /// A message to a peer.
@@ -29,10 +29,8 @@ impl Sent {
 }
 
 pub struct One {
-    pub node: Node<Heap>,
+    nodes: Nodes<Node<Heap>>,
     pub now_us: u64,
-    /// None for a device without a clock.
-    pub wall_us: Option<u64>,
     pub sent: Vec<Sent>,
     me: String,
     msg_id: u64,
@@ -56,31 +54,38 @@ impl One {
     }
 
     pub fn with_limits(config: Config, limits: Limits, without: &[Rule]) -> Self {
-        Self {
-            node: Node::with_limits(config, limits).unwrap(),
-            now_us: 0,
-            wall_us: None,
-            sent: Vec::new(),
-            me: String::new(),
-            msg_id: 1_000,
-            without: without.to_vec(),
-        }
+        let mut nodes = Nodes::new(1);
+        // A device without a clock, unless a test gives it one.
+        nodes.set_clock(0, None);
+        nodes.start(0, Node::with_limits(config, limits).unwrap());
+        Self { nodes, now_us: 0, sent: Vec::new(), me: String::new(), msg_id: 1_000, without: without.to_vec() }
     }
 
     /// Joins at once, and speaks.
     pub fn join(&mut self, me: &str, ids: &[&str]) {
-        let now = self.now();
-        self.node.join(me, ids.iter().copied(), now).unwrap();
+        self.with(|node, now| node.join(me, ids.iter().copied(), now).map(drop)).unwrap();
         self.begun(me);
     }
 
     fn begun(&mut self, me: &str) {
         me.clone_into(&mut self.me);
-        self.without.iter().for_each(|rule| self.node.switch_off(*rule));
+        let without = self.without.clone();
+        self.with(|node, _| without.iter().for_each(|rule| node.switch_off(*rule)));
+        self.drain();
     }
 
-    fn now(&self) -> Now {
-        Now { at: Instant::from_micros(self.now_us), wall_us: self.wall_us.map(|wall| wall + self.now_us) }
+    pub fn node(&self) -> &Node<Heap> {
+        self.nodes.get(0).unwrap()
+    }
+
+    /// Does something to the node, and nothing of what it has to say then is polled.
+    pub fn with<R>(&mut self, change: impl FnOnce(&mut Node<Heap>, Now) -> R) -> R {
+        self.nodes.with(self.now_us, 0, change).unwrap()
+    }
+
+    /// The device gets a clock that showed this time when the test began.
+    pub fn set_wall(&mut self, wall_us: u64) {
+        self.nodes.set_clock(0, Some(wall_us as i64 - EPOCH_US as i64));
     }
 
     /// Handles the lines, one per millisecond. Gives the replies.
@@ -93,11 +98,10 @@ impl One {
     pub fn line(&mut self, line: &str) -> Option<Json> {
         let next_us = self.now_us + 1_000;
         self.run_until(next_us);
-        let now = self.now();
-        self.node.handle_line(now, line.as_bytes()).unwrap();
+        assert_eq!(self.nodes.handle_line(self.now_us, 0, line.as_bytes()), Fate::Taken, "{line}");
         let reply = self.drain();
-        if self.me.is_empty() && self.node.member().is_some() {
-            let members = &self.node.replica().causality.members;
+        if self.me.is_empty() && self.node().member().is_some() {
+            let members = &self.node().replica().causality.members;
             let me = members.id(members.me()).to_owned();
             self.begun(&me);
         }
@@ -118,20 +122,16 @@ impl One {
     }
 
     pub fn update(&mut self, change: Change<'_>) {
-        let now = self.now();
-        self.node.update(now, change).unwrap();
+        self.with(|node, now| node.update(now, change)).unwrap();
         self.drain();
     }
 
     fn drain(&mut self) -> Option<Json> {
-        let now = self.now();
-        let mut reply = None;
-        loop {
-            let mut line = Vec::new();
-            match self.node.poll_transmit(now, &mut line).unwrap() {
-                None => return reply,
-                Some(Transmit::Reply) => reply = Some(serde_json::from_slice(&line).unwrap()),
-                Some(Transmit::Gossip(_)) => {
+        let (mut reply, mut line) = (None, Vec::new());
+        while let Some(sent) = self.nodes.poll_transmit(self.now_us, 0, &mut line) {
+            match sent {
+                Transmit::Reply => reply = Some(serde_json::from_slice(&line).unwrap()),
+                Transmit::Gossip(_) => {
                     let message: Json = serde_json::from_slice(&line).unwrap();
                     self.sent.push(Sent {
                         at_ms: self.now_us / 1_000,
@@ -142,15 +142,15 @@ impl One {
                 }
             }
         }
+        reply
     }
 
     fn run_until(&mut self, until_us: u64) {
-        while let Some(wakeup) = self.node.poll_timeout()
-            && wakeup.at.as_micros() <= until_us
+        while let Some((due_us, _)) = self.nodes.poll_timeout()
+            && due_us <= until_us
         {
-            self.now_us = self.now_us.max(wakeup.at.as_micros());
-            let now = self.now();
-            self.node.handle_timeout(now);
+            self.now_us = self.now_us.max(due_us);
+            self.nodes.handle_timeout(self.now_us, 0);
             self.drain();
         }
         self.now_us = until_us;
@@ -172,33 +172,33 @@ impl One {
 
     /// The present session.
     pub fn session(&self) -> u64 {
-        self.node.gossip().session()
+        self.node().gossip().session()
     }
 
     /// The name of the node's view.
     pub fn view(&self) -> String {
-        format!("{:016x}", self.node.gossip().view_name())
+        format!("{:016x}", self.node().gossip().view_name())
     }
 
     /// The digest as messages carry it.
     pub fn sum(&self) -> String {
-        let sum = self.node.digest();
+        let sum = self.node().digest();
         format!("{:016x}{:016x}", sum.vector, sum.state)
     }
 
     /// Values in the set.
     pub fn values(&self) -> usize {
-        self.node.store().set.len()
+        self.node().store().set.len()
     }
 
     /// Rows in use.
     pub fn rows(&self) -> usize {
-        self.node.replica().causality.rows.len()
+        self.node().replica().causality.rows.len()
     }
 
     /// The frontier of a row.
     pub fn frontier(&self, node: &str, life: u64) -> u64 {
-        let causality = &self.node.replica().causality;
+        let causality = &self.node().replica().causality;
         let node = causality.members.find(node).unwrap();
         causality.rows.find(node, life).map_or(0, |row| causality.rows.get(row).frontier)
     }

@@ -1,10 +1,7 @@
 //! How a script ends: what two nodes that talk undisturbed have to come to.
 
-use std::collections::HashMap;
-
-use rumormill_core::Node;
 use rumormill_core::storage::Storage;
-use rumormill_sim::Joined as _;
+use rumormill_sim::{Joined as _, Machine as _, State};
 
 use super::world::World;
 
@@ -71,21 +68,6 @@ impl<S: Storage> World<S> {
 
     /// Both nodes hold the same, not only by their digests.
     fn compare(&self) {
-        let values = |node: &Node<S>| {
-            let mut values: Vec<String> = node.store().set.values().map(|value| format!("{value:?}")).collect();
-            values.sort();
-            values
-        };
-        let pairs = |node: &Node<S>| -> HashMap<String, String> {
-            node.store()
-                .map
-                .iter()
-                .map(|(key, value, stamp)| (format!("{key:?}"), format!("{value:?} {stamp}")))
-                .collect()
-        };
-        let (a, b) = (&self.first.one, &self.second.one);
-        assert_eq!(values(a), values(b));
-        assert_eq!(pairs(a), pairs(b));
-        assert_eq!(a.store().counter.value(), b.store().counter.value());
+        assert_eq!(State::of(self.first.one.joined()), State::of(self.second.one.joined()));
     }
 }

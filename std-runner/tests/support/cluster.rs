@@ -1,7 +1,7 @@
-//! Several processes and the network between them, which is a thread of the test.
+//! Several processes and the network between them, which is a thread of the test: the emulator of `rumormill-sim` on real
+//! time.
 
-use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::HashMap;
 use std::io::Write;
 use std::process::{Child, ChildStdin, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -9,6 +9,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+use rumormill_sim::{Delay, Links, Micros, Network};
 
 use super::{Check, Line, PATIENCE, all_of, command, for_each_line, node_ids, wait_for_exit};
 
@@ -199,9 +201,8 @@ struct Router {
     by_id: HashMap<String, usize>,
     stdins: Vec<Stdin>,
     shared: Arc<Shared>,
-    delay: Duration,
-    /// Under way: when due, in which order sent, to which node, what.
-    in_flight: BinaryHeap<Reverse<(Instant, u64, usize, String)>>,
+    started: Instant,
+    network: Network<String>,
 }
 
 impl Router {
@@ -216,17 +217,21 @@ impl Router {
             by_id: ids.iter().cloned().zip(0..).collect(),
             stdins,
             shared,
-            delay,
-            in_flight: BinaryHeap::new(),
+            started: Instant::now(),
+            network: Network::new(ids.len(), Links { delay: Delay::Constant(micros(delay)), ..Links::default() }, 0),
         }
+    }
+
+    fn now(&self) -> Micros {
+        micros(self.started.elapsed())
     }
 
     fn run(mut self, from_nodes: &Receiver<(usize, Vec<u8>)>) {
         loop {
             self.deliver_what_is_due();
-            let next_due =
-                self.in_flight.peek().map(|Reverse((due, ..))| due.saturating_duration_since(Instant::now()));
-            match from_nodes.recv_timeout(next_due.unwrap_or(PATIENCE)) {
+            let next_due = self.network.poll_timeout();
+            let pause = next_due.map(|due| Duration::from_micros(due.saturating_sub(self.now())));
+            match from_nodes.recv_timeout(pause.unwrap_or(PATIENCE)) {
                 Ok((node, raw)) => self.route(node, &raw),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return,
@@ -235,7 +240,7 @@ impl Router {
     }
 
     fn route(&mut self, node: usize, raw: &[u8]) {
-        let checked = self.checks[node].line(raw);
+        let (checked, now) = (self.checks[node].line(raw), self.now());
         let mut seen = lock(&self.shared.seen);
         seen.lines += 1;
         match checked {
@@ -244,7 +249,7 @@ impl Router {
                 (Some(&dest), _) => {
                     seen.peer_lines += 1;
                     seen.last_peer_line = Some(Instant::now());
-                    self.in_flight.push(Reverse((Instant::now() + self.delay, seen.lines, dest, line.text)));
+                    self.network.send(now, node, dest, raw.len(), line.text);
                 }
                 (None, Some(request)) => {
                     if let Some(twice) = seen.replies.insert(request, line) {
@@ -259,14 +264,14 @@ impl Router {
     }
 
     fn deliver_what_is_due(&mut self) {
-        while let Some(Reverse((due, ..))) = self.in_flight.peek()
-            && *due <= Instant::now()
-        {
-            if let Some(Reverse((_, _, dest, text))) = self.in_flight.pop() {
-                deliver(&self.stdins[dest], &text);
-            }
+        while let Some(arrival) = self.network.poll(self.now()) {
+            deliver(&self.stdins[arrival.to], &arrival.payload);
         }
     }
+}
+
+fn micros(duration: Duration) -> Micros {
+    Micros::try_from(duration.as_micros()).unwrap_or(Micros::MAX)
 }
 
 /// Writes one line to a node. One that has ended, or whose input has, gets nothing.

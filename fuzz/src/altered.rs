@@ -1,0 +1,299 @@
+//! A member that lies, and one that does not: what the first node says is altered on its way to the second, and then both
+//! talk undisturbed.
+//!
+//! While messages are altered, the second node may refuse any of them. Afterwards [`Talk::end`] holds this, whatever was said:
+//!
+//! 1. No table holds more than it may, no message is longer than it may be, and each is taken by its receiver.
+//! 2. Each node holds every value of the set that was added at it: nothing that anybody says removes an entry.
+//! 3. Both nodes hold the same, if no altered message said about a *row of the first node* what that node had not said, and
+//!    none showed a *frontier* that it had not reached (`claims.rs`). An altered message may well carry entries of other rows
+//!    that nobody made: for the second node they are changes like all others. It merges them and hands them on, the first
+//!    node merges them as well, and since merging is a join, both end with the join of what either holds. All else that the
+//!    second node was told about the first one (sum, agreement, session, wishes, ordinals) is corrected by what the first node
+//!    shows of itself: its sum with every message, and its vector when the sums differ.
+//! 4. The second node holds all that the first one holds, if no altered message showed a frontier that the first node had not
+//!    reached. It may hold more for good: a node ignores what others claim under dots of its own row.
+//!
+//! Where such a frontier was shown, both may lack something of the other for good: what a node once was believed to hold
+//! it is not sent. Both lies have a row in docs/attacks.md.
+//!
+//! The last two are for scripts in which nobody had to refuse an entry for want of room. None of them says that both *know*
+//! that they hold the same: after some of the lies in docs/attacks.md a node does not believe that another agrees until that
+//! one starts anew. So the two need not be settled nor silent. The lie "all members hold this" about the state that a node
+//! has keeps nodes apart only where a third one is not heard: of two nodes, the one that was lied about knows better, and
+//! speaks.
+
+mod claims;
+mod edit;
+mod script;
+
+use std::collections::{BTreeSet, VecDeque};
+
+use rumormill_core::config::min_message_bytes;
+use rumormill_core::storage::{Heap, Limits};
+use rumormill_core::{Change, Config, Member, Strategy, Transmit, Value};
+use rumormill_sim::{Delay, Fate, Links, Micros, Network, Nodes, State};
+
+use claims::{Claims, Forged};
+use edit::Edit;
+use script::{Setup, Step, steps};
+
+/// Steps of one script that are run.
+const STEPS_MAX: usize = 64;
+/// Milliseconds of a script while messages are altered.
+const ALTERED_MS_MAX: u64 = 600_000;
+/// Within this time two nodes that talk undisturbed hold the same: a node takes sessions above those that were made up at
+/// pauses of up to five minutes.
+const HONEST_US: Micros = 1_800 * 1_000_000;
+/// After so many messages two nodes that differ for good need not be looked at any longer: they hold what they will hold.
+const FORGED_MESSAGES_MAX: u64 = 500;
+/// How long a message takes.
+const DELAY_US: Micros = 10_000;
+/// Session and life in which both nodes begin.
+const SESSION: u64 = 7;
+/// The names of the nodes.
+const IDS: [&str; 2] = ["n1", "n2"];
+const FIRST: usize = 0;
+const SECOND: usize = 1;
+
+/// Room for every entry that the messages of a script carry, unless it does little else or asks for small tables.
+const LIMITS: Limits = Limits {
+    nodes: 2,
+    rows: 64,
+    known_peers: 2,
+    values: 512,
+    set_text_bytes: 4_096,
+    dense_values: 64,
+    keys: 32,
+    text_bytes: 16,
+    id_bytes: 8,
+    rumors: 16,
+    payload_bytes: 64,
+};
+
+/// Checks one script.
+///
+/// # Panics
+/// When something does not hold.
+pub fn check(script: &[u8]) {
+    let setup = Setup::of(script);
+    let mut talk = Talk::new(&setup);
+    for step in steps(script).take(STEPS_MAX) {
+        talk.step(step);
+    }
+    talk.end();
+}
+
+struct Talk {
+    nodes: Nodes<Member<Heap>>,
+    network: Network<Vec<u8>>,
+    limits: Limits,
+    now_us: Micros,
+    /// What is done to the next messages of the first node.
+    edits: VecDeque<Vec<Edit>>,
+    /// The messages that it has sent, as it wrote them.
+    said: Vec<Vec<u8>>,
+    /// What they say about its own rows.
+    claims: Claims,
+    /// What altered messages said otherwise.
+    forged: Forged,
+    /// Values of the set that were added at each node.
+    added: [BTreeSet<String>; 2],
+    is_altered: bool,
+}
+
+impl Talk {
+    fn new(setup: &Setup) -> Self {
+        let limits = if setup.small { Limits { values: 8, keys: 2, rows: 8, ..LIMITS } } else { LIMITS };
+        let strategy = if setup.relay { Strategy::Relay } else { Strategy::Rumor };
+        let config = Config { strategy, incarnation: SESSION, ..Config::default() };
+        let least = config.min_message_bytes(&limits).max(min_message_bytes(&limits));
+        let config = Config { max_message_bytes: least + setup.message_bytes, ..config };
+        let mut talk = Self {
+            nodes: Nodes::new(2),
+            network: Network::new(2, Links { delay: Delay::Constant(DELAY_US), ..Links::default() }, 0),
+            limits,
+            now_us: 0,
+            edits: VecDeque::new(),
+            said: Vec::new(),
+            claims: Claims::new(IDS[FIRST]),
+            forged: Forged::default(),
+            added: Default::default(),
+            is_altered: true,
+        };
+        for at in [FIRST, SECOND] {
+            let config = Config { seed: at as u64, ..config };
+            let member = Member::join_with_limits(config, limits, IDS[at], IDS, talk.nodes.clock(0, at));
+            talk.nodes.start(at, member.expect("choices within their bounds, and room for two"));
+            talk.drain(at);
+        }
+        talk
+    }
+
+    fn step(&mut self, step: Step<'_>) {
+        match step {
+            Step::Change(at, change) => self.update(at, change),
+            Step::Pass(ms) => {
+                let until_us = (self.now_us + ms * 1_000).min(ALTERED_MS_MAX * 1_000);
+                while self.next(until_us) {}
+                self.now_us = self.now_us.max(until_us);
+            }
+            Step::Edit(edit) => match self.edits.back_mut() {
+                Some(edits) => edits.push(edit),
+                None => self.edits.push_back(vec![edit]),
+            },
+            Step::NextMessage => self.edits.push_back(Vec::new()),
+        }
+    }
+
+    fn update(&mut self, at: usize, change: Change<'_>) {
+        let done = self.nodes.with(self.now_us, at, |node, now| node.update(now, change));
+        if let (Some(Ok(_)), Change::Broadcast(value)) = (done, change) {
+            self.added[at].insert(format!("{value:?}"));
+        }
+        self.drain(at);
+    }
+
+    /// The next thing happens, if that is not after `until_us`.
+    fn next(&mut self, until_us: Micros) -> bool {
+        let (arrival, timer) = (self.network.poll_timeout(), self.nodes.poll_timeout());
+        let next = [arrival, timer.map(|timer| timer.0)].into_iter().flatten().min();
+        let Some(due) = next.filter(|due| *due <= until_us) else { return false };
+        self.now_us = self.now_us.max(due);
+        if let Some(arrived) = self.network.poll(self.now_us) {
+            trace(self.now_us, arrived.to, &arrived.payload);
+            let fate = self.nodes.handle_line(self.now_us, arrived.to, &arrived.payload);
+            let may_refuse = self.is_altered && arrived.to == SECOND;
+            assert!(may_refuse || fate == Fate::Taken, "{fate:?}: {}", arrived.payload.escape_ascii());
+            self.drain(arrived.to);
+        } else if let Some((_, at)) = timer {
+            self.nodes.handle_timeout(self.now_us, at);
+            self.drain(at);
+        }
+        true
+    }
+
+    /// Sends what a node has to say, and looks at its tables.
+    fn drain(&mut self, at: usize) {
+        let mut line = Vec::new();
+        while let Some(sent) = self.nodes.poll_transmit(self.now_us, at, &mut line) {
+            match sent {
+                // To the peer that was made to ask like a client: nodes do not read replies.
+                Transmit::Reply => {}
+                Transmit::Gossip(_) => self.send(at, &line),
+            }
+        }
+        let node = self.node(at);
+        let (store, rows) = (node.store(), node.replica().causality.rows.len());
+        assert!(store.set.len() <= self.limits.values && store.map.len() <= self.limits.keys);
+        assert!(rows <= self.limits.rows);
+    }
+
+    fn send(&mut self, from: usize, line: &[u8]) {
+        let most = self.node(from).config().max_message_bytes;
+        assert!(line.len() <= most, "{} bytes, {most} are allowed: {}", line.len(), line.escape_ascii());
+        let line = line.trim_ascii_end().to_vec();
+        let edits = if self.is_altered && from == FIRST { self.edits.pop_front() } else { None };
+        let sent = edits.into_iter().flatten().try_fold(line.clone(), |line, edit| edit.apply(line, &self.said));
+        if from == FIRST && self.is_altered {
+            self.claims.note(&line);
+            self.said.push(line);
+        }
+        if let Some(line) = sent {
+            if from == FIRST && self.is_altered {
+                let causality = &self.node(FIRST).replica().causality;
+                let reached = |name: &str| causality.find_row(name).map_or(0, |row| causality.rows.get(row).frontier);
+                self.forged |= self.claims.forged_by(&line, reached);
+            }
+            self.network.send(self.now_us, from, 1 - from, line.len() + 1, line);
+        }
+    }
+
+    /// The two talk undisturbed. See the head of this file for what has to hold then.
+    fn end(mut self) {
+        // What is under way may have been altered; it arrives like all before it.
+        self.edits.clear();
+        let last_us = self.now_us + DELAY_US;
+        while self.next(last_us) {}
+        self.now_us = self.now_us.max(last_us);
+        self.is_altered = false;
+        let (until_us, before) = (self.now_us + HONEST_US, self.network.counts().sent);
+        while self.node(FIRST).digest() != self.node(SECOND).digest() {
+            if self.is_full() {
+                return;
+            }
+            let enough = self.forged.anything() && self.network.counts().sent > before + FORGED_MESSAGES_MAX;
+            if enough || !self.next(until_us) {
+                assert!(self.forged.anything(), "they differ, for good: {}", self.difference());
+                break;
+            }
+        }
+        let [first, second] = [FIRST, SECOND].map(|at| State::of(self.node(at)));
+        let is_equal = self.node(FIRST).digest() == self.node(SECOND).digest();
+        assert!(!is_equal || first == second, "equal digests, and other states: {}", self.difference());
+        assert!(
+            self.forged.frontiers || holds_all(&second, &first),
+            "the second lacks something: {}",
+            self.difference()
+        );
+        for (at, state) in [&first, &second].into_iter().enumerate() {
+            assert!(self.added[at].is_subset(&state.set), "not all of {:?}: {}", self.added[at], self.difference());
+        }
+    }
+
+    /// Whether an entry found no room: then the nodes cannot agree.
+    fn is_full(&self) -> bool {
+        let refused = |(_, node): (usize, &Member<Heap>)| node.stats().refused_full + node.stats().refused_rows > 0;
+        self.nodes.iter().any(refused)
+    }
+
+    fn difference(&self) -> String {
+        let [first, second] = [FIRST, SECOND].map(|at| self.node(at));
+        let states = State::of(second).against(&State::of(first));
+        format!(
+            "{states}\n{:?}\n{:?}\n{:?}\n{:?}\nafter {} ms",
+            State::of(first),
+            State::of(second),
+            first.stats(),
+            second.stats(),
+            self.now_us / 1_000
+        )
+    }
+
+    fn node(&self, at: usize) -> &Member<Heap> {
+        self.nodes.get(at).expect("both run for ever")
+    }
+}
+
+/// Whether one state is at least another in the order of the join.
+fn holds_all(one: &State, other: &State) -> bool {
+    let has_cell = |(cell, number): (&_, &u64)| one.cells.get(cell).is_some_and(|held| held >= number);
+    let has_key = |(key, written): (&_, &(String, u64))| one.map.get(key).is_some_and(|held| held.1 >= written.1);
+    one.set.is_superset(&other.set) && other.cells.iter().all(has_cell) && other.map.iter().all(has_key)
+}
+
+/// Prints what arrives where, to look into what the fuzzer found: set `RUMORMILL_TRACE`.
+fn trace(now_us: Micros, to: usize, line: &[u8]) {
+    if std::env::var_os("RUMORMILL_TRACE").is_some() {
+        eprintln!("{} ms, {}: {}", now_us / 1_000, IDS[to], line.escape_ascii());
+    }
+}
+
+/// A value of the set or the map as a script has it: an integer if it reads as one.
+fn value(text: &str) -> Value<'_> {
+    text.parse().map_or(Value::Text(text), Value::Int)
+}
+
+#[cfg(test)]
+mod tests {
+    use rumormill_sim::EPOCH_US;
+
+    use super::*;
+
+    #[test]
+    fn the_wall_clock_of_a_script_is_that_of_the_simulator() {
+        let talk = Talk::new(&Setup::of(b""));
+        assert_eq!(talk.nodes.clock(0, FIRST).wall_us, Some(EPOCH_US));
+        assert_eq!(talk.node(FIRST).session(), SESSION);
+    }
+}
