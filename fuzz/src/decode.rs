@@ -2,13 +2,13 @@
 //!
 //! What `serde_json` rejects, the decoder rejects; what it accepts, the decoder accepts, but for the bounds that are
 //! documented: nesting, and the envelope of a message. Where both accept a line they read the same things from it. The
-//! predictor reads what the decoder reads, whatever lines it has seen before.
+//! predictor reads what the decoder reads, whatever lines it has seen before. Entries that were kept are those of the line.
 
 use std::borrow::Cow;
 use std::fmt;
 
 use rumormill_core::wire::json::{DEPTH_MAX, Malformed};
-use rumormill_core::wire::{Items, Key, Kind, Message, Pairs, Predictor, Str, Token};
+use rumormill_core::wire::{Chunks, Items, Key, Kind, Message, Pairs, Predictor, Str, Token};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -129,6 +129,7 @@ fn check_line(line: &[u8]) {
     assert_eq!(outcome, expected, "{text}");
     if outcome.is_ok() {
         check_message(&message, text);
+        check_entries(&message, text);
     }
 }
 
@@ -269,6 +270,24 @@ fn check_message(message: &Message<'_>, text: &str) {
         Some(key) => assert!(twice.contains(&key), "{key:?} does not stand twice: {text}"),
         None => assert!(twice.is_empty(), "{twice:?} stand twice: {text}"),
     }
+}
+
+/// The entries are the same whether their integers were kept while the line was checked or are read from it again.
+fn check_entries(message: &Message<'_>, text: &str) {
+    let array = if let Some(Token::Array(array)) = message.get(Key::Data) { Some(array) } else { None };
+    assert_eq!(message.chunks().map(entries), array.map(Chunks::new).map(entries), "{text}");
+}
+
+/// All that chunks say, as text.
+fn entries(mut chunks: Chunks<'_>) -> Vec<String> {
+    let mut entries = Vec::new();
+    while let Some(chunk) = chunks.chunk() {
+        entries.push(format!("{chunk:?}"));
+        while let Some(item) = chunks.item() {
+            entries.push(format!("{item:?}"));
+        }
+    }
+    entries
 }
 
 fn integer(value: &RawValue) -> Option<i64> {

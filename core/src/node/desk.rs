@@ -20,7 +20,7 @@ pub(super) struct Desk {
 
 impl Desk {
     /// Addresses the next reply to the sender of a message; false when it has no usable `src`.
-    #[inline]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn addresses(&mut self, message: &Message<'_>, limits: &Limits) -> bool {
         message.src.as_ref().is_some_and(|src| self.reply.to.assign_id(src, limits.id_bytes))
     }

@@ -20,7 +20,7 @@ pub(super) struct GossipSpread<'r, S: Storage> {
 impl<S: Storage> GossipSpread<'_, S> {
     /// A local change was made: the one place from which gossip and events learn of it. `source`: the peer that asked for it,
     /// which need not be told.
-    #[inline]
+    #[cfg_attr(feature = "fast", inline(always))]
     pub(super) fn made(&mut self, made: Made, source: Option<NodeIndex>) {
         self.gossip.news(made.lane, Hot::dot(made.dot, source), self.now);
         if let Some(events) = &mut self.events {
@@ -30,7 +30,7 @@ impl<S: Storage> GossipSpread<'_, S> {
 }
 
 impl<S: Storage> Spread<S> for GossipSpread<'_, S> {
-    #[inline]
+    #[cfg_attr(feature = "fast", inline(always))]
     fn made(&mut self, made: Made) {
         self.made(made, None);
     }

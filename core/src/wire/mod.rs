@@ -2,8 +2,8 @@
 //!
 //! A line is scanned once, strictly, by a scanner that neither recurses nor copies ([`json`]). What it finds is a
 //! [`Message`]: the envelope and the fields of the body by name, still borrowed from the line. Lines of a kind look
-//! alike, so the [`Predictor`] tries the layout of the last such line before the scanner. `WIRE.md` specifies the
-//! messages between nodes.
+//! alike, so the [`Predictor`] tries the layout of the last such line before the scanner. That, and all else that only saves
+//! time, is in the folder `fast` and can be left out (feature `fast`). `WIRE.md` specifies the messages between nodes.
 
 mod chunks;
 mod double;

@@ -11,7 +11,7 @@ use crate::output::Sink;
 
 /// Remembers nothing.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Predictor;
+pub struct Predictor(());
 
 impl Predictor {
     /// Reads a line into `message`. O(length of the line).

@@ -6,7 +6,7 @@
 //! this folder.
 //!
 //! The door is the list of names below. Without the feature `fast` the door is the file `absent`: the same names, and behind each
-//! of them the plain way or nothing at all. So the code outside asks nowhere whether the feature is on.
+//! of them the plain way or nothing at all. So the code outside does not ask whether the feature is on, but for what it inlines.
 //!
 //! | name | what it saves |
 //! |---|---|
