@@ -4,12 +4,12 @@
 //! ```
 //! use rumormill_core::storage::Tiny;
 //! use rumormill_core::{Change, Config, Node, Value};
-//! use rumormill_sim::{Cluster, Delay, Links};
+//! use rumormill_sim::{Cluster, Delay, Links, Seat};
 //!
 //! // Five nodes; a message takes up to 200 ms, one in ten is lost, and one in twenty arrives twice.
 //! let delay = Delay::Uniform { least_us: 0, most_us: 200_000 };
 //! let links = Links { delay, loss: 0.1, duplicates: 0.05, ..Links::default() };
-//! let make = |seat: rumormill_sim::Seat<'_>| seat.node::<Tiny>(Config::default());
+//! let make = |seat: Seat<'_>| seat.node::<Tiny>(Config::default());
 //! let mut cluster = Cluster::<Node<Tiny>>::new(5, links, 7, make);
 //!
 //! // Changes on both sides of a partition, and a node that loses its memory.
