@@ -26,8 +26,8 @@ macro_rules! assert_sizes {
 #[test]
 fn a_node_with_fixed_storage_takes_this_much_memory() {
     assert_sizes! {
-        Node<Tiny>: 23_392,
-        Node<Small>: 306_352,
+        Node<Tiny>: 23_408,
+        Node<Small>: 306_368,
     }
 }
 
@@ -37,12 +37,12 @@ fn the_parts_of_a_node_take_this_much_of_it() {
         Replica<Tiny>: 13_936,
         Store<Tiny>: 11_920,
         Causality<Tiny>: 1_992,
-        Gossip<Tiny>: 6_912,
+        Gossip<Tiny>: 6_920,
         Service<Tiny>: 920,
         Replica<Small>: 245_888,
         Store<Small>: 237_792,
         Causality<Small>: 8_072,
-        Gossip<Small>: 54_400,
+        Gossip<Small>: 54_408,
         Service<Small>: 4_440,
         Predictor: 760,
         Config: 48,

@@ -15,11 +15,11 @@ macro_rules! sizes {
 }
 
 sizes! {
-    Node<Tiny>: 22_912,
-    Node<Small>: 302_032,
+    Node<Tiny>: 22_920,
+    Node<Small>: 302_040,
     Replica<Tiny>: 13_624,
     Store<Tiny>: 11_640,
-    Gossip<Tiny>: 6_824,
+    Gossip<Tiny>: 6_832,
     Service<Tiny>: 912,
     Reply: 256,
     Config: 40,

@@ -49,6 +49,7 @@ const SMALLEST: Limits = Limits {
     dense_values: 64,
     keys: 3,
     text_bytes: 8,
+    store_text_bytes: 24,
     id_bytes: 5,
     rumors: 2,
     payload_bytes: 64,

@@ -101,13 +101,15 @@ pub fn limits_for(settings: &Settings) -> Limits {
     // Twice what is due on average, and room for the first moments of a short run.
     let ops = (settings.rate * settings.time_limit_us as f64 / 1e6) as usize;
     let values = (2 * ops + 1_024 + settings.preload).next_power_of_two();
+    let keys = (settings.keys as usize + 2 * ops).next_power_of_two().min(shipped.keys);
     let limits = Limits {
         nodes: settings.nodes,
         values,
         dense_values: 2 * values,
         // Each text that the lab sends is shorter than this.
         set_text_bytes: (TEXT_BYTES * values).min(shipped.set_text_bytes),
-        keys: (settings.keys as usize + 2 * ops).next_power_of_two().min(shipped.keys),
+        keys,
+        store_text_bytes: (2 * TEXT_BYTES * keys).min(shipped.store_text_bytes),
         payload_bytes: shipped.payload_bytes.min(16 << 10),
         ..shipped
     };

@@ -64,9 +64,14 @@ pub struct Options {
     #[arg(long, env = "RUMORMILL_MAX_KEYS", value_name = "N")]
     max_keys: Option<usize>,
 
-    /// Bytes of one string value or key, 8 to 256 [default: large 256, small 64, tiny 24]
+    /// Bytes of one string value or key as JSON prints it, 8 to 65536 [default: large 256, small 64, tiny 24]
     #[arg(long, env = "RUMORMILL_MAX_TEXT_BYTES", value_name = "BYTES")]
     max_text_bytes: Option<usize>,
+
+    /// Bytes of all strings in the store together, keys and values, without escapes, 0 to 2147483648 [default: room for
+    /// two of --max-text-bytes per key, but not more than 33554432, or 512 per key if that is more]
+    #[arg(long, env = "RUMORMILL_MAX_STORE_TEXT_BYTES", value_name = "BYTES")]
+    max_store_text_bytes: Option<usize>,
 
     /// Bytes of a node or client id, 2 to 64 [default: large 64, small 32, tiny 16]
     #[arg(long, env = "RUMORMILL_MAX_ID_BYTES", value_name = "BYTES")]
@@ -88,7 +93,8 @@ pub struct Options {
     #[arg(long, env = "RUMORMILL_MAX_RUMORS", value_name = "N")]
     max_rumors: Option<usize>,
 
-    /// Bytes of what an `echo` or `txn` reply gives back, 64 to 1073741824 [default: large 65536, small 2048, tiny 256]
+    /// Bytes of what an `echo` or `txn` reply gives back, 64 to 1073741824 [default: large 65536, small 2048, tiny 256; and
+    /// not less than eight strings where --max-text-bytes is above 256]
     #[arg(long, env = "RUMORMILL_MAX_PAYLOAD_BYTES", value_name = "BYTES")]
     max_payload_bytes: Option<usize>,
 
@@ -286,6 +292,8 @@ impl Options {
         };
         let nodes = self.max_nodes.unwrap_or(base.nodes);
         let values = self.max_values.unwrap_or(base.values);
+        let keys = self.max_keys.unwrap_or(base.keys);
+        let text_bytes = self.max_text_bytes.unwrap_or(base.text_bytes);
         let dense_values = if self.max_values.is_some() { values.saturating_mul(8) } else { base.dense_values };
         Limits {
             nodes,
@@ -294,11 +302,26 @@ impl Options {
             values,
             set_text_bytes: self.max_set_text_bytes.unwrap_or(base.set_text_bytes),
             dense_values,
-            keys: self.max_keys.unwrap_or(base.keys),
-            text_bytes: self.max_text_bytes.unwrap_or(base.text_bytes),
+            keys,
+            text_bytes,
+            store_text_bytes: self.max_store_text_bytes.unwrap_or_else(|| store_text_bytes(keys, text_bytes)),
             id_bytes: self.max_id_bytes.unwrap_or(base.id_bytes),
             rumors: self.max_rumors.unwrap_or(base.rumors),
-            payload_bytes: self.max_payload_bytes.unwrap_or(base.payload_bytes),
+            payload_bytes: self.max_payload_bytes.unwrap_or_else(|| base.payload_bytes.max(payload_bytes(text_bytes))),
         }
     }
+}
+
+/// Longest strings for which all keys have room unless told otherwise.
+const SHORT_TEXT: usize = 256;
+
+/// Room for the strings of a store: all that so many keys can have while strings are short, and less than that for long ones.
+fn store_text_bytes(keys: usize, text_bytes: usize) -> usize {
+    let all = |text_bytes: usize| keys.saturating_mul(2).saturating_mul(text_bytes);
+    all(text_bytes).min(all(SHORT_TEXT).max(32 << 20))
+}
+
+/// Room for a few operations of a transaction, where strings are long.
+fn payload_bytes(text_bytes: usize) -> usize {
+    if text_bytes > SHORT_TEXT { text_bytes.saturating_mul(8) } else { 0 }
 }

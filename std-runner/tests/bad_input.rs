@@ -222,6 +222,29 @@ fn a_full_store_refuses_new_keys_with_error_11_and_the_bound() {
 }
 
 #[test]
+fn a_store_whose_strings_have_no_room_refuses_longer_ones_with_error_11_and_the_bound() {
+    let mut node = Node::start(1, &["--max-store-text-bytes", "10"]);
+    assert_eq!(node.ask(r#""type":"write","key":"a","value":"12345678""#).kind(), "write_ok");
+    for fields in [
+        r#""type":"write","key":"a","value":"1234567890""#,
+        r#""type":"write","key":"bc","value":1"#,
+        r#""type":"bench_write","key":"b","value":"1""#,
+        r#""type":"kv_merge","entries":{"c":{"value":"c","ts":1.5}}"#,
+        r#""type":"kv_merge","entries":{"b":{"value":9,"ts":9.5},"c":{"value":1,"ts":1.5}}"#,
+        r#""type":"txn","txn":[["w",1,"b"],["w",2,"c"]]"#,
+    ] {
+        node.expect_error(fields, 11, &["10", "strings"]);
+        node.still_answers();
+        assert_eq!(node.ask(r#""type":"kv_read","key":"a""#).string("value"), "12345678");
+        node.expect_error(r#""type":"kv_read","key":1"#, 20, &["Key not found"]);
+    }
+    // What is written over makes room.
+    assert_eq!(node.ask(r#""type":"write","key":"a","value":"123456789""#).kind(), "write_ok");
+    assert_eq!(node.ask(r#""type":"txn","txn":[["w","a",1],["w",1,"123456789"]]"#).kind(), "txn_ok");
+    node.finish_in_peace();
+}
+
+#[test]
 fn more_nodes_than_the_table_holds_are_error_11_and_the_bound() {
     let mut node = Node::spawn(&["--max-nodes", "4"]);
     node.expect_error(r#""type":"init","node_id":"n1","node_ids":["n1","n2","n3","n4","n5","n6"]"#, 11, &["4"]);

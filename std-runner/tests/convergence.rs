@@ -237,3 +237,35 @@ fn a_node_that_has_heard_no_peer_looks_for_one_about_a_second_after_the_first_me
     assert!(waited >= Duration::from_millis(750), "after {waited:?}: {}", node.peer_lines[0].text);
     node.finish_in_peace();
 }
+
+#[test]
+fn strings_of_65536_bytes_go_from_process_to_process_through_both_strategies() {
+    // As long as they may be; the second in a form that is twelve times as long as its text.
+    let (plain, quotes) = ("a".repeat(65_536), "\"".repeat(32_768));
+    let escaped = format!("\"{}\"", "\\u0022".repeat(32_768));
+    for strategy in ["rumor", "relay"] {
+        let args = ["--strategy", strategy, "--max-text-bytes", "65536", "--max-store-text-bytes", "300000"];
+        let cluster = Cluster::start(3, &args, Duration::from_millis(10));
+        for (fields, kind) in [
+            (format!(r#""type":"write","key":{},"value":{escaped}"#, json!(plain)), "write_ok"),
+            (format!(r#""type":"broadcast","message":{escaped}"#), "broadcast_ok"),
+            (format!(r#""type":"broadcast","message":{}"#, json!(plain)), "broadcast_ok"),
+        ] {
+            assert_eq!(cluster.ask(0, &fields).kind(), kind);
+        }
+        // So often that the room for strings is used many times.
+        for n in 0..40 {
+            let fields = format!(r#""type":"write","key":1,"value":{}"#, json!(format!("{n}{}", &plain[2..])));
+            assert_eq!(cluster.ask(n % 3, &fields).kind(), "write_ok");
+        }
+        assert!(cluster.wait_until_silent(QUIET, SILENT_WITHIN), "{strategy}: still talking");
+        let read = cluster.ask_all(r#""type":"kv_read","key":1"#);
+        assert!(read.iter().all(|line| line.string("value") == format!("39{}", &plain[2..])), "{strategy}");
+        let read = cluster.ask_all(&format!(r#""type":"kv_read","key":{}"#, json!(plain)));
+        assert!(read.iter().all(|line| line.string("value") == quotes), "{strategy}");
+        for line in cluster.ask_all(r#""type":"read""#) {
+            assert_eq!(line.body["messages"], json!([quotes, plain]), "{strategy}");
+        }
+        cluster.finish();
+    }
+}

@@ -46,7 +46,7 @@ impl Client {
             match self.below(16) {
                 0..4 => write!(body, r#""type":"broadcast","message":{value}"#),
                 4..7 => write!(body, r#""type":"add","delta":{delta}"#),
-                7 | 8 => write!(body, r#""type":"write","key":{key},"value":"text of {value}""#),
+                7 | 8 => write!(body, r#""type":"write","key":{key},"value":"\u00fcber {value}""#),
                 9 => write!(body, r#""type":"write","key":"key {key}","value":{value}"#),
                 10 | 11 => write!(body, r#""type":"kv_read","key":{key}"#),
                 12 => write!(body, r#""type":"kv_read","key":"key {key}""#),

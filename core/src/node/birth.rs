@@ -31,7 +31,7 @@ impl<S: Storage> Node<S> {
     /// A choice outside of its bounds, or capacities that the storage cannot have.
     pub fn with_limits(config: Config, limits: Limits) -> Result<Self, ConfigError> {
         Self::check(&config, &limits)?;
-        let mut node = Self::unfilled(limits);
+        let mut node = Self::unfilled(&limits);
         node.fill(config);
         Ok(node)
     }
@@ -42,8 +42,8 @@ impl<S: Storage> Node<S> {
     /// # Errors
     /// A choice outside of its bounds; `place` is as it was.
     pub fn new_in(place: &mut Option<Self>, config: Config) -> Result<&mut Self, ConfigError> {
-        Self::check(&config, &S::LIMITS)?;
-        let node = place.insert(Self::unfilled(S::LIMITS));
+        config.check(&S::LIMITS)?;
+        let node = place.insert(Self::unfilled(&S::LIMITS));
         node.fill(config);
         Ok(node)
     }
@@ -57,11 +57,11 @@ impl<S: Storage> Node<S> {
 
     /// A node whose tables are empty: nothing of them goes over the stack.
     #[inline(always)]
-    fn unfilled(limits: Limits) -> Self {
+    fn unfilled(limits: &Limits) -> Self {
         Self {
-            replica: Replica::unfilled(&limits),
+            replica: Replica::unfilled(limits),
             gossip: None,
-            service: Service::unfilled(&limits),
+            service: Service::unfilled(limits),
             predictor: Default::default(),
             reply: Reply::default(),
             reply_waits: false,
@@ -72,7 +72,7 @@ impl<S: Storage> Node<S> {
             next_msg_id: Serial::default(),
             settled: false,
             config: Config::default(),
-            limits,
+            limits: *limits,
         }
     }
 

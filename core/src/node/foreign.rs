@@ -5,7 +5,7 @@ use crate::causality::{Arg, Entry};
 use crate::gossip::Hot;
 use crate::id::{Id, NodeIndex};
 use crate::replicated::{Lane, Outcome, Replica, Sign};
-use crate::storage::Storage;
+use crate::storage::{Scratch as _, Storage};
 use crate::time::Now;
 use crate::wire::Str;
 use crate::wire::gossip::Foreign;
@@ -19,11 +19,13 @@ impl<S: Storage> Node<S> {
         }
         let (p, n) = match foreign {
             Foreign::Value(value) => {
-                let mut scratch: heapless::String<{ crate::storage::TEXT_BYTES_MAX }> = heapless::String::new();
-                match value.value(&mut scratch) {
+                let mut scratch = self.service.scratch.lend();
+                let [room, ..] = scratch.as_mut();
+                match value.value(room) {
                     Some(value) => self.foreign_change(now, from, &Entry::bare(value.into())),
                     None => self.stats.refused_unreadable += 1,
                 }
+                self.service.scratch.give_back(scratch);
                 return;
             }
             Foreign::Vectors(p, n) => (p, n),

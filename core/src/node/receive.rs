@@ -6,10 +6,10 @@ use crate::gossip::{self, Control, Echo, Exchange, Hot, Said, Want};
 use crate::id::{Id, NodeIndex};
 use crate::output::Event;
 use crate::replicated::{Bound, Lane, Outcome, Refused, Replica};
-use crate::storage::{INCARNATION_MAX, Storage};
+use crate::storage::{INCARNATION_MAX, Scratch as _, Storage};
 use crate::time::Now;
 use crate::wire::gossip::{Header, Holders, Letter, Received, Refuses, Wanted};
-use crate::wire::{Chunks, Item, Kind, Message, RawEntry, SEQ_MAX, Scratch, Str};
+use crate::wire::{Chunks, Item, Kind, Message, RawEntry, SEQ_MAX, Str};
 
 /// Sessions up to this number are counted, not taken from a clock.
 const SESSIONS_COUNTED: u64 = 1 << 40;
@@ -191,14 +191,15 @@ impl<S: Storage> Node<S> {
     }
 
     fn merge_raw(&mut self, reading: &mut Reading<'_>, dot: Dot, raw: &RawEntry<'_>) {
-        let mut scratch = Scratch::default();
-        match raw.resolve(&mut scratch) {
+        let mut scratch = self.service.scratch.lend();
+        match raw.resolve(scratch.as_mut()) {
             Some(entry) => self.merge(reading, dot, &entry),
             None => {
                 self.stats.refused_unreadable += 1;
                 reading.exchange.refuse();
             }
         }
+        self.service.scratch.give_back(scratch);
     }
 
     /// The last dot of a row up to which a skip is believed: what the sender's digest shows of it. Else a skip to the end of all numbers

@@ -35,17 +35,19 @@ const fn bit(bound: Bound) -> u8 {
         Bound::Keys(_) => 4,
         Bound::Nodes(_) => 8,
         Bound::Rows(_) => 16,
+        Bound::StoreText(_) => 32,
     }
 }
 
 /// All of them.
-fn all(limits: &Limits) -> [Bound; 5] {
+fn all(limits: &Limits) -> [Bound; 6] {
     [
         Bound::Values(limits.values),
         Bound::SetText(limits.set_text_bytes),
         Bound::Keys(limits.keys),
         Bound::Nodes(limits.nodes),
         Bound::Rows(limits.rows),
+        Bound::StoreText(limits.store_text_bytes),
     ]
 }
 

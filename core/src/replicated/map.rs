@@ -9,7 +9,7 @@ use super::chain::{self, Ends, Link, Linked};
 use super::{At, Bound, Lane, Merged, Refused, Replicated};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
 use crate::id::{Value, json_len, mix, mix2};
-use crate::storage::{Buf, Index, Limits, Storage, Text};
+use crate::storage::{Buf, Index, Limits, Owners, Storage, Texts};
 
 /// Reads of one key that are watched for staleness.
 pub const READS_PER_KEY: usize = 2;
@@ -19,30 +19,48 @@ pub const MISSES: usize = 32;
 /// Tag of a write.
 const WRITE: Tag = Tag(b'w');
 
-/// A value or key, held in place.
+/// A value or key: of a string its handle.
 #[derive(Clone, Debug)]
-enum Kept<T> {
+enum Kept<H> {
     Int(i64),
-    Text(T),
+    Text(H),
 }
 
-impl<T: Text> Kept<T> {
-    fn new(value: Value<'_>) -> Option<Self> {
-        match value {
-            Value::Int(int) => Some(Self::Int(int)),
-            Value::Text(text) => {
-                let mut kept = T::default();
-                kept.assign(text).then_some(Self::Text(kept))
-            }
+impl<H> Kept<H> {
+    fn get<'a>(&'a self, texts: &'a impl Texts<Handle = H>) -> Value<'a> {
+        match self {
+            Self::Int(int) => Value::Int(*int),
+            Self::Text(handle) => Value::Text(texts.get(handle)),
         }
     }
 
-    fn get(&self) -> Value<'_> {
-        match self {
-            Self::Int(int) => Value::Int(*int),
-            Self::Text(text) => Value::Text(text.as_str()),
+    fn is(&self, value: Value<'_>, texts: &impl Texts<Handle = H>) -> bool {
+        match (self, value) {
+            (Self::Int(int), Value::Int(other)) => *int == other,
+            (Self::Text(handle), Value::Text(text)) => texts.is(handle, text),
+            (Self::Int(_), Value::Text(_)) | (Self::Text(_), Value::Int(_)) => false,
         }
     }
+
+    fn handle_mut(&mut self) -> Option<&mut H> {
+        match self {
+            Self::Int(_) => None,
+            Self::Text(handle) => Some(handle),
+        }
+    }
+}
+
+/// Bytes that a key or value takes of the room for strings.
+fn text_len(value: Value<'_>) -> usize {
+    match value {
+        Value::Int(_) => 0,
+        Value::Text(text) => text.len(),
+    }
+}
+
+/// What a string belongs to: the key or the value of a slot.
+fn owner(slot: u32, is_value: bool) -> u32 {
+    slot << 1 | u32::from(is_value)
 }
 
 /// A read that may yet turn out to have been stale.
@@ -72,22 +90,22 @@ impl Read {
 }
 
 #[derive(Clone)]
-struct Slot<T> {
-    key: Kept<T>,
-    value: Kept<T>,
+struct Slot<H> {
+    key: Kept<H>,
+    value: Kept<H>,
     stamp_us: u64,
     /// The note is the row of the dot.
     link: Link,
     reads: [Read; READS_PER_KEY],
 }
 
-impl<T> Slot<T> {
+impl<H> Slot<H> {
     fn row(&self) -> RowId {
         RowId(self.link.note)
     }
 }
 
-impl<T> Linked for Slot<T> {
+impl<H> Linked for Slot<H> {
     fn link(&self) -> &Link {
         &self.link
     }
@@ -97,10 +115,32 @@ impl<T> Linked for Slot<T> {
     }
 }
 
+impl<H> Owners<H> for [Slot<H>] {
+    fn handle_mut(&mut self, owner: u32) -> Option<&mut H> {
+        let slot = self.get_mut((owner >> 1) as usize)?;
+        if owner & 1 == 0 { &mut slot.key } else { &mut slot.value }.handle_mut()
+    }
+}
+
+/// What a handle of this storage is.
+type Handle<S> = <<S as Storage>::Texts as Texts>::Handle;
+
+/// What changes take, counted before the first of them is made.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Needs {
+    keys: usize,
+    /// Bytes of strings that are added, and of those that are overwritten.
+    added: usize,
+    freed: usize,
+    /// The largest difference between them.
+    most: usize,
+}
+
 /// A last-writer-wins map.
 #[derive(Clone)]
 pub struct LwwMap<S: Storage> {
-    slots: S::PerKey<Slot<S::Text>>,
+    slots: S::PerKey<Slot<Handle<S>>>,
+    texts: S::Texts,
     index: S::KeyIndex,
     /// Of the hashes in `index`.
     key: u64,
@@ -132,24 +172,51 @@ impl<S: Storage> LwwMap<S> {
         self.slots.room()
     }
 
-    /// The bound on the number of keys.
-    #[must_use]
-    pub fn limit(&self) -> usize {
-        self.slots.limit()
+    /// Adds what a write takes to what is counted. Of several writes under one key only the last may say that it `frees`
+    /// what it overwrites.
+    pub fn count(&self, needs: &mut Needs, key: Value<'_>, value: Value<'_>, frees: bool) {
+        let found = self.find(key);
+        needs.keys += usize::from(found.is_none());
+        if !S::Texts::SHARED {
+            return;
+        }
+        needs.added += text_len(value) + if found.is_none() { text_len(key) } else { 0 };
+        let old = found.filter(|_| frees).and_then(|at| self.slot(at));
+        needs.freed += old.map_or(0, |(_, old, _)| text_len(old));
+        needs.most = needs.most.max(needs.added.saturating_sub(needs.freed));
+    }
+
+    /// Whether there is room for what was counted.
+    ///
+    /// # Errors
+    /// The bound that would be passed.
+    pub fn has_room(&self, needs: &Needs) -> Result<(), Bound> {
+        if needs.keys > self.slots.room() {
+            return Err(Bound::Keys(self.slots.limit()));
+        }
+        if needs.most > self.texts.room() {
+            return Err(self.texts_full());
+        }
+        Ok(())
+    }
+
+    fn texts_full(&self) -> Bound {
+        Bound::StoreText(self.texts.limit())
     }
 
     /// Where a key is kept.
     #[must_use]
     pub fn find(&self, key: Value<'_>) -> Option<u32> {
-        self.index
-            .find(key.keyed_hash(self.key), |at| self.slots.get(at as usize).is_some_and(|slot| slot.key.get() == key))
+        self.index.find(key.keyed_hash(self.key), |at| {
+            self.slots.get(at as usize).is_some_and(|slot| slot.key.is(key, &self.texts))
+        })
     }
 
     /// Key, value and stamp of a slot from [`LwwMap::find`].
     #[must_use]
     pub fn slot(&self, at: u32) -> Option<(Value<'_>, Value<'_>, u64)> {
         let slot = self.slots.get(at as usize)?;
-        Some((slot.key.get(), slot.value.get(), slot.stamp_us))
+        Some((slot.key.get(&self.texts), slot.value.get(&self.texts), slot.stamp_us))
     }
 
     /// Value and stamp of a key.
@@ -161,7 +228,7 @@ impl<S: Storage> LwwMap<S> {
 
     /// All keys with values and stamps, in the order in which the keys arrived here.
     pub fn iter(&self) -> impl Iterator<Item = (Value<'_>, Value<'_>, u64)> {
-        self.slots.iter().map(|slot| (slot.key.get(), slot.value.get(), slot.stamp_us))
+        self.slots.iter().map(|slot| (slot.key.get(&self.texts), slot.value.get(&self.texts), slot.stamp_us))
     }
 
     /// An entry that writes `value` under `key`.
@@ -204,42 +271,71 @@ impl<S: Storage> LwwMap<S> {
         self.stale_reads += stale.count() as u64;
     }
 
-    fn overwrite(&mut self, at: u32, dot: Dot, value: Kept<S::Text>, stamp_us: u64) {
+    fn overwrite(&mut self, at: u32, dot: Dot, value: Value<'_>, stamp_us: u64) -> Result<(), Refused> {
+        let old = self.slots.get(at as usize).map_or(0, |slot| text_len(slot.value.get(&self.texts)));
+        self.make_room(text_len(value), old)?;
+        let value = self.keep(value, owner(at, true))?;
         let old = self.slots.get(at as usize).map(Slot::row);
         if let Some(ends) = old.and_then(|row| self.ends.get_mut(row.at())) {
             ends.remove(&mut self.slots, at);
         }
         if let Some(slot) = self.slots.get_mut(at as usize) {
+            if let Kept::Text(handle) = &slot.value {
+                self.texts.release(handle);
+            }
             (slot.value, slot.stamp_us, slot.link) = (value, stamp_us, Link::new(dot.seq, dot.row.0));
         }
         if let Some(ends) = self.ends.get_mut(dot.row.at()) {
             ends.insert(&mut self.slots, at);
         }
+        Ok(())
     }
 
-    fn insert(&mut self, dot: Dot, key: Kept<S::Text>, value: Kept<S::Text>, stamp_us: u64) -> Result<(), Refused> {
-        let Self { slots, index, .. } = self;
+    fn insert(&mut self, dot: Dot, key: Value<'_>, value: Value<'_>, stamp_us: u64) -> Result<(), Refused> {
+        let full = Refused::Full(Bound::Keys(self.slots.limit()));
+        if self.slots.room() == 0 {
+            return Err(full);
+        }
+        self.make_room(text_len(key) + text_len(value), 0)?;
+        let at = self.slots.len() as u32;
+        let Self { slots, texts, index, .. } = self;
         let hash_of = |key: Value<'_>| key.keyed_hash(self.key);
-        let at = slots.len() as u32;
-        let full = Refused::Full(Bound::Keys(slots.limit()));
-        if slots.room() == 0
-            || !index
-                .insert(hash_of(key.get()), at, |at| slots.get(at as usize).map_or(0, |slot| hash_of(slot.key.get())))
-        {
+        let hash_at = |at| slots.get(at as usize).map_or(0, |slot| hash_of(slot.key.get(texts)));
+        if !index.insert(hash_of(key), at, hash_at) {
             return Err(full);
         }
         let link = Link::new(dot.seq, dot.row.0);
-        slots.push(Slot { key, value, stamp_us, link, reads: [Read::NONE; READS_PER_KEY] }).map_err(|_| full)?;
+        let (key, value) = (self.keep(key, owner(at, false))?, self.keep(value, owner(at, true))?);
+        let slot = Slot { key, value, stamp_us, link, reads: [Read::NONE; READS_PER_KEY] };
+        self.slots.push(slot).map_err(|_| full)?;
         if let Some(ends) = self.ends.get_mut(dot.row.at()) {
-            ends.insert(slots, at);
+            ends.insert(&mut self.slots, at);
         }
         Ok(())
     }
 
-    fn keep(&self, value: Value<'_>) -> Result<Kept<S::Text>, Refused> {
+    /// Whether a string is within the bound on one.
+    fn fits(&self, value: Value<'_>) -> bool {
         match value {
-            Value::Text(text) if json_len(text) > self.text_bytes => Err(Refused::Unreadable),
-            Value::Int(_) | Value::Text(_) => Kept::new(value).ok_or(Refused::Unreadable),
+            Value::Text(text) => json_len(text) <= self.text_bytes,
+            Value::Int(_) => true,
+        }
+    }
+
+    fn make_room(&mut self, bytes: usize, freed: usize) -> Result<(), Refused> {
+        let fits = self.texts.make_room(bytes, freed, &mut *self.slots);
+        if fits { Ok(()) } else { Err(Refused::Full(self.texts_full())) }
+    }
+
+    /// Keeps a value for which room was made.
+    fn keep(&mut self, value: Value<'_>, owner: u32) -> Result<Kept<Handle<S>>, Refused> {
+        match value {
+            Value::Int(int) => Ok(Kept::Int(int)),
+            Value::Text(text) => {
+                let kept = self.texts.append(text, owner);
+                debug_assert!(kept.is_some(), "room was made for the string");
+                kept.map(Kept::Text).ok_or(Refused::Full(self.texts_full()))
+            }
         }
     }
 
@@ -247,7 +343,7 @@ impl<S: Storage> LwwMap<S> {
         let Some(slot) = self.slots.get(at as usize) else {
             return 0;
         };
-        let content = mix2(slot.key.get().hash(), slot.value.get().hash());
+        let content = mix2(slot.key.get(&self.texts).hash(), slot.value.get(&self.texts).hash());
         mix2(content, mix2(slot.stamp_us, causality.rows.get(slot.row()).hash))
     }
 }
@@ -259,6 +355,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
     fn unfilled(limits: &Limits) -> Self {
         Self {
             slots: S::PerKey::with_limit(limits.keys),
+            texts: S::Texts::with_limits(limits),
             index: S::KeyIndex::with_limit(limits.keys),
             key: 0,
             ends: S::PerRow::with_limit(limits.rows),
@@ -286,7 +383,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
             return Err(Refused::Unreadable);
         };
         let key = key.as_value().ok_or(Refused::Unreadable)?;
-        let value = self.keep(value.as_value().ok_or(Refused::Unreadable)?)?;
+        let value = value.as_value().filter(|value| self.fits(*value)).ok_or(Refused::Unreadable)?;
         let stamp_us = stamp.as_unsigned().ok_or(Refused::Unreadable)?;
         causality.clock.check(stamp_us).map_err(|_| Refused::ClockAhead)?;
         let found = self.find(key);
@@ -301,14 +398,16 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
                     let _ = causality.clock.observe(stamp_us);
                     return Ok(Merged::Superseded);
                 }
-                self.fingerprint = self.fingerprint.wrapping_sub(self.term(at, causality));
+                let before = self.term(at, causality);
+                self.overwrite(at, dot, value, stamp_us)?;
                 self.judge_reads(found, key.hash(), stamp_us);
-                self.overwrite(at, dot, value, stamp_us);
-                self.fingerprint = self.fingerprint.wrapping_add(self.term(at, causality));
+                self.fingerprint = self.fingerprint.wrapping_sub(before).wrapping_add(self.term(at, causality));
             }
             None => {
-                let kept = self.keep(key)?;
-                self.insert(dot, kept, value, stamp_us)?;
+                if !self.fits(key) {
+                    return Err(Refused::Unreadable);
+                }
+                self.insert(dot, key, value, stamp_us)?;
                 self.judge_reads(None, key.hash(), stamp_us);
                 self.fingerprint = self.fingerprint.wrapping_add(self.term(self.slots.len() as u32 - 1, causality));
             }

@@ -15,7 +15,7 @@ use crate::causality::{Causality, Dot, Entry, RowId, Tag};
 use crate::storage::{Limits, Storage};
 
 pub use counter::{Counter, Sign};
-pub use map::{LwwMap, MISSES, READS_PER_KEY};
+pub use map::{LwwMap, MISSES, Needs, READS_PER_KEY};
 pub use replica::{Outcome, Replica};
 pub use set::BroadcastSet;
 pub use store::{Cursor, Store};
@@ -85,6 +85,8 @@ pub enum Bound {
     SetText(usize),
     /// The keys of the store.
     Keys(usize),
+    /// The bytes of all strings in the store.
+    StoreText(usize),
     /// The members of the cluster.
     Nodes(usize),
     /// The lives of all nodes that are told apart, of which each node is guaranteed a share. For good: rows stay.
@@ -99,6 +101,7 @@ impl core::fmt::Display for Bound {
                 write!(f, "set full for good: its strings take at most {max} bytes and it only grows")
             }
             Self::Keys(max) => write!(f, "store full: it holds at most {max} keys"),
+            Self::StoreText(max) => write!(f, "store full: its strings take at most {max} bytes"),
             Self::Nodes(max) => write!(f, "node_ids: a cluster has at most {max} nodes"),
             Self::Rows(max) => write!(
                 f,

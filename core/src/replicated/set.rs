@@ -10,7 +10,7 @@ use super::chain::{self, Ends, Link, Linked};
 use super::{At, Bound, Lane, Merged, Refused, Replicated};
 use crate::causality::{Causality, Dot, Entry, RowId, Tag};
 use crate::id::{Value, json_len, mix};
-use crate::storage::{Buf, Index, Limits, Storage};
+use crate::storage::{Buf, Index, Limits, Storage, TEXT_BYTES_MAX};
 
 /// Values of one row and of one kind that arrived one after the other under dots that follow each other. A run ends
 /// where the next one begins; the link has the dot of its first value.
@@ -54,6 +54,9 @@ impl Place {
     }
 }
 
+/// Bits that hold the length of a string.
+const LEN_BITS: u32 = TEXT_BYTES_MAX.ilog2() + 1;
+
 /// The dot with which the last run goes on.
 #[derive(Clone, Copy, Debug)]
 struct Open {
@@ -66,7 +69,7 @@ struct Open {
 /// A set of values that only grows. Dense non-negative integers are looked up in a bitmap, all others in a hash table.
 #[derive(Clone)]
 pub struct BroadcastSet<S: Storage> {
-    /// Integers, and for strings where their text begins and in the lowest 16 bits how long it is.
+    /// Integers, and for strings where their text begins and in the lowest [`LEN_BITS`] how long it is.
     log: S::PerValue<i64>,
     runs: S::PerValue<Run>,
     open: Open,
@@ -186,7 +189,7 @@ impl<S: Storage> BroadcastSet<S> {
         let (word, is_text) = match value {
             Value::Int(int) => (int, false),
             Value::Text(text) if json_len(text) > self.text_bytes => return Err(Refused::Unreadable),
-            Value::Text(text) => ((self.text.len() << 16 | text.len()) as i64, true),
+            Value::Text(text) => (((self.text.len() as u64) << LEN_BITS | text.len() as u64).cast_signed(), true),
         };
         self.index(Place::new(self.log.len(), is_text), value)?;
         self.append(dot, word, is_text);
@@ -256,7 +259,7 @@ fn read(word: i64, is_text: bool, text: &[u8]) -> Value<'_> {
     if !is_text {
         return Value::Int(word);
     }
-    let (start, len) = ((word >> 16) as usize, (word & 0xffff) as usize);
+    let (start, len) = ((word >> LEN_BITS) as usize, (word & ((1 << LEN_BITS) - 1)) as usize);
     let bytes = text.get(start..start + len);
     Value::Text(bytes.and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or(""))
 }

@@ -1,6 +1,6 @@
 //! Measurements on the node itself: `bench_report`, `bench_stats`, and how long changes took to reach everybody.
 
-use super::{Answer, Answered, Context, Service, Spread, kv};
+use super::{Answer, Answered, Context, Service, Spread};
 use crate::storage::{Buf, Limits, Storage};
 use crate::time::Instant;
 use crate::wire::Message;
@@ -103,7 +103,7 @@ impl<S: Storage> Bench<S> {
 
 impl<S: Storage> Service<S> {
     pub(super) fn bench_write<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
-        kv::write(message, cx)?;
+        self.write(message, cx)?;
         cx.stats.bench_writes += 1;
         Ok(Answer::WriteId(self.bench.written(cx.replica.own_seq(), cx.now.at)))
     }

@@ -1,33 +1,39 @@
 //! The key-value store: `write`, `kv_read`, `kv_merge`, `txn`.
 
 use super::basic::{PayloadSink, pairs, write_token};
-use super::{Answer, Answered, Context, Problem, Scratch, Service, Spread, value};
+use super::{Answer, Answered, Context, Problem, Service, Spread, Strings, value};
 use crate::causality::HybridClock;
-use crate::replicated::{Bound, LwwMap};
+use crate::id::Value;
+use crate::replicated::{LwwMap, Needs};
 use crate::storage::{Buf, Storage};
 use crate::wire::{BadField, Items, Key, Message, Out, Scalar, Token, Why};
 
 /// Operations of one transaction.
 pub const TXN_OPS_MAX: usize = 64;
 
-pub(super) fn write<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+fn write<S: Storage, G: Spread<S>>(
+    message: &Message<'_>,
+    cx: &mut Context<'_, S, G>,
+    [for_key, for_value, ..]: &mut Strings<S>,
+) -> Answered {
     let (key, new) = (message.scalar(Key::Key)?, message.scalar(Key::Value)?);
-    let (mut key_scratch, mut value_scratch) = (Scratch::new(), Scratch::new());
-    let key = value(&key, Key::Key, cx.limits, &mut key_scratch)?;
-    let new = value(&new, Key::Value, cx.limits, &mut value_scratch)?;
-    let map = &cx.replica.store.map;
-    if map.room() == 0 && map.find(key).is_none() {
-        return Err(Problem::Full(Bound::Keys(map.limit())));
-    }
+    let key = value(&key, Key::Key, cx.limits, for_key)?;
+    let new = value(&new, Key::Value, cx.limits, for_value)?;
+    let mut needs = Needs::default();
+    cx.replica.store.map.count(&mut needs, key, new, true);
+    cx.replica.store.map.has_room(&needs).map_err(Problem::Full)?;
     let stamp_us = cx.replica.causality.clock.tick().ok_or(Problem::EndOfTime)?;
     cx.update(&LwwMap::<S>::write(key, new, stamp_us), Key::Value)?;
     Ok(Answer::Written { stamp_us })
 }
 
-pub(super) fn kv_read<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+pub(super) fn kv_read<S: Storage, G: Spread<S>>(
+    message: &Message<'_>,
+    cx: &mut Context<'_, S, G>,
+    [for_key, ..]: &mut Strings<S>,
+) -> Answered {
     let scalar = message.scalar(Key::Key)?;
-    let mut scratch = Scratch::new();
-    let key = value(&scalar, Key::Key, cx.limits, &mut scratch)?;
+    let key = value(&scalar, Key::Key, cx.limits, for_key)?;
     let now_us = cx.replica.causality.clock.read();
     cx.replica.store.map.read(key, now_us).map(Answer::KvRead).ok_or(Problem::KeyNotFound)
 }
@@ -65,32 +71,41 @@ fn offer(entry: Token<'_>) -> Result<(Scalar<'_>, u64), BadField> {
     value.zip(stamp).ok_or(form)
 }
 
-pub(super) fn kv_merge<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
-    let (mut key_scratch, mut value_scratch) = (Scratch::new(), Scratch::new());
-    let mut new_keys = 0;
+pub(super) fn kv_merge<S: Storage, G: Spread<S>>(
+    message: &Message<'_>,
+    cx: &mut Context<'_, S, G>,
+    [for_key, for_value, ..]: &mut Strings<S>,
+) -> Answered {
+    let mut needs = Needs::default();
     for offer in offers(message)? {
         let offer = offer?;
-        let key = value(&offer.key, Key::Entries, cx.limits, &mut key_scratch)?;
-        value(&offer.value, Key::Entries, cx.limits, &mut value_scratch)?;
+        let key = value(&offer.key, Key::Entries, cx.limits, for_key)?;
+        let new = value(&offer.value, Key::Entries, cx.limits, for_value)?;
         let max_ms = cx.config.max_clock_ahead_ms;
         let ahead = BadField { key: Key::Entries, why: Why::ClockAhead { max_ms } };
         cx.replica.causality.clock.check(offer.stamp_us).map_err(|_| ahead)?;
-        new_keys += usize::from(cx.replica.store.map.find(key).is_none());
+        let map = &cx.replica.store.map;
+        if is_later(map.get(key), offer.stamp_us) {
+            // A key may come twice.
+            map.count(&mut needs, key, new, false);
+        }
     }
-    if new_keys > cx.replica.store.map.room() {
-        return Err(Problem::Full(Bound::Keys(cx.limits.keys)));
-    }
+    cx.replica.store.map.has_room(&needs).map_err(Problem::Full)?;
     let mut updated = 0;
     for offer in offers(message)? {
         let offer = offer?;
-        let key = value(&offer.key, Key::Entries, cx.limits, &mut key_scratch)?;
-        let new = value(&offer.value, Key::Entries, cx.limits, &mut value_scratch)?;
-        // Only a strictly later stamp changes anything; among equal ones the first stays.
-        if cx.replica.store.map.get(key).is_none_or(|(_, stamp_us)| offer.stamp_us > stamp_us) {
+        let key = value(&offer.key, Key::Entries, cx.limits, for_key)?;
+        let new = value(&offer.value, Key::Entries, cx.limits, for_value)?;
+        if is_later(cx.replica.store.map.get(key), offer.stamp_us) {
             updated += u64::from(cx.update(&LwwMap::<S>::write(key, new, offer.stamp_us), Key::Entries)?);
         }
     }
     Ok(Answer::Updated(updated))
+}
+
+/// Only a strictly later stamp changes anything; among equal ones the first stays.
+fn is_later(stored: Option<(Value<'_>, u64)>, stamp_us: u64) -> bool {
+    stored.is_none_or(|(_, stored_us)| stamp_us > stored_us)
 }
 
 /// A time in seconds as microseconds, rounded to the nearest; `None` when it is negative, too large or no number.
@@ -184,25 +199,39 @@ fn changes<'a>(ops: impl Iterator<Item = Op<'a>> + Clone) -> impl Iterator<Item 
 }
 
 impl<S: Storage> Service<S> {
+    pub(super) fn write<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+        self.with_scratch(cx, |_, cx, strings| write(message, cx, strings))
+    }
+
     /// All operations in order on the local state, all or nothing; then the last write of each key is a change, and all
     /// of them share one stamp.
     #[inline(never)]
-    pub(super) fn txn<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+    pub(super) fn txn<G: Spread<S>>(
+        &mut self,
+        message: &Message<'_>,
+        cx: &mut Context<'_, S, G>,
+        strings: &mut Strings<S>,
+    ) -> Answered {
         if S::ADJUSTABLE {
-            return self.txn_in_table(message, cx);
+            return self.txn_in_table(message, cx, strings);
         }
-        check_ops(message, cx, |_| ())?;
-        self.run(Reread(message.list(Key::Txn)?), cx)
+        check_ops(message, cx, strings, |_| ())?;
+        self.run(Reread(message.list(Key::Txn)?), cx, strings)
     }
 
     /// With the operations in a table: where there is a stack for it, that is faster.
-    fn txn_in_table<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+    fn txn_in_table<G: Spread<S>>(
+        &mut self,
+        message: &Message<'_>,
+        cx: &mut Context<'_, S, G>,
+        strings: &mut Strings<S>,
+    ) -> Answered {
         let mut table = heapless::Vec::<Op<'_>, TXN_OPS_MAX>::new();
-        check_ops(message, cx, |op| {
+        check_ops(message, cx, strings, |op| {
             // There are no more of them, as is checked before.
             let _ = table.push(op);
         })?;
-        self.run(table.iter().copied(), cx)
+        self.run(table.iter().copied(), cx, strings)
     }
 
     #[inline(always)]
@@ -210,21 +239,20 @@ impl<S: Storage> Service<S> {
         &mut self,
         ops: impl Iterator<Item = Op<'a>> + Clone,
         cx: &mut Context<'_, S, G>,
+        strings: &mut Strings<S>,
     ) -> Answered {
-        let mut new_keys = 0;
-        for (key, _) in changes(ops.clone()) {
-            new_keys += usize::from(is_new(&key, cx)?);
+        let mut needs = Needs::default();
+        for (key, new) in changes(ops.clone()) {
+            count(&key, &new, cx, &mut needs, strings)?;
         }
-        if new_keys > cx.replica.store.map.room() {
-            return Err(Problem::Full(Bound::Keys(cx.limits.keys)));
-        }
-        self.render(&ops, cx)?;
+        cx.replica.store.map.has_room(&needs).map_err(Problem::Full)?;
+        self.render(&ops, cx, strings)?;
         if changes(ops.clone()).next().is_some() {
             let stamp_us = cx.replica.causality.clock.tick().ok_or(Problem::EndOfTime)?;
             for (key, new) in changes(ops) {
-                let (mut key_scratch, mut value_scratch) = (Scratch::new(), Scratch::new());
-                let key = value(&key, Key::Txn, cx.limits, &mut key_scratch)?;
-                let new = value(&new, Key::Txn, cx.limits, &mut value_scratch)?;
+                let [for_key, for_value, ..] = &mut *strings;
+                let key = value(&key, Key::Txn, cx.limits, for_key)?;
+                let new = value(&new, Key::Txn, cx.limits, for_value)?;
                 cx.update(&LwwMap::<S>::write(key, new, stamp_us), Key::Txn)?;
             }
         }
@@ -238,6 +266,7 @@ impl<S: Storage> Service<S> {
         &mut self,
         ops: &(impl Iterator<Item = Op<'a>> + Clone),
         cx: &Context<'_, S, G>,
+        [for_key, ..]: &mut Strings<S>,
     ) -> Result<(), Problem> {
         self.payload.clear();
         let max = self.payload.limit();
@@ -254,8 +283,7 @@ impl<S: Storage> Service<S> {
             match op.write.or_else(earlier) {
                 Some(written) => write_scalar(&mut out, written),
                 None => {
-                    let mut scratch = Scratch::new();
-                    let key = value(&op.key, Key::Txn, cx.limits, &mut scratch)?;
+                    let key = value(&op.key, Key::Txn, cx.limits, for_key)?;
                     match cx.replica.store.map.get(key) {
                         Some((stored, _)) => out.value(stored),
                         None => out.str("null"),
@@ -271,12 +299,19 @@ impl<S: Storage> Service<S> {
     }
 }
 
-/// Whether the store does not have the key.
+/// Adds what a write takes to what is counted.
 #[inline(never)]
-fn is_new<S: Storage, G: Spread<S>>(key: &Scalar<'_>, cx: &Context<'_, S, G>) -> Result<bool, BadField> {
-    let mut scratch = Scratch::new();
-    let key = value(key, Key::Txn, cx.limits, &mut scratch)?;
-    Ok(cx.replica.store.map.find(key).is_none())
+fn count<S: Storage, G: Spread<S>>(
+    key: &Scalar<'_>,
+    new: &Scalar<'_>,
+    cx: &Context<'_, S, G>,
+    needs: &mut Needs,
+    [for_key, for_value, ..]: &mut Strings<S>,
+) -> Result<(), BadField> {
+    let key = value(key, Key::Txn, cx.limits, for_key)?;
+    let new = value(new, Key::Txn, cx.limits, for_value)?;
+    cx.replica.store.map.count(needs, key, new, true);
+    Ok(())
 }
 
 /// One operation, if it has the form of one.
@@ -303,6 +338,7 @@ fn op(token: Token<'_>) -> Option<Op<'_>> {
 fn check_ops<'a, S: Storage, G: Spread<S>>(
     message: &Message<'a>,
     cx: &Context<'_, S, G>,
+    [scratch, ..]: &mut Strings<S>,
     mut each: impl FnMut(Op<'a>),
 ) -> Result<(), BadField> {
     let bad = |why| BadField { key: Key::Txn, why };
@@ -310,7 +346,7 @@ fn check_ops<'a, S: Storage, G: Spread<S>>(
         let form = bad(Why::Not("a list of [\"r\", key, null] and [\"w\", key, value]"));
         let Op { key, write } = op(token).ok_or(form)?;
         for scalar in [Some(key), write].into_iter().flatten() {
-            value(&scalar, Key::Txn, cx.limits, &mut Scratch::new())?;
+            value(&scalar, Key::Txn, cx.limits, scratch)?;
         }
         if at >= TXN_OPS_MAX {
             return Err(bad(Why::TooLong { max: TXN_OPS_MAX, unit: "operations" }));

@@ -16,7 +16,7 @@ use crate::config::{Config, Workload};
 use crate::id::{Value, json_len};
 use crate::replicated::{Bound, Lane, Refused, Replica};
 use crate::stats::Stats;
-use crate::storage::{Limits, Storage, TEXT_BYTES_MAX};
+use crate::storage::{Limits, Scratch, Storage, TEXTS, Text};
 use crate::time::Now;
 use crate::wire::{BadField, Key, Kind, Message, Scalar, Why};
 
@@ -58,6 +58,8 @@ pub enum Shape {
 pub struct Service<S: Storage> {
     /// Payload of the reply under way.
     pub payload: S::Payload,
+    /// Room for the strings of the line that is read.
+    pub scratch: S::Scratch,
     /// Measurements of writes and of the counter.
     pub bench: Bench<S>,
     /// Hashes of the ids of an `init` that is not the first.
@@ -93,6 +95,7 @@ impl<S: Storage> Service<S> {
         use crate::storage::Buf;
         Self {
             payload: S::Payload::with_limit(limits.payload_bytes),
+            scratch: S::Scratch::with_limits(limits),
             bench: Bench::unfilled(limits),
             ids: S::PerNode::with_limit(limits.nodes),
             shape: None,
@@ -128,20 +131,33 @@ impl<S: Storage> Service<S> {
             Kind::GossipStats => Ok(tuning::gossip_stats(cx)),
             Kind::GossipRound => Ok(tuning::gossip_round(cx)),
             Kind::GossipStatus => Ok(self.gossip_status(cx)),
-            Kind::GossipSync => broadcast::gossip_sync(message, cx),
+            Kind::GossipSync => self.gossip_sync(message, cx),
             Kind::Digest => Ok(Answer::Digest),
-            Kind::DigestSync => broadcast::digest_sync(message, cx),
-            Kind::Write => kv::write(message, cx),
-            Kind::KvRead => kv::kv_read(message, cx),
-            Kind::KvMerge => kv::kv_merge(message, cx),
+            Kind::DigestSync => self.digest_sync(message, cx),
+            Kind::Write => self.write(message, cx),
+            Kind::KvRead => self.with_scratch(cx, |_, cx, strings| kv::kv_read(message, cx, strings)),
+            Kind::KvMerge => self.with_scratch(cx, |_, cx, strings| kv::kv_merge(message, cx, strings)),
             Kind::BenchWrite => self.bench_write(message, cx),
             Kind::BenchReport => Ok(bench::report(cx)),
             Kind::BenchStats => Ok(self.bench_stats(cx)),
             Kind::Stats => Ok(Answer::Stats),
-            Kind::Txn => self.txn(message, cx),
+            Kind::Txn => self.with_scratch(cx, |service, cx, strings| service.txn(message, cx, strings)),
             // Node to node, or handled before.
             Kind::Gossip | Kind::Replicate | Kind::Init | Kind::Broadcast => Err(Problem::UnknownType),
         }
+    }
+
+    /// Does something that needs room for strings. Not in place: only this needs the stack for them.
+    #[inline(never)]
+    fn with_scratch<G: Spread<S>, R>(
+        &mut self,
+        cx: &mut Context<'_, S, G>,
+        act: impl FnOnce(&mut Self, &mut Context<'_, S, G>, &mut Strings<S>) -> R,
+    ) -> R {
+        let mut lent = self.scratch.lend();
+        let done = act(self, cx, lent.as_mut());
+        self.scratch.give_back(lent);
+        done
     }
 
     /// The first data from a peer decides what `read` means, if no request has.
@@ -226,8 +242,8 @@ impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
     }
 }
 
-/// Room for one string of a request.
-type Scratch = heapless::String<TEXT_BYTES_MAX>;
+/// Room for the strings of a request.
+type Strings<S> = [<<S as Storage>::Scratch as Scratch>::Text; TEXTS];
 
 fn too_long(limits: &Limits) -> Why {
     Why::TextTooLong { max: limits.text_bytes }
@@ -235,7 +251,12 @@ fn too_long(limits: &Limits) -> Why {
 
 /// The value that a scalar is, within the bounds on strings.
 #[inline]
-fn value<'s>(scalar: &Scalar<'s>, key: Key, limits: &Limits, scratch: &'s mut Scratch) -> Result<Value<'s>, BadField> {
+fn value<'s>(
+    scalar: &Scalar<'s>,
+    key: Key,
+    limits: &Limits,
+    scratch: &'s mut impl Text,
+) -> Result<Value<'s>, BadField> {
     let value = scalar.value(scratch).ok_or(BadField { key, why: too_long(limits) })?;
     match value {
         Value::Text(text) if json_len(text) > limits.text_bytes => Err(BadField { key, why: too_long(limits) }),

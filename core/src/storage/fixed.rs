@@ -2,9 +2,10 @@
 //!
 //! What is public here and not named in [`storage`](crate::storage) is for [`fixed_storage!`](crate::fixed_storage).
 
+pub use super::text::longest_text;
 pub use heapless::{String, Vec};
 
-use super::{Buf, ID_BYTES_MAX, Index, Limits, TEXT_BYTES_MAX, Text};
+use super::{Buf, ID_BYTES_MAX, Index, Limits, Owners, Scratch, TEXTS, Text, Texts};
 
 /// Declares a storage whose capacities are compile-time constants, by their names in [`Limits`](crate::storage::Limits).
 ///
@@ -75,7 +76,11 @@ macro_rules! fixed_storage {
         $visibility struct $name;
 
         impl $crate::storage::Storage for $name {
-            const LIMITS: $crate::storage::Limits = $crate::storage::fixed::checked($crate::storage::Limits { $($capacities)* });
+            const LIMITS: $crate::storage::Limits = $crate::storage::fixed::checked($crate::storage::Limits {
+                // Derived, and not to be named.
+                store_text_bytes: 0,
+                $($capacities)*
+            });
             const ADJUSTABLE: bool = false;
             type PerNode<T: Clone> = $crate::storage::fixed::Vec<T, { Self::LIMITS.nodes }>;
             type NodeBits = $crate::storage::fixed::Vec<u64, { Self::LIMITS.nodes.div_ceil(64) }>;
@@ -95,7 +100,8 @@ macro_rules! fixed_storage {
                 { $crate::storage::fixed::places(Self::LIMITS.keys) },
                 { $crate::storage::fixed::is_wide(Self::LIMITS.keys) },
             >;
-            type Text = $crate::storage::fixed::String<{ Self::LIMITS.text_bytes }>;
+            type Texts = $crate::storage::fixed::InPlace<{ Self::LIMITS.text_bytes }>;
+            type Scratch = $crate::storage::fixed::OnStack<{ $crate::storage::fixed::longest_text(&Self::LIMITS) }>;
             type PerRumor<T: Clone> = $crate::storage::fixed::Vec<T, { Self::LIMITS.rumors }>;
             type Payload = $crate::storage::fixed::Vec<u8, { Self::LIMITS.payload_bytes }>;
             type Extra<T: Clone + Default> = $crate::storage::Omitted<T>;
@@ -106,8 +112,9 @@ macro_rules! fixed_storage {
         const _: $crate::storage::Limits = <$name as $crate::storage::Storage>::LIMITS;
     };
 }
+
 fixed_storage! {
-    /// For a sensor: 8 nodes, 128 values, 16 keys, strings of 24 bytes. A node takes 23,392 bytes on a 64-bit machine, as
+    /// For a sensor: 8 nodes, 128 values, 16 keys, strings of 24 bytes. A node takes 23,408 bytes on a 64-bit machine, as
     /// `core/tests/sizes.rs` asserts.
     ///
     /// Its 32 rows guarantee two lives to each of 8 nodes, and 16 are for whoever comes first: 18 changes of memory are told
@@ -128,7 +135,7 @@ fixed_storage! {
 }
 
 fixed_storage! {
-    /// For a gateway: 32 nodes, 4,096 values, 256 keys, strings of 64 bytes. A node takes 306,352 bytes on a 64-bit machine,
+    /// For a gateway: 32 nodes, 4,096 values, 256 keys, strings of 64 bytes. A node takes 306,368 bytes on a 64-bit machine,
     /// as `core/tests/sizes.rs` asserts.
     ///
     /// Its 128 rows guarantee two lives to each of 32 nodes, and 64 are for whoever comes first. In a cluster of 5 each is
@@ -148,6 +155,9 @@ fixed_storage! {
     }
 }
 
+/// Longest string value or key, in bytes of its JSON form without quotes: strings are held in place, and on the stack.
+const TEXT_BYTES_MAX: usize = 256;
+
 /// The capacities, if a storage can have them. What is wrong with them is said while the storage is compiled.
 #[must_use]
 pub const fn checked(limits: Limits) -> Limits {
@@ -165,7 +175,7 @@ pub const fn checked(limits: Limits) -> Limits {
     );
     assert!(limits.keys >= 1, "keys: the store has room for one key at least");
     assert!(
-        limits.text_bytes >= 8 && limits.text_bytes <= TEXT_BYTES_MAX,
+        limits.text_bytes >= Limits::LEAST.text_bytes && limits.text_bytes <= TEXT_BYTES_MAX,
         "text_bytes: a string has 8 to 256 bytes, and longer ones need the storage on the heap"
     );
     assert!(
@@ -174,6 +184,7 @@ pub const fn checked(limits: Limits) -> Limits {
     );
     assert!(limits.rumors >= 1, "rumors: one stretch of news can wait at least");
     assert!(limits.payload_bytes >= Limits::LEAST.payload_bytes, "payload_bytes: a reply gives 64 bytes back at least");
+    let limits = Limits { store_text_bytes: 2 * limits.keys * limits.text_bytes, ..limits };
     assert!(limits.first_outside().is_none(), "a capacity is above what `Limits::MOST` has for it");
     limits
 }
@@ -219,19 +230,95 @@ impl<T: Clone, const N: usize> Buf<T> for heapless::Vec<T, N> {
 }
 
 impl<const N: usize> Text for heapless::String<N> {
-    const LIMIT: usize = N;
-
     fn as_str(&self) -> &str {
         Self::as_str(self)
     }
 
-    fn assign(&mut self, text: &str) -> bool {
-        if text.len() > N {
-            return false;
-        }
-        self.clear();
-        self.push_str(text).is_ok()
+    fn push(&mut self, char: char) -> bool {
+        Self::push(self, char).is_ok()
     }
+
+    fn clear(&mut self) {
+        Self::clear(self);
+    }
+}
+
+/// Strings that are held in place, each with room for `N` bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct InPlace<const N: usize>;
+
+impl<const N: usize> Texts for InPlace<N> {
+    type Handle = heapless::String<N>;
+    const SHARED: bool = false;
+
+    #[inline(always)]
+    fn with_limits(_limits: &Limits) -> Self {
+        Self
+    }
+
+    fn limit(&self) -> usize {
+        usize::MAX
+    }
+
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
+    #[inline(always)]
+    fn make_room(&mut self, _bytes: usize, _freed: usize, _owners: &mut (impl Owners<Self::Handle> + ?Sized)) -> bool {
+        true
+    }
+
+    #[inline(always)]
+    fn append(&mut self, text: &str, _owner: u32) -> Option<Self::Handle> {
+        heapless::String::try_from(text).ok()
+    }
+
+    #[inline(always)]
+    fn release(&mut self, _handle: &Self::Handle) {}
+
+    #[inline(always)]
+    fn get<'t>(&'t self, handle: &'t Self::Handle) -> &'t str {
+        handle
+    }
+
+    #[inline(always)]
+    fn is(&self, handle: &Self::Handle, text: &str) -> bool {
+        handle == text
+    }
+}
+
+/// Strings that lie on the stack while they are read, each with room for `N` bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct OnStack<const N: usize>;
+
+/// The strings themselves.
+#[derive(Debug, Default)]
+pub struct Lent<const N: usize>([heapless::String<N>; TEXTS]);
+
+impl<const N: usize> AsMut<[heapless::String<N>; TEXTS]> for Lent<N> {
+    #[inline(always)]
+    fn as_mut(&mut self) -> &mut [heapless::String<N>; TEXTS] {
+        &mut self.0
+    }
+}
+
+impl<const N: usize> Scratch for OnStack<N> {
+    type Text = heapless::String<N>;
+    type Lent = Lent<N>;
+
+    #[inline(always)]
+    fn with_limits(_limits: &Limits) -> Self {
+        Self
+    }
+
+    #[inline(always)]
+    fn lend(&mut self) -> Self::Lent {
+        Lent::default()
+    }
+
+    #[inline(always)]
+    fn give_back(&mut self, _lent: Self::Lent) {}
 }
 
 /// Open addressing with linear probing over `N` places. A search looks at `N` places at most, and at few of them while
@@ -346,10 +433,12 @@ mod tests {
     fn sizes_that_follow_from_others_are_derived() {
         fixed_storage! {
             struct Odd { nodes: 65, rows: 70, values: 3, keys: 5, id_bytes: 7, ..Small::LIMITS }
+            impl {}
         }
         assert_eq!(size_of::<<Odd as Storage>::NodeBits>(), size_of::<heapless::Vec<u64, 2>>());
         assert_eq!(size_of::<<Odd as Storage>::IdBytes>(), size_of::<heapless::Vec<u8, 455>>());
         assert_eq!(size_of::<<Odd as Storage>::PerCell<u64>>(), size_of::<heapless::Vec<u64, 140>>());
+        assert_eq!(Odd::LIMITS.store_text_bytes, 2 * 5 * 64);
         assert_eq!(size_of::<<Odd as Storage>::ValueIndex>(), 2 * 5);
         assert_eq!(size_of::<<Odd as Storage>::KeyIndex>(), 2 * 8);
     }

@@ -6,7 +6,8 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::{Deref, DerefMut};
 
-use super::{Buf, ID_BYTES_MAX, Index, Kept, Limits, Storage, TEXT_BYTES_MAX};
+use super::arena::{Arena, HeapScratch};
+use super::{Buf, ID_BYTES_MAX, Index, Kept, Limits, Storage};
 
 /// Storage whose capacities are chosen at start. What is reserved is not touched before it is used, so an idle node
 /// of a million values stays small in memory.
@@ -22,7 +23,8 @@ impl Storage for Heap {
         set_text_bytes: 16 << 20,
         dense_values: 8 << 20,
         keys: 1 << 16,
-        text_bytes: TEXT_BYTES_MAX,
+        text_bytes: 256,
+        store_text_bytes: 32 << 20,
         id_bytes: ID_BYTES_MAX,
         rumors: 1_024,
         payload_bytes: 64 << 10,
@@ -40,7 +42,8 @@ impl Storage for Heap {
     type SetText = HeapBuf<u8>;
     type PerKey<T: Clone> = HeapBuf<T>;
     type KeyIndex = HeapIndex;
-    type Text = heapless::String<TEXT_BYTES_MAX>;
+    type Texts = Arena;
+    type Scratch = HeapScratch;
     type PerRumor<T: Clone> = HeapBuf<T>;
     type Payload = HeapBuf<u8>;
     type Extra<T: Clone + Default> = Kept<T>;

@@ -5,17 +5,23 @@
 //! [`fixed_storage!`](crate::fixed_storage) declares keeps everything inside the node and needs no allocator; [`Heap`]
 //! (feature `alloc`) takes its capacities at start, reserves them then and never again.
 
+#[cfg(feature = "alloc")]
+mod arena;
 #[doc(hidden)]
 pub mod fixed;
 #[cfg(feature = "alloc")]
 mod heap;
+mod text;
 
 use core::marker::PhantomData;
 use core::ops::{Deref, DerefMut};
 
+#[cfg(feature = "alloc")]
+pub use arena::{Arena, HeapScratch, HeapText, Span};
 pub use fixed::{FixedIndex, Small, Tiny};
 #[cfg(feature = "alloc")]
 pub use heap::{Heap, HeapBuf, HeapIndex};
+pub use text::{Owners, Scratch, TEXTS, Text, Texts, longest_text};
 
 /// Longest node or client id, in bytes of its JSON form without quotes, that any storage accepts.
 pub const ID_BYTES_MAX: usize = 64;
@@ -25,7 +31,7 @@ pub const ID_BYTES_MAX: usize = 64;
 pub const INCARNATION_MAX: u64 = (1 << 53) - 1;
 
 /// Longest string value or key, in bytes of its JSON form without quotes, that any storage accepts.
-pub const TEXT_BYTES_MAX: usize = 256;
+pub const TEXT_BYTES_MAX: usize = 1 << 16;
 
 /// The capacities of one node. [`Storage::LIMITS`] gives those a storage comes with; only [`Heap`] can take others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -48,6 +54,9 @@ pub struct Limits {
     pub keys: usize,
     /// Bytes of one string value or key, as JSON prints it between the quotes.
     pub text_bytes: usize,
+    /// Bytes of all strings in the key-value store together, keys and values, without escapes. (Values of the set count in
+    /// `set_text_bytes`.) On fixed storage it follows from `keys` and `text_bytes`.
+    pub store_text_bytes: usize,
     /// Bytes of a node or client id, as JSON prints it between the quotes.
     pub id_bytes: usize,
     /// Ranges of new dots that wait for their push.
@@ -67,6 +76,7 @@ impl Limits {
         dense_values: 0,
         keys: 1,
         text_bytes: 8,
+        store_text_bytes: 0,
         id_bytes: 2,
         rumors: 1,
         payload_bytes: 64,
@@ -82,6 +92,7 @@ impl Limits {
         dense_values: MILLION.saturating_mul(16_384),
         keys: 16 * MILLION,
         text_bytes: TEXT_BYTES_MAX,
+        store_text_bytes: 2_048 * MILLION,
         id_bytes: ID_BYTES_MAX,
         rumors: MILLION,
         payload_bytes: 1_024 * MILLION,
@@ -102,7 +113,7 @@ impl Limits {
             };
         }
         check! {
-            nodes, rows, known_peers, values, set_text_bytes, dense_values, keys, text_bytes, id_bytes, rumors, payload_bytes,
+            nodes, rows, known_peers, values, set_text_bytes, dense_values, keys, text_bytes, store_text_bytes, id_bytes, rumors, payload_bytes,
         }
         None
     }
@@ -148,16 +159,6 @@ pub trait Index: Clone {
     fn find(&self, hash: u64, is_it: impl FnMut(u32) -> bool) -> Option<u32>;
     /// Adds a slot that is not in the index yet; `false` when the index is full.
     fn insert(&mut self, hash: u64, slot: u32, hash_of: impl Fn(u32) -> u64) -> bool;
-}
-
-/// A string of bounded length, held in place.
-pub trait Text: Clone + Default {
-    /// Bytes that fit.
-    const LIMIT: usize;
-    /// The string.
-    fn as_str(&self) -> &str;
-    /// Takes a copy of `text`; `false`, and no change, when it is too long.
-    fn assign(&mut self, text: &str) -> bool;
 }
 
 /// Room for something that only saves time, or none.
@@ -224,8 +225,10 @@ pub trait Storage: Clone + 'static {
     type PerKey<T: Clone>: Buf<T>;
     /// Index over the keys.
     type KeyIndex: Index;
-    /// A string value or key.
-    type Text: Text;
+    /// The strings of the store, its keys and values.
+    type Texts: Texts;
+    /// The strings of a request or entry while it is read.
+    type Scratch: Scratch;
     /// Waiting rumors.
     type PerRumor<T: Clone>: Buf<T>;
     /// The payload of a reply that gives the client its own data back.

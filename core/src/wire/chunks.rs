@@ -5,7 +5,7 @@
 
 use super::json::{Scanner, Str, Token};
 use crate::causality::{Arg, Entry, Tag};
-use crate::storage::TEXT_BYTES_MAX;
+use crate::storage::Text;
 
 /// Largest number of a dot: what fits an `i64`, so that no sum of two overflows.
 pub const SEQ_MAX: u64 = (i64::MAX / 2) as u64;
@@ -46,9 +46,8 @@ pub struct RawEntry<'a> {
     len: usize,
 }
 
-/// Room for the strings of one entry.
-#[derive(Clone, Debug, Default)]
-pub struct Scratch([heapless::String<TEXT_BYTES_MAX>; ARGS_MAX]);
+/// Room for the strings of one entry, where they have up to 256 bytes.
+pub type Scratch = [heapless::String<256>; ARGS_MAX];
 
 impl<'a> RawEntry<'a> {
     /// The value, when this is an integer of the set.
@@ -62,12 +61,12 @@ impl<'a> RawEntry<'a> {
 
     /// The entry, escapes resolved; `None` when an argument is of the wrong kind or too long.
     #[must_use]
-    pub fn resolve<'s>(&self, scratch: &'s mut Scratch) -> Option<Entry<'s>>
+    pub fn resolve<'s>(&self, scratch: &'s mut [impl Text; ARGS_MAX]) -> Option<Entry<'s>>
     where
         'a: 's,
     {
         let mut args = [Arg::Int(0); ARGS_MAX];
-        for ((arg, token), room) in args.iter_mut().zip(&self.args).take(self.len).zip(&mut scratch.0) {
+        for ((arg, token), room) in args.iter_mut().zip(&self.args).take(self.len).zip(scratch) {
             *arg = match token {
                 Token::Int(int) => Arg::Int(*int),
                 Token::Big(big) => Arg::Big(*big),

@@ -4,6 +4,7 @@
 
 use super::double::overflows_a_double;
 use super::integer::up_to_eight;
+use crate::storage::Text;
 
 /// Why a line is not JSON that this node reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +78,7 @@ impl<'a> Str<'a> {
 
     /// The string without escapes: borrowed from the line, or written to `scratch`. `None` when it does not fit there.
     #[must_use]
-    pub fn unescape<'s, const N: usize>(&self, scratch: &'s mut heapless::String<N>) -> Option<&'s str>
+    pub fn unescape<'s>(&self, scratch: &'s mut impl Text) -> Option<&'s str>
     where
         'a: 's,
     {
@@ -86,7 +87,9 @@ impl<'a> Str<'a> {
         }
         scratch.clear();
         for char in self.chars() {
-            scratch.push(char).ok()?;
+            if !scratch.push(char) {
+                return None;
+            }
         }
         Some(scratch.as_str())
     }

@@ -3,6 +3,7 @@
 use super::iter::{Items, Pairs};
 use super::json::{Malformed, Scanner, Str, Token};
 use crate::id::Value;
+use crate::storage::Text;
 
 /// Makes an enum of names, with both directions of the mapping.
 macro_rules! names {
@@ -225,7 +226,7 @@ impl<'a> Scalar<'a> {
     /// The value, its escapes resolved in `scratch` if it has any. `None` when it is longer than `scratch`.
     #[must_use]
     #[inline]
-    pub fn value<'s, const N: usize>(&self, scratch: &'s mut heapless::String<N>) -> Option<Value<'s>>
+    pub fn value<'s>(&self, scratch: &'s mut impl Text) -> Option<Value<'s>>
     where
         'a: 's,
     {

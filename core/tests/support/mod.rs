@@ -26,6 +26,7 @@ pub fn limits(nodes: usize) -> Limits {
         dense_values: 8_192,
         keys: 64,
         text_bytes: 16,
+        store_text_bytes: 8_192,
         id_bytes: 8,
         rumors: 256,
         payload_bytes: 1_024,

@@ -87,6 +87,7 @@ fn chosen(settings: &Settings, given: &Limits) -> Limits {
         set_text_bytes: either(given.set_text_bytes, shipped.set_text_bytes, enough.set_text_bytes),
         dense_values: either(given.dense_values, shipped.dense_values, enough.dense_values),
         keys: either(given.keys, shipped.keys, enough.keys),
+        store_text_bytes: either(given.store_text_bytes, shipped.store_text_bytes, enough.store_text_bytes),
         payload_bytes: either(given.payload_bytes, shipped.payload_bytes, enough.payload_bytes),
         ..*given
     }
