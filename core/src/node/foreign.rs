@@ -3,7 +3,7 @@
 use super::Member;
 use crate::causality::{Arg, Entry};
 use crate::id::{Id, NodeIndex};
-use crate::replicated::{Lane, Outcome, Sign};
+use crate::replicated::{Outcome, Sign};
 use crate::storage::{Scratch as _, Storage};
 use crate::time::Now;
 use crate::wire::Str;
@@ -40,7 +40,7 @@ impl<S: Storage> Member<S> {
         }
         // Numbers that were refused are no data.
         if cells > 0 {
-            self.service.data_from_peer(Lane::Tick);
+            self.service.data_from_peer(Sign::P.tag());
         }
         let mine = self.replica.store.counter.cells();
         let only_a_counter = self.replica.store.set.is_empty() && self.replica.store.map.is_empty();
@@ -69,7 +69,7 @@ impl<S: Storage> Member<S> {
         match self.replica.apply_any(entry) {
             Ok(Some(made)) => {
                 self.desk.stats.entries_applied += 1;
-                self.service.data_from_peer(made.lane);
+                self.service.data_from_peer(entry.tag);
                 self.made(made, Some(from), now.at);
             }
             Ok(None) => self.desk.stats.entries_known += 1,

@@ -231,8 +231,10 @@ impl<S: Storage> Member<S> {
         }
         let lane = entry.map_or(Lane::Push, Replica::<S>::lane);
         self.gossip.merged(&mut reading.exchange, outcome, lane, hot);
-        if matches!(outcome, Outcome::News | Outcome::TooFarAhead { .. }) {
-            self.service.data_from_peer(lane);
+        if matches!(outcome, Outcome::News | Outcome::TooFarAhead { .. })
+            && let Some(entry) = entry
+        {
+            self.service.data_from_peer(entry.tag);
         }
         if outcome == Outcome::News && self.config.events {
             self.events.push(Noted::Applied(Dot { row: hot.row, seq: hot.to }));

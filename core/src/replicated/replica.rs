@@ -144,7 +144,7 @@ impl<S: Storage> Replica<S> {
     ///
     /// # Errors
     /// Why the change cannot be made; nothing changed and no dot is used up.
-    // Where the tag is known, most of this is.
+    // In place: where the compiler knows the tag, it leaves only the call of one data type.
     #[inline(always)]
     pub fn update(&mut self, entry: &Entry<'_>) -> Result<Option<Dot>, Refused> {
         let Some(row) = self.open else {

@@ -58,7 +58,7 @@ macro_rules! product {
             ///
             /// # Errors
             /// As [`Replicated::merge`].
-            // Where the tag is known, only the call of one data type is left.
+            // In place: where the compiler knows the tag, it leaves only the call of one data type.
             #[inline(always)]
             pub fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
                 $(if $type::<S>::owns(entry.tag) { return self.$name.merge(causality, dot, entry); })+

@@ -120,7 +120,7 @@ pub fn is_same_cluster<S: Storage>(
     if fits && hashes.binary_search(&hash_bytes(me.as_bytes())).is_err() {
         return Err(not_a_cluster(NotACluster::Absent, limits));
     }
-    // In the same order or another: no id stands there twice.
+    // In the same order or another: no id is a duplicate.
     Ok(only_members && fits && hashes.len() == members.len() && me == members.id(members.me()))
 }
 

@@ -13,10 +13,10 @@ mod reply;
 mod stats;
 mod tuning;
 
-use crate::causality::Entry;
+use crate::causality::{Entry, Tag};
 use crate::config::{Config, Workload};
 use crate::id::{Value, json_len};
-use crate::replicated::{Bound, Lane, Made, Refused, Replica};
+use crate::replicated::{Bound, Counter, Made, Refused, Replica, Replicated as _};
 use crate::stats::Stats;
 use crate::storage::{Limits, Scratch, Storage, TEXTS, Text};
 use crate::time::Now;
@@ -156,11 +156,8 @@ impl<S: Storage> Service<S> {
     }
 
     /// The first data from a peer decides what `read` means, if no request has.
-    pub fn data_from_peer(&mut self, lane: Lane) {
-        self.shape.get_or_insert(match lane {
-            Lane::Push => Shape::Messages,
-            Lane::Tick => Shape::Count,
-        });
+    pub fn data_from_peer(&mut self, tag: Tag) {
+        self.shape.get_or_insert(if Counter::<S>::owns(tag) { Shape::Count } else { Shape::Messages });
     }
 
     fn shape(&self, workload: Option<Workload>) -> Shape {

@@ -73,7 +73,7 @@ impl<'a> Message<'a> {
             return Err(Malformed::NotAMessage);
         }
         let mut has_body = false;
-        // What stands there twice counts as it stood there first; of bodies, the first that can be one.
+        // Of a duplicate field the first value counts; of duplicate bodies, the first that is an object.
         let mut seen: heapless::Vec<Envelope, 3> = heapless::Vec::new();
         scanner.white();
         if !scanner.eat(b'}') {
@@ -221,19 +221,19 @@ impl<'a> Message<'a> {
         self.fields.iter().find(|field| field.0 == key).map(|field| field.1)
     }
 
-    /// Whether anything stands there twice.
+    /// Whether any field is a duplicate.
     #[inline]
     pub(crate) fn has_twice(&self) -> bool {
         self.twice != 0 || self.envelope_twice.is_some()
     }
 
-    /// A part of the envelope that stands there twice.
+    /// A duplicate part of the envelope.
     #[must_use]
     pub fn envelope_twice(&self) -> Option<&'static str> {
         self.envelope_twice
     }
 
-    /// A field that stands there twice and means something to this message.
+    /// A duplicate field that means something to this message.
     #[must_use]
     pub fn known_field_twice(&self) -> Option<Key> {
         if self.twice == 0 {

@@ -77,7 +77,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// Whether nothing stands there twice and the body has one integer at most besides `type` and `msg_id`, so that its
+    /// Whether no field is a duplicate and the body has one integer at most besides `type` and `msg_id`, so that its
     /// layout can be learned.
     fn is_predictable(&self) -> bool {
         !self.has_twice()
