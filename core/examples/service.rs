@@ -49,7 +49,7 @@ fn serve(id: &str, socket: &UdpSocket, addresses: &[SocketAddr]) -> Result<(), B
         }
         while let Some(event) = node.poll_event() {
             if let Event::Changed { change, by } = event {
-                println!("{id}: {change:?} by {}", IDS[by.at()]);
+                println!("{id}: {change:?} by {by}");
             }
         }
         // Sleeps until a message comes or a timer is due.
@@ -66,6 +66,7 @@ fn serve(id: &str, socket: &UdpSocket, addresses: &[SocketAddr]) -> Result<(), B
         node.handle_timeout(now());
     }
     assert_eq!((node.store().set.len(), node.store().counter.value()), (3, 3));
-    println!("{id}: all hold {:?} and {:?}", node.store().set, node.store().counter);
+    let values: Vec<Value<'_>> = node.store().set.values().collect();
+    println!("{id}: all hold {values:?}, and the counter is {}", node.store().counter.value());
     Ok(())
 }

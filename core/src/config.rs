@@ -27,27 +27,36 @@ pub enum Workload {
     TxnRwRegister,
 }
 
-/// The choices of one node. `Config::default()` is right for Maelstrom.
+/// The choices of one node.
+///
+/// `Config::default()` is right for Maelstrom. A program with a transport of its own sets at least `incarnation`, `seed` and
+/// `max_message_bytes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Config {
-    /// Fixes what `read` and `add` mean; without it the latest request decides.
+    /// Fixes what the clients' requests `read` and `add` mean; without it, the default, the latest request decides. Of no concern to a program
+    /// without JSON clients.
     pub workload: Option<Workload>,
-    /// What spreads the state.
+    /// What spreads the state; `Rumor` by default.
     pub strategy: Strategy,
-    /// Peers that a round of gossip goes to, 1 to 255.
+    /// Peers that a round of gossip goes to, 1 to 255; 2 by default.
     pub fanout: u8,
     /// Milliseconds between two rounds, 1 to 60,000; `None` for the default of each data type.
     pub gossip_interval_ms: Option<u32>,
-    /// Number of this process life: fresh for each, and larger than those before.
+    /// Number of this start of the process: larger than those of all starts before it, at most 2^53 − 1; 0 by default. Microseconds of the
+    /// wall clock will do. A node that starts with a number that is too small finds that out from its peers, and takes a larger one:
+    /// [`Member::session`](crate::Member::session) says which is in force.
     pub incarnation: u64,
-    /// Seed of all randomness.
+    /// Seed of all randomness; 0 by default. It is mixed with the node's id, so nodes may have the same one. A peer that knows it can choose
+    /// keys that make searches long.
     pub seed: u64,
-    /// Bytes of a gossip message, newline included; it is cut at an entry boundary.
+    /// Bytes of a gossip message, newline included; it is cut at an entry boundary. 1,048,576 by default: too long for UDP, where 1,400 fit
+    /// into a packet of most networks. At least [`Config::min_message_bytes`]: 555 with `Tiny`, 699 with `Small` and 1,211 with `Heap` as they
+    /// come.
     pub max_message_bytes: usize,
-    /// Stamps further ahead of the local wall clock than this are refused, in milliseconds.
+    /// Stamps further ahead of the local wall clock than this are refused, in milliseconds; 60,000 by default.
     pub max_clock_ahead_ms: u64,
-    /// Whether [`crate::Node::poll_event`] reports anything.
+    /// Whether [`Member::poll_event`](crate::Member::poll_event) reports anything; false by default.
     pub events: bool,
 }
 
@@ -78,14 +87,14 @@ pub use crate::storage::INCARNATION_MAX;
 /// Why a configuration is refused. Each says what is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigError {
-    /// `fanout` outside of [`FANOUT`].
+    /// `fanout` is not from 1 to 255.
     Fanout,
-    /// `gossip_interval_ms` outside of [`INTERVAL_MS`].
+    /// `gossip_interval_ms` is not from 1 to 60,000.
     Interval,
     /// `incarnation` above [`INCARNATION_MAX`].
     Incarnation,
     /// `max_message_bytes` is too small for a header, one row of the digest and the largest entry, or above
-    /// [`MESSAGE_BYTES_MAX`].
+    /// 2^30.
     MessageBytes {
         /// The smallest that works with these limits.
         min: usize,

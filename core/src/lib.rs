@@ -64,11 +64,22 @@
 //! 3. Ask [`Member::poll_timeout`] when to come back at the latest.
 //! 4. Where [`Config::events`] is on, [`Member::poll_event`] says what changed and by whom.
 //!
+//! The example `service.rs` in the repository is a whole program: three nodes that gossip over UDP.
+//!
 //! Messages may be lost, repeated and reordered: the node does not need a reliable transport. A message is one line of JSON of at most
 //! [`Config::max_message_bytes`]. Each start of a process needs an [`Config::incarnation`] above those of all starts before it, or else
 //! the node has to find out from its peers that it needs one.
 //!
 //! [`Node`] is a node that waits for `init` and then becomes a member: the form for the Maelstrom protocol.
+//!
+//! Which storage: [`Heap`](storage::Heap) on a server (feature `alloc`), [`Tiny`](storage::Tiny), [`Small`](storage::Small) or one that
+//! [`fixed_storage!`] declares on a device.
+//!
+//! # Words
+//!
+//! A *row* is a node in one of its lives: what the version vector counts. A *life* begins with a memory that is empty; a *session* with each
+//! start of the process. Without a disk the two begin together, under the number of [`Config::incarnation`]. A *stamp* is a time in
+//! microseconds since 1970 on the hybrid clock of a node.
 //!
 //! # How data flows
 //!
@@ -166,7 +177,7 @@ pub mod time;
 pub mod wire;
 
 #[doc(inline)]
-pub use causality::Sum;
+pub use causality::{Dot, Sum};
 #[doc(inline)]
 pub use config::{Config, ConfigError, Strategy, Workload};
 #[doc(inline)]

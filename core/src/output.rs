@@ -55,11 +55,11 @@ mod on_heap {
     }
 }
 
-/// A message that [`crate::Node::poll_transmit`] wrote, newline included.
+/// A message that [`Member::poll_transmit`](crate::Member::poll_transmit) wrote, newline included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 // Exhaustive: a driver that does not know where a message goes would lose it.
 pub enum Transmit {
-    /// To the client, or node, that asked.
+    /// To the sender of the line that was handled last. Only requests of clients have replies: peers' messages have none.
     Reply,
     /// To a peer, of the node's own accord.
     Gossip(NodeIndex),
@@ -86,10 +86,10 @@ impl Timer {
     pub const ALL: [Self; 5] = [Self::Push, Self::Tick, Self::AntiEntropy, Self::Relay, Self::Session];
 }
 
-/// When to call [`crate::Node::handle_timeout`].
+/// When to call [`Member::handle_timeout`](crate::Member::handle_timeout).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wakeup {
-    /// Not before this moment. Late is allowed: what was due happens then, once.
+    /// The moment. A call before it does nothing. A late call is allowed: what was due happens then, once.
     pub at: Instant,
     /// What is due.
     pub why: Timer,

@@ -13,7 +13,7 @@ use rumormill_core::replicated::{Applied, Bound};
 use rumormill_core::storage::{Small, Storage, Tiny};
 use rumormill_core::wire::SEQ_MAX;
 use rumormill_core::{
-    Change, Config, Event, Instant, JoinError, Member, Node, NodeIndex, Now, Rejected, Sink, SinkFull, Stats, Transmit,
+    Change, Config, Event, Instant, JoinError, Member, Node, Now, Rejected, Sink, SinkFull, Stats, Transmit,
     UpdateError, Value,
 };
 use rumormill_sim::{Cluster, Delay, EPOCH_US, Links, Machine};
@@ -212,7 +212,7 @@ fn events_that_nobody_polls_are_dropped_and_the_gap_is_reported() {
     }
     assert_eq!((applied, applied + missed), (32, 100));
     node.update(NOW, Change::Add(1)).expect("room").expect("a change");
-    let counted = Event::Changed { by: NodeIndex(0), change: Applied::Counted(1) };
+    let counted = Event::Changed { by: "n1", change: Applied::Counted(1) };
     assert_eq!(node.poll_event(), Some(counted));
     assert_eq!(node.poll_event(), None);
 }
@@ -609,7 +609,7 @@ fn events_come_in_order_and_a_gap_is_reported_where_it_is() {
     }
     assert_eq!(values, (1..32).collect::<Vec<_>>());
     node.update(NOW, Change::Broadcast(Value::Int(41))).unwrap();
-    let inserted = Event::Changed { by: NodeIndex(0), change: Applied::Inserted(Value::Int(41)) };
+    let inserted = Event::Changed { by: "n1", change: Applied::Inserted(Value::Int(41)) };
     assert_eq!(node.poll_event(), Some(inserted));
 }
 

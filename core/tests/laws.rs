@@ -642,9 +642,35 @@ fn only_this_life_of_this_node_makes_its_own_dots() {
     let before = whole(&replica, Product::content);
     let forged = Entry::bare(Arg::Int(2));
     assert_eq!(replica.merge(Dot { row: own, seq: 2 }, &forged), Outcome::Impostor);
-    assert_eq!(replica.merge(Dot { row: own, seq: 1 }, &forged), Outcome::Known);
+    assert_eq!(replica.merge(Dot { row: own, seq: 1 }, &forged), Outcome::Impostor, "another value under a used dot");
+    assert_eq!(replica.merge(Dot { row: own, seq: 1 }, &Entry::bare(Arg::Int(1))), Outcome::Known);
     assert_eq!(replica.skip(own, 1, 9, u64::MAX), Outcome::Impostor);
     assert_eq!(before, whole(&replica, Product::content));
+}
+
+#[test]
+fn an_own_change_that_was_superseded_is_still_known_and_another_under_its_dot_is_not() {
+    let mut replica = observer::<Tiny>();
+    let own = replica.own_row().expect("its life has begun");
+    let write = |value, stamp_us| Entry::three(WRITE, [Arg::Text("k"), Arg::Int(value), Arg::Int(stamp_us)]);
+    for entry in
+        [write(1, 10), write(2, 20), Entry::one(Sign::P.tag(), Arg::Int(3)), Entry::one(Sign::P.tag(), Arg::Int(5))]
+    {
+        replica.update(&entry).expect("there is room").expect("it is new");
+    }
+    let cell = |number| Entry::one(Sign::P.tag(), Arg::Int(number));
+    let other = Entry::three(WRITE, [Arg::Text("z"), Arg::Int(1), Arg::Int(10)]);
+    for (seq, entry, outcome) in [
+        (1, write(1, 10), Outcome::Known),
+        (2, write(2, 20), Outcome::Known),
+        (3, cell(3), Outcome::Known),
+        (4, cell(5), Outcome::Known),
+        (1, other, Outcome::Impostor),
+        (1, write(9, 30), Outcome::Impostor),
+        (3, cell(6), Outcome::Impostor),
+    ] {
+        assert_eq!(replica.merge(Dot { row: own, seq }, &entry), outcome, "{seq}: {entry:?}");
+    }
 }
 
 #[test]

@@ -315,13 +315,13 @@ fn an_event_says_what_changed_and_by_whom() {
     assert_eq!(
         said,
         [
-            r#"Changed { by: NodeIndex(0), change: Inserted(Text("hello")) }"#,
+            r#"Changed { by: "n1", change: Inserted(Text("hello")) }"#,
             // Both are in the state: the increments and the decrements are a cell each.
-            "Changed { by: NodeIndex(0), change: Counted(2) }",
-            "Changed { by: NodeIndex(0), change: Counted(2) }",
+            "Changed { by: \"n1\", change: Counted(2) }",
+            "Changed { by: \"n1\", change: Counted(2) }",
             // The value before was superseded.
-            r#"Changed { by: NodeIndex(0), change: Written { key: Text("k"), value: Text("new") } }"#,
-            "Changed { by: NodeIndex(1), change: Inserted(Int(7)) }",
+            r#"Changed { by: "n1", change: Written { key: Text("k"), value: Text("new") } }"#,
+            "Changed { by: \"n2\", change: Inserted(Int(7)) }",
         ]
     );
 }

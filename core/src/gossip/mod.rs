@@ -58,7 +58,7 @@ pub enum Strategy {
     /// maintenance", 1987).
     #[default]
     Rumor,
-    /// One node gathers what is new and scatters it; any node can be that one.
+    /// One node gathers what is new and scatters it; any node can be that one. A third of the messages, and each change arrives later.
     Relay,
 }
 
@@ -75,7 +75,7 @@ impl Strategy {
         }
     }
 
-    /// Whether the header of its messages says more than digest and entries need: see [`Control`].
+    /// Whether the header of its messages says more than digest and entries need.
     #[must_use]
     pub const fn says_control(self) -> bool {
         match self {

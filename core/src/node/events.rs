@@ -4,7 +4,6 @@
 //! is kept once, and a change that was superseded meanwhile is not shown.
 
 use crate::causality::Dot;
-use crate::id::NodeIndex;
 use crate::replicated::Applied;
 
 /// Something that happened; kept only while [`Config::events`](crate::Config::events) is on.
@@ -20,8 +19,8 @@ use crate::replicated::Applied;
 pub enum Event<'n> {
     /// A change was applied to the state: one that was made here, or one of another member.
     Changed {
-        /// The member that made it: see [`Member::id`](crate::Member::id).
-        by: NodeIndex,
+        /// The id of the member that made it.
+        by: &'n str,
         /// What it did.
         change: Applied<'n>,
     },

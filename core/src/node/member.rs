@@ -42,6 +42,9 @@ pub struct Member<S: Storage> {
 impl<S: Storage> Member<S> {
     /// Joins the cluster of `ids` as `me`, with the capacities the storage comes with, and speaks to peers from then on.
     ///
+    /// A member with fixed storage is one value of that size: [`Small`](crate::storage::Small) has 307 KB, and needs a stack of 3 MiB in a
+    /// debug build. On a server take `Heap`, and for static memory [`Node::new_in`](crate::Node::new_in).
+    ///
     /// # Errors
     /// A choice outside of its bounds, or what is wrong with the list.
     pub fn join<'a>(
@@ -135,12 +138,12 @@ impl<S: Storage> Member<S> {
         self.settled = nodes == 1;
     }
 
-    /// Handles one line, without its newline. O(length of the line), and O(values) for replies that list them all.
+    /// Handles one message, with or without its newline. O(length of the line), and O(values) for replies that list them all.
     ///
     /// To be called only when [`Member::poll_transmit`] has returned `None`: a reply is polled before the next line.
     ///
     /// # Errors
-    /// Why the line was not answered and changed nothing.
+    /// Why the line was refused and changed nothing. (A message of a peer that was taken has no reply and is no error.)
     #[inline]
     pub fn handle_line(&mut self, now: Now, line: &[u8]) -> Result<(), Rejected> {
         if self.desk.reply_waits {
@@ -164,7 +167,8 @@ impl<S: Storage> Member<S> {
         self.run_due(now);
     }
 
-    /// Makes a local change, as a client's request does.
+    /// Makes a local change, as a client's request does. Gives its dot, or `None` when the state included it already: a value that is in the
+    /// set, or 0 added to the counter.
     ///
     /// # Errors
     /// Why it cannot be made; nothing changed, the clock included.
@@ -178,8 +182,11 @@ impl<S: Storage> Member<S> {
         Ok(made.map(|made| made.dot))
     }
 
-    /// The end of input: everything that waits for its push is queued for one, and no timer runs any more. Poll
-    /// [`Member::poll_transmit`] afterwards.
+    /// The end: everything that waits for its push is queued for one, and no timer runs any more. Poll
+    /// [`Member::poll_transmit`] afterwards, and the node can be dropped.
+    ///
+    /// A node may end at any time without this. Then changes that it made and had not sent yet are lost. That this node is settled does not
+    /// say that the others know they are: they find out from each other.
     pub fn finish(&mut self, now: Now) {
         let sum = self.replica.sum().short();
         self.gossip.finish(sum, &self.replica.causality.rows, now.at);
@@ -227,8 +234,7 @@ impl<S: Storage> Member<S> {
         out.finish().map(|_| Some(Transmit::Reply))
     }
 
-    /// When [`Member::handle_timeout`] is to be called at the latest; `None` when nothing is due ever, unless a line
-    /// arrives.
+    /// When [`Member::handle_timeout`] is to be called; `None` when nothing is due ever, unless a line arrives.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Wakeup> {
         self.gossip.next_timeout()
@@ -246,7 +252,7 @@ impl<S: Storage> Member<S> {
             }
         };
         let change = self.applied(dot)?;
-        Some(Event::Changed { by: self.replica.causality.rows.get(dot.row).node, change })
+        Some(Event::Changed { by: self.replica.causality.name(dot.row).0, change })
     }
 
     fn applied(&self, dot: Dot) -> Option<Applied<'_>> {

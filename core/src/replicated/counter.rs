@@ -198,6 +198,20 @@ impl<S: Storage> Replicated<S> for Counter<S> {
         Ok(Merged::Applied)
     }
 
+    fn covers(&self, causality: &Causality<S>, dot: Dot, entry: &Entry<'_>) -> bool {
+        let Some((sign, (number, named))) = Sign::of(entry.tag).zip(entry.args().split_last()) else { return true };
+        let Some(number) = number.as_unsigned() else { return true };
+        let row = match named {
+            [] => Some(dot.row),
+            [Arg::Text(name)] => causality.find_row(name),
+            [Arg::Row { node, incarnation }] => {
+                causality.members.find(node).and_then(|node| causality.rows.find(node, *incarnation))
+            }
+            _ => return true,
+        };
+        number <= row.map_or(0, |row| self.cell(row, sign))
+    }
+
     fn seek(&self, row: RowId, after: u64) -> Option<At> {
         self.ends.get(row.at())?.seek(&self.cells, after).map(At::slot)
     }

@@ -8,7 +8,7 @@
 use super::chain::{self, Ends, Link, Linked};
 use super::{Applied, At, Bound, Lane, Merged, Refused, Replicated};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
-use crate::id::{Value, json_len, mix, mix2};
+use crate::id::{NodeIndex, Value, json_len, mix, mix2};
 use crate::storage::{Buf, Index, Limits, Owners, Storage, Texts};
 
 /// Reads of one key that are watched for staleness.
@@ -262,7 +262,7 @@ impl<S: Storage> LwwMap<S> {
     }
 
     /// Reads here, and how many of them are known to have been older than a write made before them elsewhere. Watched
-    /// are the last [`READS_PER_KEY`] of each key and the last [`MISSES`] of keys that were not there.
+    /// are the last 2 reads of each key and the last 32 of keys that were not there.
     #[must_use]
     pub fn reads(&self) -> (u64, u64) {
         (self.reads, self.stale_reads)
@@ -353,6 +353,12 @@ impl<S: Storage> LwwMap<S> {
     }
 }
 
+/// The larger rank wins: a total order, so there are no ties.
+fn rank<S: Storage>(causality: &Causality<S>, stamp_us: u64, row: RowId) -> (u64, NodeIndex, u64) {
+    let row = causality.rows.get(row);
+    (stamp_us, row.node, row.incarnation)
+}
+
 impl<S: Storage> Replicated<S> for LwwMap<S> {
     const LANE: Lane = Lane::Push;
 
@@ -394,11 +400,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
         let found = self.find(key);
         match found.and_then(|at| Some((at, self.slots.get(at as usize)?))) {
             Some((at, slot)) => {
-                let rank = |stamp_us: u64, row: RowId| {
-                    let row = causality.rows.get(row);
-                    (stamp_us, row.node, row.incarnation)
-                };
-                if rank(stamp_us, dot.row) <= rank(slot.stamp_us, slot.row()) {
+                if rank(causality, stamp_us, dot.row) <= rank(causality, slot.stamp_us, slot.row()) {
                     self.judge_reads(found, key.hash(), stamp_us);
                     let _ = causality.clock.observe(stamp_us);
                     return Ok(Merged::Superseded);
@@ -420,6 +422,13 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
         // Checked above, so it cannot be refused.
         let _ = causality.clock.observe(stamp_us);
         Ok(Merged::Applied)
+    }
+
+    fn covers(&self, causality: &Causality<S>, dot: Dot, entry: &Entry<'_>) -> bool {
+        let [key, _, stamp] = entry.args() else { return true };
+        let Some((key, stamp_us)) = key.as_value().zip(stamp.as_unsigned()) else { return true };
+        let slot = self.find(key).and_then(|at| self.slots.get(at as usize));
+        slot.is_some_and(|slot| rank(causality, stamp_us, dot.row) <= rank(causality, slot.stamp_us, slot.row()))
     }
 
     fn seek(&self, row: RowId, after: u64) -> Option<At> {

@@ -183,6 +183,9 @@ pub trait Replicated<S: Storage>: Sized {
     /// # Errors
     /// Why it cannot be; nothing changed.
     fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused>;
+    /// Whether the state includes what an entry of a dot says, so that merging it would change nothing. True for an entry that cannot be
+    /// read.
+    fn covers(&self, causality: &Causality<S>, dot: Dot, entry: &Entry<'_>) -> bool;
     /// Where the entries of `row` above `after` begin.
     fn seek(&self, row: RowId, after: u64) -> Option<At>;
     /// The entry of the same row with the next higher dot.

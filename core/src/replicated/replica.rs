@@ -22,7 +22,8 @@ pub enum Outcome {
         /// Whether the state changed.
         news: bool,
     },
-    /// Not merged and not marked: it claims for a row that only this memory makes changes in what this memory has not made.
+    /// Not merged and not marked: it claims for a row that only this memory makes changes in what this memory has not made: a further change,
+    /// or another one under a dot that is used.
     Impostor,
     /// A skip beyond what the row's author is known to have made. The part up to there counts, the rest does not.
     SkipTooFar {
@@ -177,7 +178,9 @@ impl<S: Storage> Replica<S> {
     pub fn merge(&mut self, dot: Dot, entry: &Entry<'_>) -> Outcome {
         let row = self.causality.rows.get(dot.row);
         if self.causality.rows.is_immune(dot.row) {
-            return if dot.seq <= row.frontier { Outcome::Known } else { Outcome::Impostor };
+            // What this memory made it still holds, or something newer. Anything else was made by somebody else.
+            let is_own = dot.seq <= row.frontier && self.store.covers(&self.causality, dot, entry);
+            return if is_own { Outcome::Known } else { Outcome::Impostor };
         }
         let has_room = self.causality.rows.has_room_for(dot);
         match self.store.merge(&mut self.causality, dot, entry) {

@@ -327,6 +327,11 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
         self.insert(dot, arg.as_value().ok_or(Refused::Unreadable)?)
     }
 
+    fn covers(&self, _: &Causality<S>, _: Dot, entry: &Entry<'_>) -> bool {
+        let [arg] = entry.args() else { return true };
+        arg.as_value().is_none_or(|value| self.contains(value))
+    }
+
     fn seek(&self, row: RowId, after: u64) -> Option<At> {
         let ends = self.ends.get(row.at())?;
         let Some(slot) = ends.floor(&self.runs, after) else {

@@ -66,6 +66,14 @@ macro_rules! product {
             }
 
             #[doc(hidden)]
+            /// Whether the state includes what an entry of a dot says: see [`Replicated::covers`].
+            #[must_use]
+            pub fn covers(&self, causality: &Causality<S>, dot: Dot, entry: &Entry<'_>) -> bool {
+                $(if $type::<S>::owns(entry.tag) { return self.$name.covers(causality, dot, entry); })+
+                true
+            }
+
+            #[doc(hidden)]
             /// Where the entries of `row` above `after` begin.
             #[must_use]
             pub fn seek(&self, row: RowId, after: u64) -> Cursor {

@@ -9,7 +9,10 @@ use core::ops::{Deref, DerefMut};
 use super::arena::{Arena, HeapScratch};
 use super::{Buf, ID_BYTES_MAX, Index, Limits, Storage};
 
-/// Storage whose capacities are chosen at start. What is reserved is not touched before it is used, so an idle node
+/// Storage whose capacities are chosen at start: the one for a server.
+///
+/// As it comes: 256 nodes, 2,048 rows, 1,048,576 values with 16 MiB of strings, 65,536 keys with 32 MiB of strings, strings of 256 bytes.
+/// [`Member::join_with_limits`](crate::Member::join_with_limits) takes others. What is reserved is not touched before it is used, so an idle node
 /// of a million values stays small in memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Heap;
