@@ -4,7 +4,9 @@
 
 use rumormill_core::replicated::Bound;
 use rumormill_core::storage::{Storage, Tiny};
-use rumormill_core::{Change, Config, ConfigError, Instant, JoinError, Member, Node, Now, UpdateError, Value};
+use rumormill_core::{
+    Change, Config, ConfigError, Instant, JoinError, Member, Node, Now, Rejected, SinkFull, Skipped, UpdateError, Value,
+};
 use serde_json::{Value as Json, json};
 
 use rumormill_sim::{Joined as _, Machine as _};
@@ -324,4 +326,41 @@ fn an_event_says_what_changed_and_by_whom() {
             "Changed { by: \"n2\", change: Inserted(Int(7)) }",
         ]
     );
+}
+
+#[test]
+fn what_is_not_answered_is_counted_and_shown_in_stats() {
+    let mut bench = Bench::new(Config::default());
+    let early = bench.send("c1", &json!({"type": "read", "msg_id": 1})).expect("an error");
+    assert_eq!((&early["code"], &early["text"]), (&json!(11), &json!("not initialised")));
+    let now = bench.now;
+    let refuse = |bench: &mut Bench, body: Json| {
+        let line = json!({"src": "c1", "dest": "n1", "body": body}).to_string();
+        bench.node.handle_line(now, line.as_bytes())
+    };
+    assert_eq!(refuse(&mut bench, json!({"type": "gossip", "value": 1})), Err(Rejected::Stranger));
+    bench.node.skipped(Skipped::TooLong, 3);
+    bench.node.join("n1", ["n1"], now).unwrap();
+    bench.node.skipped(Skipped::Stale, 2);
+    for _ in 0..2 {
+        assert_eq!(refuse(&mut bench, json!({"type": "read"})), Err(Rejected::Unanswerable));
+        assert_eq!(refuse(&mut bench, json!({"type": "read_ok", "in_reply_to": 1})), Ok(()));
+    }
+    assert_eq!(refuse(&mut bench, json!({"type": "replicate"})), Err(Rejected::Stranger));
+    let stats = bench.ask(&json!({"type": "stats"}))["stats"].take();
+    for (name, count) in [
+        ("errors_sent", 1),
+        ("strangers", 2),
+        ("lines_too_long", 3),
+        ("lines_stale", 2),
+        ("unanswerable", 2),
+        ("replies_received", 2),
+        ("lines", 8),
+        ("members", 1),
+    ] {
+        assert_eq!(stats[name], count, "{name}: {stats}");
+    }
+    assert_eq!(SinkFull.to_string(), "the sink took no more bytes");
+    bench.ask(&json!({"type": "add", "delta": 5}));
+    assert_eq!(bench.ask(&json!({"type": "read"}))["value"], 5);
 }
