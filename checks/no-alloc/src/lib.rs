@@ -125,10 +125,13 @@ fn drive(requests: u32, report: &mut Report) -> Result<(), Wrong> {
     if !(pair.tiny.is_settled() && pair.small.is_settled()) {
         return Err(Wrong::NotSettled);
     }
-    if pair.tiny.digest() != pair.small.digest() {
+    let (Some(tiny), Some(small)) = (pair.tiny.member(), pair.small.member()) else {
+        return Err(Wrong::NotSettled);
+    };
+    if tiny.digest() != small.digest() {
         return Err(Wrong::StatesDiffer);
     }
-    let counts = [pair.tiny.store().counter.value(), pair.small.store().counter.value()];
+    let counts = [tiny.store().counter.value(), small.store().counter.value()];
     if counts != [count; 2] {
         return Err(Wrong::CountsDiffer);
     }
