@@ -125,7 +125,7 @@ impl Client {
     pub fn check(&self, peers: &Peers) {
         assert_eq!(self.errors, 0, "a request that is wrong got no error");
         for node in &peers.nodes {
-            let set = &node.store().set;
+            let set = &node.member().expect("it has joined").store().set;
             let values = 1 + KNOWN_VALUES..=KNOWN_VALUES + self.new_values;
             let lost = values.filter(|value| {
                 let text = format!("über {value}");
@@ -197,7 +197,8 @@ impl Peers {
                 1 => Change::Add(number % 100 - 50),
                 _ => Change::Write { key: Value::Int(number % 100), value: Value::Text("of a peer") },
             };
-            self.nodes[at].update(now, change).expect("there is room");
+            let member = self.nodes[at].member_mut().expect("it has joined");
+            member.update(now, change).expect("there is room");
         }
         self.nodes.iter_mut().for_each(|node| node.handle_timeout(now));
         let mut line = Vec::new();
