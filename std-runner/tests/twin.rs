@@ -311,10 +311,13 @@ fn every_capacity_of_the_profile_ends_at_the_same_item() {
 
 #[test]
 fn every_workload_reads_and_adds_alike() {
+    // The program of RUMORMILL_TWIN is a device, whose core was built without `serde`: it answers `stats` with an error.
+    let is_device = std::env::var_os("RUMORMILL_TWIN").is_some();
+    let is_asked = |fields: &&&str| !(is_device && **fields == r#""type":"stats""#);
     let workloads = ["broadcast", "g-set", "g-counter", "pn-counter", "kv", "echo", "unique-ids", "txn-rw-register"];
     for workload in workloads {
         let mut session = Session::of(1);
-        for fields in EVERY_REQUEST {
+        for fields in EVERY_REQUEST.iter().filter(is_asked) {
             session.ask(fields);
         }
         session.ask(r#""type":"add","delta":-5"#);
