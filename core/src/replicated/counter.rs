@@ -7,7 +7,7 @@
 use super::chain::{self, Ends, Link, Linked};
 use super::{Applied, At, Lane, Merged, Refused, Replicated};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, RowRefused, Tag};
-use crate::id::{mix, mix2};
+use crate::id::{Members, NodeIndex, mix, mix2};
 use crate::storage::{Buf, Limits, Storage};
 
 /// Increments or decrements.
@@ -119,6 +119,31 @@ fn place(row: RowId, sign: Sign) -> usize {
     2 * row.at() + sign as usize
 }
 
+/// A cell and its number, as an entry names them.
+struct Named {
+    sign: Sign,
+    number: u64,
+    /// Whose cell it is, if not that of the entry's own row; or why that cannot be said.
+    row: Result<Option<(NodeIndex, u64)>, Refused>,
+}
+
+/// Reads an entry; `None` when it names no cell.
+#[inline(always)]
+fn read<S: Storage>(members: &Members<S>, entry: &Entry<'_>) -> Option<Named> {
+    let sign = Sign::of(entry.tag)?;
+    let (number, named) = entry.args().split_last()?;
+    let number = number.as_unsigned()?;
+    let row = match named {
+        [] => Ok(None),
+        [Arg::Text(name)] => members.find_row(name).map(Some).ok_or(Refused::Row(RowRefused::Stranger)),
+        [Arg::Row { node, incarnation }] => {
+            members.find(node).map(|node| Some((node, *incarnation))).ok_or(Refused::Unreadable)
+        }
+        _ => return None,
+    };
+    Some(Named { sign, number, row })
+}
+
 impl<S: Storage> Replicated<S> for Counter<S> {
     const LANE: Lane = Lane::Tick;
     const VECTORS: &'static [&'static str] = &["p_counters", "n_counters"];
@@ -145,18 +170,8 @@ impl<S: Storage> Replicated<S> for Counter<S> {
 
     #[inline(never)]
     fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
-        let sign = Sign::of(entry.tag).ok_or(Refused::Unreadable)?;
-        let (number, named) = entry.args().split_last().ok_or(Refused::Unreadable)?;
-        let number = number.as_unsigned().ok_or(Refused::Unreadable)?;
-        let named = match named {
-            [] => None,
-            [Arg::Text(name)] => Some(causality.members.find_row(name).ok_or(Refused::Row(RowRefused::Stranger))?),
-            [Arg::Row { node, incarnation }] => {
-                Some((causality.members.find(node).ok_or(Refused::Unreadable)?, *incarnation))
-            }
-            _ => return Err(Refused::Unreadable),
-        };
-        let row = match named {
+        let Named { sign, number, row: named } = read(&causality.members, entry).ok_or(Refused::Unreadable)?;
+        let row = match named? {
             None => dot.row,
             Some((node, incarnation)) => match causality.rows.find(node, incarnation) {
                 Some(row) if causality.rows.is_immune(row) && number > self.cell(row, sign) => {
@@ -199,15 +214,11 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     }
 
     fn covers(&self, causality: &Causality<S>, dot: Dot, entry: &Entry<'_>) -> bool {
-        let Some((sign, (number, named))) = Sign::of(entry.tag).zip(entry.args().split_last()) else { return true };
-        let Some(number) = number.as_unsigned() else { return true };
-        let row = match named {
-            [] => Some(dot.row),
-            [Arg::Text(name)] => causality.find_row(name),
-            [Arg::Row { node, incarnation }] => {
-                causality.members.find(node).and_then(|node| causality.rows.find(node, *incarnation))
-            }
-            _ => return true,
+        let Some(Named { sign, number, row }) = read(&causality.members, entry) else { return true };
+        let row = match row {
+            Ok(None) => Some(dot.row),
+            Ok(Some((node, incarnation))) => causality.rows.find(node, incarnation),
+            Err(_) => None,
         };
         number <= row.map_or(0, |row| self.cell(row, sign))
     }
