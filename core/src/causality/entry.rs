@@ -81,6 +81,9 @@ impl<'a> Entry<'a> {
     /// Most arguments an entry can have.
     pub const ARGS_MAX: usize = ARGS_MAX;
 
+    /// An entry that no data type reads, for the place of one that has to be there and is not: whoever gets it refuses it.
+    pub const NOTHING: Self = Self { tag: Tag(b'!'), args: [Arg::Int(0); ARGS_MAX], len: 0 };
+
     /// An entry with these arguments, or `None` when there are too many, or not exactly one for [`Tag::BARE`].
     #[must_use]
     pub fn new(tag: Tag, args: &[Arg<'a>]) -> Option<Self> {

@@ -238,7 +238,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     fn entry<'a>(&'a self, at: At, causality: &'a Causality<S>) -> Entry<'a> {
         let cell = self.cells.get(at.slot as usize).copied();
         debug_assert!(cell.is_some(), "a place that `seek` or `next` gave has a cell");
-        let cell = cell.unwrap_or(Cell::NOTHING);
+        let Some(cell) = cell else { return Entry::NOTHING };
         let sign = Sign::ALL[at.slot as usize % 2];
         let row = RowId(at.slot / 2);
         let number = Arg::unsigned(cell.number);

@@ -20,7 +20,7 @@ use crate::storage::{Limits, Storage};
 pub use chain::{Ends, Link, Linked};
 pub use change::{Change, Made};
 pub use counter::{Counter, Sign};
-pub use map::{LwwMap, MISSES, Needs, READS_PER_KEY};
+pub use map::{LwwMap, Needs};
 pub use product::Product;
 pub use replica::{Outcome, Replica};
 pub use set::BroadcastSet;

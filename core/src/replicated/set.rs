@@ -355,8 +355,12 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
     }
 
     fn entry<'a>(&'a self, at: At, _: &'a Causality<S>) -> Entry<'a> {
-        let start = self.runs.get(at.slot as usize).map_or(Place::new(0, false), Run::start);
-        Entry::bare(read(self.word(start.at() + at.step as usize), start.is_text(), &self.text).into())
+        let run = self.runs.get(at.slot as usize);
+        debug_assert!(run.is_some(), "a place that `seek` or `next` gave is in a run");
+        run.map_or(Entry::NOTHING, |run| {
+            let start = run.start();
+            Entry::bare(read(self.word(start.at() + at.step as usize), start.is_text(), &self.text).into())
+        })
     }
 
     fn applied<'a>(&self, entry: &Entry<'a>) -> Applied<'a> {
