@@ -63,6 +63,8 @@ pub struct Limits {
     pub id_bytes: usize,
     /// Ranges of new dots that wait for their push.
     pub rumors: usize,
+    /// Events that wait to be polled, where [`Config::events`](crate::Config::events) is on. 0: each is missed, and counted.
+    pub events: usize,
     /// Bytes of the payload of an `echo` or `txn` reply.
     pub payload_bytes: usize,
 }
@@ -81,6 +83,7 @@ impl Limits {
         store_text_bytes: 0,
         id_bytes: 2,
         rumors: 1,
+        events: 0,
         payload_bytes: 64,
     };
     /// The largest there are.
@@ -97,6 +100,7 @@ impl Limits {
         store_text_bytes: 2_048 * MILLION,
         id_bytes: ID_BYTES_MAX,
         rumors: MILLION,
+        events: MILLION,
         payload_bytes: 1_024 * MILLION,
     };
 
@@ -115,7 +119,7 @@ impl Limits {
             };
         }
         check! {
-            nodes, rows, known_peers, values, set_text_bytes, dense_values, keys, text_bytes, store_text_bytes, id_bytes, rumors, payload_bytes,
+            nodes, rows, known_peers, values, set_text_bytes, dense_values, keys, text_bytes, store_text_bytes, id_bytes, rumors, events, payload_bytes,
         }
         None
     }
@@ -199,6 +203,8 @@ pub trait Storage: Clone + 'static {
     type Scratch: Scratch;
     /// Waiting rumors.
     type PerRumor<T: Clone>: Buf<T>;
+    /// Waiting events.
+    type PerEvent<T: Clone>: Buf<T>;
     /// The payload of a reply that gives the client its own data back.
     type Payload: Buf<u8>;
     /// The data type of a user that a node holds beside the set, the counter and the map; `()` is none, and [`With`] has one.
