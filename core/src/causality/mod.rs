@@ -28,10 +28,13 @@ pub struct Dot {
 /// Members, version vector and clock: all that a data type may look at when it merges an entry.
 #[derive(Clone)]
 pub struct Causality<S: Storage> {
+    #[doc(hidden)]
     /// The cluster.
     pub members: Members<S>,
+    #[doc(hidden)]
     /// The version vector.
     pub rows: Rows<S>,
+    #[doc(hidden)]
     /// Stamps for last-writer-wins.
     pub clock: HybridClock,
 }
@@ -39,6 +42,7 @@ pub struct Causality<S: Storage> {
 names_itself!(impl[S: Storage] Causality<S>, "Causality");
 
 impl<S: Storage> Causality<S> {
+    #[doc(hidden)]
     /// Nothing has happened yet.
     #[inline(always)]
     #[must_use]

@@ -75,6 +75,7 @@ impl Strategy {
         }
     }
 
+    #[doc(hidden)]
     /// Whether the header of its messages says more than digest and entries need.
     #[must_use]
     pub const fn says_control(self) -> bool {

@@ -140,6 +140,7 @@ impl<S: Storage> LwwMap<S> {
         self.slots.room()
     }
 
+    #[doc(hidden)]
     /// Adds what a write takes to what is counted. Of several writes under one key only the last may say that it `frees`
     /// what it overwrites.
     pub fn count(&self, needs: &mut Needs, key: Value<'_>, value: Value<'_>, frees: bool) {
@@ -154,6 +155,7 @@ impl<S: Storage> LwwMap<S> {
         needs.most = needs.most.max(needs.added.saturating_sub(needs.freed));
     }
 
+    #[doc(hidden)]
     /// Whether there is room for what was counted.
     ///
     /// # Errors
@@ -172,6 +174,7 @@ impl<S: Storage> LwwMap<S> {
         Bound::StoreText(self.texts.limit())
     }
 
+    #[doc(hidden)]
     /// Where a key is kept.
     #[must_use]
     pub fn find(&self, key: Value<'_>) -> Option<u32> {
@@ -180,6 +183,7 @@ impl<S: Storage> LwwMap<S> {
         })
     }
 
+    #[doc(hidden)]
     /// Key, value and stamp of a slot from [`LwwMap::find`].
     #[must_use]
     pub fn slot(&self, at: u32) -> Option<(Value<'_>, Value<'_>, u64)> {
@@ -199,6 +203,7 @@ impl<S: Storage> LwwMap<S> {
         self.slots.iter().map(|slot| (slot.key.get(&self.texts), slot.value.get(&self.texts), slot.stamp_us))
     }
 
+    #[doc(hidden)]
     /// An entry that writes `value` under `key`.
     #[must_use]
     pub fn write<'a>(key: Value<'a>, value: Value<'a>, stamp_us: u64) -> Entry<'a> {

@@ -150,6 +150,7 @@ pub enum Refused {
     EndOfTime,
     /// Hostile, a bug, or a newer version: no data type reads this entry.
     Unreadable,
+    #[doc(hidden)]
     /// Weather or misconfiguration: the row it names cannot be had.
     Row(crate::causality::RowRefused),
     /// Hostile, a bug, or two processes of one name: it claims for a row that only this memory makes changes in what this
