@@ -1,16 +1,18 @@
-//! The version vector: per row the contiguous frontier that was applied, and a small window of dots beyond it.
+//! The version vector: for each row the frontier up to which all dots were applied, and a small window of single dots
+//! beyond it.
 //!
-//! Exact and bounded: nothing is marked before it was applied, and nothing marked is forgotten. All nodes take their rows
-//! from one pool, in which every node is guaranteed a quota; a row takes 52 bytes here, 48 of them a [`Row`].
+//! The vector is exact and bounded: a dot is marked only after it was applied, and a mark is never forgotten. All nodes
+//! take their rows from one pool, in which each node is guaranteed a quota. A row takes 52 bytes here, of which a
+//! [`Row`] has 48.
 
 use crate::id::{NodeIndex, hash_bytes, mix2};
 use crate::storage::{Buf, Storage};
 
-/// How far beyond its frontier a row can hold single dots. Entries beyond that are not taken; the peer offers them
-/// again once the gap has closed.
+/// How many dots beyond `frontier + 1` a row can mark singly. A dot further ahead is not marked; the peer offers its
+/// entry again once the gap has closed.
 pub const WINDOW: u64 = 64;
 
-/// A row's place in this node's table: a local name, never sent.
+/// The index of a row in this node's table. It is never sent: another node has other indices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RowId(pub u32);
 
@@ -27,7 +29,7 @@ impl RowId {
 pub struct Row {
     /// The node.
     pub node: NodeIndex,
-    /// Made by this memory: see [`Rows::is_immune`].
+    /// Only this process makes changes in it: see [`Rows::is_immune`].
     immune: bool,
     /// No row of the same node has a higher life.
     newest: bool,
@@ -35,11 +37,12 @@ pub struct Row {
     pub incarnation: u64,
     /// All dots up to this one were applied.
     pub frontier: u64,
-    /// Bit k: the dot `frontier + 2 + k` was applied. (`frontier + 1` was not, or it would be part of the frontier.)
+    /// Bit k says whether the dot `frontier + 2 + k` was applied. (The dot `frontier + 1` was not, or it would be part
+    /// of the frontier.)
     window: u64,
-    /// Hash of node id and incarnation, the same on every node.
+    /// Hash of node id and incarnation. It is the same on every node.
     pub hash: u64,
-    /// The version of the table when the frontier last moved; 0 when it never has. See [`Rows::seal`].
+    /// The version of the table when the frontier last moved; 0 if it never moved. See [`Rows::seal`].
     pub moved: u64,
 }
 
@@ -65,7 +68,7 @@ impl Row {
                 && self.window >> (seq - self.frontier - 2) & 1 == 1)
     }
 
-    /// What the row contributes to the hash of a vector in which its frontier is this one.
+    /// The row's term in the hash of a vector in which it has this frontier.
     fn term(&self, frontier: u64) -> u64 {
         if frontier == 0 { 0 } else { mix2(self.hash, frontier) }
     }
@@ -84,20 +87,20 @@ impl Row {
 /// What marking a dot did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// The dot was not marked before and is now.
+    /// The dot was not marked before, and is marked now.
     New,
-    /// The dot was marked already.
+    /// The dot was marked before, or is too far ahead to be marked.
     Known,
 }
 
-/// Why a row cannot be had. Nothing changed.
+/// Why there is no row for a life. Nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowRefused {
-    /// The name is no member of the cluster.
+    /// The node is no member of the cluster.
     Stranger,
-    /// The pool has no room for one more life of this node: what is left of it is reserved for other nodes.
+    /// The pool has no room for one more life of this node: the rest of it is reserved for other nodes.
     Full,
-    /// A life at least as high of the same node is known here already, so that dots made in this one might be made twice.
+    /// The same node has a row here with a life at least as high. So a dot made in this life might be used twice.
     Taken,
 }
 
@@ -107,10 +110,10 @@ const NONE: u32 = u32::MAX;
 ///
 /// # The pool
 ///
-/// Each of the n members is guaranteed `max(1, rows / 2 / n)` rows. A node that has as many takes more only from what is not
-/// held back for nodes that have fewer, so that a node that starts again and again cannot take the last row of another.
-/// In a cluster with more members than rows nothing can be guaranteed to all: there half of the pool is held back for
-/// nodes without a row.
+/// Each of the n members is guaranteed `max(1, rows / 2 / n)` rows. The rows that members are guaranteed and do not
+/// have yet are held back. A node that has its quota takes more rows only from the rest. So a node that starts again
+/// and again cannot take the last row of another node. In a cluster with more members than rows not every member can be
+/// guaranteed a row: half of the pool is held back for nodes without one.
 #[derive(Clone)]
 pub struct Rows<S: Storage> {
     rows: S::PerRow<Row>,
@@ -119,20 +122,21 @@ pub struct Rows<S: Storage> {
     /// The last row is provisional: it is not in `sorted` yet. See [`Rows::open`].
     provisional: bool,
     members: usize,
-    /// Rows that are guaranteed to nodes that do not have them yet, over all nodes.
+    /// How many rows are guaranteed to nodes that do not have them yet, over all nodes.
     reserved: usize,
     /// Counts the calls of [`Rows::seal`], from 1.
     version: u64,
-    /// Sum over all rows of the hash of row and frontier, where `hashed` replaces the frontier of its row.
+    /// The sum of [`Row::term`] over all rows. The row in `hashed` counts with the frontier that is kept there.
     vector_hash: u64,
-    /// The row that moved last, and its frontier when it was hashed: a row that moves often is hashed when asked.
+    /// The row that moved last, and its frontier in `vector_hash`. So a row that moves many times in a row is hashed
+    /// only when the hash is asked for.
     hashed: (RowId, u64),
 }
 
 names_itself!(impl[S: Storage] Rows<S>, "Rows");
 
 impl<S: Storage> Rows<S> {
-    /// No rows yet, room for `rows`.
+    /// An empty vector with room for `rows` rows.
     #[inline(always)]
     #[must_use]
     pub fn new(rows: usize) -> Self {
@@ -148,7 +152,7 @@ impl<S: Storage> Rows<S> {
         }
     }
 
-    /// Shares the pool out among `members` nodes. Called once, before any row is added.
+    /// Shares out the pool among `members` nodes. Called once, before a row is added.
     pub fn set_nodes(&mut self, members: usize) {
         self.members = members;
         self.reserved = members.saturating_mul(self.quota());
@@ -166,12 +170,12 @@ impl<S: Storage> Rows<S> {
         self.rows.is_empty()
     }
 
-    /// All rows, in the order in which this node met them.
+    /// All rows, in the order in which this node made them.
     pub fn iter(&self) -> impl Iterator<Item = (RowId, &Row)> {
         self.rows.iter().enumerate().map(|(at, row)| (RowId(at as u32), row))
     }
 
-    /// A row. One that is not from this table, which is a bug, is a row of which nothing was applied.
+    /// A row. An id that is not from this table (a bug) gives a row of which no dot was applied.
     #[must_use]
     pub fn get(&self, row: RowId) -> &Row {
         const NOTHING: Row = Row {
@@ -187,7 +191,7 @@ impl<S: Storage> Rows<S> {
         self.rows.get(row.at()).unwrap_or(&NOTHING)
     }
 
-    /// Hash of all frontiers, independent of the order of rows; equal vectors have equal hashes.
+    /// Hash of all frontiers. It does not depend on the order of rows, so equal vectors have equal hashes.
     #[must_use]
     pub fn vector_hash(&self) -> u64 {
         let (id, before) = self.hashed;
@@ -206,7 +210,7 @@ impl<S: Storage> Rows<S> {
         }
     }
 
-    /// The row of a node's life, made when it is new. O(log rows), and O(rows) when it is made.
+    /// The row of a node's life, which is made if there is none. O(log rows), and O(rows) if it is made.
     ///
     /// # Errors
     /// The pool has no room for it; nothing changed.
@@ -216,8 +220,8 @@ impl<S: Storage> Rows<S> {
         Ok(row)
     }
 
-    /// The row of a node's life. When it is new it is made provisionally, until [`Rows::close`]: a message that only
-    /// names a row takes nothing from the pool. O(log rows).
+    /// The row of a node's life. If there is none, it is made provisionally, until [`Rows::close`] decides: so a
+    /// message that only names a row takes none from the pool. O(log rows).
     ///
     /// # Errors
     /// The pool has no room for it; nothing changed.
@@ -228,7 +232,8 @@ impl<S: Storage> Rows<S> {
         if node.at() >= self.members {
             return Err(RowRefused::Stranger);
         }
-        // One row at most is provisional. Another one is asked for when an entry under the first is being applied.
+        // At most one row is provisional. If another row is asked for, an entry of the first one is being applied
+        // (which may name that other row), so the first one is kept.
         self.keep_provisional();
         if !self.has_room(node) {
             return Err(RowRefused::Full);
@@ -241,8 +246,8 @@ impl<S: Storage> Rows<S> {
         Ok(added)
     }
 
-    /// Decides about a row from [`Rows::open`]: one that is provisional is kept when it is `used` or one of its dots is
-    /// marked, and taken out again otherwise. Gives the row if it is there. O(1), and O(rows) when a new row is kept.
+    /// Decides about a row from [`Rows::open`]. A provisional row is kept if it is `used` or one of its dots is marked;
+    /// otherwise it is taken out again. Returns the row if it is still there. O(1), and O(rows) if a new row is kept.
     pub fn close(&mut self, row: RowId, used: bool) -> Option<RowId> {
         if used || !self.is_provisional(row) || self.get(row).highest() > 0 {
             self.keep(row);
@@ -253,25 +258,25 @@ impl<S: Storage> Rows<S> {
         None
     }
 
-    /// Whether a row was made by [`Rows::open`] and neither kept nor taken out since.
+    /// Whether a row was made by [`Rows::open`], and [`Rows::close`] has not decided about it yet.
     #[must_use]
     pub fn is_provisional(&self, row: RowId) -> bool {
         self.provisional && row.at() + 1 == self.rows.len()
     }
 
-    /// Whether the row of a node's life is there, or could be made now. O(log rows).
+    /// Whether there is a row of a node's life, or could be made now. O(log rows).
     #[must_use]
     pub fn has_room_for_life(&self, node: NodeIndex, incarnation: u64) -> bool {
         self.find(node, incarnation).is_some() || (node.at() < self.members && self.has_room(node))
     }
 
-    /// How many rows fit.
+    /// The largest number of rows.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.rows.limit()
     }
 
-    /// The rows that each node is guaranteed, if there are as many rows as members.
+    /// The number of rows that each node is guaranteed, if there are at least as many rows as members.
     #[must_use]
     pub fn quota(&self) -> usize {
         (self.limit() / 2 / self.members.max(1)).max(1)
@@ -291,13 +296,13 @@ impl<S: Storage> Rows<S> {
         (self.get(row).node == node).then_some(row)
     }
 
-    /// Whether the changes of a row are made by this memory, and only here: what others say of them is refused.
+    /// Whether only this process makes changes in a row. If a peer claims others, the claim is refused.
     #[must_use]
     pub fn is_immune(&self, row: RowId) -> bool {
         self.get(row).immune
     }
 
-    /// From now on only this memory makes changes in the row. It is kept if it was provisional.
+    /// From now on only this process makes changes in the row. The row is kept if it was provisional.
     pub fn make_immune(&mut self, row: RowId) {
         self.keep(row);
         if let Some(row) = self.rows.get_mut(row.at()) {
@@ -305,28 +310,29 @@ impl<S: Storage> Rows<S> {
         }
     }
 
-    /// Ends the immunity of a row: somebody else makes changes in it as well, so it becomes a row like any other.
+    /// Ends the immunity of a row, because another process makes changes in it as well. It is a row like any other from
+    /// now on.
     pub fn give_up(&mut self, row: RowId) {
         if let Some(row) = self.rows.get_mut(row.at()) {
             row.immune = false;
         }
     }
 
-    /// Gives the present version of the vector and begins the next one: the rows whose frontier moves from now on are those
-    /// with [`Row::moved`] above it.
+    /// Returns the present version of the vector, and begins the next one. A row whose frontier moves from now on has a
+    /// [`Row::moved`] above the version that was returned.
     pub fn seal(&mut self) -> u64 {
         let sealed = self.version;
         self.version += 1;
         sealed
     }
 
-    /// Whether a dot could be marked now: it is not beyond the window.
+    /// Whether a dot is not beyond the window, so that it can be marked now.
     #[must_use]
     pub fn has_room_for(&self, dot: super::Dot) -> bool {
         dot.seq <= self.get(dot.row).frontier + 1 + WINDOW
     }
 
-    /// Marks a dot as applied. To be called after the entry was applied, never before.
+    /// Marks a dot as applied. It is called after the entry was applied, never before.
     ///
     /// A dot beyond the window is not marked: see [`Rows::has_room_for`].
     #[inline(always)]
@@ -335,7 +341,7 @@ impl<S: Storage> Rows<S> {
             return Mark::Known;
         };
         if dot.seq == row.frontier + 1 && row.window == 0 && self.hashed.0 == dot.row {
-            // The next one, as almost always.
+            // The common case: the next dot of the row that moved last.
             row.frontier = dot.seq;
             row.moved = self.version;
             return Mark::New;
@@ -359,7 +365,7 @@ impl<S: Storage> Rows<S> {
         Mark::New
     }
 
-    /// Marks all dots of `(from, to]` as applied. What lies beyond the window stays unmarked. O(1).
+    /// Marks all dots in `(from, to]` as applied. Dots beyond the window stay unmarked. O(1).
     pub fn mark_range(&mut self, id: RowId, from: u64, to: u64) -> Mark {
         let Some(row) = self.rows.get_mut(id.at()) else {
             return Mark::Known;
@@ -381,7 +387,7 @@ impl<S: Storage> Rows<S> {
         if row.window == before { Mark::Known } else { Mark::New }
     }
 
-    /// Moves the frontier to `to` and on over what the window holds.
+    /// Moves the frontier to `to`, and further over dots that the window holds.
     fn advance(&mut self, id: RowId, to: u64) {
         let Some(row) = self.rows.get_mut(id.at()) else { return };
         let before = row.frontier;
@@ -398,7 +404,7 @@ impl<S: Storage> Rows<S> {
         }
     }
 
-    /// Where the row of a node's life is in the order, or belongs.
+    /// The index in `sorted` of the row of a node's life, or the index at which it would be.
     fn search(&self, node: NodeIndex, incarnation: u64) -> Result<usize, usize> {
         self.sorted.binary_search_by_key(&(node, incarnation), |row| {
             let row = self.get(RowId(*row));
@@ -406,7 +412,7 @@ impl<S: Storage> Rows<S> {
         })
     }
 
-    /// Where the rows of a node end in the order.
+    /// The index in `sorted` after the last row of a node.
     fn end_of(&self, node: NodeIndex) -> usize {
         self.sorted.partition_point(|row| self.get(RowId(*row)).node <= node)
     }
@@ -422,7 +428,7 @@ impl<S: Storage> Rows<S> {
         ((last.node, last.incarnation) == (node, incarnation)).then(|| RowId(self.rows.len() as u32 - 1))
     }
 
-    /// Whether the pool has a row for one more life of a node. All rows are in the order.
+    /// Whether the pool has a row for one more life of a node. No row is provisional.
     fn has_room(&self, node: NodeIndex) -> bool {
         let room = self.limit() - self.sorted.len();
         let quota = self.quota();
@@ -439,7 +445,7 @@ impl<S: Storage> Rows<S> {
         }
     }
 
-    /// Puts a provisional row into the order.
+    /// Puts a provisional row into `sorted`.
     fn keep(&mut self, id: RowId) {
         if !self.is_provisional(id) {
             return;
@@ -449,7 +455,7 @@ impl<S: Storage> Rows<S> {
         let below_quota = self.count_of(node) < self.quota();
         self.reserved = self.reserved.saturating_sub(usize::from(below_quota));
         let Err(at) = self.search(node, incarnation) else { return };
-        // As many places as there are rows.
+        // There is a place for each row.
         let _ = self.sorted.push(id.0);
         if let Some(moved) = self.sorted.get_mut(at..) {
             moved.rotate_right(1);
@@ -525,7 +531,7 @@ mod tests {
         assert_ne!(a.vector_hash(), b.vector_hash());
     }
 
-    /// 8 nodes share 32 rows: each is guaranteed 2, and 16 are for whoever comes first.
+    /// 8 nodes share 32 rows: each is guaranteed 2, and 16 go to the first that ask.
     #[test]
     fn a_node_that_starts_again_and_again_takes_what_is_not_held_back_for_others() {
         let (mut rows, _) = rows();
