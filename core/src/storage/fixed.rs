@@ -185,7 +185,10 @@ pub const fn checked(limits: Limits) -> Limits {
         "id_bytes: must be from 2 to 64"
     );
     assert!(limits.rumors >= 1, "rumors: at least one rumor can wait");
-    assert!(limits.payload_bytes >= Limits::LEAST.payload_bytes, "payload_bytes: a reply has room for at least 64 bytes");
+    assert!(
+        limits.payload_bytes >= Limits::LEAST.payload_bytes,
+        "payload_bytes: a reply has room for at least 64 bytes"
+    );
     let limits = Limits { store_text_bytes: 2 * limits.keys * limits.text_bytes, ..limits };
     assert!(limits.first_outside().is_none(), "a capacity is above the one in `Limits::MOST`");
     limits
