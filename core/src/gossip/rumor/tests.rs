@@ -1,4 +1,4 @@
-//! Each rule of strategy `rumor`: one scheduler, and neighbours made of messages.
+//! Tests of strategy `rumor`, one rule each, with one scheduler and neighbours that exist only as messages.
 
 use std::vec::Vec;
 
@@ -245,7 +245,7 @@ fn under_load_digests_are_exchanged_every_fifth_interval() {
     for _ in 0..300 {
         bench.write();
         asked.extend(questions(bench.run(100)));
-        // Nobody is silent.
+        // No peer is silent.
         (1..9).for_each(|peer| bench.common.peers.hear(NodeIndex(peer), bench.now));
     }
     assert!((26..=34).contains(&asked.len()), "{}", asked.len());
@@ -354,7 +354,7 @@ fn who_may_be_asked_first_is_asked_first() {
         let mut bench = bench(9, &[]);
         bench.start();
         bench.now = bench.now.plus_ms(100_000);
-        // All are silent, but for one that was written to just now.
+        // All peers are silent, but for one that was written to just now.
         for peer in 1..9 {
             let times = if peer == lately { 1 } else { 20 };
             (0..times).for_each(|_| bench.common.peers.sent(NodeIndex(peer), bench.common.key(), bench.now));

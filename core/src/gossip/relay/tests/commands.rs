@@ -1,4 +1,4 @@
-//! Choices made while a node runs, rounds on command, and the end of input.
+//! Tests: configuration while a node runs, rounds on command, and the end of input.
 
 use super::*;
 

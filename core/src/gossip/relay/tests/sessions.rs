@@ -1,4 +1,4 @@
-//! What a new session of this node or of a peer changes.
+//! Tests: what a new session of this node or of a peer changes.
 
 use super::*;
 

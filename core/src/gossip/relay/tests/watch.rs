@@ -1,4 +1,4 @@
-//! Whom a node suspects, whom it asks before, and how it looks for suspects.
+//! Tests: which peers a node suspects, which it asks before that, and how it probes suspects.
 
 use super::*;
 
@@ -41,7 +41,7 @@ fn an_answer_to_the_question_ends_it() {
 #[test]
 fn an_answer_to_a_question_has_no_time_beyond_that_of_the_way() {
     let mut bench = bench(2, 0, &[]);
-    // A new session asks after a second.
+    // A new session asks after 1 s.
     assert_eq!(times(&asking(&bench.run(1_000 + 2 * RTO - 1), Want::Gap)), [1_000]);
     assert!(!is_suspected(&bench, 1));
     bench.run(1);
