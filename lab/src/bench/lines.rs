@@ -7,6 +7,7 @@ use crate::settings::Micros;
 use crate::trace::{Misdeed, PeerMessage};
 
 use super::clients::{State, What};
+use super::id::number;
 use super::{Bench, Payload, SHOWN, observe, reply};
 
 impl Bench {
@@ -135,13 +136,6 @@ impl Bench {
         self.clients.complete(self.now, op, outcome);
         self.learn(op, known);
     }
-}
-
-/// The number of a node or client id: `n12` is 12. No other spelling.
-pub(super) fn number(id: &str, prefix: char) -> Option<usize> {
-    let digits = id.strip_prefix(prefix)?;
-    let canonical = digits == "0" || !digits.starts_with('0');
-    (canonical && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
 }
 
 /// A line as a complaint shows it: cut, and without control characters.

@@ -14,6 +14,7 @@
 
 mod clients;
 mod cluster;
+mod id;
 mod lines;
 mod observe;
 mod reply;
