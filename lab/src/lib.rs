@@ -40,3 +40,4 @@ pub mod settings;
 pub mod sim;
 pub mod sweep;
 pub mod trace;
+mod workload;

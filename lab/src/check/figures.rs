@@ -8,7 +8,7 @@ use crate::judgement::{Judgement, OpCount, Quantiles, Validity};
 use crate::settings::{Micros, SECOND};
 
 /// A judgement with the figures that need no checker.
-pub(super) fn plain(view: &View<'_>) -> Judgement {
+pub(crate) fn plain(view: &View<'_>) -> Judgement {
     let invocations = view.history.counted().count();
     let net = &view.trace.net;
     let (busiest_node_share, worst_second) = load(view);
@@ -38,7 +38,7 @@ pub(super) fn plain(view: &View<'_>) -> Judgement {
 
 /// As Maelstrom takes them: `sorted[min(n - 1, floor(n · q))]`; all 0 for an empty list.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-pub(super) fn quantiles(mut all: Vec<f64>) -> Quantiles {
+pub(crate) fn quantiles(mut all: Vec<f64>) -> Quantiles {
     all.sort_by(f64::total_cmp);
     let Some(last) = all.len().checked_sub(1) else { return Quantiles::default() };
     let at = |q: f64| all[last.min((all.len() as f64 * q).floor() as usize)];

@@ -5,12 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
-use super::sets::for_each_bit;
 use super::view::{View, count, examples};
 use crate::history::{Answer, Call, Micro, Op, Phase};
 use crate::settings::Workload;
+use crate::workload::set::sets::for_each_bit;
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     match view.settings.workload {
         Workload::Broadcast | Workload::GSet => sets(view, &mut found),
@@ -120,7 +120,7 @@ fn registers(view: &View<'_>, found: &mut Found) {
 }
 
 /// The keys for which nodes show different things, each with who shows what; how many, and a hint why it may be.
-pub(super) fn differing(view: &View<'_>, keys: BTreeMap<u64, Vec<(String, usize)>>) -> (Vec<String>, String, String) {
+pub(crate) fn differing(view: &View<'_>, keys: BTreeMap<u64, Vec<(String, usize)>>) -> (Vec<String>, String, String) {
     let differ: Vec<String> = keys
         .into_iter()
         .filter_map(|(key, shown)| disagreement(view, shown).map(|who| format!("k{key} is {who}")))

@@ -3,33 +3,22 @@
 //! One checker per file, each a pure function of what was asked, answered and seen. They know settings, history and
 //! trace, and neither the bench nor the nodes. [`CHECKERS`] lists them.
 
-mod acknowledged;
-mod availability;
-mod convergence;
-mod counter;
-mod duplicates;
-mod echo;
-mod figures;
-mod final_state;
-mod lives;
-mod lww;
-mod monotonic;
-mod patience;
-mod phantom;
-mod protocol;
-mod set_full;
-mod sets;
-mod silence;
-mod staleness;
-mod storm;
-mod txn;
-mod unique_ids;
-mod view;
+pub(crate) mod acknowledged;
+pub(crate) mod availability;
+pub(crate) mod figures;
+pub(crate) mod final_state;
+pub(crate) mod lives;
+pub(crate) mod monotonic;
+pub(crate) mod patience;
+pub(crate) mod phantom;
+pub(crate) mod protocol;
+pub(crate) mod silence;
+pub(crate) mod staleness;
+pub(crate) mod storm;
+pub(crate) mod view;
 
 #[cfg(test)]
 mod model;
-#[cfg(test)]
-mod set_full_tests;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]
@@ -41,6 +30,12 @@ use crate::settings::{Settings, Workload};
 use crate::trace::Trace;
 pub use patience::recovery_us;
 use view::View;
+
+use crate::workload::counter::sums as counter;
+use crate::workload::kv::lww;
+use crate::workload::set::{convergence, duplicates, set_full};
+use crate::workload::txn::anomalies as txn;
+use crate::workload::{echo, unique_ids};
 
 /// A checker: its name as `--ignore` takes it, and what it demands.
 #[derive(Clone, Copy, Debug)]
@@ -116,32 +111,32 @@ pub fn judge(settings: &Settings, history: &History, trace: &Trace) -> Judgement
 
 /// What a checker found.
 #[derive(Debug, Default)]
-struct Found {
+pub(crate) struct Found {
     notes: Vec<(Validity, String)>,
-    figures: Figures,
+    pub(crate) figures: Figures,
 }
 
 impl Found {
-    fn note(&mut self, validity: Validity, message: String) {
+    pub(crate) fn note(&mut self, validity: Validity, message: String) {
         self.notes.push((validity, message));
     }
 
-    fn invalid(&mut self, message: String) {
+    pub(crate) fn invalid(&mut self, message: String) {
         self.note(Validity::Invalid, message);
     }
 
-    fn unknown(&mut self, message: String) {
+    pub(crate) fn unknown(&mut self, message: String) {
         self.note(Validity::Unknown, message);
     }
 
-    fn remark(&mut self, message: String) {
+    pub(crate) fn remark(&mut self, message: String) {
         self.note(Validity::Valid, message);
     }
 }
 
 /// Figures that a checker computes on its way.
 #[derive(Debug, Default)]
-enum Figures {
+pub(crate) enum Figures {
     #[default]
     None,
     /// What set-full sees.

@@ -6,12 +6,12 @@
 use std::collections::BTreeMap;
 
 use super::Found;
-use super::sets::for_each_bit;
 use super::view::{View, count, examples};
 use crate::history::{Answer, Call, Op};
 use crate::settings::Workload;
+use crate::workload::set::sets::for_each_bit;
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let broken = match view.settings.workload {
         Workload::Broadcast | Workload::GSet => sets(view),
@@ -33,7 +33,7 @@ struct Life<'a> {
 }
 
 /// Calls `each` with every operation of a life, after `past` with all that had completed before it was invoked.
-pub(super) fn replay<'a, K: Ord, S: Default>(
+pub(crate) fn replay<'a, K: Ord, S: Default>(
     view: &View<'a>,
     relevant: impl Fn(&'a Op) -> Option<K>,
     mut past: impl FnMut(&mut S, &'a Op),

@@ -5,12 +5,12 @@
 use std::collections::BTreeMap;
 
 use super::Found;
-use super::sets::{for_each_bit, prefix};
 use super::view::{View, count, examples};
 use crate::history::{Answer, Call, Micro, Op};
 use crate::settings::Micros;
+use crate::workload::set::sets::{for_each_bit, prefix};
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut never = Vec::new();
     let mut failed = Vec::new();
     let mut early = Vec::new();

@@ -4,13 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use super::counter::{Asked, increment};
 use super::view::View;
 use super::{Figures, Found};
 use crate::history::{Answer, Call, Op, Phase};
 use crate::settings::{Micros, Workload};
+use crate::workload::counter::sums::{Asked, increment};
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let (reads, stale) = match view.settings.workload {
         Workload::Broadcast | Workload::GSet => sets(view),
         Workload::GCounter | Workload::PnCounter => totals(view),

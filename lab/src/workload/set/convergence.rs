@@ -4,10 +4,10 @@
 
 use std::collections::BTreeMap;
 
-use super::figures::quantiles;
 use super::sets::Element;
-use super::view::{View, count, examples, millis};
-use super::{Figures, Found};
+use crate::check::figures::quantiles;
+use crate::check::view::{View, count, examples, millis};
+use crate::check::{Figures, Found};
 use crate::history::Phase;
 use crate::judgement::Slow;
 use crate::settings::Micros;
@@ -16,7 +16,7 @@ use crate::trace::{FaultChange, FaultEvent, NEVER};
 /// Values listed as the slowest.
 const SLOWEST: usize = 10;
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let nodes = view.settings.nodes;
     let last_reads = last_reads(view);
     let up: Vec<usize> = (0..nodes).filter(|&node| view.lives.alive_at_end(node)).collect();

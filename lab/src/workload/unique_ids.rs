@@ -1,10 +1,10 @@
 //! All ids differ, and are of one kind.
 
-use super::Found;
-use super::view::{View, examples, were};
+use crate::check::Found;
+use crate::check::view::{View, examples, were};
 use crate::history::{Answer, Op, Scalar};
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let mut ids: Vec<(&Scalar, &Op)> = Vec::new();
     for op in &view.history.ops {

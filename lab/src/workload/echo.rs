@@ -1,10 +1,10 @@
 //! Every echo is the value that was sent.
 
-use super::Found;
-use super::view::{View, examples, were};
+use crate::check::Found;
+use crate::check::view::{View, examples, were};
 use crate::history::{Answer, Call};
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let wrong: Vec<String> = view
         .history

@@ -9,10 +9,10 @@
 //! Two deviations, both stated where they are shown: latencies keep their fraction of a millisecond, where Maelstrom cuts
 //! it off; and a value that died with the only process that had it is counted apart.
 
-use super::figures::quantiles;
 use super::sets::{SetRead, Sets, for_each_bit, prefix};
-use super::view::{Fate, View, examples, millis, were};
-use super::{Figures, Found};
+use crate::check::figures::quantiles;
+use crate::check::view::{Fate, View, examples, millis, were};
+use crate::check::{Figures, Found};
 use crate::history::Phase;
 use crate::judgement::SetFigures;
 use crate::settings::Micros;
@@ -29,7 +29,7 @@ pub(super) enum Fortune {
 }
 
 /// Nothing that was known is missing later.
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let sets = &view.sets;
     let mut figures = SetFigures { attempted: sets.elements.len(), ..SetFigures::default() };

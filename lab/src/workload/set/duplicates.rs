@@ -1,9 +1,9 @@
 //! No reply lists a value twice.
 
-use super::Found;
-use super::view::{View, count, examples};
+use crate::check::Found;
+use crate::check::view::{View, count, examples};
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let repeated = &view.sets.repeated;
     if !repeated.is_empty() {

@@ -1,0 +1,3 @@
+//! The counters: `g-counter` and `pn-counter`.
+
+pub(crate) mod sums;

@@ -1,0 +1,3 @@
+//! The store: `kv`.
+
+pub(crate) mod lww;
