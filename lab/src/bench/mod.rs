@@ -27,7 +27,7 @@ use rumormill_sim::{Arrival, Network, Traffic};
 use crate::fault::{Fault, Nemesis};
 use crate::history::{Call, History, Outcome, Phase};
 use crate::net;
-use crate::settings::{Micros, SECOND, Settings, Workload};
+use crate::settings::{Micros, SECOND, Settings};
 use crate::trace::{Complaint, FaultChange, FaultEvent, Misdeed, Trace};
 
 use clients::{Clients, What};
@@ -423,10 +423,7 @@ impl Bench {
 
     /// Each client reads once, as under Maelstrom. That counts.
     fn final_reads(&mut self) {
-        let read = match self.settings.workload {
-            Workload::Broadcast | Workload::GSet | Workload::GCounter | Workload::PnCounter => Call::Read,
-            Workload::Kv | Workload::TxnRwRegister | Workload::Echo | Workload::UniqueIds => return,
-        };
+        let Some(read) = self.settings.workload.data_type().final_read() else { return };
         for client in 0..self.settings.concurrency {
             self.invoke(client, client % self.settings.nodes, Phase::Final, read.clone());
         }

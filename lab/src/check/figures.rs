@@ -59,7 +59,7 @@ fn operations(view: &View<'_>) -> Vec<OpCount> {
     }
     let mut rows: BTreeMap<&'static str, Row> = BTreeMap::new();
     for op in view.history.counted() {
-        let row = rows.entry(op.call.name(view.settings.workload)).or_default();
+        let row = rows.entry(view.settings.workload.request(&op.call)).or_default();
         match op.outcome {
             Outcome::Ok { .. } => row.latencies.push(millis(op.completed_us.saturating_sub(op.invoked_us))),
             Outcome::Fail { .. } => row.fail += 1,

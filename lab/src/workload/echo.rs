@@ -1,9 +1,77 @@
-//! Every echo is the value that was sent.
+//! `echo`: clients send a text and get it back.
 
+use rand_xorshift::XorShiftRng;
+use rumormill_core::Workload;
+
+use super::{Calls, DataType, Effect, Fields, Wrong};
 use crate::check::Found;
 use crate::check::view::{View, examples, were};
 use crate::history::{Answer, Call};
+use crate::settings::{Settings, ValueKind};
 
+/// A text that comes back. Nothing is replicated.
+#[derive(Debug)]
+pub(crate) struct Echo;
+
+impl DataType for Echo {
+    fn name(&self) -> &'static str {
+        "echo"
+    }
+
+    fn of_node(&self) -> Workload {
+        Workload::Echo
+    }
+
+    fn is_replicated(&self) -> bool {
+        false
+    }
+
+    fn calls(&self, _: &Settings) -> Box<dyn Calls> {
+        Box::new(Texts { next: 0 })
+    }
+
+    fn effect(&self, _: &Call) -> Effect {
+        Effect::None
+    }
+
+    fn request(&self, _: &Call) -> &'static str {
+        "echo"
+    }
+
+    fn fields(&self, call: &Call, _: ValueKind) -> String {
+        let Call::Echo(text) = call else { return String::new() };
+        format!(r#","echo":{}"#, serde_json::Value::from(text.as_str()))
+    }
+
+    fn keys(&self, _: &Call) -> &'static [&'static str] {
+        &["echo"]
+    }
+
+    fn answer(&self, _: &Call, reply: &Fields<'_>, _: &Settings) -> Result<Answer, Wrong> {
+        let text = reply.text("echo").ok_or(Wrong { key: "echo", wanted: "a string" })?;
+        Ok(Answer::Echo(text.into_owned()))
+    }
+}
+
+/// Texts differ by a number, and have characters that need escapes.
+#[derive(Debug)]
+struct Texts {
+    next: u64,
+}
+
+impl Calls for Texts {
+    fn draw(&mut self, _: &mut XorShiftRng, _: bool) -> Call {
+        let number = self.next;
+        self.next += 1;
+        Call::Echo(format!("Please echo {number} \"\u{e9}\u{1f600}\""))
+    }
+
+    fn inspection(&self) -> Vec<Call> {
+        Vec::new()
+    }
+}
+
+/// Every echo is the value that was sent.
 pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let wrong: Vec<String> = view

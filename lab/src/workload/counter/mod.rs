@@ -1,3 +1,84 @@
-//! The counters: `g-counter` and `pn-counter`.
+//! The counters: `g-counter` and `pn-counter`. Clients add to a number, and read it.
 
 pub(crate) mod sums;
+
+use std::ops::Range;
+
+use rand::RngExt as _;
+use rand_xorshift::XorShiftRng;
+use rumormill_core::Workload;
+
+use super::{Calls, DataType, Effect, Fields, Wrong};
+use crate::history::{Answer, Call};
+use crate::settings::{Settings, ValueKind};
+
+/// Maelstrom's grow-only counter.
+pub(crate) static G_COUNTER: Counter = Counter { name: "g-counter", of_node: Workload::GCounter, deltas: 0..5 };
+
+/// Maelstrom's PN-counter.
+pub(crate) static PN_COUNTER: Counter = Counter { name: "pn-counter", of_node: Workload::PnCounter, deltas: -5..5 };
+
+/// A counter, and what is added to it.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    name: &'static str,
+    of_node: Workload,
+    deltas: Range<i64>,
+}
+
+impl DataType for Counter {
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn of_node(&self) -> Workload {
+        self.of_node
+    }
+
+    fn calls(&self, _: &Settings) -> Box<dyn Calls> {
+        Box::new(Increments { deltas: self.deltas.clone() })
+    }
+
+    fn final_read(&self) -> Option<Call> {
+        Some(Call::Read)
+    }
+
+    fn effect(&self, call: &Call) -> Effect {
+        let Call::Increment(delta) = call else { return Effect::Shows };
+        if *delta == 0 { Effect::None } else { Effect::Changes }
+    }
+
+    fn request(&self, call: &Call) -> &'static str {
+        if matches!(call, Call::Increment(_)) { "add" } else { "read" }
+    }
+
+    fn fields(&self, call: &Call, _: ValueKind) -> String {
+        if let Call::Increment(delta) = call { format!(r#","delta":{delta}"#) } else { String::new() }
+    }
+
+    fn keys(&self, call: &Call) -> &'static [&'static str] {
+        if matches!(call, Call::Increment(_)) { &[] } else { &["value"] }
+    }
+
+    fn answer(&self, call: &Call, reply: &Fields<'_>, _: &Settings) -> Result<Answer, Wrong> {
+        if matches!(call, Call::Increment(_)) {
+            return Ok(Answer::Done);
+        }
+        reply.int("value").map(Answer::Total).ok_or(Wrong { key: "value", wanted: "an integer" })
+    }
+}
+
+#[derive(Debug)]
+struct Increments {
+    deltas: Range<i64>,
+}
+
+impl Calls for Increments {
+    fn draw(&mut self, rng: &mut XorShiftRng, is_write: bool) -> Call {
+        if is_write { Call::Increment(rng.random_range(self.deltas.clone())) } else { Call::Read }
+    }
+
+    fn inspection(&self) -> Vec<Call> {
+        vec![Call::Read]
+    }
+}
