@@ -32,6 +32,7 @@ pub mod coverage;
 pub mod explore;
 pub mod fault;
 pub mod history;
+pub mod judge;
 pub mod judgement;
 pub mod net;
 pub mod process;

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::view::{View, millis};
-use crate::history::Outcome;
+use crate::history::{Call, Outcome};
 use crate::judgement::{Judgement, OpCount, Quantiles, Validity};
 use crate::settings::{Micros, SECOND};
 
-/// A judgement with the figures that need no checker.
-pub(crate) fn plain(view: &View<'_>) -> Judgement {
+/// A judgement with the figures that need no checker. `name` is what a call is called on the wire.
+pub(crate) fn plain(view: &View<'_>, name: impl Fn(&Call) -> &'static str) -> Judgement {
     let invocations = view.history.counted().count();
     let net = &view.trace.net;
     let (busiest_node_share, worst_second) = load(view);
@@ -17,7 +17,7 @@ pub(crate) fn plain(view: &View<'_>) -> Judgement {
         validity: Validity::Unknown,
         findings: Vec::new(),
         passed: Vec::new(),
-        operations: operations(view),
+        operations: operations(view, name),
         invocations,
         messages_per_op: ratio(net.peer_sent, invocations),
         bytes_per_op: ratio(net.peer_bytes, invocations),
@@ -50,7 +50,7 @@ fn ratio(amount: u64, operations: usize) -> f64 {
     if operations == 0 { 0.0 } else { amount as f64 / operations as f64 }
 }
 
-fn operations(view: &View<'_>) -> Vec<OpCount> {
+fn operations(view: &View<'_>, name: impl Fn(&Call) -> &'static str) -> Vec<OpCount> {
     #[derive(Default)]
     struct Row {
         fail: usize,
@@ -59,7 +59,7 @@ fn operations(view: &View<'_>) -> Vec<OpCount> {
     }
     let mut rows: BTreeMap<&'static str, Row> = BTreeMap::new();
     for op in view.history.counted() {
-        let row = rows.entry(view.settings.workload.request(&op.call)).or_default();
+        let row = rows.entry(name(&op.call)).or_default();
         match op.outcome {
             Outcome::Ok { .. } => row.latencies.push(millis(op.completed_us.saturating_sub(op.invoked_us))),
             Outcome::Fail { .. } => row.fail += 1,

@@ -4,8 +4,8 @@
 
 use proptest::prelude::*;
 
-use super::judge;
 use crate::history::{Answer, Call, History, Op, Outcome, Phase};
+use crate::judge::judge;
 use crate::judgement::{Finding, Judgement, Validity};
 use crate::settings::{Micros, SECOND, Settings, Workload};
 use crate::trace::{Complaint, Death, FaultChange, FaultEvent, Misdeed, PeerMessage, Trace};

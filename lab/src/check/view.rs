@@ -1,14 +1,16 @@
-//! A run as the checkers look at it: what was given, and the indexes that several of them share. Knows no checker.
+//! A run as the checkers look at it: what was given, and what several of them derive from it. Knows no checker and no data
+//! type.
 
+use std::any::Any;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::lives::Lives;
 use super::patience::Patience;
 use crate::history::{History, Op, Phase};
 use crate::judgement::Validity;
-use crate::settings::{Micros, Settings, Workload};
-use crate::trace::{NEVER, Trace};
-use crate::workload::set::sets::{Element, Sets};
+use crate::settings::{Micros, Settings};
+use crate::trace::Trace;
 
 /// What a process that was killed had done with an acknowledged operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,27 +26,17 @@ pub(crate) struct View<'a> {
     pub(crate) settings: &'a Settings,
     pub(crate) history: &'a History,
     pub(crate) trace: &'a Trace,
-    /// Reads as bit sets; empty in workloads without sets.
-    pub(crate) sets: Sets,
     /// When processes came and went.
     pub(crate) lives: Lives,
     /// Until when nodes may talk and differ in the end.
     pub(crate) patience: Patience,
     /// Acknowledged operations that may be gone, by index.
     died: BTreeMap<usize, Fate>,
+    shared: OnceCell<Box<dyn Any>>,
 }
 
 impl<'a> View<'a> {
     pub(crate) fn new(settings: &'a Settings, history: &'a History, trace: &'a Trace) -> Self {
-        let sets = match settings.workload {
-            Workload::Broadcast | Workload::GSet => Sets::new(history),
-            Workload::GCounter
-            | Workload::PnCounter
-            | Workload::UniqueIds
-            | Workload::Echo
-            | Workload::TxnRwRegister
-            | Workload::Kv => Sets::default(),
-        };
         let mut died = BTreeMap::new();
         for death in &trace.deaths {
             died.extend(death.undelivered.iter().map(|&op| (op, Fate::Undelivered)));
@@ -53,30 +45,24 @@ impl<'a> View<'a> {
             died.extend(death.unsent.iter().map(|&op| (op, Fate::Unsent)));
         }
         let patience = Patience::new(settings, history, trace);
-        Self { settings, history, trace, sets, lives: Lives::new(trace), patience, died }
+        Self { settings, history, trace, lives: Lives::new(trace), patience, died, shared: OnceCell::new() }
     }
 
     /// Whether an acknowledged operation may be gone with a process that was killed.
     pub(crate) fn died(&self, op: &Op) -> Option<Fate> {
-        self.died.get(&op.index).copied()
+        self.fate(op.index)
     }
 
-    /// Whether an acknowledged element of the set is rightly gone: a killed process was the only one to have it when it
-    /// died, no read in the end shows it, and whoever got it later was killed as well.
-    pub(crate) fn excused(&self, element: usize) -> Option<Fate> {
-        if self.died.is_empty() {
-            return None;
-        }
-        let Element { op, node: author, value, .. } = self.sets.elements[element];
-        let fate = *self.died.get(&op)?;
-        if self.sets.shown_at_end(element) {
-            return None;
-        }
-        // That the author is gone is said by the death itself; its acknowledgement may have been read after that.
-        let arrivals = self.trace.arrivals.get(&value).into_iter().flatten().enumerate();
-        let mut others = arrivals.filter(|&(node, &at)| node != author && at != NEVER);
-        let survived = others.any(|(node, &at)| !self.lives.killed_since(node, at));
-        (!survived).then_some(fate)
+    /// The same for an operation by its index.
+    pub(crate) fn fate(&self, op: usize) -> Option<Fate> {
+        self.died.get(&op).copied()
+    }
+
+    /// What the checkers of the data type share: made when the first of them asks for it. All of them belong to one data
+    /// type, so there is one kind of it in a run.
+    pub(crate) fn shared<T: Any>(&self, make: impl FnOnce() -> T) -> &T {
+        let shared = self.shared.get_or_init(|| Box::new(make()));
+        shared.downcast_ref().unwrap_or_else(|| unreachable!("the checkers of one data type share one thing"))
     }
 
     /// Operations after the main phase: the final reads, and the lab's own.

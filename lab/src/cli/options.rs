@@ -335,7 +335,7 @@ impl RunOptions {
     }
 
     fn check_ignored(&self) -> Result<(), String> {
-        let known: Vec<&str> = crate::check::CHECKERS.iter().map(|checker| checker.name).collect();
+        let known: Vec<&str> = crate::judge::checkers().iter().map(|checker| checker.name).collect();
         match self.ignore.iter().find(|name| !known.contains(&name.as_str())) {
             None => Ok(()),
             Some(name) => Err(format!("--ignore knows no checker \"{name}\"; there are {}", known.join(", "))),

@@ -5,6 +5,7 @@ use std::fmt;
 use rand_xorshift::XorShiftRng;
 
 use super::fields::Fields;
+use crate::check::Checker;
 use crate::history::{Answer, Call};
 use crate::settings::{Settings, ValueKind};
 
@@ -66,6 +67,14 @@ pub(crate) trait DataType: Sync {
     /// The answer that an error of this code is, where it is one and not a failure.
     fn answer_of_error(&self, _call: &Call, _code: i64) -> Option<Answer> {
         None
+    }
+
+    /// The checkers of the data type, in the order in which their findings are listed.
+    fn checkers(&self) -> &'static [Checker];
+
+    /// Checkers that only count and demand nothing. They come last.
+    fn statistics(&self) -> &'static [Checker] {
+        &[]
     }
 }
 

@@ -4,8 +4,8 @@ use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
 use super::{Calls, DataType, Effect, Fields, Wrong};
-use crate::check::Found;
 use crate::check::view::{View, examples, were};
+use crate::check::{Checker, Found};
 use crate::history::{Answer, Call};
 use crate::settings::{Settings, ValueKind};
 
@@ -51,6 +51,10 @@ impl DataType for Echo {
         let text = reply.text("echo").ok_or(Wrong { key: "echo", wanted: "a string" })?;
         Ok(Answer::Echo(text.into_owned()))
     }
+
+    fn checkers(&self) -> &'static [Checker] {
+        &[Checker { name: "echo", meaning: "every echo is the value that was sent", run: check }]
+    }
 }
 
 /// Texts differ by a number, and have characters that need escapes.
@@ -72,7 +76,7 @@ impl Calls for Texts {
 }
 
 /// Every echo is the value that was sent.
-pub(crate) fn check(view: &View<'_>) -> Found {
+fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let wrong: Vec<String> = view
         .history

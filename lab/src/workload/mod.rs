@@ -4,14 +4,14 @@
 //! A new data type is such a file, a variant of [`Workload`], and the line of [`Workload::data_type`] that the compiler then
 //! asks for. No other part of the lab matches on a workload.
 
-pub(crate) mod counter;
+mod counter;
 mod data_type;
-pub(crate) mod echo;
+mod echo;
 mod fields;
-pub(crate) mod kv;
-pub(crate) mod set;
-pub(crate) mod txn;
-pub(crate) mod unique_ids;
+mod kv;
+mod set;
+mod txn;
+mod unique_ids;
 
 use crate::history::Call;
 use crate::settings::Workload;

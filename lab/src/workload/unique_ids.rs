@@ -4,8 +4,8 @@ use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
 use super::{Calls, DataType, Effect, Fields, Wrong};
-use crate::check::Found;
 use crate::check::view::{View, examples, were};
+use crate::check::{Checker, Found};
 use crate::history::{Answer, Call, Op, Scalar};
 use crate::settings::{Settings, ValueKind};
 
@@ -51,6 +51,10 @@ impl DataType for UniqueIds {
         let id = text.or_else(|| reply.int("id").map(Scalar::Int));
         id.map(Answer::Id).ok_or(Wrong { key: "id", wanted: "a string or an integer" })
     }
+
+    fn checkers(&self) -> &'static [Checker] {
+        &[Checker { name: "unique-ids", meaning: "all ids differ and are of one kind", run: check }]
+    }
 }
 
 #[derive(Debug)]
@@ -67,7 +71,7 @@ impl Calls for Generates {
 }
 
 /// All ids differ, and are of one kind.
-pub(crate) fn check(view: &View<'_>) -> Found {
+fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let mut ids: Vec<(&Scalar, &Op)> = Vec::new();
     for op in &view.history.ops {

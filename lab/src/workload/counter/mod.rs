@@ -1,6 +1,7 @@
 //! The counters: `g-counter` and `pn-counter`. Clients add to a number, and read it.
 
-pub(crate) mod sums;
+mod reads;
+mod sums;
 
 use std::ops::Range;
 
@@ -9,14 +10,17 @@ use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
 use super::{Calls, DataType, Effect, Fields, Wrong};
+use crate::check::{Checker, final_state, monotonic, staleness};
 use crate::history::{Answer, Call};
 use crate::settings::{Settings, ValueKind};
 
 /// Maelstrom's grow-only counter.
-pub(crate) static G_COUNTER: Counter = Counter { name: "g-counter", of_node: Workload::GCounter, deltas: 0..5 };
+pub(crate) static G_COUNTER: Counter =
+    Counter { name: "g-counter", of_node: Workload::GCounter, deltas: 0..5, only_grows: true };
 
 /// Maelstrom's PN-counter.
-pub(crate) static PN_COUNTER: Counter = Counter { name: "pn-counter", of_node: Workload::PnCounter, deltas: -5..5 };
+pub(crate) static PN_COUNTER: Counter =
+    Counter { name: "pn-counter", of_node: Workload::PnCounter, deltas: -5..5, only_grows: false };
 
 /// A counter, and what is added to it.
 #[derive(Debug)]
@@ -24,6 +28,8 @@ pub(crate) struct Counter {
     name: &'static str,
     of_node: Workload,
     deltas: Range<i64>,
+    /// A node never shows less than before.
+    only_grows: bool,
 }
 
 impl DataType for Counter {
@@ -65,6 +71,20 @@ impl DataType for Counter {
             return Ok(Answer::Done);
         }
         reply.int("value").map(Answer::Total).ok_or(Wrong { key: "value", wanted: "an integer" })
+    }
+
+    fn checkers(&self) -> &'static [Checker] {
+        const SUMS: Checker = Checker { name: "counter", meaning: "every total is a possible sum", run: sums::check };
+        const FINAL_STATE: Checker = final_state::checker(reads::final_state);
+        if self.only_grows {
+            const { &[FINAL_STATE, monotonic::checker(reads::monotonic), SUMS] }
+        } else {
+            const { &[FINAL_STATE, SUMS] }
+        }
+    }
+
+    fn statistics(&self) -> &'static [Checker] {
+        const { &[staleness::checker(reads::staleness)] }
     }
 }
 

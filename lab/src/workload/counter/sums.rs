@@ -5,6 +5,7 @@
 //! of any of it.
 
 use crate::check::Found;
+use crate::check::bits::has;
 use crate::check::view::{View, count, examples};
 use crate::history::{Answer, Call, Op, Outcome, Phase};
 use crate::settings::Micros;
@@ -184,7 +185,7 @@ impl Subsets {
             return false;
         }
         match (&self.exact, usize::try_from(sum - self.least)) {
-            (Some(bits), Ok(place)) => crate::workload::set::sets::has(bits, place),
+            (Some(bits), Ok(place)) => has(bits, place),
             (Some(_) | None, _) => true,
         }
     }

@@ -1,12 +1,14 @@
 //! The store: `kv`. Clients write values under keys, each value once, and read keys. The latest write of a key wins.
 
-pub(crate) mod lww;
+mod lww;
+mod reads;
 
 use rand::RngExt as _;
 use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
 use super::{Calls, DataType, Effect, Fields, Wrong};
+use crate::check::{Checker, final_state, monotonic, phantom, staleness};
 use crate::history::{Answer, Call};
 use crate::settings::{Settings, ValueKind};
 
@@ -62,6 +64,21 @@ impl DataType for Kv {
 
     fn answer_of_error(&self, call: &Call, code: i64) -> Option<Answer> {
         (matches!(call, Call::KvRead(_)) && code == NO_SUCH_KEY).then_some(Answer::Missing)
+    }
+
+    fn checkers(&self) -> &'static [Checker] {
+        const {
+            &[
+                final_state::checker(reads::final_state),
+                phantom::checker(reads::phantom),
+                monotonic::checker(reads::monotonic),
+                Checker { name: "lww", meaning: "the same, latest write wins everywhere", run: lww::check },
+            ]
+        }
+    }
+
+    fn statistics(&self) -> &'static [Checker] {
+        const { &[staleness::checker(reads::staleness)] }
     }
 }
 

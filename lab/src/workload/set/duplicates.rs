@@ -1,14 +1,16 @@
 //! No reply lists a value twice.
 
+use super::sets::sets;
 use crate::check::Found;
 use crate::check::view::{View, count, examples};
 
 pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
-    let repeated = &view.sets.repeated;
+    let sets = sets(view);
+    let repeated = &sets.repeated;
     if !repeated.is_empty() {
         let list = examples(repeated.iter().map(|&(read, value)| {
-            let read = &view.sets.reads[read];
+            let read = &sets.reads[read];
             format!("{value} by {} at {}", view.node(read.node), view.time(read.completed_us))
         }));
         found.invalid(format!(

@@ -1,16 +1,18 @@
 //! The set: `broadcast` and `g-set`. Clients add values, each once, and read them all.
 
-pub(crate) mod convergence;
-pub(crate) mod duplicates;
-pub(crate) mod set_full;
+mod convergence;
+mod duplicates;
+mod reads;
+mod set_full;
 #[cfg(test)]
 mod set_full_tests;
-pub(crate) mod sets;
+mod sets;
 
 use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
 use super::{Calls, DataType, Effect, Fields, Wrong};
+use crate::check::{Checker, final_state, monotonic, phantom, staleness};
 use crate::history::{Answer, Call};
 use crate::settings::{Settings, ValueKind};
 
@@ -109,6 +111,31 @@ impl DataType for Set {
         let [key] = *self.list;
         let values = elements(reply.raw(key), settings).ok_or(Wrong { key, wanted: settings.values.list() })?;
         Ok(Answer::Elements(values.into()))
+    }
+
+    fn checkers(&self) -> &'static [Checker] {
+        const {
+            &[
+                Checker {
+                    name: "set-full",
+                    meaning: "Maelstrom's set-full: no element that was known is missing later",
+                    run: set_full::check,
+                },
+                final_state::checker(reads::final_state),
+                Checker {
+                    name: "convergence",
+                    meaning: "in the end every acknowledged value is at every node",
+                    run: convergence::check,
+                },
+                phantom::checker(reads::phantom),
+                Checker { name: "duplicates", meaning: "no reply lists a value twice", run: duplicates::check },
+                monotonic::checker(reads::monotonic),
+            ]
+        }
+    }
+
+    fn statistics(&self) -> &'static [Checker] {
+        const { &[staleness::checker(reads::staleness)] }
     }
 }
 

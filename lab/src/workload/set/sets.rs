@@ -5,8 +5,11 @@
 
 use std::collections::HashMap;
 
+use crate::check::bits::has;
+use crate::check::view::{Fate, View};
 use crate::history::{Answer, Call, Elements, History, Outcome, Phase};
 use crate::settings::Micros;
+use crate::trace::NEVER;
 
 /// A value that was added, or asked to be.
 #[derive(Clone, Debug)]
@@ -34,6 +37,11 @@ pub(crate) struct SetRead {
     pub(crate) phase: Phase,
     pub(crate) invoked_us: Micros,
     pub(crate) completed_us: Micros,
+}
+
+/// The sets of a run that is judged. They are made once, and all checkers of the set look at them.
+pub(crate) fn sets<'v>(view: &'v View<'_>) -> &'v Sets {
+    view.shared(|| Sets::new(view.history))
 }
 
 /// All elements and all acknowledged reads of a run.
@@ -127,6 +135,21 @@ impl Sets {
         has(&self.end, element)
     }
 
+    /// Whether an acknowledged element of the set is rightly gone: a killed process was the only one to have it when it
+    /// died, no read in the end shows it, and whoever got it later was killed as well.
+    pub(crate) fn excused(&self, view: &View<'_>, element: usize) -> Option<Fate> {
+        let Element { op, node: author, value, .. } = self.elements[element];
+        let fate = view.fate(op)?;
+        if self.shown_at_end(element) {
+            return None;
+        }
+        // That the author is gone is said by the death itself; its acknowledgement may have been read after that.
+        let arrivals = view.trace.arrivals.get(&value).into_iter().flatten().enumerate();
+        let mut others = arrivals.filter(|&(node, &at)| node != author && at != NEVER);
+        let survived = others.any(|(node, &at)| !view.lives.killed_since(node, at));
+        (!survived).then_some(fate)
+    }
+
     /// How many elements, from the first, had been asked to be added when a read completed.
     pub(crate) fn asked_before_end_of(&self, read: &SetRead) -> usize {
         self.elements.partition_point(|element| {
@@ -144,40 +167,10 @@ impl Sets {
     }
 }
 
-/// Whether a bit is set.
-pub(crate) fn has(row: &[u64], bit: usize) -> bool {
-    row[bit / 64] >> (bit % 64) & 1 == 1
-}
-
-/// Calls `each` with every bit of a word, counted from the beginning of its row.
-pub(crate) fn for_each_bit(word_number: usize, mut word: u64, mut each: impl FnMut(usize)) {
-    while word != 0 {
-        each(word_number * 64 + word.trailing_zeros() as usize);
-        word &= word - 1;
-    }
-}
-
-/// The bits of one word that lie below `len`, counted from the beginning of the row.
-pub(crate) fn prefix(word_number: usize, len: usize) -> u64 {
-    match len.saturating_sub(word_number * 64) {
-        0 => 0,
-        n @ 1..=63 => (1 << n) - 1,
-        _ => u64::MAX,
-    }
-}
-
 /// All elements, in the order of their first invocation.
 fn elements(history: &History) -> Vec<Element> {
-    let adds = history.ops.iter().filter_map(|op| match op.call {
-        Call::Add(value) => Some((value, op)),
-        Call::Echo(_)
-        | Call::Generate
-        | Call::Increment(_)
-        | Call::Read
-        | Call::Write { .. }
-        | Call::KvRead(_)
-        | Call::Txn(_) => None,
-    });
+    let adds =
+        history.ops.iter().filter_map(|op| if let Call::Add(value) = op.call { Some((value, op)) } else { None });
     let mut adds: Vec<_> = adds.collect();
     adds.sort_by_key(|&(value, op)| (value, op.index));
     let mut elements: Vec<Element> = Vec::with_capacity(adds.len());

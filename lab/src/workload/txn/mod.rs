@@ -1,7 +1,8 @@
 //! Transactions: `txn-rw-register`. Clients send lists of reads and writes; each value is written once per key.
 
-pub(crate) mod anomalies;
+mod anomalies;
 mod cycle;
+mod reads;
 #[cfg(test)]
 mod tests;
 
@@ -10,6 +11,7 @@ use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
 use super::{Calls, DataType, Effect, Fields, Wrong};
+use crate::check::{Checker, final_state, phantom};
 use crate::history::{Answer, Call, Micro};
 use crate::settings::{Settings, ValueKind};
 
@@ -61,6 +63,20 @@ impl DataType for Txn {
     fn answer(&self, call: &Call, reply: &Fields<'_>, _: &Settings) -> Result<Answer, Wrong> {
         let wanted = "the transaction that was asked for, with its reads filled in";
         filled_in(micros(call), reply.raw("txn")).map(Answer::Txn).ok_or(Wrong { key: "txn", wanted })
+    }
+
+    fn checkers(&self) -> &'static [Checker] {
+        const {
+            &[
+                final_state::checker(reads::final_state),
+                phantom::checker(reads::phantom),
+                Checker {
+                    name: "txn",
+                    meaning: "no anomaly that the consistency model forbids",
+                    run: anomalies::check,
+                },
+            ]
+        }
     }
 }
 
