@@ -76,6 +76,19 @@ pub(crate) trait DataType: Sync {
     fn statistics(&self) -> &'static [Checker] {
         &[]
     }
+
+    /// What a node of a system that is right answers to the call of `done`, when it has seen these operations before, in
+    /// this order.
+    #[cfg(test)]
+    fn model(&self, _seen: &[Done], _done: &Done) -> Answer {
+        unreachable!("nothing is replicated")
+    }
+
+    /// Another answer, which is wrong in the end wherever this one is right. `None` where there is none.
+    #[cfg(test)]
+    fn corrupted(&self, _answer: &Answer) -> Option<Answer> {
+        None
+    }
 }
 
 /// The calls of one run: all clients draw from the same numbers and keys.
@@ -85,6 +98,20 @@ pub(crate) trait Calls: fmt::Debug {
 
     /// What the lab asks a node that no client has read in the end, so that it sees everything that was written.
     fn inspection(&self) -> Vec<Call>;
+}
+
+/// An operation that took effect.
+#[cfg(test)]
+#[derive(Clone, Debug)]
+pub(crate) struct Done {
+    /// Its number.
+    pub(crate) op: usize,
+    /// The node that carried it out.
+    pub(crate) node: usize,
+    /// What was asked.
+    pub(crate) call: Call,
+    /// When, by the clock of that node; later than everything that it had seen.
+    pub(crate) stamp: u64,
 }
 
 /// What a call does to the state of a node.

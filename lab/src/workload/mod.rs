@@ -9,6 +9,8 @@ mod data_type;
 mod echo;
 mod fields;
 mod kv;
+#[cfg(test)]
+mod model;
 mod set;
 mod txn;
 mod unique_ids;
@@ -16,6 +18,8 @@ mod unique_ids;
 use crate::history::Call;
 use crate::settings::Workload;
 
+#[cfg(test)]
+pub(crate) use data_type::Done;
 pub(crate) use data_type::{Calls, DataType, Effect, Wrong};
 pub(crate) use fields::Fields;
 

@@ -9,6 +9,8 @@ use rand::RngExt as _;
 use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
+#[cfg(test)]
+use super::Done;
 use super::{Calls, DataType, Effect, Fields, Wrong};
 use crate::check::{Checker, final_state, monotonic, staleness};
 use crate::history::{Answer, Call};
@@ -85,6 +87,20 @@ impl DataType for Counter {
 
     fn statistics(&self) -> &'static [Checker] {
         const { &[staleness::checker(reads::staleness)] }
+    }
+
+    #[cfg(test)]
+    fn model(&self, seen: &[Done], done: &Done) -> Answer {
+        if matches!(done.call, Call::Increment(_)) {
+            return Answer::Done;
+        }
+        let deltas = seen.iter().map(|done| if let Call::Increment(delta) = done.call { delta } else { 0 });
+        Answer::Total(deltas.sum())
+    }
+
+    #[cfg(test)]
+    fn corrupted(&self, answer: &Answer) -> Option<Answer> {
+        if let Answer::Total(total) = answer { Some(Answer::Total(total + 1)) } else { None }
     }
 }
 

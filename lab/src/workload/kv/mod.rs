@@ -7,6 +7,8 @@ use rand::RngExt as _;
 use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
+#[cfg(test)]
+use super::Done;
 use super::{Calls, DataType, Effect, Fields, Wrong};
 use crate::check::{Checker, final_state, monotonic, phantom, staleness};
 use crate::history::{Answer, Call};
@@ -79,6 +81,25 @@ impl DataType for Kv {
 
     fn statistics(&self) -> &'static [Checker] {
         const { &[staleness::checker(reads::staleness)] }
+    }
+
+    #[cfg(test)]
+    fn model(&self, seen: &[Done], done: &Done) -> Answer {
+        let Call::KvRead(wanted) = done.call else { return Answer::Stamp(done.stamp) };
+        let writes = seen.iter().filter_map(|done| match done.call {
+            Call::Write { key, value } if key == wanted => Some((done.stamp, done.node, value)),
+            _ => None,
+        });
+        writes.max().map_or(Answer::Missing, |(stamp, _, value)| Answer::Value(value, stamp))
+    }
+
+    #[cfg(test)]
+    fn corrupted(&self, answer: &Answer) -> Option<Answer> {
+        match answer {
+            Answer::Value(value, stamp) => Some(Answer::Value(*value, stamp + 1)),
+            Answer::Missing => Some(Answer::Value(-1, 1)),
+            _ => None,
+        }
     }
 }
 

@@ -11,6 +11,8 @@ mod sets;
 use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
+#[cfg(test)]
+use super::Done;
 use super::{Calls, DataType, Effect, Fields, Wrong};
 use crate::check::{Checker, final_state, monotonic, phantom, staleness};
 use crate::history::{Answer, Call};
@@ -136,6 +138,22 @@ impl DataType for Set {
 
     fn statistics(&self) -> &'static [Checker] {
         const { &[staleness::checker(reads::staleness)] }
+    }
+
+    #[cfg(test)]
+    fn model(&self, seen: &[Done], done: &Done) -> Answer {
+        if matches!(done.call, Call::Add(_)) {
+            return Answer::Done;
+        }
+        let values = seen.iter().filter_map(|done| if let Call::Add(value) = done.call { Some(value) } else { None });
+        Answer::Elements(values.collect::<Vec<_>>().into())
+    }
+
+    #[cfg(test)]
+    fn corrupted(&self, answer: &Answer) -> Option<Answer> {
+        let Answer::Elements(values) = answer else { return None };
+        let mut values = values.to_vec();
+        values.pop().map(|_| Answer::Elements(values.into()))
     }
 }
 

@@ -10,6 +10,8 @@ use rand::RngExt as _;
 use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
+#[cfg(test)]
+use super::Done;
 use super::{Calls, DataType, Effect, Fields, Wrong};
 use crate::check::{Checker, final_state, phantom};
 use crate::history::{Answer, Call, Micro};
@@ -77,6 +79,37 @@ impl DataType for Txn {
                 },
             ]
         }
+    }
+
+    #[cfg(test)]
+    fn model(&self, seen: &[Done], done: &Done) -> Answer {
+        // The last value that a transaction wrote to a key.
+        let last = |call: &Call, key: u64| {
+            let writes = micros(call).iter().filter_map(reads::write);
+            writes.filter(|(written, _)| *written == key).last().map(|(_, value)| value)
+        };
+        let shown = |key: u64| {
+            let values = seen.iter().filter_map(|done| Some((done.stamp, done.node, last(&done.call, key)?)));
+            values.max().map(|(.., value)| value)
+        };
+        let asked = micros(&done.call);
+        let filled = asked.iter().enumerate().map(|(at, micro)| match *micro {
+            Micro::Read(key, _) => {
+                let own = last(&Call::Txn(asked[..at].to_vec()), key);
+                Micro::Read(key, own.or_else(|| shown(key)))
+            }
+            Micro::Write(key, value) => Micro::Write(key, value),
+        });
+        Answer::Txn(filled.collect())
+    }
+
+    #[cfg(test)]
+    fn corrupted(&self, answer: &Answer) -> Option<Answer> {
+        let Answer::Txn(micros) = answer else { return None };
+        let (last, others) = micros.split_last()?;
+        let Micro::Read(key, value) = *last else { return None };
+        let wrong = Micro::Read(key, value.is_none().then_some(-1));
+        Some(Answer::Txn([others, &[wrong]].concat()))
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) fn phantom(view: &View<'_>) -> Found {
     Phantoms { failed: Vec::new(), ..phantom::under_keys(view, written, shown) }.told()
 }
 
-fn write(micro: &Micro) -> Option<(u64, i64)> {
+pub(super) fn write(micro: &Micro) -> Option<(u64, i64)> {
     match *micro {
         Micro::Write(key, value) => Some((key, value)),
         Micro::Read(..) => None,
