@@ -3,6 +3,7 @@
 //!
 //! A further data type is an implementation of [`Subject`] and one line in `laws!`.
 
+use rumormill_core::data_type::Product;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::UNIX_EPOCH;
 
@@ -11,7 +12,7 @@ use proptest::test_runner::{RngSeed, TestCaseError};
 use rumormill_core::causality::{Arg, Dot, Entry, RowId, RowRefused, Sum, Tag, WINDOW};
 use rumormill_core::id::NodeIndex;
 use rumormill_core::replicated::{Bound, Lane, Outcome, Refused, Replica, Replicated as _, Sign, Store};
-use rumormill_core::storage::{Storage, Tiny};
+use rumormill_core::storage::{Storage as _, Tiny};
 use rumormill_core::{Value, fixed_storage};
 
 /// Makes one module of property tests per data type and storage.
@@ -85,9 +86,9 @@ laws! {
     set: BroadcastSet on Tiny;
     counter: Counter on Tiny;
     map: LwwMap on Tiny;
-    product: Product on Tiny;
+    product: Together on Tiny;
     #[cfg(feature = "alloc")]
-    product_on_the_heap: Product on rumormill_core::storage::Heap;
+    product_on_the_heap: Together on rumormill_core::storage::Heap;
 }
 
 /// Everybody, sorted by bytes as nodes sort them: `n10` comes before `n2`.
@@ -119,11 +120,11 @@ trait Subject {
         false
     }
     /// What the state is, sorted.
-    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String>;
+    fn content<S: Product>(replica: &Replica<S>) -> Vec<String>;
     /// The content after these entries, by the definition of the data type.
     fn model(history: &[Dotted]) -> Vec<String>;
     /// The fingerprint of this data type alone.
-    fn fingerprint<S: Storage>(store: &Store<S>) -> u64;
+    fn fingerprint<S: Product>(store: &Store<S>) -> u64;
 }
 
 /// An argument of an entry, owned.
@@ -173,7 +174,7 @@ impl Subject for BroadcastSet {
         value().prop_map(|value| Change { tag: Tag::BARE, fields: vec![value] }).boxed()
     }
 
-    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
+    fn content<S: Product>(replica: &Replica<S>) -> Vec<String> {
         let set = &replica.store.set;
         let content = sorted(set.values().map(|value| format!("{value:?}")));
         assert_eq!(content.len(), set.len());
@@ -187,7 +188,7 @@ impl Subject for BroadcastSet {
         sorted(values.into_iter().map(|value| format!("{:?}", value.get())))
     }
 
-    fn fingerprint<S: Storage>(store: &Store<S>) -> u64 {
+    fn fingerprint<S: Product>(store: &Store<S>) -> u64 {
         store.set.fingerprint()
     }
 }
@@ -208,7 +209,7 @@ impl Subject for Counter {
         prop_oneof![own, foreign].boxed()
     }
 
-    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
+    fn content<S: Product>(replica: &Replica<S>) -> Vec<String> {
         let counter = &replica.store.counter;
         let mut cells = Vec::new();
         let mut value = 0_i128;
@@ -241,7 +242,7 @@ impl Subject for Counter {
         sorted(cells.into_iter().map(|(cell, number)| format!("{cell} {number}")))
     }
 
-    fn fingerprint<S: Storage>(store: &Store<S>) -> u64 {
+    fn fingerprint<S: Product>(store: &Store<S>) -> u64 {
         store.counter.fingerprint()
     }
 }
@@ -266,7 +267,7 @@ impl Subject for LwwMap {
         one.tag == WRITE && one.tag == other.tag && one.fields[0] == other.fields[0] && one.fields[2] == other.fields[2]
     }
 
-    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
+    fn content<S: Product>(replica: &Replica<S>) -> Vec<String> {
         let Replica { causality, store, .. } = replica;
         let mut content = Vec::new();
         for (row, _) in causality.rows.iter() {
@@ -302,15 +303,15 @@ impl Subject for LwwMap {
         )
     }
 
-    fn fingerprint<S: Storage>(store: &Store<S>) -> u64 {
+    fn fingerprint<S: Product>(store: &Store<S>) -> u64 {
         store.map.fingerprint()
     }
 }
 
 /// All data types side by side.
-struct Product;
+struct Together;
 
-impl Subject for Product {
+impl Subject for Together {
     fn change() -> BoxedStrategy<Change> {
         prop_oneof![BroadcastSet::change(), Counter::change(), LwwMap::change()].boxed()
     }
@@ -319,7 +320,7 @@ impl Subject for Product {
         LwwMap::excludes(one, other)
     }
 
-    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
+    fn content<S: Product>(replica: &Replica<S>) -> Vec<String> {
         let parts = [BroadcastSet::content(replica), Counter::content(replica), LwwMap::content(replica)];
         parts.concat()
     }
@@ -329,14 +330,14 @@ impl Subject for Product {
         parts.concat()
     }
 
-    fn fingerprint<S: Storage>(store: &Store<S>) -> u64 {
+    fn fingerprint<S: Product>(store: &Store<S>) -> u64 {
         store.fingerprint()
     }
 }
 
 /// Any order, and any entry any number of times, give the state that the definition gives; every dot counts as applied,
 /// and a second delivery of everything is no news.
-fn order_and_repetition_do_not_matter<T: Subject, S: Storage>(
+fn order_and_repetition_do_not_matter<T: Subject, S: Product>(
     history: &[Dotted],
     order: &[Dotted],
 ) -> Result<(), TestCaseError> {
@@ -360,7 +361,7 @@ fn order_and_repetition_do_not_matter<T: Subject, S: Storage>(
 }
 
 /// Joining a replica into an empty one, by walking the rows as a message does, gives state, sum and vector.
-fn a_replica_walked_into_an_empty_one_is_the_same<T: Subject, S: Storage>(
+fn a_replica_walked_into_an_empty_one_is_the_same<T: Subject, S: Product>(
     history: &[Dotted],
 ) -> Result<(), TestCaseError> {
     let replica = observer_of::<S>(history);
@@ -371,7 +372,7 @@ fn a_replica_walked_into_an_empty_one_is_the_same<T: Subject, S: Storage>(
 }
 
 /// Joining replicas is commutative, associative and idempotent, and a delta gives what the whole state gives.
-fn replicas_join_in_any_grouping<T: Subject, S: Storage>(parts: &[Vec<Dotted>; 3]) -> Result<(), TestCaseError> {
+fn replicas_join_in_any_grouping<T: Subject, S: Product>(parts: &[Vec<Dotted>; 3]) -> Result<(), TestCaseError> {
     let [a, b, c] = parts;
     let join = |into: &[Dotted], others: &[&Replica<S>], since| {
         let mut replica = observer_of::<S>(into);
@@ -394,7 +395,7 @@ fn replicas_join_in_any_grouping<T: Subject, S: Storage>(parts: &[Vec<Dotted>; 3
 }
 
 /// Two states are equal exactly when their fingerprints are.
-fn fingerprints_are_equal_exactly_when_states_are<T: Subject, S: Storage>(
+fn fingerprints_are_equal_exactly_when_states_are<T: Subject, S: Product>(
     one: &[Dotted],
     other: &[Dotted],
 ) -> Result<(), TestCaseError> {
@@ -444,7 +445,7 @@ fn a_full_store_changes_nothing<T: Subject>(history: &[Dotted], local: &[Change]
 }
 
 /// An entry beyond the window is merged but not marked, and its dot counts once the gap has closed.
-fn what_is_beyond_the_window_is_not_marked<T: Subject, S: Storage>(
+fn what_is_beyond_the_window_is_not_marked<T: Subject, S: Product>(
     change: &Change,
     beyond: u64,
 ) -> Result<(), TestCaseError> {
@@ -639,13 +640,13 @@ fn only_this_life_of_this_node_makes_its_own_dots() {
     let mut replica = observer::<Tiny>();
     let own = replica.own_row().expect("its life has begun");
     replica.update(&Entry::bare(Arg::Int(1))).expect("there is room");
-    let before = whole(&replica, Product::content);
+    let before = whole(&replica, Together::content);
     let forged = Entry::bare(Arg::Int(2));
     assert_eq!(replica.merge(Dot { row: own, seq: 2 }, &forged), Outcome::Impostor);
     assert_eq!(replica.merge(Dot { row: own, seq: 1 }, &forged), Outcome::Impostor, "another value under a used dot");
     assert_eq!(replica.merge(Dot { row: own, seq: 1 }, &Entry::bare(Arg::Int(1))), Outcome::Known);
     assert_eq!(replica.skip(own, 1, 9, u64::MAX), Outcome::Impostor);
-    assert_eq!(before, whole(&replica, Product::content));
+    assert_eq!(before, whole(&replica, Together::content));
 }
 
 #[test]
@@ -685,7 +686,7 @@ fn the_counters_of_rows_that_this_memory_makes_change_only_here_by_whatever_name
     let other = row(&mut replica, 1, 3);
     let number = |replica: &Replica<Tiny>| [first, second].map(|row| replica.store.counter.cell(row, Sign::P));
     for (seq, name) in [(1, "b@5"), (2, "b@9")] {
-        let before = whole(&replica, Product::content);
+        let before = whole(&replica, Together::content);
         for args in [[Arg::Text(name), Arg::Int(8)], [Arg::Text(name), Arg::Big(u64::MAX)]] {
             assert_eq!(replica.merge(Dot { row: other, seq }, &cell(&args)), Outcome::Impostor);
         }
@@ -693,7 +694,7 @@ fn the_counters_of_rows_that_this_memory_makes_change_only_here_by_whatever_name
         let structured = cell(&[Arg::Row { node, incarnation }, Arg::Int(8)]);
         assert_eq!(replica.merge(Dot { row: other, seq }, &structured), Outcome::Impostor);
         assert_eq!(replica.update(&structured), Err(Refused::Impostor));
-        assert_eq!(before, whole(&replica, Product::content));
+        assert_eq!(before, whole(&replica, Together::content));
         // What it has made is no claim.
         let known = cell(&[Arg::Text(name), Arg::Int(1)]);
         assert_eq!(replica.merge(Dot { row: other, seq }, &known), Outcome::Covered);
@@ -753,7 +754,7 @@ fn strings_are_bounded_by_what_they_take_in_a_message_and_an_unknown_tag_changes
     let own = replica.own_row().expect("its life has begun");
     let (fits, long) = ("\"".repeat(12), "\"".repeat(13));
     assert!(replica.store.set.is_empty());
-    let before = whole(&replica, Product::content);
+    let before = whole(&replica, Together::content);
     for entry in [
         Entry::bare(Arg::Text(&long)),
         Entry::new(WRITE, &[Arg::Text(&long), Arg::Int(1), Arg::Int(1)]).expect("three arguments"),
@@ -763,7 +764,7 @@ fn strings_are_bounded_by_what_they_take_in_a_message_and_an_unknown_tag_changes
     ] {
         assert_eq!(replica.update(&entry), Err(Refused::Unreadable), "{entry:?}");
     }
-    assert_eq!((before, replica.own_seq()), (whole(&replica, Product::content), 0));
+    assert_eq!((before, replica.own_seq()), (whole(&replica, Together::content), 0));
     for (seq, entry) in [
         (1, Entry::bare(Arg::Text(&fits))),
         (2, Entry::new(WRITE, &[Arg::Text(&fits), Arg::Text(&fits), Arg::Int(1)]).expect("three arguments")),
@@ -841,7 +842,7 @@ fn reads_that_turn_out_older_than_a_write_are_counted_once() {
 
 #[test]
 fn every_row_of_the_pool_has_both_cells_of_a_counter_and_shows_them_in_its_vectors() {
-    fn check<S: Storage>() {
+    fn check<S: Product>() {
         let mut replica = replica_of::<S>("b", 5);
         let mut rows = vec![];
         for (node, life) in (0..5).flat_map(|node| (0..9).map(move |life| (node, life))) {
@@ -921,11 +922,11 @@ fn a_node_takes_only_a_life_above_all_that_are_known_of_it() {
     let mut replica = replica_of::<Tiny>("b", 5);
     replica.update(&Entry::bare(Arg::Int(1))).expect("there is room");
     row(&mut replica, 0, 8);
-    let before = whole(&replica, Product::content);
+    let before = whole(&replica, Together::content);
     for life in [0, 4, 5, 7, 8] {
         assert_eq!(replica.take_life(life), Err(RowRefused::Taken));
     }
-    assert_eq!((replica.own_seq(), &before), (1, &whole(&replica, Product::content)));
+    assert_eq!((replica.own_seq(), &before), (1, &whole(&replica, Together::content)));
     let row = replica.take_life(9).expect("there is room");
     assert_eq!(replica.causality.name(row), ("b", 9));
     let dot = replica.update(&Entry::bare(Arg::Int(2))).expect("there is room");
@@ -1204,11 +1205,11 @@ fn three_parts<T: Subject>() -> impl Strategy<Value = [Vec<Dotted>; 3]> {
     })
 }
 
-fn observer<S: Storage>() -> Replica<S> {
+fn observer<S: Product>() -> Replica<S> {
     replica_of(OBSERVER, 3)
 }
 
-fn observer_of<S: Storage>(history: &[Dotted]) -> Replica<S> {
+fn observer_of<S: Product>(history: &[Dotted]) -> Replica<S> {
     let mut replica = observer();
     for dotted in history {
         deliver(&mut replica, dotted);
@@ -1216,7 +1217,7 @@ fn observer_of<S: Storage>(history: &[Dotted]) -> Replica<S> {
     replica
 }
 
-fn replica_of<S: Storage>(me: &str, life: u64) -> Replica<S> {
+fn replica_of<S: Product>(me: &str, life: u64) -> Replica<S> {
     let limits = if S::ADJUSTABLE { Tiny::LIMITS } else { S::LIMITS };
     let mut replica = Replica::new(&limits, 0);
     replica.causality.members.set(me, NODES.into_iter()).expect("a cluster");
@@ -1224,12 +1225,12 @@ fn replica_of<S: Storage>(me: &str, life: u64) -> Replica<S> {
     replica
 }
 
-fn row<S: Storage>(replica: &mut Replica<S>, node: usize, life: u64) -> RowId {
+fn row<S: Product>(replica: &mut Replica<S>, node: usize, life: u64) -> RowId {
     let rows = &mut replica.causality.rows;
     rows.find_or_add(NodeIndex(node as u32), life, NODES[node]).expect("room for every life")
 }
 
-fn deliver<S: Storage>(replica: &mut Replica<S>, dotted: &Dotted) -> Outcome {
+fn deliver<S: Product>(replica: &mut Replica<S>, dotted: &Dotted) -> Outcome {
     let row = row(replica, dotted.node, dotted.life);
     let dot = Dot { row, seq: dotted.seq };
     dotted.change.with_entry(|entry| replica.merge(dot, entry))
@@ -1246,7 +1247,7 @@ enum Since {
 
 /// Sends entries as a message does: row by row a range that is covered completely, in which what is missing was
 /// superseded.
-fn transfer<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, since: Since) {
+fn transfer<S: Product>(from: &Replica<S>, to: &mut Replica<S>, since: Since) {
     for (id, row) in from.causality.rows.iter() {
         let node = NODES[row.node.at()];
         let theirs = to.causality.rows.find_or_add(row.node, row.incarnation, node);
@@ -1264,7 +1265,7 @@ fn transfer<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, since: Since) {
     }
 }
 
-fn send_stretch<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, row: (RowId, RowId), after: u64, last: u64) {
+fn send_stretch<S: Product>(from: &Replica<S>, to: &mut Replica<S>, row: (RowId, RowId), after: u64, last: u64) {
     let (mine, theirs) = row;
     let mut covered = after;
     let mut cursor = from.store.seek(mine, after);
@@ -1278,7 +1279,7 @@ fn send_stretch<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, row: (RowId,
 }
 
 /// Rows by name, with frontier and what lies beyond it.
-fn vector<S: Storage>(replica: &Replica<S>) -> Vec<(String, u64, Vec<u64>)> {
+fn vector<S: Product>(replica: &Replica<S>) -> Vec<(String, u64, Vec<u64>)> {
     let rows = replica.causality.rows.iter().map(|(id, row)| {
         let (node, life) = replica.causality.name(id);
         let name = if life == 0 { node.to_owned() } else { format!("{node}@{life}") };
@@ -1289,7 +1290,7 @@ fn vector<S: Storage>(replica: &Replica<S>) -> Vec<(String, u64, Vec<u64>)> {
     rows
 }
 
-fn frontiers<S: Storage>(replica: &Replica<S>) -> Vec<(String, u64)> {
+fn frontiers<S: Product>(replica: &Replica<S>) -> Vec<(String, u64)> {
     vector(replica).into_iter().map(|row| (row.0, row.1)).filter(|row| row.1 > 0).collect()
 }
 
@@ -1302,7 +1303,7 @@ struct Whole {
     vector: Vec<(String, u64, Vec<u64>)>,
 }
 
-fn whole<S: Storage>(replica: &Replica<S>, content: impl FnOnce(&Replica<S>) -> Vec<String>) -> Whole {
+fn whole<S: Product>(replica: &Replica<S>, content: impl FnOnce(&Replica<S>) -> Vec<String>) -> Whole {
     Whole {
         content: content(replica),
         sum: replica.sum(),

@@ -6,8 +6,7 @@
 use super::{Control, Gossip, Heard, Hot, Rule, Session, Want};
 use crate::causality::{RowId, Rows, Sum};
 use crate::id::NodeIndex;
-use crate::replicated::{Lane, Outcome, Replica};
-use crate::storage::Storage;
+use crate::replicated::{Lane, Outcome, Product, Replica};
 use crate::time::Instant;
 
 /// Searches through a digest for rows that are new here, so that a line of many chunks costs no more than its length.
@@ -151,7 +150,7 @@ struct Agreed {
     by_all: bool,
 }
 
-impl<S: Storage> Gossip<S> {
+impl<S: Product> Gossip<S> {
     /// A message of another implementation: it shows that the peer is there.
     pub fn hear(&mut self, peer: NodeIndex, now: Instant) {
         self.common.peers.hear(peer, now);

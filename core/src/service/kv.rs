@@ -2,12 +2,12 @@
 
 use super::basic::{PayloadSink, pairs, write_token};
 use super::reply::{Source, fields};
-use super::{Answered, Context, Problem, Service, Spread, Strings, value};
+use super::{Answered, Application, Context, Problem, Service, Spread, Strings, value};
 use crate::causality::HybridClock;
 use crate::id::Value;
 use crate::output::Sink;
 use crate::replicated::{LwwMap, Needs};
-use crate::storage::{Buf, Storage};
+use crate::storage::Buf;
 use crate::wire::{BadField, Items, Key, Message, Out, Scalar, Token, Why};
 
 /// Operations of one transaction.
@@ -30,7 +30,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    pub(super) fn write<S: Storage, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
+    pub(super) fn write<S: Application, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
         match self {
             Self::Written { stamp_us } => {
                 out.str("write_ok\", \"ts\": ");
@@ -56,11 +56,11 @@ impl Answer {
     }
 }
 
-pub(super) fn write<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+pub(super) fn write<S: Application, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
     cx.with_scratch(|cx, strings| write_with(message, cx, strings))
 }
 
-fn write_with<S: Storage, G: Spread<S>>(
+fn write_with<S: Application, G: Spread<S>>(
     message: &Message<'_>,
     cx: &mut Context<'_, S, G>,
     [for_key, for_value, ..]: &mut Strings<S>,
@@ -73,7 +73,7 @@ fn write_with<S: Storage, G: Spread<S>>(
     Ok(Answer::Written { stamp_us }.into())
 }
 
-pub(super) fn kv_read<S: Storage, G: Spread<S>>(
+pub(super) fn kv_read<S: Application, G: Spread<S>>(
     message: &Message<'_>,
     cx: &mut Context<'_, S, G>,
     [for_key, ..]: &mut Strings<S>,
@@ -117,7 +117,7 @@ fn offer(entry: Token<'_>) -> Result<(Scalar<'_>, u64), BadField> {
     value.zip(stamp).ok_or(form)
 }
 
-pub(super) fn kv_merge<S: Storage, G: Spread<S>>(
+pub(super) fn kv_merge<S: Application, G: Spread<S>>(
     message: &Message<'_>,
     cx: &mut Context<'_, S, G>,
     [for_key, for_value, ..]: &mut Strings<S>,
@@ -244,7 +244,7 @@ fn changes<'a>(ops: impl Iterator<Item = Op<'a>> + Clone) -> impl Iterator<Item 
     })
 }
 
-impl<S: Storage> Service<S> {
+impl<S: Application> Service<S> {
     /// All operations in order on the local state, all or nothing; then the last write of each key is a change, and all
     /// of them share one stamp.
     #[inline(never)]
@@ -343,7 +343,7 @@ impl<S: Storage> Service<S> {
 
 /// Adds what a write takes to what is counted.
 #[inline(never)]
-fn count<S: Storage, G: Spread<S>>(
+fn count<S: Application, G: Spread<S>>(
     key: &Scalar<'_>,
     new: &Scalar<'_>,
     cx: &Context<'_, S, G>,
@@ -377,7 +377,7 @@ fn op(token: Token<'_>) -> Option<Op<'_>> {
 }
 
 /// Checks the operations, in their order, and gives each one that is right; says the first thing that is wrong with them.
-fn check_ops<'a, S: Storage, G: Spread<S>>(
+fn check_ops<'a, S: Application, G: Spread<S>>(
     message: &Message<'a>,
     cx: &Context<'_, S, G>,
     [scratch, ..]: &mut Strings<S>,

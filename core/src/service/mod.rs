@@ -8,6 +8,7 @@ mod bench;
 mod broadcast;
 mod counter;
 mod kv;
+mod own;
 mod reply;
 #[cfg(feature = "serde")]
 mod stats;
@@ -16,20 +17,22 @@ mod tuning;
 use crate::causality::{Entry, Tag};
 use crate::config::{Config, Workload};
 use crate::id::{Value, json_len};
-use crate::replicated::{Bound, Counter, Made, Refused, Replica, Replicated as _};
+use crate::replicated::{Bound, Counter, Made, Product, Refused, Replica, Replicated as _};
 use crate::stats::Stats;
-use crate::storage::{Limits, Scratch, Storage, TEXTS, Text};
+use crate::storage::{Limits, Scratch as _, Text};
 use crate::time::Now;
 use crate::wire::{BadField, Key, Kind, Message, Scalar, Why};
 
 pub use basic::{init, is_same_cluster};
 pub use bench::{Bench, WRITES_KEPT};
 pub use kv::TXN_OPS_MAX;
+use own::Texts as Strings;
+pub use own::{Application, Desk, Fields, Replied, Request, RequestError, Requests, Texts};
 pub(crate) use reply::Source;
 pub use reply::{Answer, Done, Head, JsonId, Problem, Reply};
 
 /// What requests need of gossip.
-pub trait Spread<S: Storage> {
+pub trait Spread<S: Product> {
     /// A local change was made.
     fn made(&mut self, made: Made);
     /// Fanout and interval changed.
@@ -57,7 +60,7 @@ pub enum Shape {
 
 /// State of the client protocol that is not replicated.
 #[derive(Clone)]
-pub struct Service<S: Storage> {
+pub struct Service<S: Application> {
     /// Payload of the reply under way.
     pub payload: S::Payload,
     /// Measurements of writes and of the counter.
@@ -68,10 +71,10 @@ pub struct Service<S: Storage> {
     generated: u64,
 }
 
-names_itself!(impl[S: Storage] Service<S>, "Service");
+names_itself!(impl[S: Application] Service<S>, "Service");
 
 /// Everything a request may touch.
-pub struct Context<'c, S: Storage, G: Spread<S>> {
+pub struct Context<'c, S: Application, G: Spread<S>> {
     /// State and version vector.
     pub replica: &'c mut Replica<S>,
     /// Gossip.
@@ -88,12 +91,12 @@ pub struct Context<'c, S: Storage, G: Spread<S>> {
     pub now: Now,
 }
 
-names_itself!(impl[S: Storage, G: Spread<S>] Context<'_, S, G>, "Context");
+names_itself!(impl[S: Application, G: Spread<S>] Context<'_, S, G>, "Context");
 
 /// What a request comes to.
 pub type Answered = Result<Answer, Problem>;
 
-impl<S: Storage> Service<S> {
+impl<S: Application> Service<S> {
     /// A service that has answered nothing yet, before [`Bench::fill`].
     #[inline(always)]
     #[must_use]
@@ -193,7 +196,7 @@ impl<S: Storage> Service<S> {
     }
 }
 
-impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
+impl<S: Application, G: Spread<S>> Context<'_, S, G> {
     /// Does something that needs room for strings. Not in place: only this needs the stack for them.
     #[inline(never)]
     fn with_scratch<R>(&mut self, act: impl FnOnce(&mut Self, &mut Strings<S>) -> R) -> R {
@@ -253,9 +256,6 @@ impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
     }
 }
 
-/// Room for the strings of a request.
-type Strings<S> = [<<S as Storage>::Scratch as Scratch>::Text; TEXTS];
-
 fn too_long(limits: &Limits) -> Why {
     Why::TextTooLong { max: limits.text_bytes }
 }
@@ -269,8 +269,14 @@ fn value<'s>(
     scratch: &'s mut impl Text,
 ) -> Result<Value<'s>, BadField> {
     let value = scalar.value(scratch).ok_or(BadField { key, why: too_long(limits) })?;
+    within_bounds(value, limits).map_err(|why| BadField { key, why })
+}
+
+/// A value, if it is within the bounds on strings.
+#[inline]
+fn within_bounds<'s>(value: Value<'s>, limits: &Limits) -> Result<Value<'s>, Why> {
     match value {
-        Value::Text(text) if json_len(text) > limits.text_bytes => Err(BadField { key, why: too_long(limits) }),
+        Value::Text(text) if json_len(text) > limits.text_bytes => Err(too_long(limits)),
         Value::Int(_) | Value::Text(_) => Ok(value),
     }
 }

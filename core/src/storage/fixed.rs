@@ -104,6 +104,7 @@ macro_rules! fixed_storage {
             type Scratch = $crate::storage::fixed::OnStack<{ $crate::storage::fixed::longest_text(&Self::LIMITS) }>;
             type PerRumor<T: Clone> = $crate::storage::fixed::Vec<T, { Self::LIMITS.rumors }>;
             type Payload = $crate::storage::fixed::Vec<u8, { Self::LIMITS.payload_bytes }>;
+            type Own = ();
             $($($item)*)?
         }
 

@@ -49,6 +49,7 @@ impl Storage for Heap {
     type Scratch = HeapScratch;
     type PerRumor<T: Clone> = HeapBuf<T>;
     type Payload = HeapBuf<u8>;
+    type Own = ();
 }
 
 /// A `Vec` that never grows beyond what it reserved when it was made.

@@ -12,6 +12,7 @@ pub mod fixed;
 #[cfg(feature = "alloc")]
 mod heap;
 mod text;
+mod with;
 
 use core::ops::{Deref, DerefMut};
 
@@ -21,6 +22,7 @@ pub use fixed::{FixedIndex, Small, Tiny};
 #[cfg(feature = "alloc")]
 pub use heap::{Heap, HeapBuf, HeapIndex};
 pub use text::{Owners, Scratch, TEXTS, Text, Texts, longest_text};
+pub use with::With;
 
 /// Longest node or client id, in bytes of its JSON form without quotes, that any storage accepts.
 pub const ID_BYTES_MAX: usize = 64;
@@ -199,4 +201,6 @@ pub trait Storage: Clone + 'static {
     type PerRumor<T: Clone>: Buf<T>;
     /// The payload of a reply that gives the client its own data back.
     type Payload: Buf<u8>;
+    /// The data type of a user that a node holds beside the set, the counter and the map; `()` is none, and [`With`] has one.
+    type Own: Clone;
 }

@@ -5,6 +5,7 @@
 //! alike, so the [`Predictor`] tries the layout of the last such line before the scanner. That, and all else that only saves
 //! time, is in the folder `fast` and can be left out (feature `fast`). `WIRE.md` specifies the messages between nodes.
 
+mod body;
 mod chunks;
 mod double;
 mod encode;
@@ -17,11 +18,12 @@ mod message;
 mod names;
 mod short;
 
+pub use body::{Body, Duplicate};
 pub use chunks::{Chunk, Chunks, Item, RawEntry, SEQ_MAX, Scratch};
 pub use encode::{Count, Out, length};
 pub(crate) use fast::same;
 pub use fast::{Block, Predictor, Serial};
-pub use field::{BadField, Scalar, Why};
+pub use field::{BadField, Scalar, Why, integer};
 pub use iter::{Items, Pairs};
 pub use json::{Malformed, Str, Token};
 pub use message::Message;

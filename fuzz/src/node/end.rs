@@ -1,9 +1,9 @@
 //! How a script ends: what two nodes that talk undisturbed have to come to.
 
-use rumormill_core::storage::Storage;
 use rumormill_sim::{Joined as _, Machine as _, State};
 
 use super::world::World;
+use rumormill_core::data_type::Application;
 
 /// Timers that may run until two nodes agree: with eight members, six of which are silent, it takes a few dozen.
 const WAKEUPS_MAX: usize = 2_000;
@@ -14,7 +14,7 @@ const REST_MS: u64 = 30_000;
 /// Then they exchange so many messages per second at most: a burst now and then.
 const PER_SECOND_MAX: u64 = 8;
 
-impl<S: Storage> World<S> {
+impl<S: Application> World<S> {
     /// When no line was forged and nothing was full, the two nodes hold the same after a while; and when there are no
     /// others, they know it and fall silent. In any case they come to rest.
     pub(super) fn converge(mut self) {

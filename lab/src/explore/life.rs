@@ -4,13 +4,13 @@
 //! all of them: in a search, most steps are the same step of a node beside other states of the other nodes. Late in a fair run
 //! they seldom are: there nothing is remembered, and a node that no other state shares is not copied either.
 
+use rumormill_core::data_type::Application;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
 use rumormill_core::causality::{RowId, Sum};
 use rumormill_core::replicated::Sign;
-use rumormill_core::storage::Storage;
 use rumormill_core::{Config, Instant, Node, Now, Transmit, Value};
 
 use super::packet::Packet;
@@ -27,7 +27,7 @@ const REMEMBERED: usize = 256;
 
 /// A node after some inputs.
 #[derive(Clone)]
-pub(super) struct Life<S: Storage> {
+pub(super) struct Life<S: Application> {
     node: Vessel<S>,
     /// Hash of all inputs and their times: of all that decides the node's future.
     pub(super) history: u128,
@@ -51,7 +51,7 @@ pub(super) struct Life<S: Storage> {
 
 /// A node. Apart from the rest of a life, so that it is copied once when it takes a step.
 #[derive(Clone)]
-enum Vessel<S: Storage> {
+enum Vessel<S: Application> {
     Usual(Box<Node<S>>),
     /// With room for little.
     Small(Box<Node<Fewer>>),
@@ -94,7 +94,7 @@ pub(super) enum Input<'a> {
 }
 
 /// What a node made of an input.
-pub(super) struct Done<S: Storage> {
+pub(super) struct Done<S: Application> {
     pub(super) life: Rc<Life<S>>,
     pub(super) told: Told,
 }
@@ -113,7 +113,7 @@ pub(super) struct Told {
 }
 
 /// What nodes said, and what is remembered of their steps.
-pub(super) struct Said<S: Storage> {
+pub(super) struct Said<S: Application> {
     /// Hash of all lines, in their order.
     pub(super) hash: u128,
     /// The lines; `None` when only the hash counts.
@@ -150,7 +150,7 @@ impl Hasher for Hashed {
     }
 }
 
-impl<S: Storage> Default for Said<S> {
+impl<S: Application> Default for Said<S> {
     fn default() -> Self {
         Self {
             hash: 0,
@@ -165,7 +165,7 @@ impl<S: Storage> Default for Said<S> {
     }
 }
 
-impl<S: Storage> Said<S> {
+impl<S: Application> Said<S> {
     /// Takes note that nodes are told something under this history, which `handle` does unless it is remembered.
     fn remember(&mut self, history: u128, handle: impl FnOnce(Heard<'_>) -> Done<S>) -> Rc<Done<S>> {
         self.inputs += 1;
@@ -203,7 +203,7 @@ impl<S: Storage> Said<S> {
 }
 
 /// A node that has just started, has got its `init`, and was greeted if that is wanted.
-pub(super) fn born<S: Storage>(
+pub(super) fn born<S: Application>(
     recipe: &Recipe,
     at: usize,
     session: u64,
@@ -231,7 +231,7 @@ pub(super) fn born<S: Storage>(
     })
 }
 
-impl<S: Storage> Vessel<S> {
+impl<S: Application> Vessel<S> {
     fn new(config: Config, recipe: &Recipe, at: usize) -> Self {
         let made = if recipe.is_small(at) {
             Node::new(config).map(|node| Self::Small(Box::new(node)))
@@ -242,7 +242,7 @@ impl<S: Storage> Vessel<S> {
     }
 }
 
-impl<S: Storage> Life<S> {
+impl<S: Application> Life<S> {
     fn of(node: Vessel<S>, history: u128) -> Self {
         let mut life = Self {
             node,
@@ -348,11 +348,11 @@ struct Heard<'t> {
 }
 
 impl Heard<'_> {
-    fn tell<S: Storage>(&mut self, node: &mut Vessel<S>, at: usize, input: &Input<'_>, clock_us: u64) {
+    fn tell<S: Application>(&mut self, node: &mut Vessel<S>, at: usize, input: &Input<'_>, clock_us: u64) {
         vessel!(node, node => self.tell_node(node, at, input, clock_us));
     }
 
-    fn tell_node<S: Storage>(&mut self, node: &mut Node<S>, at: usize, input: &Input<'_>, clock_us: u64) {
+    fn tell_node<S: Application>(&mut self, node: &mut Node<S>, at: usize, input: &Input<'_>, clock_us: u64) {
         let now = Now { at: Instant::from_micros(clock_us), wall_us: Some(EPOCH_US + clock_us) };
         let line = match input {
             Input::Line(line) => Some(*line),
@@ -392,7 +392,7 @@ fn is_error(line: &[u8]) -> bool {
 }
 
 impl Contents {
-    fn of<S: Storage>(node: &Node<S>) -> Self {
+    fn of<S: Application>(node: &Node<S>) -> Self {
         let store = observe::member(node).store();
         let rows = &observe::member(node).replica().causality.rows;
         let mut contents = Self::default();

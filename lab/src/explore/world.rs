@@ -3,11 +3,12 @@
 //! Nodes and messages are shared between states: what changes with a step is one node at most. What a node makes of an input
 //! is remembered for a while ([`super::life`]). Each node has a clock of its own, see [`super::Clocks`].
 
+use rumormill_core::data_type::Application;
 use std::rc::Rc;
 
 use rumormill_core::causality::Sum;
 use rumormill_core::gossip::Rule;
-use rumormill_core::storage::{Limits, Storage};
+use rumormill_core::storage::{Limits, Storage as _};
 use rumormill_core::{Config, ConfigError, Strategy};
 
 use super::life::{self, Contents, Held, Input, KEY, Life, Said};
@@ -122,7 +123,7 @@ pub(super) struct Recipe {
 }
 
 /// A state.
-pub(super) struct World<S: Storage> {
+pub(super) struct World<S: Application> {
     lives: Vec<Rc<Life<S>>>,
     /// Oldest first.
     net: Vec<Flight>,
@@ -140,7 +141,7 @@ pub(super) struct World<S: Storage> {
     past: Rc<Vec<Past>>,
 }
 
-impl<S: Storage> Clone for World<S> {
+impl<S: Application> Clone for World<S> {
     fn clone(&self) -> Self {
         Self {
             lives: self.lives.clone(),
@@ -193,7 +194,7 @@ impl Recipe {
     }
 }
 
-impl<S: Storage> World<S> {
+impl<S: Application> World<S> {
     /// All nodes have just started.
     pub(super) fn start(recipe: &Recipe, left: Left, said: &mut Said<S>) -> Result<Self, Violation> {
         let mut world = Self {

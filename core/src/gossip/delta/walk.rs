@@ -6,8 +6,7 @@ use crate::causality::{Causality, Entry, Row, RowId, Tag};
 use crate::gossip::Assumed;
 use crate::gossip::common::is_news_to;
 use crate::id::{NodeIndex, Value};
-use crate::replicated::{Replica, Store};
-use crate::storage::Storage;
+use crate::replicated::{Product, Replica, Store};
 
 /// Where entries are written. It says what does not fit any more: there the walk ends, and goes on with the next message.
 pub trait Page {
@@ -64,7 +63,7 @@ impl Phase {
 }
 
 /// What one peer is to be sent.
-pub(super) struct Walk<'e, S: Storage> {
+pub(super) struct Walk<'e, S: Product> {
     pub(super) replica: &'e Replica<S>,
     pub(super) peer: NodeIndex,
     /// What the peer is known to hold, by row; what is beyond the slice counts as 0.
@@ -82,12 +81,12 @@ pub(super) struct Walk<'e, S: Storage> {
 }
 
 /// What is done with a stretch of the dots of a row.
-trait Visitor<S: Storage> {
+trait Visitor<S: Product> {
     /// Takes the entries of `(from, to]`. When not all are taken: the last dot that was.
     fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64>;
 }
 
-impl<'e, S: Storage> Walk<'e, S> {
+impl<'e, S: Product> Walk<'e, S> {
     /// Where the first message begins.
     pub(super) fn start(&self) -> Place {
         if self.hot.is_empty() { self.rows_start() } else { Phase::Rumors.at_start() }
@@ -236,7 +235,7 @@ struct First {
     seq: u64,
 }
 
-impl<S: Storage> Visitor<S> for First {
+impl<S: Product> Visitor<S> for First {
     fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64> {
         for (seq, _) in stretch(&replica.store, &replica.causality, row, from, to) {
             self.entries += 1;
@@ -256,7 +255,7 @@ struct Writing<'p, P: Page> {
     last: Option<(RowId, u64)>,
 }
 
-impl<S: Storage, P: Page> Visitor<S> for Writing<'_, P> {
+impl<S: Product, P: Page> Visitor<S> for Writing<'_, P> {
     fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64> {
         self.page.begin(row, from);
         let mut covered = from;
@@ -283,7 +282,7 @@ impl<S: Storage, P: Page> Visitor<S> for Writing<'_, P> {
 }
 
 /// The entries of a row with dots in `(from, to]`, ascending.
-fn stretch<'a, S: Storage>(
+fn stretch<'a, S: Product>(
     store: &'a Store<S>,
     causality: &'a Causality<S>,
     row: RowId,

@@ -1,15 +1,14 @@
 //! What has to hold in a state: after each step, and in the end.
 
+use rumormill_core::data_type::Application;
 use std::rc::Rc;
-
-use rumormill_core::storage::Storage;
 
 use super::super::life::{self, Contents, Life};
 use super::super::step::Kind;
 use super::super::violation::Violation;
 use super::{Before, Flight, Recipe, World, Write};
 
-impl<S: Storage> World<S> {
+impl<S: Application> World<S> {
     /// Whether nothing will ever happen any more, unless somebody comes and asks.
     fn is_silent(&self) -> bool {
         self.net.is_empty() && self.next_due().is_none()
