@@ -235,11 +235,6 @@ impl Cluster {
         }
     }
 
-    /// Whether a value was invoked.
-    pub(super) fn is_watched(&self, value: i64) -> bool {
-        self.watched.contains_key(&value)
-    }
-
     /// A message arrives at a node. False when nobody is there to take it: a process that is down, or a peer's message
     /// before `init` was answered.
     pub(super) fn deliver(

@@ -546,12 +546,6 @@ impl Bench {
         self.complain(node, Misdeed::Unsafe, detail);
     }
 
-    /// Whether some client has added a value.
-    #[must_use]
-    pub fn was_added(&self, value: i64) -> bool {
-        self.cluster.is_watched(value) || self.settings.is_preloaded(value)
-    }
-
     /// A sample of a replica's counter, for drivers that can look inside.
     pub fn note_total(&mut self, node: usize, total: i64) {
         self.trace.totals.push((self.now, node, total));

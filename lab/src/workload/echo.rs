@@ -3,7 +3,8 @@
 use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
-use super::{Calls, DataType, Effect, Fields, Wrong};
+use super::data_type::{Calls, DataType, Effect, Wrong};
+use super::fields::Fields;
 use crate::check::view::{View, examples, were};
 use crate::check::{Checker, Found};
 use crate::history::{Answer, Call};

@@ -8,6 +8,7 @@ mod counter;
 mod data_type;
 mod echo;
 mod fields;
+mod inside;
 mod kv;
 #[cfg(test)]
 mod model;
@@ -18,10 +19,15 @@ mod unique_ids;
 use crate::history::Call;
 use crate::settings::Workload;
 
-#[cfg(test)]
-pub(crate) use data_type::Done;
-pub(crate) use data_type::{Calls, DataType, Effect, Wrong};
+use data_type::DataType;
+pub(crate) use data_type::{Calls, Effect, Wrong};
 pub(crate) use fields::Fields;
+pub(crate) use inside::Inside;
+
+/// All data types that a node holds, for a simulation: what no client writes has to stay as it was, too.
+pub(crate) fn inside(nodes: usize) -> Vec<Box<dyn Inside>> {
+    vec![Box::new(set::inside::Grows::new(nodes)), Box::new(counter::inside::Bounded::new(nodes)), Box::new(kv::Kv)]
+}
 
 impl Workload {
     /// The data type that it is about.

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use rand::SeedableRng as _;
 use rand_xorshift::XorShiftRng;
 
-use super::{Calls, DataType, Done};
+use super::data_type::{Calls, DataType, Done};
 use crate::check::testing::Run;
 use crate::history::{Call, Outcome};
 use crate::judgement::Validity;

@@ -1,5 +1,6 @@
 //! The counters: `g-counter` and `pn-counter`. Clients add to a number, and read it.
 
+pub(crate) mod inside;
 mod reads;
 mod sums;
 
@@ -10,8 +11,9 @@ use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
 #[cfg(test)]
-use super::Done;
-use super::{Calls, DataType, Effect, Fields, Wrong};
+use super::data_type::Done;
+use super::data_type::{Calls, DataType, Effect, Wrong};
+use super::fields::Fields;
 use crate::check::{Checker, final_state, monotonic, staleness};
 use crate::history::{Answer, Call};
 use crate::settings::{Settings, ValueKind};

@@ -5,11 +5,14 @@ mod reads;
 
 use rand::RngExt as _;
 use rand_xorshift::XorShiftRng;
-use rumormill_core::Workload;
+use rumormill_core::storage::Heap;
+use rumormill_core::{Member, Workload};
 
 #[cfg(test)]
-use super::Done;
-use super::{Calls, DataType, Effect, Fields, Wrong};
+use super::data_type::Done;
+use super::data_type::{Calls, DataType, Effect, Wrong};
+use super::fields::Fields;
+use super::inside::{self, Inside};
 use crate::check::{Checker, final_state, monotonic, phantom, staleness};
 use crate::history::{Answer, Call};
 use crate::settings::{Settings, ValueKind};
@@ -100,6 +103,15 @@ impl DataType for Kv {
             Answer::Missing => Some(Answer::Value(-1, 1)),
             _ => None,
         }
+    }
+}
+
+/// What the store has to keep is seen from outside, by its stamps.
+impl Inside for Kv {
+    /// `["w", key, value, stamp]` for each key.
+    fn bytes(&self, member: &Member<Heap>) -> u64 {
+        let entries = member.store().map.iter();
+        entries.map(|(key, value, _)| inside::bytes(key) + inside::bytes(value) + 29).sum()
     }
 }
 

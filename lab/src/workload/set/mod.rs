@@ -2,6 +2,7 @@
 
 mod convergence;
 mod duplicates;
+pub(crate) mod inside;
 mod reads;
 mod set_full;
 #[cfg(test)]
@@ -12,8 +13,9 @@ use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
 #[cfg(test)]
-use super::Done;
-use super::{Calls, DataType, Effect, Fields, Wrong};
+use super::data_type::Done;
+use super::data_type::{Calls, DataType, Effect, Wrong};
+use super::fields::Fields;
 use crate::check::{Checker, final_state, monotonic, phantom, staleness};
 use crate::history::{Answer, Call};
 use crate::settings::{Settings, ValueKind};

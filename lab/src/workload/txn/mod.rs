@@ -11,8 +11,9 @@ use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
 #[cfg(test)]
-use super::Done;
-use super::{Calls, DataType, Effect, Fields, Wrong};
+use super::data_type::Done;
+use super::data_type::{Calls, DataType, Effect, Wrong};
+use super::fields::Fields;
 use crate::check::{Checker, final_state, phantom};
 use crate::history::{Answer, Call, Micro};
 use crate::settings::{Settings, ValueKind};
