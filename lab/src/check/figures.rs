@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::view::{View, millis};
+use super::view::View;
+use super::words::millis;
 use crate::history::{Call, Outcome};
 use crate::judgement::{Judgement, OpCount, Quantiles, Validity};
 use crate::settings::{Micros, SECOND};

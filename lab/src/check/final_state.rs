@@ -4,7 +4,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::view::{View, count, examples};
+use super::view::View;
+use super::words::{count, examples};
 use super::{Checker, Found};
 use crate::history::Call;
 

@@ -17,6 +17,7 @@ mod silence;
 pub(crate) mod staleness;
 mod storm;
 pub(crate) mod view;
+pub(crate) mod words;
 
 #[cfg(test)]
 pub(crate) mod testing;

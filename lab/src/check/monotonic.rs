@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::view::{View, count, examples};
+use super::view::View;
+use super::words::{count, examples};
 use super::{Checker, Found};
 use crate::history::Op;
 

@@ -4,7 +4,7 @@
 //! The bounds are those of the protocol for 25 nodes, rounds 460 ms apart and a delay of 100 ms. They grow with the interval and
 //! the delay, and beyond 25 nodes with the logarithm of their number, as the rounds do that news needs to reach all.
 
-use super::view::seconds;
+use super::words::seconds;
 use crate::history::{History, Phase};
 use crate::settings::{LatencyDist, Micros, SECOND, Settings};
 use crate::trace::{FaultChange, Trace};

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
-use super::view::{View, examples};
+use super::view::View;
+use super::words::examples;
 use crate::trace::{Complaint, Misdeed};
 
 pub(crate) fn check(view: &View<'_>) -> Found {

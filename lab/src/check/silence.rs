@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::patience::LOOKS_APART_US;
-use super::view::{View, examples, millis, seconds};
+use super::view::View;
+use super::words::{examples, millis, seconds};
 use super::{Figures, Found};
 use crate::settings::{Micros, SECOND};
 

@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::view::{View, examples};
+use super::view::View;
+use super::words::examples;
 use super::{Figures, Found};
 use crate::settings::{Micros, SECOND, Settings};
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use super::lives::Lives;
 use super::patience::Patience;
+use super::words::seconds;
 use crate::history::{History, Op, Phase};
 use crate::judgement::Validity;
 use crate::settings::{Micros, Settings};
@@ -100,36 +101,4 @@ impl<'a> View<'a> {
     pub(crate) fn in_the_end(&self) -> Validity {
         if self.patience.is_too_long() { Validity::Unknown } else { Validity::Invalid }
     }
-}
-
-/// Microseconds as seconds.
-#[allow(clippy::cast_precision_loss)]
-pub(crate) fn seconds(us: Micros) -> f64 {
-    us as f64 / 1e6
-}
-
-/// Microseconds as milliseconds.
-#[allow(clippy::cast_precision_loss)]
-pub(crate) fn millis(us: Micros) -> f64 {
-    us as f64 / 1e3
-}
-
-/// `1 value`, `3 values`
-pub(crate) fn count(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
-}
-
-/// `3 values were`
-pub(crate) fn were(n: usize, what: &str) -> String {
-    format!("{} {}", count(n, what), if n == 1 { "was" } else { "were" })
-}
-
-/// The first few of a list: `a, b, c and 4 more`.
-pub(crate) fn examples(items: impl IntoIterator<Item = String>) -> String {
-    const SHOWN: usize = 3;
-    let mut items = items.into_iter();
-    let shown: Vec<String> = items.by_ref().take(SHOWN).collect();
-    let rest = items.count();
-    let list = shown.join(", ");
-    if rest == 0 { list } else { format!("{list} and {rest} more") }
 }

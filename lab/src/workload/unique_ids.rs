@@ -5,7 +5,8 @@ use rumormill_core::Workload;
 
 use super::data_type::{Calls, DataType, Effect, Wrong};
 use super::fields::Fields;
-use crate::check::view::{View, examples, were};
+use crate::check::view::View;
+use crate::check::words::{examples, were};
 use crate::check::{Checker, Found};
 use crate::history::{Answer, Call, Op, Scalar};
 use crate::settings::{Settings, ValueKind};

@@ -6,7 +6,8 @@
 
 use crate::check::Found;
 use crate::check::bits::has;
-use crate::check::view::{View, count, examples};
+use crate::check::view::View;
+use crate::check::words::{count, examples};
 use crate::history::{Answer, Call, Op, Outcome, Phase};
 use crate::settings::Micros;
 

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use crate::check::Found;
 use crate::check::final_state::differing;
 use crate::check::monotonic::replay;
-use crate::check::view::{View, count, examples, were};
+use crate::check::view::View;
+use crate::check::words::{count, examples, were};
 use crate::history::{Answer, Call, Op};
 
 pub(crate) fn check(view: &View<'_>) -> Found {

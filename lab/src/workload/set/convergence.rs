@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use super::sets::{Element, sets};
 use crate::check::figures::quantiles;
-use crate::check::view::{View, count, examples, millis};
+use crate::check::view::View;
+use crate::check::words::{count, examples, millis};
 use crate::check::{Figures, Found};
 use crate::history::Phase;
 use crate::judgement::Slow;

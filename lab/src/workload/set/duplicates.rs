@@ -2,7 +2,8 @@
 
 use super::sets::sets;
 use crate::check::Found;
-use crate::check::view::{View, count, examples};
+use crate::check::view::View;
+use crate::check::words::{count, examples};
 
 pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();

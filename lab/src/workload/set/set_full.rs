@@ -12,7 +12,8 @@
 use super::sets::{SetRead, Sets, sets};
 use crate::check::bits::{for_each_bit, prefix};
 use crate::check::figures::quantiles;
-use crate::check::view::{Fate, View, examples, millis, were};
+use crate::check::view::{Fate, View};
+use crate::check::words::{examples, millis, were};
 use crate::check::{Figures, Found};
 use crate::history::Phase;
 use crate::judgement::SetFigures;

@@ -17,7 +17,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cycle::{Edge, Why, cycles, show};
 use crate::check::Found;
-use crate::check::view::{View, count, examples};
+use crate::check::view::View;
+use crate::check::words::{count, examples};
 use crate::history::{Answer, Call, Micro, Op};
 use crate::judgement::Validity;
 use crate::settings::Consistency;

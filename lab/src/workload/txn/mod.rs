@@ -10,6 +10,7 @@ use rand::RngExt as _;
 use rand_xorshift::XorShiftRng;
 use rumormill_core::Workload;
 
+use self::reads::micros;
 #[cfg(test)]
 use super::data_type::Done;
 use super::data_type::{Calls, DataType, Effect, Wrong};
@@ -112,11 +113,6 @@ impl DataType for Txn {
         let wrong = Micro::Read(key, value.is_none().then_some(-1));
         Some(Answer::Txn([others, &[wrong]].concat()))
     }
-}
-
-/// The reads and writes of a transaction.
-fn micros(call: &Call) -> &[Micro] {
-    if let Call::Txn(micros) = call { micros } else { &[] }
 }
 
 /// The transaction that came back, if it is the one that was asked for.

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::micros;
 use crate::check::final_state::differing;
 use crate::check::phantom::Phantoms;
-use crate::check::view::{View, examples};
+use crate::check::view::View;
+use crate::check::words::examples;
 use crate::check::{Found, final_state, phantom};
 use crate::history::{Answer, Call, Micro, Op};
 
@@ -60,6 +60,11 @@ fn read(micro: &Micro) -> Option<(u64, i64)> {
         Micro::Read(key, value) => value.map(|value| (key, value)),
         Micro::Write(..) => None,
     }
+}
+
+/// The reads and writes of a transaction.
+pub(super) fn micros(call: &Call) -> &[Micro] {
+    if let Call::Txn(micros) = call { micros } else { &[] }
 }
 
 #[cfg(test)]
