@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::settings::{Micros, Workload};
+use crate::settings::Micros;
 
 /// A JSON integer or string, the two distinct.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -51,23 +51,6 @@ pub enum Call {
     KvRead(u64),
     /// `txn`
     Txn(Vec<Micro>),
-}
-
-impl Call {
-    /// The name of the request on the wire.
-    #[must_use]
-    pub fn name(&self, workload: Workload) -> &'static str {
-        match self {
-            Self::Echo(_) => "echo",
-            Self::Generate => "generate",
-            Self::Add(_) if workload == Workload::Broadcast => "broadcast",
-            Self::Add(_) | Self::Increment(_) => "add",
-            Self::Read => "read",
-            Self::Write { .. } => "write",
-            Self::KvRead(_) => "kv_read",
-            Self::Txn(_) => "txn",
-        }
-    }
 }
 
 /// What a node answered.

@@ -9,7 +9,8 @@ pub type Micros = u64;
 /// One second.
 pub const SECOND: Micros = 1_000_000;
 
-/// What clients ask of the nodes. The names and the messages are Maelstrom's, and `kv` is our own.
+/// What clients ask of the nodes. The names and the messages are Maelstrom's, and `kv` is our own. What the lab knows of
+/// each is in a file of its own, in the folder `workload`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Workload {
@@ -29,44 +30,6 @@ pub enum Workload {
     TxnRwRegister,
     /// `write` and `kv_read`, last writer wins.
     Kv,
-}
-
-impl Workload {
-    /// The name as on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Broadcast => "broadcast",
-            Self::GSet => "g-set",
-            Self::GCounter => "g-counter",
-            Self::PnCounter => "pn-counter",
-            Self::UniqueIds => "unique-ids",
-            Self::Echo => "echo",
-            Self::TxnRwRegister => "txn-rw-register",
-            Self::Kv => "kv",
-        }
-    }
-
-    /// The same workload as the built-in node knows it.
-    #[must_use]
-    pub const fn of_node(self) -> rumormill_core::Workload {
-        match self {
-            Self::Broadcast => rumormill_core::Workload::Broadcast,
-            Self::GSet => rumormill_core::Workload::GSet,
-            Self::GCounter => rumormill_core::Workload::GCounter,
-            Self::PnCounter => rumormill_core::Workload::PnCounter,
-            Self::UniqueIds => rumormill_core::Workload::UniqueIds,
-            Self::Echo => rumormill_core::Workload::Echo,
-            Self::TxnRwRegister => rumormill_core::Workload::TxnRwRegister,
-            Self::Kv => rumormill_core::Workload::Kv,
-        }
-    }
-
-    /// Whether nodes replicate anything for it, so that there is a state to compare in the end.
-    #[must_use]
-    pub const fn is_replicated(self) -> bool {
-        !matches!(self, Self::UniqueIds | Self::Echo)
-    }
 }
 
 /// How long a message between two nodes takes. Messages of clients take no time.

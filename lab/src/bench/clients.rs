@@ -8,21 +8,14 @@ use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand_xorshift::XorShiftRng;
 
-use crate::history::{Call, History, Micro, Op, Outcome, Phase};
-use crate::settings::{Micros, SECOND, Settings, ValueKind, Workload};
+use crate::history::{Call, History, Op, Outcome, Phase};
+use crate::settings::{Micros, SECOND, Settings};
+use crate::workload::Calls;
 
 use super::{INIT_TIMEOUT_US, topology};
 
 /// The lab itself as a client: it introduces nodes, and looks at them in the end.
 pub(super) const LAB: usize = usize::MAX;
-/// Writes to one key of `txn-rw-register` before another key takes its place, as under Maelstrom.
-const WRITES_PER_KEY: u64 = 16;
-/// Reads and writes of a transaction, at most.
-const TXN_LENGTH: usize = 4;
-/// Values of one request `gossip_sync`.
-const PRELOADED_AT_ONCE: usize = 10_000;
-/// Keys that one transaction of the inspection reads.
-const INSPECTED_AT_ONCE: usize = 64;
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,12 +71,8 @@ pub(super) struct Clients {
     deadlines: BinaryHeap<Reverse<(Micros, usize)>>,
     waiting: usize,
     timeout_us: Micros,
-    workload: Workload,
     rng: XorShiftRng,
-    next_value: i64,
-    /// Keys of transactions in use, and how often each was written.
-    pool: Vec<(u64, u64)>,
-    next_key: u64,
+    calls: Box<dyn Calls>,
     /// The ids of all nodes as `init` lists them, once they were needed.
     all_ids: String,
 }
@@ -115,11 +104,8 @@ impl Clients {
             deadlines: BinaryHeap::new(),
             waiting: 0,
             timeout_us: settings.timeout_us,
-            workload: settings.workload,
             rng: XorShiftRng::seed_from_u64(settings.seed ^ 0x0063_6c69_656e_7473),
-            next_value: settings.preload as i64,
-            pool: (0..settings.keys).map(|key| (key, 0)).collect(),
-            next_key: settings.keys,
+            calls: settings.workload.data_type().calls(settings),
             all_ids: String::new(),
         }
     }
@@ -174,15 +160,10 @@ impl Clients {
         line(msg_id, 0, &settings.id(node), &body)
     }
 
-    /// Requests that give a node the values it begins with.
+    /// Requests that give the first node the values it begins with.
     pub(super) fn preload(&mut self, now: Micros, settings: &Settings) -> Vec<Vec<u8>> {
-        let values: Vec<usize> = (0..settings.preload).collect();
-        let lines = values.chunks(PRELOADED_AT_ONCE).map(|values| {
-            let values: Vec<String> = values.iter().map(|value| settings.values.json(*value as i64)).collect();
-            let list = values.join(",");
-            self.lab_request(now, 0, "gossip_sync", &format!(r#","messages":[{list}]"#), settings)
-        });
-        lines.collect()
+        let requests = settings.workload.data_type().preload(settings).into_iter();
+        requests.map(|(kind, fields)| self.lab_request(now, 0, kind, &fields, settings)).collect()
     }
 
     /// A request of the lab itself; the fields begin with a comma.
@@ -212,55 +193,8 @@ impl Clients {
         // Uniform in [0, 2 / rate) after this one.
         let gap = 2.0 * SECOND as f64 / settings.rate * self.rng.random::<f64>();
         self.next_op_us = now.max(self.next_op_us) + gap as Micros;
-        let call = self.call(is_write, settings);
+        let call = self.calls.draw(&mut self.rng, is_write);
         Some((client, self.workers[client].node, call))
-    }
-
-    fn call(&mut self, is_write: bool, settings: &Settings) -> Call {
-        let value = self.next_value;
-        match settings.workload {
-            Workload::Echo => {
-                self.next_value += 1;
-                Call::Echo(format!("Please echo {value} \"\u{e9}\u{1f600}\""))
-            }
-            Workload::UniqueIds => Call::Generate,
-            Workload::TxnRwRegister => self.txn(),
-            Workload::Kv => {
-                let key = self.rng.random_range(0..settings.keys);
-                if is_write {
-                    self.next_value += 1;
-                    Call::Write { key, value }
-                } else {
-                    Call::KvRead(key)
-                }
-            }
-            Workload::Broadcast | Workload::GSet | Workload::GCounter | Workload::PnCounter if !is_write => Call::Read,
-            Workload::Broadcast | Workload::GSet => {
-                self.next_value += 1;
-                Call::Add(value)
-            }
-            Workload::GCounter => Call::Increment(self.rng.random_range(0..5)),
-            Workload::PnCounter => Call::Increment(self.rng.random_range(-5..5)),
-        }
-    }
-
-    fn txn(&mut self) -> Call {
-        let length = self.rng.random_range(1..=TXN_LENGTH);
-        let micros = (0..length).map(|_| {
-            let place = self.rng.random_range(0..self.pool.len());
-            let (key, written) = self.pool[place];
-            if self.rng.random::<bool>() {
-                return Micro::Read(key, None);
-            }
-            if written + 1 >= WRITES_PER_KEY {
-                self.pool[place] = (self.next_key, 0);
-                self.next_key += 1;
-            } else {
-                self.pool[place].1 += 1;
-            }
-            Micro::Write(key, written as i64 + 1)
-        });
-        Call::Txn(micros.collect())
     }
 
     /// Invokes an operation. `None` when the node is known to be down: it failed then, and nothing is sent.
@@ -281,7 +215,8 @@ impl Clients {
         } else {
             Outcome::Fail { code: -1, text: format!("{} is down", settings.id(node)) }
         };
-        let body = body(&call, self.workload, settings.values);
+        let data_type = settings.workload.data_type();
+        let (kind, fields) = (data_type.request(&call), data_type.fields(&call, settings.values));
         self.history.ops.push(Op { index, client, node, phase, call, invoked_us: now, completed_us: now, outcome });
         if !is_up {
             return None;
@@ -292,7 +227,8 @@ impl Clients {
             self.free -= usize::from(!worker.is_busy);
             worker.is_busy = true;
         }
-        Some(line(msg_id, id, &settings.id(node), &format!("{{{body},\"msg_id\":{msg_id}}}")))
+        let body = format!(r#"{{"type":"{kind}"{fields},"msg_id":{msg_id}}}"#);
+        Some(line(msg_id, id, &settings.id(node), &body))
     }
 
     fn ask(&mut self, now: Micros, client: usize, node: usize, what: What, timeout_us: Micros) -> usize {
@@ -379,21 +315,10 @@ impl Clients {
         }
     }
 
-    /// What the lab asks a node in the end.
+    /// What the lab asks a node in the end: nothing where a client that talks to this node has read it already.
     pub(super) fn inspection(&self, node: usize, settings: &Settings) -> Vec<Call> {
-        match settings.workload {
-            Workload::Broadcast | Workload::GSet | Workload::GCounter | Workload::PnCounter => {
-                // A client that talks to this node has read it.
-                if node < settings.concurrency { Vec::new() } else { vec![Call::Read] }
-            }
-            Workload::Kv => (0..settings.keys).map(Call::KvRead).collect(),
-            Workload::TxnRwRegister => {
-                let keys: Vec<u64> = (0..self.next_key).collect();
-                let read = |keys: &[u64]| Call::Txn(keys.iter().map(|key| Micro::Read(*key, None)).collect());
-                keys.chunks(INSPECTED_AT_ONCE).map(read).collect()
-            }
-            Workload::Echo | Workload::UniqueIds => Vec::new(),
-        }
+        let is_read = settings.workload.data_type().final_read().is_some() && node < settings.concurrency;
+        if is_read { Vec::new() } else { self.calls.inspection() }
     }
 
     /// The run is over.
@@ -409,32 +334,4 @@ impl Clients {
 /// A line as Maelstrom writes it.
 fn line(id: usize, client: usize, node: &str, body: &str) -> Vec<u8> {
     format!(r#"{{"id":{id},"src":"c{client}","dest":"{node}","body":{body}}}"#).into_bytes()
-}
-
-/// The body of a request, without braces and `msg_id`.
-fn body(call: &Call, workload: Workload, values: ValueKind) -> String {
-    match call {
-        Call::Echo(text) => format!(r#""type":"echo","echo":{}"#, serde_json::Value::from(text.as_str())),
-        Call::Generate => r#""type":"generate""#.to_owned(),
-        Call::Add(value) if workload == Workload::Broadcast => {
-            format!(r#""type":"broadcast","message":{}"#, values.json(*value))
-        }
-        Call::Add(value) => format!(r#""type":"add","element":{}"#, values.json(*value)),
-        Call::Increment(delta) => format!(r#""type":"add","delta":{delta}"#),
-        Call::Read => r#""type":"read""#.to_owned(),
-        Call::Write { key, value } => {
-            format!(r#""type":"write","key":"k{key}","value":{}"#, values.json(*value))
-        }
-        Call::KvRead(key) => format!(r#""type":"kv_read","key":"k{key}""#),
-        Call::Txn(txn) => {
-            let micros: Vec<String> = txn
-                .iter()
-                .map(|micro| match micro {
-                    Micro::Read(key, _) => format!(r#"["r",{key},null]"#),
-                    Micro::Write(key, value) => format!(r#"["w",{key},{value}]"#),
-                })
-                .collect();
-            format!(r#""type":"txn","txn":[{}]"#, micros.join(","))
-        }
-    }
 }

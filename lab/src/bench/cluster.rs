@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::history::{Answer, Call, Elements, Micro, Op};
+use crate::history::{Answer, Call, Elements, Op};
 use crate::settings::{Micros, Settings, Workload};
 use crate::trace::{Death, NEVER};
+use crate::workload::Effect;
 
 use super::observe::{Rows, Seen, Stretch};
 
@@ -110,7 +111,9 @@ const ALL_UP_US: Micros = 12_000_000;
 pub(super) struct Cluster {
     members: Vec<Member>,
     up: usize,
-    is_set: bool,
+    workload: Workload,
+    /// Whether values are followed from node to node.
+    follows: bool,
     watched: BTreeMap<i64, Watched>,
     lives: Vec<Life>,
     /// Lives by the name that a node gives them in its messages.
@@ -134,7 +137,8 @@ impl Cluster {
         Self {
             members: (0..settings.nodes).map(member).collect(),
             up: 0,
-            is_set: matches!(settings.workload, Workload::Broadcast | Workload::GSet),
+            workload: settings.workload,
+            follows: settings.workload.data_type().follows_values(),
             watched: BTreeMap::new(),
             lives: vec![Life::default(); settings.nodes],
             named: HashMap::new(),
@@ -158,9 +162,9 @@ impl Cluster {
         self.up
     }
 
-    /// Whether the set is what is replicated.
-    pub(super) fn is_set(&self) -> bool {
-        self.is_set
+    /// Whether values are followed from node to node.
+    pub(super) fn follows_values(&self) -> bool {
+        self.follows
     }
 
     /// A new process life begins.
@@ -224,16 +228,11 @@ impl Cluster {
 
     /// A value was invoked by an operation: from now on it is known whose it is.
     pub(super) fn watch(&mut self, value: i64, op: usize) {
-        if self.is_set {
+        if self.follows {
             let nodes = self.members.len();
             let unseen = || Watched { op, at: vec![NEVER; nodes], holders: vec![false; nodes], sent: false };
             self.watched.entry(value).or_insert_with(unseen);
         }
-    }
-
-    /// Whether a value was invoked.
-    pub(super) fn is_watched(&self, value: i64) -> bool {
-        self.watched.contains_key(&value)
     }
 
     /// A message arrives at a node. False when nobody is there to take it: a process that is down, or a peer's message
@@ -294,7 +293,7 @@ impl Cluster {
             own.marks.push((seq, own.changes.len()));
         }
         let mut carried = Carried { values: seen.values, ..Carried::default() };
-        if self.is_set {
+        if self.follows {
             return carried;
         }
         match seen.rows {
@@ -333,17 +332,10 @@ impl Cluster {
 
     /// What an acknowledgement tells about who holds what.
     pub(super) fn acknowledged(&mut self, op: &Op, answer: &Answer, known: usize, now: Micros) {
-        let changes = match &op.call {
-            Call::Add(value) => {
-                self.holds(op.node, *value, now);
-                true
-            }
-            Call::Increment(delta) => *delta != 0,
-            Call::Write { .. } => true,
-            Call::Txn(txn) => txn.iter().any(|micro| matches!(micro, Micro::Write(..))),
-            Call::Echo(_) | Call::Generate | Call::Read | Call::KvRead(_) => false,
-        };
-        if changes {
+        if let Call::Add(value) = op.call {
+            self.holds(op.node, value, now);
+        }
+        if self.workload.data_type().effect(&op.call) == Effect::Changes {
             let member = &mut self.members[op.node];
             let life = &mut self.lives[member.life];
             life.changes.push(op.index);
@@ -375,7 +367,7 @@ impl Cluster {
                 list.push(watched.op);
             }
         }
-        if !self.is_set {
+        if !self.follows {
             self.lose_changes(node, &mut death);
         }
         death.unsent.sort_unstable();

@@ -14,6 +14,7 @@
 
 mod clients;
 mod cluster;
+mod id;
 mod lines;
 mod observe;
 mod reply;
@@ -26,7 +27,7 @@ use rumormill_sim::{Arrival, Network, Traffic};
 use crate::fault::{Fault, Nemesis};
 use crate::history::{Call, History, Outcome, Phase};
 use crate::net;
-use crate::settings::{Micros, SECOND, Settings, Workload};
+use crate::settings::{Micros, SECOND, Settings};
 use crate::trace::{Complaint, FaultChange, FaultEvent, Misdeed, Trace};
 
 use clients::{Clients, What};
@@ -422,10 +423,7 @@ impl Bench {
 
     /// Each client reads once, as under Maelstrom. That counts.
     fn final_reads(&mut self) {
-        let read = match self.settings.workload {
-            Workload::Broadcast | Workload::GSet | Workload::GCounter | Workload::PnCounter => Call::Read,
-            Workload::Kv | Workload::TxnRwRegister | Workload::Echo | Workload::UniqueIds => return,
-        };
+        let Some(read) = self.settings.workload.data_type().final_read() else { return };
         for client in 0..self.settings.concurrency {
             self.invoke(client, client % self.settings.nodes, Phase::Final, read.clone());
         }
@@ -546,12 +544,6 @@ impl Bench {
     /// A driver that can look inside saw a node break a rule.
     pub fn note_unsafe(&mut self, node: usize, detail: String) {
         self.complain(node, Misdeed::Unsafe, detail);
-    }
-
-    /// Whether some client has added a value.
-    #[must_use]
-    pub fn was_added(&self, value: i64) -> bool {
-        self.cluster.is_watched(value) || self.settings.is_preloaded(value)
     }
 
     /// A sample of a replica's counter, for drivers that can look inside.

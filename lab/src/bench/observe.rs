@@ -8,7 +8,7 @@ use rumormill_core::wire::{Chunks, Item, Key, Message, Pairs, RawEntry, Scratch,
 
 use crate::settings::value_of;
 
-use super::lines::number;
+use super::id::number;
 
 /// What was seen.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -4,7 +4,7 @@
 //! The bounds are those of the protocol for 25 nodes, rounds 460 ms apart and a delay of 100 ms. They grow with the interval and
 //! the delay, and beyond 25 nodes with the logarithm of their number, as the rounds do that news needs to reach all.
 
-use super::view::seconds;
+use super::words::seconds;
 use crate::history::{History, Phase};
 use crate::settings::{LatencyDist, Micros, SECOND, Settings};
 use crate::trace::{FaultChange, Trace};
@@ -17,11 +17,11 @@ const CUT_US: Micros = 6 * SECOND;
 /// after the last new session spoke for the first time.
 const LOST_US: Micros = 15 * SECOND;
 /// A new session speaks at the first message that follows `init`, or by itself after this time.
-pub(super) const NEW_SESSION_SPEAKS_US: Micros = 12 * SECOND;
+pub(crate) const NEW_SESSION_SPEAKS_US: Micros = 12 * SECOND;
 /// Who was away for longer than this is looked for ever more rarely.
 const AWAY_US: Micros = 20 * SECOND;
 /// The longest gap between two looks for somebody who is away.
-pub(super) const LOOKS_APART_US: Micros = 30 * SECOND;
+pub(crate) const LOOKS_APART_US: Micros = 30 * SECOND;
 /// The interval and the delay that the bounds are stated for.
 const INTERVAL_US: Micros = 460_000;
 const DELAY_US: Micros = 100_000;
@@ -34,9 +34,9 @@ const IN_A_ROW: Micros = 10;
 
 /// Until when nodes may talk and differ, and why so long.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
+pub(crate) struct Patience {
     /// From this moment on all is quiet and equal.
-    pub(super) until_us: Micros,
+    pub(crate) until_us: Micros,
     /// When the quiet time began.
     healed_us: Micros,
     /// When it ended.
@@ -46,7 +46,7 @@ pub(super) struct Patience {
 
 impl Patience {
     /// From what the run was and what happened in it.
-    pub(super) fn new(settings: &Settings, history: &History, trace: &Trace) -> Self {
+    pub(crate) fn new(settings: &Settings, history: &History, trace: &Trace) -> Self {
         let main = history.ops.iter().filter(|op| op.phase == Phase::Main).map(|op| op.completed_us);
         let calm = main.max().unwrap_or(trace.main_from_us).max(trace.healed_us);
         // Nodes that were told to be slower may be.
@@ -105,12 +105,12 @@ impl Patience {
     }
 
     /// Whether the quiet time ended before nodes have to be quiet and equal.
-    pub(super) fn is_too_long(&self) -> bool {
+    pub(crate) fn is_too_long(&self) -> bool {
         self.final_us < self.until_us
     }
 
     /// Ends a sentence about the end of a run that cannot be judged: ` (…)`.
-    pub(super) fn hint(&self) -> String {
+    pub(crate) fn hint(&self) -> String {
         if !self.is_too_long() {
             return String::new();
         }

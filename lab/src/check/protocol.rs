@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
-use super::view::{View, examples};
+use super::view::View;
+use super::words::examples;
 use crate::trace::{Complaint, Misdeed};
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let mut kinds: BTreeMap<Misdeed, Vec<&Complaint>> = BTreeMap::new();
     for complaint in &view.trace.complaints {

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use super::patience::LOOKS_APART_US;
-use super::view::{View, examples, millis, seconds};
+use super::view::View;
+use super::words::{examples, millis, seconds};
 use super::{Figures, Found};
 use crate::settings::{Micros, SECOND};
 
@@ -18,7 +19,7 @@ const LATER_LOOKS_MAX: usize = 2;
 /// And at most so many messages of one node to all others together: a look, a digest, and answers to those of others.
 const LATER_WORDS_MAX: usize = 6;
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let calm = view.calm_from_us();
     let last = view.trace.messages.last().map(|message| message.sent_us).filter(|&at| at > calm);
     let mut found = Found { figures: Figures::LastMessage(last.map(|at| millis(at - calm))), ..Found::default() };

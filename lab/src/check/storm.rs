@@ -2,7 +2,8 @@
 
 use std::collections::{HashMap, VecDeque};
 
-use super::view::{View, examples};
+use super::view::View;
+use super::words::examples;
 use super::{Figures, Found};
 use crate::settings::{Micros, SECOND, Settings};
 
@@ -17,7 +18,7 @@ fn bound(settings: &Settings) -> Option<u64> {
     settings.storm_above.map(|most| if most == 0 { LINK_SECOND_MAX * rounds } else { most })
 }
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut windows: HashMap<(u32, u32), VecDeque<Micros>> = HashMap::new();
     // Per link: the most within a second, and when that second ended.
     let mut worst: HashMap<(u32, u32), (u64, Micros)> = HashMap::new();

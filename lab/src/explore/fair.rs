@@ -1,9 +1,10 @@
 //! The run at a leaf: no more faults, all messages arrive, all timers fire.
 
 use super::life::Said;
+use super::recipe::Recipe;
 use super::step::Step;
 use super::violation::Violation;
-use super::world::{Recipe, World};
+use super::world::World;
 use rumormill_core::data_type::Application;
 
 /// Steps of a run, so that a storm without end, which takes no time at all, ends too. A run in which nothing is wrong takes

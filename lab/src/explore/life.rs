@@ -14,8 +14,8 @@ use rumormill_core::replicated::Sign;
 use rumormill_core::{Config, Instant, Node, Now, Transmit, Value};
 
 use super::packet::Packet;
+use super::recipe::Recipe;
 use super::violation::Violation;
-use super::world::Recipe;
 use super::{Fewer, NODES_MAX, hash, observe};
 
 /// The key that is written to.

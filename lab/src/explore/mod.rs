@@ -25,6 +25,7 @@ mod hash;
 mod life;
 mod observe;
 mod packet;
+mod recipe;
 mod search;
 mod step;
 mod trail;
@@ -236,8 +237,8 @@ impl Options {
             return Err(format!("there is no n{small} among {} nodes", self.nodes));
         }
         let node = |error: ConfigError| format!("the node: {error}");
-        world::Recipe::new(self, Few::LIMITS).map_err(node)?;
-        world::Recipe::new(self, HEAP_LIMITS).map(drop).map_err(node)
+        recipe::Recipe::new(self, Few::LIMITS).map_err(node)?;
+        recipe::Recipe::new(self, HEAP_LIMITS).map(drop).map_err(node)
     }
 
     fn left(&self) -> world::Left {

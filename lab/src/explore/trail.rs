@@ -12,9 +12,10 @@ use rumormill_core::ConfigError;
 use rumormill_core::storage::{Heap, Limits, Storage as _};
 
 use super::life::Said;
+use super::recipe::Recipe;
 use super::step::{Kind, Step, node};
 use super::violation::Violation;
-use super::world::{Left, Recipe, World};
+use super::world::{Left, World};
 use super::{Few, HEAP_LIMITS, Options, fair, rule_name, rule_named};
 
 /// Steps, and the choices that make the nodes that take them.

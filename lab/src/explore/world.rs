@@ -3,25 +3,20 @@
 //! Nodes and messages are shared between states: what changes with a step is one node at most. What a node makes of an input
 //! is remembered for a while ([`super::life`]). Each node has a clock of its own, see [`super::Clocks`].
 
-use rumormill_core::data_type::Application;
 use std::rc::Rc;
 
 use rumormill_core::causality::Sum;
-use rumormill_core::gossip::Rule;
-use rumormill_core::storage::{Limits, Storage as _};
-use rumormill_core::{Config, ConfigError, Strategy};
+use rumormill_core::data_type::Application;
 
 use super::life::{self, Contents, Held, Input, KEY, Life, Said};
 use super::packet::{NUMBER, Packet};
+use super::recipe::Recipe;
 use super::step::{Kind, Parcel, Step};
 use super::violation::Violation;
-use super::{Clocks, Fewer, NODES_MAX, Options, Strategies, hash};
+use super::{Clocks, NODES_MAX, hash};
 
 mod judge;
 
-/// How far wall clocks may differ, in milliseconds: longer than any trail. A stamp that is refused for a while is not what
-/// is looked for here.
-const CLOCK_AHEAD_MS: u64 = 1 << 40;
 /// The session of a node that starts for the first time, and the distance to the next: there is room for one that is lower.
 const SESSION_STEP: u64 = 10;
 /// Numbers of one node.
@@ -107,21 +102,6 @@ impl Left {
     }
 }
 
-/// How the nodes of a search are made.
-pub(super) struct Recipe {
-    pub(super) configs: [Config; NODES_MAX],
-    pub(super) limits: Limits,
-    pub(super) nodes: usize,
-    pub(super) without: Vec<Rule>,
-    pub(super) greeted: bool,
-    /// One bit for each node with room for little.
-    small: u8,
-    lenient: bool,
-    clocks: Clocks,
-    /// How long nodes have to become the same in the end, in microseconds.
-    pub(super) recovery_us: u64,
-}
-
 /// A state.
 pub(super) struct World<S: Application> {
     lives: Vec<Rc<Life<S>>>,
@@ -150,47 +130,6 @@ impl<S: Application> Clone for World<S> {
             past: Rc::clone(&self.past),
             ..*self
         }
-    }
-}
-
-impl Recipe {
-    /// # Errors
-    /// The node cannot be made with these choices.
-    pub(super) fn new(options: &Options, limits: Limits) -> Result<Self, ConfigError> {
-        let config = |at: usize| Config {
-            strategy: match options.strategies {
-                Strategies::Rumor => Strategy::Rumor,
-                Strategies::Relay => Strategy::Relay,
-                Strategies::Mixed if at.is_multiple_of(2) => Strategy::Relay,
-                Strategies::Mixed => Strategy::Rumor,
-            },
-            fanout: options.fanout,
-            gossip_interval_ms: options.interval_ms,
-            seed: options.seed,
-            max_message_bytes: options.max_message_bytes.unwrap_or(Config::default().max_message_bytes),
-            max_clock_ahead_ms: CLOCK_AHEAD_MS,
-            ..Config::default()
-        };
-        let configs = std::array::from_fn(config);
-        configs
-            .iter()
-            .try_for_each(|config: &Config| config.check(&limits).and_then(|()| config.check(&Fewer::LIMITS)))?;
-        Ok(Self {
-            configs,
-            limits,
-            nodes: options.nodes,
-            without: options.without.clone(),
-            greeted: options.greeted,
-            small: options.small.map_or(0, |at| 1 << at),
-            lenient: options.lenient,
-            clocks: options.clocks,
-            recovery_us: u64::from(options.recovery_s) * 1_000_000,
-        })
-    }
-
-    /// Whether a node has room for little.
-    pub(super) fn is_small(&self, at: usize) -> bool {
-        self.small >> at & 1 == 1
     }
 }
 

@@ -71,22 +71,18 @@ impl Limit {
     }
 }
 
+/// Workloads that somebody has set limits for.
+const LIMITS: [(Workload, fn(&Run<'_>) -> Vec<Limit>); 2] =
+    [(Workload::Broadcast, broadcast), (Workload::PnCounter, |run| vec![counter(run)])];
+
 /// All limits that are about the workload of this run; none for a workload nobody set limits for, or without
 /// operations.
 pub(super) fn limits(run: &Run<'_>) -> Vec<Limit> {
     if run.judgement.invocations == 0 {
         return Vec::new();
     }
-    match run.settings.workload {
-        Workload::Broadcast => broadcast(run),
-        Workload::PnCounter => vec![counter(run)],
-        Workload::GSet
-        | Workload::GCounter
-        | Workload::UniqueIds
-        | Workload::Echo
-        | Workload::TxnRwRegister
-        | Workload::Kv => Vec::new(),
-    }
+    let about = LIMITS.iter().filter(|(workload, _)| *workload == run.settings.workload);
+    about.flat_map(|(_, limits)| limits(run)).collect()
 }
 
 /// Limits that are about other settings: how these differ, and the limits for which that is so.

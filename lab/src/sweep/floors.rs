@@ -43,14 +43,13 @@ impl Floors {
     pub fn new(settings: &Settings) -> Option<Self> {
         let writers = if settings.writers == 0 { settings.nodes } else { settings.writers };
         let writes = settings.rate * settings.write_share;
-        (matches!(settings.workload, Workload::Broadcast | Workload::GSet) && settings.nodes > 1 && writes > 0.0)
-            .then_some(Self {
-                nodes: settings.nodes as f64,
-                latency_s: settings.latency_us as f64 / SECOND as f64,
-                rate: settings.rate,
-                writes,
-                writers: writers as f64,
-            })
+        (settings.workload.follows_values() && settings.nodes > 1 && writes > 0.0).then_some(Self {
+            nodes: settings.nodes as f64,
+            latency_s: settings.latency_us as f64 / SECOND as f64,
+            rate: settings.rate,
+            writes,
+            writers: writers as f64,
+        })
     }
 
     /// Messages per operation without which no design can bring the share `share` of all values everywhere within

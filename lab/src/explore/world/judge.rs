@@ -6,7 +6,8 @@ use std::rc::Rc;
 use super::super::life::{self, Contents, Life};
 use super::super::step::Kind;
 use super::super::violation::Violation;
-use super::{Before, Flight, Recipe, World, Write};
+use super::{Before, Flight, World, Write};
+use crate::explore::recipe::Recipe;
 
 impl<S: Application> World<S> {
     /// Whether nothing will ever happen any more, unless somebody comes and asks.

@@ -26,6 +26,25 @@ const MOST_BARS: usize = 200;
 /// Layers with more marks than this may be written over.
 const MARKS_KEPT_FREE: usize = 200;
 
+impl Sheet {
+    /// As a file of its own: with title and background, and in other colours where a dark scheme is preferred.
+    ///
+    /// # Errors
+    /// The drawing library refused; there is no input for which it is known to.
+    pub fn standalone(&self) -> io::Result<String> {
+        standalone(self)
+    }
+
+    /// For the inside of a page, which colours it (`theme::dark_rules`) and gives it a heading: at desktop width, and
+    /// at phone width, with classes `wide` and `narrow`.
+    ///
+    /// # Errors
+    /// As [`Sheet::standalone`].
+    pub fn inline(&self) -> io::Result<[String; 2]> {
+        Ok([inline(self, WIDE, "wide")?, inline(self, NARROW, "narrow")?])
+    }
+}
+
 type Pixel = (i32, i32);
 
 /// Where things are, in canvas units.
@@ -379,7 +398,7 @@ fn remarks(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout, (index, panel): 
 }
 
 /// See [`Sheet::standalone`].
-pub(super) fn standalone(sheet: &Sheet) -> io::Result<String> {
+fn standalone(sheet: &Sheet) -> io::Result<String> {
     let (svg, (width, height)) = draw(sheet, WIDE)?;
     let body = svg.split_once('>').map_or("", |(_, body)| body);
     let whole = height + TITLE;
@@ -403,7 +422,7 @@ pub(super) fn standalone(sheet: &Sheet) -> io::Result<String> {
 }
 
 /// One of [`Sheet::inline`].
-pub(super) fn inline(sheet: &Sheet, width: i32, class: &str) -> io::Result<String> {
+fn inline(sheet: &Sheet, width: i32, class: &str) -> io::Result<String> {
     debug_assert!(width == WIDE || width == NARROW, "the page knows two widths");
     let (svg, (width, height)) = draw(sheet, width)?;
     let body = svg.split_once('>').map_or("", |(_, body)| body);

@@ -1,10 +1,8 @@
 //! What a plot consists of, as plain data: panels one above the other over a common horizontal axis, layers in them,
-//! lanes with intervals above them. How it becomes SVG is in `render`.
-
-use std::io;
+//! lanes with intervals above them. It knows nothing of SVG; `render` does.
 
 use super::axis::Axis;
-use super::theme::{FINE, NARROW, WIDE};
+use super::theme::FINE;
 
 pub use super::theme::Colour;
 
@@ -308,22 +306,5 @@ impl Sheet {
     pub fn panel(mut self, panel: Panel) -> Self {
         self.panels.push(panel);
         self
-    }
-
-    /// As a file of its own: with title and background, and in other colours where a dark scheme is preferred.
-    ///
-    /// # Errors
-    /// The drawing library refused; there is no input for which it is known to.
-    pub fn standalone(&self) -> io::Result<String> {
-        super::render::standalone(self)
-    }
-
-    /// For the inside of a page, which colours it (`theme::dark_rules`) and gives it a heading: at desktop width, and
-    /// at phone width, with classes `wide` and `narrow`.
-    ///
-    /// # Errors
-    /// As [`Sheet::standalone`].
-    pub fn inline(&self) -> io::Result<[String; 2]> {
-        Ok([super::render::inline(self, WIDE, "wide")?, super::render::inline(self, NARROW, "narrow")?])
     }
 }

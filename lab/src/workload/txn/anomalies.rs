@@ -13,20 +13,17 @@
 //! key is known where a transaction read the one and then wrote the other, and where one transaction wrote both.
 //! A transaction of unknown outcome took place if somebody read from it.
 
-mod cycle;
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::cycle::{Edge, Why, cycles, show};
-use super::Found;
-use super::view::{View, count, examples};
+use super::cycle::{Edge, Why, cycles, show};
+use crate::check::Found;
+use crate::check::view::View;
+use crate::check::words::{count, examples};
 use crate::history::{Answer, Call, Micro, Op};
 use crate::judgement::Validity;
 use crate::settings::Consistency;
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let writers = writers(view);
     let mut seen = Anomalies::default();
     let mut txns = 0;

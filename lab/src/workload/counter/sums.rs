@@ -4,12 +4,14 @@
 //! process. Before: anything between the least and the most that was asked for by then, because a node may not have heard
 //! of any of it.
 
-use super::Found;
-use super::view::{View, count, examples};
+use crate::check::Found;
+use crate::check::bits::has;
+use crate::check::view::View;
+use crate::check::words::{count, examples};
 use crate::history::{Answer, Call, Op, Outcome, Phase};
 use crate::settings::Micros;
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let totals: Vec<(&Op, i64)> = view
         .history
@@ -72,7 +74,7 @@ fn says(view: &View<'_>, op: &Op, total: i64) -> String {
 }
 
 /// The delta of an increment that was not refused.
-pub(super) fn increment(op: &Op) -> Option<i128> {
+pub(crate) fn increment(op: &Op) -> Option<i128> {
     match op.call {
         Call::Increment(delta) if op.may_have_happened() => Some(i128::from(delta)),
         _ => None,
@@ -80,13 +82,13 @@ pub(super) fn increment(op: &Op) -> Option<i128> {
 }
 
 /// Increments by time of invocation: what could be summed by when.
-pub(super) struct Asked {
+pub(crate) struct Asked {
     /// Time, sum of all that lower and of all that raise until then.
     sums: Vec<(Micros, i128, i128)>,
 }
 
 impl Asked {
-    pub(super) fn new(view: &View<'_>) -> Self {
+    pub(crate) fn new(view: &View<'_>) -> Self {
         let (mut least, mut most) = (0, 0);
         let sums = view.history.ops.iter().filter_map(|op| {
             let delta = increment(op)?;
@@ -98,7 +100,7 @@ impl Asked {
     }
 
     /// The least and the most that a node can show at this time.
-    pub(super) fn until(&self, at: Micros) -> (i128, i128) {
+    pub(crate) fn until(&self, at: Micros) -> (i128, i128) {
         let n = self.sums.partition_point(|&(invoked_us, ..)| invoked_us <= at);
         n.checked_sub(1).map_or((0, 0), |last| (self.sums[last].1, self.sums[last].2))
     }
@@ -149,7 +151,7 @@ impl Sums {
 }
 
 /// The sums of all subsets of some numbers.
-pub(super) struct Subsets {
+pub(crate) struct Subsets {
     least: i128,
     most: i128,
     /// Bit i: `least + i` is a sum. `None` when there are too many to tell; then every number in between passes.
@@ -162,7 +164,7 @@ impl Subsets {
     /// Most words to be shifted in all.
     const WORK: usize = 1 << 21;
 
-    pub(super) fn new(numbers: &[i128]) -> Self {
+    pub(crate) fn new(numbers: &[i128]) -> Self {
         let least: i128 = numbers.iter().map(|&n| n.min(0)).sum();
         let most: i128 = numbers.iter().map(|&n| n.max(0)).sum();
         let width = usize::try_from((most - least + 1).min(Self::WIDEST + 1)).unwrap_or(usize::MAX);
@@ -179,12 +181,12 @@ impl Subsets {
         Self { least, most, exact: Some(exact) }
     }
 
-    pub(super) fn contain(&self, sum: i128) -> bool {
+    pub(crate) fn contain(&self, sum: i128) -> bool {
         if !(self.least..=self.most).contains(&sum) {
             return false;
         }
         match (&self.exact, usize::try_from(sum - self.least)) {
-            (Some(bits), Ok(place)) => super::sets::has(bits, place),
+            (Some(bits), Ok(place)) => has(bits, place),
             (Some(_) | None, _) => true,
         }
     }

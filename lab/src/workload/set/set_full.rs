@@ -9,10 +9,12 @@
 //! Two deviations, both stated where they are shown: latencies keep their fraction of a millisecond, where Maelstrom cuts
 //! it off; and a value that died with the only process that had it is counted apart.
 
-use super::figures::quantiles;
-use super::sets::{SetRead, Sets, for_each_bit, prefix};
-use super::view::{Fate, View, examples, millis, were};
-use super::{Figures, Found};
+use super::sets::{SetRead, Sets, sets};
+use crate::check::bits::{for_each_bit, prefix};
+use crate::check::figures::quantiles;
+use crate::check::view::{Fate, View};
+use crate::check::words::{examples, millis, were};
+use crate::check::{Figures, Found};
 use crate::history::Phase;
 use crate::judgement::SetFigures;
 use crate::settings::Micros;
@@ -29,16 +31,16 @@ pub(super) enum Fortune {
 }
 
 /// Nothing that was known is missing later.
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
-    let sets = &view.sets;
+    let sets = sets(view);
     let mut figures = SetFigures { attempted: sets.elements.len(), ..SetFigures::default() };
     let mut latencies = Vec::new();
     let (mut lost, mut unread) = (Vec::new(), 0);
     for (number, fortune) in fortunes(sets).into_iter().enumerate() {
         let element = &sets.elements[number];
         figures.acknowledged += usize::from(element.acknowledged_us.is_some());
-        match (fortune, view.excused(number)) {
+        match (fortune, sets.excused(view, number)) {
             (Fortune::Stable(latency), _) => {
                 // Maelstrom counts whole milliseconds, so less than one is not stale.
                 figures.stale += usize::from(latency >= 1000);
@@ -106,7 +108,8 @@ fn report(view: &View<'_>, figures: &SetFigures, lost: &[(usize, usize)], unread
 
 /// `17 (acknowledged by n3 at 4.21 s, missing from a read of n5 at 9.10 s)`
 fn describe(view: &View<'_>, number: usize, read: usize) -> String {
-    let (element, read) = (&view.sets.elements[number], &view.sets.reads[read]);
+    let sets = sets(view);
+    let (element, read) = (&sets.elements[number], &sets.reads[read]);
     let known = match element.acknowledged_us {
         Some(at) => format!("acknowledged by {} at {}", view.node(element.node), view.time(at)),
         None => format!(

@@ -4,10 +4,11 @@
 
 use std::collections::BTreeMap;
 
-use super::figures::quantiles;
-use super::sets::Element;
-use super::view::{View, count, examples, millis};
-use super::{Figures, Found};
+use super::sets::{Element, sets};
+use crate::check::figures::quantiles;
+use crate::check::view::View;
+use crate::check::words::{count, examples, millis};
+use crate::check::{Figures, Found};
 use crate::history::Phase;
 use crate::judgement::Slow;
 use crate::settings::Micros;
@@ -16,8 +17,8 @@ use crate::trace::{FaultChange, FaultEvent, NEVER};
 /// Values listed as the slowest.
 const SLOWEST: usize = 10;
 
-pub(super) fn check(view: &View<'_>) -> Found {
-    let nodes = view.settings.nodes;
+pub(crate) fn check(view: &View<'_>) -> Found {
+    let (nodes, sets) = (view.settings.nodes, sets(view));
     let last_reads = last_reads(view);
     let up: Vec<usize> = (0..nodes).filter(|&node| view.lives.alive_at_end(node)).collect();
     let mut lacking: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
@@ -31,11 +32,11 @@ pub(super) fn check(view: &View<'_>) -> Found {
         for &node in &up {
             let mut at = arrivals.get(node).copied().unwrap_or(NEVER);
             match last_reads[node] {
-                Some(read) if !view.sets.shows(read, number) => {
+                Some(read) if !sets.shows(read, number) => {
                     lacking.entry(node).or_default().push(element.value);
                     missing.get_or_insert(node);
                 }
-                Some(read) => at = at.min(view.sets.reads[read].completed_us),
+                Some(read) => at = at.min(sets.reads[read].completed_us),
                 None if at == NEVER => {
                     unseen.entry(node).or_default().push(element.value);
                     missing.get_or_insert(node);
@@ -77,9 +78,10 @@ fn report(view: &View<'_>, nodes: BTreeMap<usize, Vec<i64>>, how: &str, found: &
 
 /// Acknowledged values that did not rightly die with a killed process.
 fn wanted<'a>(view: &'a View<'_>) -> impl Iterator<Item = (usize, &'a Element, Micros)> {
-    let elements = view.sets.elements.iter().enumerate();
+    let sets = sets(view);
+    let elements = sets.elements.iter().enumerate();
     elements
-        .filter(|&(number, _)| view.excused(number).is_none())
+        .filter(|&(number, _)| sets.excused(view, number).is_none())
         .filter_map(|(number, element)| Some((number, element, element.acknowledged_us?)))
 }
 
@@ -90,7 +92,7 @@ fn arrivals<'a>(view: &'a View<'_>, element: &Element) -> &'a [Micros] {
 /// The last read of each node after the main phase.
 fn last_reads(view: &View<'_>) -> Vec<Option<usize>> {
     let mut last = vec![None; view.settings.nodes];
-    for (number, read) in view.sets.reads.iter().enumerate().filter(|(_, read)| read.phase != Phase::Main) {
+    for (number, read) in sets(view).reads.iter().enumerate().filter(|(_, read)| read.phase != Phase::Main) {
         if let Some(place) = last.get_mut(read.node) {
             *place = Some(number);
         }

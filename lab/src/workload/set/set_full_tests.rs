@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::set_full::{Fortune, fortunes};
 use super::sets::Sets;
-use super::testing::{Run, histories};
+use crate::check::testing::{Run, histories};
 use crate::history::{Answer, Call, History, Op, Outcome};
 use crate::judgement::{SetFigures, Validity};
 use crate::settings::{Micros, Workload};

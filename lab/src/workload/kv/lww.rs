@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::Found;
-use super::final_state::differing;
-use super::monotonic::replay;
-use super::view::{View, count, examples, were};
+use crate::check::Found;
+use crate::check::final_state::differing;
+use crate::check::monotonic::replay;
+use crate::check::view::View;
+use crate::check::words::{count, examples, were};
 use crate::history::{Answer, Call, Op};
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let written = view.history.ops.iter().any(|op| matches!(op.answer(), Some(Answer::Stamp(_))));
     if !written {

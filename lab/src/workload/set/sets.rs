@@ -5,47 +5,55 @@
 
 use std::collections::HashMap;
 
+use crate::check::bits::has;
+use crate::check::view::{Fate, View};
 use crate::history::{Answer, Call, Elements, History, Outcome, Phase};
 use crate::settings::Micros;
+use crate::trace::NEVER;
 
 /// A value that was added, or asked to be.
 #[derive(Clone, Debug)]
-pub(super) struct Element {
-    pub(super) value: i64,
+pub(crate) struct Element {
+    pub(crate) value: i64,
     /// Index of the add that was acknowledged first; without one, of the first.
-    pub(super) op: usize,
+    pub(crate) op: usize,
     /// The node that it was asked.
-    pub(super) node: usize,
+    pub(crate) node: usize,
     /// First invocation.
-    pub(super) invoked_us: Micros,
+    pub(crate) invoked_us: Micros,
     /// Index of the first invocation.
-    pub(super) first: usize,
+    pub(crate) first: usize,
     /// Completion of the first acknowledged add.
-    pub(super) acknowledged_us: Option<Micros>,
+    pub(crate) acknowledged_us: Option<Micros>,
     /// Whether it may have been added: not every add of it failed.
-    pub(super) possible: bool,
+    pub(crate) possible: bool,
 }
 
 /// An acknowledged read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SetRead {
-    pub(super) op: usize,
-    pub(super) node: usize,
-    pub(super) phase: Phase,
-    pub(super) invoked_us: Micros,
-    pub(super) completed_us: Micros,
+pub(crate) struct SetRead {
+    pub(crate) op: usize,
+    pub(crate) node: usize,
+    pub(crate) phase: Phase,
+    pub(crate) invoked_us: Micros,
+    pub(crate) completed_us: Micros,
+}
+
+/// The sets of a run that is judged. They are made once, and all checkers of the set look at them.
+pub(crate) fn sets<'v>(view: &'v View<'_>) -> &'v Sets {
+    view.shared(|| Sets::new(view.history))
 }
 
 /// All elements and all acknowledged reads of a run.
 #[derive(Default)]
-pub(super) struct Sets {
-    pub(super) elements: Vec<Element>,
+pub(crate) struct Sets {
+    pub(crate) elements: Vec<Element>,
     /// In order of invocation, the lab's own look in the end included.
-    pub(super) reads: Vec<SetRead>,
+    pub(crate) reads: Vec<SetRead>,
     /// Read and value, where nobody ever asked to add the value.
-    pub(super) strangers: Vec<(usize, i64)>,
+    pub(crate) strangers: Vec<(usize, i64)>,
     /// Read and value, where the reply listed the value more than once.
-    pub(super) repeated: Vec<(usize, i64)>,
+    pub(crate) repeated: Vec<(usize, i64)>,
     words: usize,
     bits: Vec<u64>,
     /// Elements in any read after the main phase.
@@ -53,7 +61,7 @@ pub(super) struct Sets {
 }
 
 impl Sets {
-    pub(super) fn new(history: &History) -> Self {
+    pub(crate) fn new(history: &History) -> Self {
         let elements = elements(history);
         let lookup = Lookup::new(&elements);
         let words = elements.len().div_ceil(64);
@@ -108,27 +116,42 @@ impl Sets {
     }
 
     /// The elements of a read; bits beyond the last element are 0.
-    pub(super) fn row(&self, read: usize) -> &[u64] {
+    pub(crate) fn row(&self, read: usize) -> &[u64] {
         &self.bits[read * self.words..(read + 1) * self.words]
     }
 
     /// Words of a row.
-    pub(super) fn words(&self) -> usize {
+    pub(crate) fn words(&self) -> usize {
         self.words
     }
 
     /// Whether a read shows an element.
-    pub(super) fn shows(&self, read: usize, element: usize) -> bool {
+    pub(crate) fn shows(&self, read: usize, element: usize) -> bool {
         has(self.row(read), element)
     }
 
     /// Whether any read after the main phase shows an element.
-    pub(super) fn shown_at_end(&self, element: usize) -> bool {
+    pub(crate) fn shown_at_end(&self, element: usize) -> bool {
         has(&self.end, element)
     }
 
+    /// Whether an acknowledged element of the set is rightly gone: a killed process was the only one to have it when it
+    /// died, no read in the end shows it, and whoever got it later was killed as well.
+    pub(crate) fn excused(&self, view: &View<'_>, element: usize) -> Option<Fate> {
+        let Element { op, node: author, value, .. } = self.elements[element];
+        let fate = view.fate(op)?;
+        if self.shown_at_end(element) {
+            return None;
+        }
+        // That the author is gone is said by the death itself; its acknowledgement may have been read after that.
+        let arrivals = view.trace.arrivals.get(&value).into_iter().flatten().enumerate();
+        let mut others = arrivals.filter(|&(node, &at)| node != author && at != NEVER);
+        let survived = others.any(|(node, &at)| !view.lives.killed_since(node, at));
+        (!survived).then_some(fate)
+    }
+
     /// How many elements, from the first, had been asked to be added when a read completed.
-    pub(super) fn asked_before_end_of(&self, read: &SetRead) -> usize {
+    pub(crate) fn asked_before_end_of(&self, read: &SetRead) -> usize {
         self.elements.partition_point(|element| {
             element.invoked_us < read.completed_us
                 || (element.invoked_us == read.completed_us && element.first < read.op)
@@ -144,40 +167,10 @@ impl Sets {
     }
 }
 
-/// Whether a bit is set.
-pub(super) fn has(row: &[u64], bit: usize) -> bool {
-    row[bit / 64] >> (bit % 64) & 1 == 1
-}
-
-/// Calls `each` with every bit of a word, counted from the beginning of its row.
-pub(super) fn for_each_bit(word_number: usize, mut word: u64, mut each: impl FnMut(usize)) {
-    while word != 0 {
-        each(word_number * 64 + word.trailing_zeros() as usize);
-        word &= word - 1;
-    }
-}
-
-/// The bits of one word that lie below `len`, counted from the beginning of the row.
-pub(super) fn prefix(word_number: usize, len: usize) -> u64 {
-    match len.saturating_sub(word_number * 64) {
-        0 => 0,
-        n @ 1..=63 => (1 << n) - 1,
-        _ => u64::MAX,
-    }
-}
-
 /// All elements, in the order of their first invocation.
 fn elements(history: &History) -> Vec<Element> {
-    let adds = history.ops.iter().filter_map(|op| match op.call {
-        Call::Add(value) => Some((value, op)),
-        Call::Echo(_)
-        | Call::Generate
-        | Call::Increment(_)
-        | Call::Read
-        | Call::Write { .. }
-        | Call::KvRead(_)
-        | Call::Txn(_) => None,
-    });
+    let adds =
+        history.ops.iter().filter_map(|op| if let Call::Add(value) = op.call { Some((value, op)) } else { None });
     let mut adds: Vec<_> = adds.collect();
     adds.sort_by_key(|&(value, op)| (value, op.index));
     let mut elements: Vec<Element> = Vec::with_capacity(adds.len());
