@@ -144,7 +144,9 @@ impl<S: Storage> BroadcastSet<S> {
     }
 
     fn word(&self, at: usize) -> i64 {
-        self.log.get(at).copied().unwrap_or(0)
+        let word = self.log.get(at).copied();
+        debug_assert!(word.is_some(), "a run is as long as its part of the log");
+        word.unwrap_or(0)
     }
 
     /// How many values a run has; one at least.
@@ -267,7 +269,9 @@ fn read(word: i64, is_text: bool, text: &[u8]) -> Value<'_> {
     }
     let (start, len) = ((word >> LEN_BITS) as usize, (word & ((1 << LEN_BITS) - 1)) as usize);
     let bytes = text.get(start..start + len);
-    Value::Text(bytes.and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or(""))
+    let text = bytes.and_then(|bytes| core::str::from_utf8(bytes).ok());
+    debug_assert!(text.is_some(), "the word of a string says where its bytes are");
+    Value::Text(text.unwrap_or(""))
 }
 
 /// The values that were seen: exact, and bounded.
