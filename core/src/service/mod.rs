@@ -28,7 +28,7 @@ pub use basic::{init, is_same_cluster};
 pub use bench::{Bench, WRITES_KEPT};
 pub use kv::TXN_OPS_MAX;
 use own::Texts as Strings;
-pub use own::{Application, Desk, Fields, Replied, Request, RequestError, Requests, Texts};
+pub use own::{Application, Fields, Replied, Request, RequestContext, RequestError, Requests, Texts};
 pub(crate) use reply::Source;
 pub use reply::{Answer, Done, Head, JsonId, Problem, Reply};
 pub use staleness::Staleness;
