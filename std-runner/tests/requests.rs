@@ -91,7 +91,7 @@ const VALUES: &[(&str, &str)] = &[
     (r#""quote \" backslash \\""#, r#""quote \" backslash \\""#),
 ];
 
-/// Two ways to write one string, and its printed form.
+/// Two ways to write one string in JSON, and the string itself.
 const SAME_STRINGS: &[(&str, &str, &str)] = &[
     (r#""\u0061""#, r#""a""#, "a"),
     (r#""\u0062\u0063""#, r#""b\u0063""#, "bc"),
