@@ -12,32 +12,32 @@ use crate::network::{Counts, Links, Network, Traffic};
 use crate::nodes::{Fate, Nodes};
 use crate::seat::{Roster, Seat};
 
-/// How often [`Cluster::converge`] and [`Cluster::fall_silent`] look, in milliseconds.
+/// How often [`Cluster::converge`] and [`Cluster::fall_silent`] look at the nodes, in milliseconds.
 const LOOK_EVERY_MS: u64 = 10;
 
 /// A message that left a node for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sent {
-    /// When.
+    /// When it left.
     pub at_us: Micros,
-    /// Who sent it.
+    /// The node that sent it.
     pub from: usize,
-    /// To whom.
+    /// The node that it is for.
     pub to: usize,
     /// Its length, newline included.
     pub bytes: usize,
 }
 
-/// Nodes in virtual time, and the network between them. Nodes have numbers from 0 on, and names: `n0`, `n1`, … unless
-/// [`Cluster::vacant`] is given others.
+/// Nodes in virtual time, and the network between them. Nodes have numbers from 0 on, and names: `n0`, `n1`, …, unless
+/// [`Cluster::vacant`] gets others.
 ///
-/// Time passes only in [`Cluster::step`] and the methods that are made of it; everything else happens at once. Requests of
+/// Time passes only in [`Cluster::step`] and the methods that call it; all other methods take no time. Requests of
 /// clients take no time, and replies go to the caller. The same seed and the same calls give the same run, bit for bit.
 ///
 /// # Panics
-/// Methods that take the number of a node panic when there is none of that number; those that need a node that runs, when
-/// nobody does there. A message that is longer than its sender may write, or that its receiver refuses, is a mistake of a
-/// node, and ends the test with a panic.
+/// A method that takes the number of a node panics if there is no such number. A method that needs a running node
+/// panics if no node runs there. A message that is longer than its sender may write, or that its receiver refuses, is a
+/// mistake of a node, and ends the test with a panic.
 #[derive(Debug)]
 pub struct Cluster<N> {
     roster: Roster,
@@ -55,7 +55,7 @@ pub struct Cluster<N> {
 }
 
 impl<N: Machine> Cluster<N> {
-    /// A cluster of so many nodes, which `make` makes, one for each seat.
+    /// A cluster of `count` nodes. `make` makes a node for each seat.
     #[must_use]
     pub fn new(count: usize, links: Links, seed: u64, mut make: impl FnMut(Seat<'_>) -> N) -> Self {
         let mut cluster = Self::vacant((0..count).map(|at| format!("n{at}")), links, seed);
@@ -63,7 +63,7 @@ impl<N: Machine> Cluster<N> {
         cluster
     }
 
-    /// A cluster with these names in which nobody runs yet.
+    /// A cluster with these names, in which no node runs yet.
     #[must_use]
     pub fn vacant(ids: impl IntoIterator<Item = impl Into<String>>, links: Links, seed: u64) -> Self {
         let roster = Roster::new(ids.into_iter().map(Into::into).collect());
@@ -85,16 +85,16 @@ impl<N: Machine> Cluster<N> {
 
     // Nodes.
 
-    /// Starts a node in a seat. Whoever ran there is gone, with its memory and the lines that waited for it.
+    /// Starts a node in a seat. A node that ran there is gone, with its memory and the lines that waited for it.
     pub fn start(&mut self, at: usize, make: impl FnOnce(Seat<'_>) -> N) {
         let made: Result<(), Infallible> = self.try_start(at, |seat| Ok(make(seat)));
         made.unwrap_or_else(|never| match never {});
     }
 
-    /// The same with a node that perhaps cannot be made.
+    /// As [`Cluster::start`], with a node that perhaps cannot be made.
     ///
     /// # Errors
-    /// Those of `make`. Whoever ran there goes on.
+    /// The error of `make`. A node that ran there goes on.
     pub fn try_start<E>(&mut self, at: usize, make: impl FnOnce(Seat<'_>) -> Result<N, E>) -> Result<(), E> {
         let node = make(Seat {
             at,
@@ -120,7 +120,7 @@ impl<N: Machine> Cluster<N> {
         self.nodes.pause(self.now_us, at);
     }
 
-    /// It goes on, with all that has waited for it.
+    /// The node there goes on, and handles all lines that waited for it.
     pub fn resume(&mut self, at: usize) {
         for line in self.nodes.resume(self.now_us, at).lines {
             self.hand_over(at, &line);
@@ -128,7 +128,7 @@ impl<N: Machine> Cluster<N> {
         self.time_out(at);
     }
 
-    /// How far the wall clock of a node is ahead; `None` for a device without one.
+    /// Sets how far the wall clock of a node is ahead; `None` for a device without one.
     pub fn set_clock(&mut self, at: usize, ahead_us: Option<i64>) {
         self.nodes.set_clock(at, ahead_us);
     }
@@ -139,7 +139,7 @@ impl<N: Machine> Cluster<N> {
         self.nodes.len()
     }
 
-    /// Whether it has none.
+    /// Whether it has no nodes.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.nodes.is_empty()
@@ -162,15 +162,15 @@ impl<N: Machine> Cluster<N> {
         self.nodes.iter().map(|(_, node)| node)
     }
 
-    /// Does something to a node, such as a local change, and sends what it has to say then.
+    /// Does something to a node, such as a local change, and sends the messages that the node has then.
     pub fn with<R>(&mut self, at: usize, change: impl FnOnce(&mut N, Now) -> R) -> R {
         let done = self.nodes.with(self.now_us, at, change).unwrap_or_else(|| panic!("nobody runs at {at}"));
         self.drain(at);
         done
     }
 
-    /// Hands a line to a node: a request of a client, or a message that somebody has made up. Gives the reply, if there is one,
-    /// without its newline. A line for a node that stands still waits, and its reply is lost.
+    /// Hands a line to a node: a request of a client, or a message that the test has made up. Returns the reply, if
+    /// there is one, without its newline. If the node stands still, the line waits, and its reply is lost.
     ///
     /// # Errors
     /// Why the node refused the line.
@@ -184,7 +184,7 @@ impl<N: Machine> Cluster<N> {
 
     // The network.
 
-    /// What links are like from now on.
+    /// The properties of all links, to be changed from now on.
     pub fn links_mut(&mut self) -> &mut Links {
         self.network.links_mut()
     }
@@ -194,12 +194,12 @@ impl<N: Machine> Cluster<N> {
         self.network.cuts_mut()
     }
 
-    /// Between these nodes and all others nothing passes, until [`Cluster::heal`]. Links that were cut before stay cut.
+    /// Cuts all links between these nodes and all others, until [`Cluster::heal`]. Links that were cut before stay cut.
     pub fn partition(&mut self, side: &[usize]) {
         self.cut_off(side, false);
     }
 
-    /// Nothing gets from these nodes to the others, but everything gets to them. Links that were cut before stay cut.
+    /// Cuts the links from these nodes to all others, but not those to them. Links that were cut before stay cut.
     pub fn mute(&mut self, side: &[usize]) {
         self.cut_off(side, true);
     }
@@ -229,8 +229,8 @@ impl<N: Machine> Cluster<N> {
         self.now_us
     }
 
-    /// The next thing happens, if that is not after `until_us`: a message arrives, or a timer runs. Gives the node to which it
-    /// happened. What arrives at a moment comes before the timers of that moment.
+    /// Runs the next event, if it is not after `until_us`: a message arrives, or a timer runs. Returns the node to
+    /// which it happened. Messages that arrive at a moment come before the timers of that moment.
     pub fn step(&mut self, until_us: Micros) -> Option<usize> {
         loop {
             let arrival = self.network.poll_timeout();
@@ -238,7 +238,7 @@ impl<N: Machine> Cluster<N> {
             match (arrival, timer) {
                 (Some(due), timer) if due <= until_us && timer.is_none_or(|(timer, _)| due <= timer) => {
                     self.now_us = self.now_us.max(due);
-                    // What is due may have been dropped, because its link is cut.
+                    // The message that is due may be dropped, because its link is cut.
                     let Some(arrived) = self.network.poll(self.now_us) else { continue };
                     self.hand_over(arrived.to, &arrived.payload);
                     return Some(arrived.to);
@@ -253,30 +253,30 @@ impl<N: Machine> Cluster<N> {
         }
     }
 
-    /// Runs to a moment, whether anything happens or not.
+    /// Runs until a moment, whether anything happens or not.
     pub fn run_until(&mut self, until_us: Micros) {
         while self.step(until_us).is_some() {}
         self.now_us = self.now_us.max(until_us);
     }
 
-    /// Runs for so long.
+    /// Runs for `ms` milliseconds.
     pub fn run_for_ms(&mut self, ms: u64) {
         self.run_until(self.now_us + ms * 1_000);
     }
 
-    /// Runs until all nodes hold the same; gives the milliseconds that took, rounded up to 10.
+    /// Runs until all nodes hold the same state. Returns how many milliseconds that took, rounded up to 10.
     ///
     /// # Panics
-    /// They do not within that time.
+    /// They do not hold the same state within that time.
     pub fn converge(&mut self, within_ms: u64) -> u64 {
         self.run_while(within_ms, "converged", |cluster| !cluster.is_converged())
     }
 
-    /// Runs until no message is under way and no timer runs: then nothing will happen any more without a client. Gives the
-    /// milliseconds from now to the last message.
+    /// Runs until no message is under way and no timer runs: then nothing happens any more without a client. Returns
+    /// the milliseconds from now to the last message.
     ///
     /// # Panics
-    /// They still talk after that time.
+    /// They still send messages after that time.
     pub fn fall_silent(&mut self, within_ms: u64) -> u64 {
         let start_us = self.now_us;
         self.run_while(within_ms, "silent", |cluster| !cluster.is_silent());
@@ -302,7 +302,7 @@ impl<N: Machine> Cluster<N> {
         digests.next().is_none_or(|first| digests.all(|digest| digest == first))
     }
 
-    /// Whether no message is under way, no timer runs, and nobody stands still.
+    /// Whether no message is under way, no timer runs, and no node stands still.
     #[must_use]
     pub fn is_silent(&mut self) -> bool {
         let stands_still = (0..self.len()).any(|at| self.nodes.is_paused(at));
@@ -321,13 +321,13 @@ impl<N: Machine> Cluster<N> {
         self.network.poll_timeout()
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> &Counts {
         self.network.counts()
     }
 
-    /// What each node has sent and was sent.
+    /// The messages and bytes that each node has sent and was sent.
     #[must_use]
     pub fn traffic(&self) -> &[Traffic] {
         self.network.traffic()
@@ -339,18 +339,18 @@ impl<N: Machine> Cluster<N> {
         self.last_sent_us
     }
 
-    /// The length of the longest message since this was asked before, newline included.
+    /// The length of the longest message since the last call, newline included.
     pub fn take_longest(&mut self) -> usize {
         std::mem::take(&mut self.longest)
     }
 
-    /// A hash of every message that left a node, in their order: equal runs have equal ones.
+    /// A hash of all messages that left nodes, in their order. Equal runs have equal hashes.
     #[must_use]
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
 
-    /// From now on all messages are listed.
+    /// Begins to keep a list of all messages.
     pub fn keep_log(&mut self) {
         self.log.get_or_insert_default();
     }
@@ -361,7 +361,7 @@ impl<N: Machine> Cluster<N> {
         self.log.as_deref().unwrap_or_default()
     }
 
-    /// How each node stands, for the message of a test that fails.
+    /// The state of each node in a few words, for the message of a test that fails.
     #[must_use]
     pub fn summary(&self) -> String {
         let node = |(at, node): (usize, &N)| format!("{}: {}", self.roster.ids()[at], node.summary());
@@ -371,7 +371,7 @@ impl<N: Machine> Cluster<N> {
 
     // Inputs and outputs of a node.
 
-    /// Hands over a message of a member. A reply to it goes nowhere.
+    /// Hands a message of a member to a node. A reply to it is dropped.
     fn hand_over(&mut self, at: usize, line: &[u8]) {
         match self.nodes.handle_line(self.now_us, at, line) {
             Fate::Taken => drop(self.drain(at)),
@@ -388,7 +388,7 @@ impl<N: Machine> Cluster<N> {
         self.drain(at);
     }
 
-    /// Sends all that a node has to say. Gives the reply, if there is one.
+    /// Sends all messages that wait at a node. Returns the reply, if there is one.
     fn drain(&mut self, at: usize) -> Option<String> {
         let mut reply = None;
         let mut line = std::mem::take(&mut self.line);

@@ -1,15 +1,16 @@
-//! Which links carry nothing: in space of the order of the nodes, although links are the square of it.
+//! The links that are cut. They take memory proportional to the number of nodes, although the number of links is its
+//! square.
 
 use std::collections::HashSet;
 
-/// Directed links that carry nothing. At most one shape (a partition), and single links beside it.
+/// Directed links that carry nothing: at most one partition, and single links in addition.
 ///
-/// A partition of the whole cluster is made by [`Cuts::sides`] or [`Cuts::ring`] and takes the place of what was cut before;
-/// [`Cuts::add`] cuts further links, and [`Cuts::clear`] takes everything back.
+/// [`Cuts::sides`] and [`Cuts::ring`] make a partition of the whole cluster, which replaces all cuts before it.
+/// [`Cuts::add`] cuts further links, and [`Cuts::clear`] heals all of them.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cuts {
     shape: Shape,
-    /// Single links, none of which the shape cuts.
+    /// Single links that the partition does not cut.
     links: HashSet<(usize, usize)>,
 }
 
@@ -17,27 +18,27 @@ pub struct Cuts {
 enum Shape {
     #[default]
     Whole,
-    /// Two sides that do not hear each other.
+    /// Two sides that do not receive messages from each other.
     Sides {
         /// For each node, whether it is cut off.
         apart: Vec<bool>,
-        /// Only what comes out of the cut-off side is dropped.
+        /// Only messages that come out of the cut-off side are dropped.
         one_way: bool,
     },
-    /// Each node hears its neighbours in a ring.
+    /// Each node receives messages only from its neighbours in a ring.
     Ring {
         /// For each node, its place in the ring.
         place: Vec<usize>,
-        /// How many neighbours it hears on either side.
+        /// How many neighbours that are, on either side.
         reach: usize,
-        /// When links are cut in one direction only: what chooses the direction of each.
+        /// If links are cut in one direction only: the number that chooses the direction of each.
         one_way: Option<u64>,
     },
 }
 
 impl Cuts {
-    /// Between `apart` and the rest of `nodes` nothing passes; with `one_way`, nothing gets out of `apart`, but
-    /// everything gets in.
+    /// Cuts the links between `apart` and the rest of `nodes`. With `one_way` it cuts only the links out of `apart`,
+    /// not those into it.
     #[must_use]
     pub fn sides(nodes: usize, apart: &[usize], one_way: bool) -> Self {
         let mut side = vec![false; nodes];
@@ -49,8 +50,9 @@ impl Cuts {
         Self { shape: Shape::Sides { apart: side, one_way }, links: HashSet::new() }
     }
 
-    /// Each node hears `reach` neighbours on either side of it in the ring `order`, which lists every node once. With
-    /// `one_way`, each cut link is cut in one direction only, and the number chooses the directions.
+    /// Cuts all links but those between each node and its `reach` neighbours on either side in the ring `order`, which
+    /// lists every node once. With `one_way`, each cut link is cut in one direction only, and the number chooses the
+    /// directions.
     #[must_use]
     pub fn ring(order: &[usize], reach: usize, one_way: Option<u64>) -> Self {
         let mut place = vec![0; order.len()];
@@ -60,8 +62,8 @@ impl Cuts {
         Self { shape: Shape::Ring { place, reach, one_way }, links: HashSet::new() }
     }
 
-    /// Whether nothing passes on the way `from` one node `to` another. O(1). A node hears itself, and what is no node
-    /// of the cluster is never cut off.
+    /// Whether the link `from` one node `to` another is cut. O(1). A node always receives its own messages, and a
+    /// number that is no node of the cluster is never cut off.
     #[inline]
     #[must_use]
     pub fn is_cut(&self, from: usize, to: usize) -> bool {
@@ -80,14 +82,14 @@ impl Cuts {
         self.count() == 0
     }
 
-    /// Cuts a single link beside those that are cut already.
+    /// Cuts a single link, in addition to those that are cut already.
     pub fn add(&mut self, from: usize, to: usize) {
         if from != to && !self.shape.is_cut(from, to) {
             self.links.insert((from, to));
         }
     }
 
-    /// A single link that was cut beside the others works again. What a partition cuts stays cut.
+    /// Heals a single link that [`Cuts::add`] has cut. The links that a partition cuts stay cut.
     pub fn remove(&mut self, from: usize, to: usize) {
         self.links.remove(&(from, to));
     }
@@ -134,7 +136,7 @@ impl Shape {
     }
 }
 
-/// Which direction of a link is the cut one, by chance but without a table: a mixed number's lowest bit.
+/// Whether this direction of a link is the cut one. The lowest bit of a hash decides, so no table is needed.
 #[inline]
 fn goes_up(choice: u64, low: usize, high: usize) -> bool {
     let mut mixed = choice ^ (low as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ (high as u64).rotate_left(32);

@@ -1,4 +1,4 @@
-//! What tests ask of a node of which they know that it has joined its cluster.
+//! Questions of tests to a node that has joined its cluster.
 
 use rumormill_core::causality::Dot;
 use rumormill_core::data_type::Application;
@@ -6,7 +6,7 @@ use rumormill_core::gossip::{Gossip, Rule};
 use rumormill_core::replicated::{Replica, Store};
 use rumormill_core::{Change, Member, Node, Now, UpdateError};
 
-/// A [`Node`] of which a test knows that it has joined. Every method panics where it has not.
+/// A [`Node`] that has joined its cluster, as the test knows. Every method panics if it has not.
 pub trait Joined<S: Application> {
     /// The member that the node is.
     fn joined(&self) -> &Member<S>;

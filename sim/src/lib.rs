@@ -1,5 +1,5 @@
-//! A cluster of gossip nodes in virtual time, and the network between them: everything a test needs, and no process, no
-//! socket and no clock.
+//! A cluster of gossip nodes in virtual time, and the network between them. A test with it needs no process, no socket
+//! and no clock.
 //!
 //! ```
 //! use rumormill_core::storage::Tiny;
@@ -29,8 +29,8 @@
 //! println!("equal after {took_ms} ms and {} messages", cluster.counts().sent);
 //! ```
 //!
-//! Three layers, each of which can be used without the one above it. All are state machines: they are told the time and say
-//! when to come back, so the same inputs give the same outputs.
+//! There are three layers. Each can be used without the one above it. All of them are state machines: they are told the
+//! time, and say when they have to be called again. So the same inputs give the same outputs.
 //!
 //! | type | owns | used by |
 //! |---|---|---|
@@ -38,8 +38,8 @@
 //! | [`Nodes`] | nodes that start, pause and die, their clocks and timers. It knows no network | the lab, tests of one node |
 //! | [`Cluster`] | both, and the loop that moves the time on | tests of clusters |
 //!
-//! Whatever implements [`Machine`] can be a node: [`rumormill_core::Member`] and [`rumormill_core::Node`] with any storage, a `Box<dyn …>` where nodes of a
-//! cluster differ, or a node of your own.
+//! Any type that implements [`Machine`] can be a node: [`rumormill_core::Member`] and [`rumormill_core::Node`] with any
+//! storage, a `Box<dyn …>` if nodes of a cluster differ, or a node of your own.
 
 mod cluster;
 mod cuts;

@@ -4,7 +4,7 @@ use rumormill_core::causality::Sum;
 use rumormill_core::data_type::Application;
 use rumormill_core::{Instant, Member, Node, Now, Rejected, Transmit};
 
-/// A node as the simulator drives it: the inputs and outputs of [`Node`], and what shows how it stands.
+/// A node as the simulator drives it: the inputs and outputs of [`Node`], and getters that show its state.
 pub trait Machine {
     /// Handles a line, without its newline.
     ///
@@ -15,29 +15,29 @@ pub trait Machine {
     /// Handles the timers that are due.
     fn handle_timeout(&mut self, now: Now);
 
-    /// Appends the next message that waits, newline included; `None` when there is none.
+    /// Appends the next message that waits, newline included; `None` if there is none.
     fn poll_transmit(&mut self, now: Now, line: &mut Vec<u8>) -> Option<Transmit>;
 
-    /// When [`Machine::handle_timeout`] is to be called at the latest. After an input this lies in the future: what was due
-    /// has been handled.
+    /// When [`Machine::handle_timeout`] has to be called at the latest. After an input this lies in the future, because
+    /// timers that were due have run.
     fn poll_timeout(&self) -> Option<Instant>;
 
-    /// The digest in short: equal on nodes that hold the same.
+    /// The digest in short form: equal on nodes that hold the same state.
     fn digest(&self) -> Sum;
 
-    /// Whether the node knows that all members hold what it holds.
+    /// Whether the node knows that all members hold its state.
     fn is_settled(&self) -> bool;
 
-    /// The most bytes that a message to a peer may have, newline included.
+    /// The largest number of bytes that a message to a peer may have, newline included.
     fn max_message_bytes(&self) -> usize;
 
-    /// What it holds, in a few words, for the message of a test that fails.
+    /// Its state in a few words, for the message of a test that fails.
     fn summary(&self) -> String {
         format!("{:?}, settled: {}, next: {:?}", self.digest(), self.is_settled(), self.poll_timeout())
     }
 }
 
-/// What a node and a member have in common.
+/// The methods that a node and a member have in common.
 macro_rules! driven {
     () => {
         fn handle_line(&mut self, now: Now, line: &[u8]) -> Result<(), Rejected> {
@@ -49,7 +49,7 @@ macro_rules! driven {
         }
 
         fn poll_transmit(&mut self, now: Now, line: &mut Vec<u8>) -> Option<Transmit> {
-            // A `Vec` takes everything.
+            // A `Vec` is never full.
             Self::poll_transmit(self, now, line).unwrap_or_default()
         }
 

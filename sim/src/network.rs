@@ -1,6 +1,8 @@
-//! The network emulator: delay, loss, duplication, cuts. A state machine: it is told the time and gives what arrives.
+//! The network emulator: delay, loss, duplication, cuts. It is a state machine: it is told the time, and gives the
+//! messages that arrive.
 //!
-//! It knows no nodes, and does not look into what it carries. Messages overtake each other when their delays differ.
+//! It knows no nodes, and does not look into the messages that it carries. Messages overtake each other if their delays
+//! differ.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, HashMap};
@@ -14,23 +16,23 @@ use crate::cuts::Cuts;
 /// One second.
 const SECOND: Micros = 1_000_000;
 
-/// How long a message between two nodes takes, besides the time for which it waits for a link. Messages of clients take no
-/// time.
+/// How long a message between two nodes takes, without the time for which it waits for its link. Messages of clients
+/// take no time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Delay {
-    /// Always as long.
+    /// Every message takes the same time.
     Constant(
-        /// How long.
+        /// The time.
         Micros,
     ),
-    /// Anything between two bounds is as likely.
+    /// All times between two bounds are equally likely.
     Uniform {
         /// The least.
         least_us: Micros,
         /// The most, which is never reached.
         most_us: Micros,
     },
-    /// Exponential: most messages are faster than the mean, and a few take much longer.
+    /// Times are exponentially distributed: most messages are faster than the mean, and a few take much longer.
     Exponential {
         /// The mean.
         mean_us: Micros,
@@ -43,12 +45,12 @@ pub enum Delivery {
     /// Each message travels on its own. It is dropped if its link is cut when it leaves or when it would arrive.
     #[default]
     Precise,
-    /// As Maelstrom: each receiver takes the message that is due first, checks there and then whether its link is cut, sleeps
-    /// until it is due, and hands it over. Whatever else arrives meanwhile waits, requests of clients too.
+    /// As Maelstrom does it: each receiver takes the message that is due first, checks at that moment whether its link
+    /// is cut, sleeps until it is due, and hands it over. All other messages wait meanwhile, requests of clients too.
     Compat,
 }
 
-/// What links are like, all of them alike.
+/// The properties of the links, which are the same for all of them.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Links {
     /// How long messages take.
@@ -76,12 +78,12 @@ impl Default for Links {
     }
 }
 
-/// What the network has counted.
+/// The counts of the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Messages between nodes, counted when sent.
     pub sent: u64,
-    /// Of those, delivered (a duplicate counts again).
+    /// Those of them that were delivered. A duplicate counts again.
     pub delivered: u64,
     /// Dropped because the link was cut.
     pub cut: u64,
@@ -89,7 +91,7 @@ pub struct Counts {
     pub lost: u64,
     /// Copies made.
     pub duplicated: u64,
-    /// Dropped because nobody ran where they arrived.
+    /// Dropped because no node ran where they arrived.
     pub to_dead: u64,
     /// Bytes of messages between nodes, counted when sent, newlines included.
     pub bytes: u64,
@@ -97,7 +99,7 @@ pub struct Counts {
     pub client: u64,
 }
 
-/// What one node has sent and was sent, newlines included, clients aside.
+/// The messages that one node has sent and was sent, without those of clients. Bytes include newlines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
     /// Messages that it sent.
@@ -122,7 +124,7 @@ struct Flight<P> {
     /// The node that sent it; `None` for a client.
     from: Option<usize>,
     to: usize,
-    /// Of a message between nodes; 0 for a client's.
+    /// The length of a message between nodes; 0 for one of a client.
     bytes: u64,
     payload: P,
 }
@@ -157,7 +159,7 @@ impl<P> Ord for Flight<P> {
 #[derive(Debug)]
 struct Receiver<P> {
     queue: BinaryHeap<Reverse<Flight<P>>>,
-    /// Taken from the queue, asleep until it is due.
+    /// The message that was taken from the queue; the receiver sleeps until it is due.
     held: Option<Flight<P>>,
 }
 
@@ -168,7 +170,7 @@ pub struct Arrival<P> {
     pub from: Option<usize>,
     /// The node that gets it.
     pub to: usize,
-    /// What it is.
+    /// Its contents.
     pub payload: P,
 }
 
@@ -177,21 +179,21 @@ pub struct Arrival<P> {
 pub struct Network<P> {
     links: Links,
     receivers: Vec<Receiver<P>>,
-    /// In compat mode: when which receiver wakes up. One entry per message held.
+    /// With [`Delivery::Compat`]: when each receiver wakes up. There is one entry per message that is held.
     wakes: BinaryHeap<Reverse<(Micros, u64, usize)>>,
-    /// In precise mode: everything under way.
+    /// With [`Delivery::Precise`]: all messages under way.
     flights: BinaryHeap<Reverse<Flight<P>>>,
     cuts: Cuts,
     rng: XorShiftRng,
     order: u64,
     counts: Counts,
     traffic: Vec<Traffic>,
-    /// Until when links are busy with what was sent before.
+    /// Until when each link is busy with messages that were sent before.
     busy: HashMap<(usize, usize), Micros>,
 }
 
 impl<P: Clone> Network<P> {
-    /// The network between so many nodes. The same seed and the same inputs give the same outputs.
+    /// The network between `nodes` nodes. The same seed and the same inputs give the same outputs.
     #[must_use]
     pub fn new(nodes: usize, links: Links, seed: u64) -> Self {
         Self {
@@ -200,7 +202,7 @@ impl<P: Clone> Network<P> {
             wakes: BinaryHeap::new(),
             flights: BinaryHeap::new(),
             cuts: Cuts::default(),
-            // Apart from the numbers of nodes that have the same seed.
+            // Nodes may have the same seed, so the network's generator begins differently.
             rng: XorShiftRng::seed_from_u64(seed ^ 0x006e_6574_776f_726b),
             order: 0,
             counts: Counts::default(),
@@ -209,25 +211,25 @@ impl<P: Clone> Network<P> {
         }
     }
 
-    /// What the links are like.
+    /// The properties of the links.
     #[must_use]
     pub fn links(&self) -> &Links {
         &self.links
     }
 
-    /// What the links are like from now on. What is under way arrives as it would have. [`Links::delivery`] is not to be
-    /// changed while anything is.
+    /// The properties of the links, to be changed from now on. Messages under way arrive as they would have.
+    /// [`Links::delivery`] must not be changed while any message is under way.
     pub fn links_mut(&mut self) -> &mut Links {
         &mut self.links
     }
 
-    /// What was counted so far.
+    /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// What each node has sent and was sent.
+    /// The messages and bytes that each node has sent and was sent.
     #[must_use]
     pub fn traffic(&self) -> &[Traffic] {
         &self.traffic
@@ -238,7 +240,7 @@ impl<P: Clone> Network<P> {
         self.counts.client += 1;
     }
 
-    /// Counts a message that arrived where nobody runs.
+    /// Counts a message that arrived where no node runs.
     pub fn count_to_dead(&mut self) {
         self.counts.to_dead += 1;
     }
@@ -249,18 +251,18 @@ impl<P: Clone> Network<P> {
         &self.cuts
     }
 
-    /// The same, to be changed.
+    /// The links that are cut, to be changed.
     pub fn cuts_mut(&mut self) -> &mut Cuts {
         &mut self.cuts
     }
 
-    /// A client's request: no delay of its own, never lost.
+    /// Sends a request of a client. It has no delay, and is never lost.
     pub fn send_from_client(&mut self, now: Micros, to: usize, payload: P) {
         self.counts.client += 1;
         self.launch(now, Flight { due: now, order: 0, from: None, to, bytes: 0, payload });
     }
 
-    /// A message between nodes of `bytes` bytes.
+    /// Sends a message of `bytes` bytes between nodes.
     pub fn send(&mut self, now: Micros, from: usize, to: usize, bytes: usize, payload: P) {
         self.counts.sent += 1;
         self.counts.bytes += bytes as u64;
@@ -272,7 +274,7 @@ impl<P: Clone> Network<P> {
             self.counts.cut += 1;
             return;
         }
-        // What is lost is lost on its way, so it takes its time on the link.
+        // A lost message is lost on its way, so it occupies the link like any other.
         let left_us = self.leaves(now, from, to, bytes);
         if self.chance(self.links.loss) {
             self.counts.lost += 1;
@@ -288,7 +290,7 @@ impl<P: Clone> Network<P> {
         self.launch(now, Flight { due, ..flight });
     }
 
-    /// When a message has left its sender: messages of one direction of a link follow each other.
+    /// When a message has left its sender. Messages in one direction of a link are sent one after the other.
     fn leaves(&mut self, now: Micros, from: usize, to: usize, bytes: usize) -> Micros {
         let Some(bandwidth) = self.links.bytes_per_second else { return now };
         let busy = self.busy.entry((from, to)).or_default();
@@ -296,7 +298,7 @@ impl<P: Clone> Network<P> {
         *busy
     }
 
-    /// The next message that has arrived. To be called until `None`.
+    /// The next message that has arrived. It has to be called until it gives `None`.
     pub fn poll(&mut self, now: Micros) -> Option<Arrival<P>> {
         loop {
             let flight = match self.links.delivery {
@@ -349,7 +351,7 @@ impl<P: Clone> Network<P> {
         }
     }
 
-    /// A receiver that is free takes the message that is due first, and sleeps until then. What comes over a link that
+    /// A receiver that is free takes the message that is due first, and sleeps until then. A message over a link that
     /// is cut at this moment is dropped.
     fn take_next(&mut self, now: Micros, to: usize) {
         while let Some(Reverse(flight)) = self.receivers[to].queue.pop() {
@@ -364,7 +366,7 @@ impl<P: Clone> Network<P> {
     }
 
     fn chance(&mut self, rate: f64) -> bool {
-        // No draw when there is no chance: a run without faults does not depend on the fault options.
+        // Nothing is drawn if the rate is 0, so a run without faults does not depend on the options of faults.
         rate > 0.0 && self.unit() < rate
     }
 
@@ -379,7 +381,7 @@ impl<P: Clone> Network<P> {
         }
     }
 
-    /// A number from 0 up to, but not including, 1.
+    /// A random number from 0 up to, but not including, 1.
     fn unit(&mut self) -> f64 {
         (self.rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
     }
@@ -399,7 +401,7 @@ mod tests {
         Network::new(3, Links { delivery, delay, ..Links::default() }, 0)
     }
 
-    /// Everything that arrives until `until`, with the time and the receiver.
+    /// All messages that arrive until `until`, each with its time and its receiver.
     fn drain(network: &mut Network<u32>, until: Micros) -> Vec<(Micros, usize, u32)> {
         let mut arrived = Vec::new();
         while let Some(due) = network.poll_timeout().filter(|due| *due <= until) {

@@ -1,5 +1,5 @@
-//! Nodes in virtual time: who runs, stands still or is gone, what their clocks show, and whose timer is due next. Nothing
-//! here knows where a message goes.
+//! Nodes in virtual time: which of them run, stand still or are gone, what their clocks show, and whose timer is due
+//! next. This module does not know where a message goes.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -9,25 +9,25 @@ use rumormill_core::{Instant, Now, Rejected, Transmit};
 use crate::machine::Machine;
 use crate::{EPOCH_US, Micros};
 
-/// What became of a line.
+/// What happened to a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fate {
-    /// The node took it. What it has to say now is to be polled.
+    /// The node took it. Its messages have to be polled now.
     Taken,
     /// The node refused it, and nothing else happened.
     Refused(Rejected),
     /// The node stands still: the line waits for it.
     Waits,
-    /// Nobody runs there.
+    /// No node runs there.
     Lost,
 }
 
-/// How a node stood still.
+/// For how long a node stood still, and what it missed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stood {
     /// For how long.
     pub for_us: Micros,
-    /// The lines that came meanwhile, in their order. Whether it still gets them is up to the caller.
+    /// The lines that came meanwhile, in their order. The caller decides whether the node still gets them.
     pub lines: Vec<Vec<u8>>,
 }
 
@@ -38,38 +38,38 @@ struct Life<N> {
     paused_us: Option<Micros>,
     /// Lines that came while it stood still.
     inbox: Vec<Vec<u8>>,
-    /// When its timer is set to; `None` while it stands still.
+    /// When its timer is due; `None` while it stands still.
     timer: Option<Micros>,
 }
 
 /// Nodes that start, stand still and die.
 ///
-/// After each input, which is [`Nodes::start`], [`Nodes::handle_line`], [`Nodes::handle_timeout`] or [`Nodes::with`], call
-/// [`Nodes::poll_transmit`] until it gives `None`: that also sets the timer of the node. [`Nodes::poll_timeout`] says whose
-/// timer is due next.
+/// After each input, which is [`Nodes::start`], [`Nodes::handle_line`], [`Nodes::handle_timeout`] or [`Nodes::with`],
+/// call [`Nodes::poll_transmit`] until it gives `None`: that also sets the timer of the node. [`Nodes::poll_timeout`]
+/// says whose timer is due next.
 #[derive(Clone, Debug)]
 pub struct Nodes<N> {
     lives: Vec<Option<Life<N>>>,
     /// How far the wall clock of each is ahead, in microseconds; `None` where there is none.
     clocks: Vec<Option<i64>>,
-    /// When whose timer is due. Entries that no longer hold are dropped when they come up.
+    /// When timers are due, and of which node. An entry that no longer holds is dropped when its time comes.
     timers: BinaryHeap<Reverse<(Micros, usize)>>,
 }
 
 impl<N: Machine> Nodes<N> {
-    /// Room for so many nodes, none of which runs.
+    /// Room for `count` nodes. None of them runs.
     #[must_use]
     pub fn new(count: usize) -> Self {
         Self { lives: (0..count).map(|_| None).collect(), clocks: vec![Some(0); count], timers: BinaryHeap::new() }
     }
 
-    /// For how many nodes there is room.
+    /// The number of nodes that there is room for.
     #[must_use]
     pub fn len(&self) -> usize {
         self.lives.len()
     }
 
-    /// Whether there is room for none.
+    /// Whether there is room for no node.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.lives.is_empty()
@@ -92,7 +92,7 @@ impl<N: Machine> Nodes<N> {
         self.lives.get(at).and_then(Option::as_ref).is_some_and(|life| life.paused_us.is_some())
     }
 
-    /// Puts a node there, in place of the one that was.
+    /// Puts a node there, in place of the one that was there.
     pub fn start(&mut self, at: usize, node: N) {
         self.lives[at] = Some(Life { node, paused_us: None, inbox: Vec::new(), timer: None });
     }
@@ -110,31 +110,33 @@ impl<N: Machine> Nodes<N> {
         }
     }
 
-    /// The node there goes on. Give it the lines that are to reach it, and then [`Nodes::handle_timeout`].
+    /// The node there goes on. The caller gives it the lines that are to reach it, and then calls
+    /// [`Nodes::handle_timeout`].
     pub fn resume(&mut self, now: Micros, at: usize) -> Stood {
         let Some(life) = &mut self.lives[at] else { return Stood::default() };
         let Some(since) = life.paused_us.take() else { return Stood::default() };
         Stood { for_us: now - since, lines: std::mem::take(&mut life.inbox) }
     }
 
-    /// The wall clock of a node jumps ahead, or back. What has no wall clock does not get one.
+    /// The wall clock of a node jumps ahead, or back. A node without a wall clock does not get one.
     pub fn shift_clock(&mut self, at: usize, us: i64) {
         self.clocks[at] = self.clocks[at].map(|ahead| ahead.saturating_add(us));
     }
 
-    /// How far the wall clock of a node is ahead of [`EPOCH_US`] and the virtual time; `None` for a device without one.
+    /// Sets how far the wall clock of a node is ahead of [`EPOCH_US`] plus the virtual time; `None` for a device
+    /// without one.
     pub fn set_clock(&mut self, at: usize, ahead_us: Option<i64>) {
         self.clocks[at] = ahead_us;
     }
 
-    /// What the clocks of a node show.
+    /// The time that the clocks of a node show.
     #[must_use]
     pub fn clock(&self, now: Micros, at: usize) -> Now {
         let wall_us = self.clocks[at].map(|ahead| (EPOCH_US + now).saturating_add_signed(ahead));
         Now { at: Instant::from_micros(now), wall_us }
     }
 
-    /// Hands a line over, without its newline.
+    /// Hands a line to a node, without its newline.
     pub fn handle_line(&mut self, now: Micros, at: usize, line: &[u8]) -> Fate {
         let clock = self.clock(now, at);
         match &mut self.lives[at] {
@@ -150,7 +152,7 @@ impl<N: Machine> Nodes<N> {
         }
     }
 
-    /// The timers of a node that are due run, unless it stands still.
+    /// Runs the timers of a node that are due, unless it stands still.
     pub fn handle_timeout(&mut self, now: Micros, at: usize) {
         let clock = self.clock(now, at);
         if let Some(life) = self.running(at) {
@@ -158,15 +160,15 @@ impl<N: Machine> Nodes<N> {
         }
     }
 
-    /// Whatever else is done to a node; `None` when nobody runs there. A node that stands still can be changed as well, and
-    /// says nothing before it goes on.
+    /// Does something else to a node; `None` if no node runs there. A node that stands still can be changed as well,
+    /// and sends nothing before it goes on.
     pub fn with<R>(&mut self, now: Micros, at: usize, change: impl FnOnce(&mut N, Now) -> R) -> Option<R> {
         let clock = self.clock(now, at);
         self.lives[at].as_mut().map(|life| change(&mut life.node, clock))
     }
 
-    /// Writes the next message that waits into `line`, in place of what was there, newline included. When there is none, the
-    /// timer of the node is set.
+    /// Writes the next message that waits into `line`, in place of its contents, newline included. If there is none,
+    /// the timer of the node is set.
     pub fn poll_transmit(&mut self, now: Micros, at: usize, line: &mut Vec<u8>) -> Option<Transmit> {
         line.clear();
         let clock = self.clock(now, at);
@@ -195,7 +197,7 @@ impl<N: Machine> Nodes<N> {
 
     fn set_timer(&mut self, now: Micros, at: usize) {
         let Some(life) = self.running(at) else { return };
-        // A timer that was due is not due again at this moment, or time would stand still.
+        // A timer that was due is not due again at the same moment, since time would then never pass.
         let timer = life.node.poll_timeout().map(|due| due.as_micros().max(now + 1));
         if timer != life.timer {
             life.timer = timer;

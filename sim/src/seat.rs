@@ -1,4 +1,4 @@
-//! A place in a cluster, and what a node needs to know to take it.
+//! A place in a cluster, and the facts that a node needs to take it.
 
 use rumormill_core::data_type::Application;
 use rumormill_core::storage::Limits;
@@ -8,7 +8,7 @@ use rumormill_core::{Config, Member, Now};
 #[derive(Clone, Debug)]
 pub(crate) struct Roster {
     ids: Vec<String>,
-    /// Seats in the order of their ids, which is how nodes number each other.
+    /// Seats in the order of their ids, in which nodes number each other.
     by_rank: Vec<usize>,
 }
 
@@ -25,7 +25,7 @@ impl Roster {
         &self.ids
     }
 
-    /// The seat of the member that nodes know by this number.
+    /// The seat of the member with this number inside of nodes.
     pub(crate) fn of_rank(&self, rank: usize) -> usize {
         self.by_rank[rank]
     }
@@ -34,13 +34,13 @@ impl Roster {
 /// A place in a [`crate::Cluster`] that a node is made for.
 #[derive(Clone, Copy, Debug)]
 pub struct Seat<'a> {
-    /// Which one, from 0.
+    /// Its number, from 0.
     pub at: usize,
     /// Its name.
     pub id: &'a str,
     /// How many nodes have started here, this one included.
     pub life: u64,
-    /// A seed for the node, unlike those of the others.
+    /// A seed for the node, which differs from those of the others.
     pub seed: u64,
     /// The time.
     pub now: Now,
@@ -51,20 +51,20 @@ impl<'a> Seat<'a> {
     /// The names of all members, this one among them.
     pub fn ids(&self) -> impl Iterator<Item = &'a str> + Clone + use<'a> {
         let Roster { ids, by_rank } = self.roster;
-        // In the order in which nodes keep them, so that none has to sort thousands of names.
+        // The ids come in the order in which nodes keep them, so that no node has to sort thousands of names.
         by_rank.iter().map(move |at| ids[*at].as_str())
     }
 
-    /// These choices, with the life of this seat and its seed.
+    /// This configuration, with the life of this seat and its seed.
     #[must_use]
     pub fn config(&self, config: Config) -> Config {
         Config { incarnation: self.life, seed: self.seed, ..config }
     }
 
-    /// A member of the cluster with these choices.
+    /// A member of the cluster with this configuration.
     ///
     /// # Panics
-    /// The choices are out of their bounds, or the storage has no room for the cluster.
+    /// The configuration is out of its bounds, or the storage has no room for the cluster.
     #[must_use]
     pub fn member<S: Application>(&self, config: Config) -> Member<S> {
         self.member_with(config, S::LIMITS)
@@ -73,7 +73,7 @@ impl<'a> Seat<'a> {
     /// The same with other capacities than those of the storage.
     ///
     /// # Panics
-    /// The choices or capacities are out of their bounds, or there is no room for the cluster.
+    /// The configuration or a capacity is out of its bounds, or there is no room for the cluster.
     #[must_use]
     pub fn member_with<S: Application>(&self, config: Config, limits: Limits) -> Member<S> {
         let joined = Member::join_with_limits(self.config(config), limits, self.id, self.ids(), self.now);

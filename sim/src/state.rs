@@ -1,4 +1,5 @@
-//! What a node holds, made comparable. No figure of the digest is used: equal digests are what this is held against.
+//! The state of a node, in a form that can be compared. It does not use the digest, because tests compare it with the
+//! digest.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +8,7 @@ use rumormill_core::data_type::Application;
 use rumormill_core::replicated::Sign;
 use rumormill_core::{Member, Value};
 
-/// All that a node holds, in an order that does not depend on how it came about.
+/// The whole state of a node, in an order that does not depend on the order of changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// Values of the set, as `Debug` shows them.

@@ -1,5 +1,5 @@
-//! The smallest node there is: it writes down what happens to it, and says what it is told to. The simulator needs to know
-//! no more of a node than this one shows.
+//! The smallest possible node: it notes what happens to it, and sends what it is told to send. It shows all that the
+//! simulator needs to know of a node.
 
 use std::collections::VecDeque;
 
@@ -10,7 +10,7 @@ use crate::machine::Machine;
 
 /// Lines that the toy refuses.
 pub(crate) const REFUSED: &[u8] = b"refused";
-/// The most bytes that a message of it may have.
+/// The largest number of bytes that its messages may have.
 pub(crate) const BYTES_MAX: usize = 16;
 
 #[derive(Clone, Debug, Default)]
@@ -23,12 +23,12 @@ pub(crate) struct Toy {
 }
 
 impl Toy {
-    /// What happened, and at what microsecond.
+    /// What happened, and at which microsecond.
     pub(crate) fn log(&self) -> Vec<(u64, &str)> {
         self.happened.iter().map(|(now, what)| (now.at.as_micros(), what.as_str())).collect()
     }
 
-    /// Has something to say to a peer.
+    /// Gives it a message for a peer.
     pub(crate) fn say(&mut self, to: u32, what: &'static str) {
         self.outbox.push_back((Transmit::Gossip(NodeIndex(to)), what));
     }

@@ -1,23 +1,24 @@
-//! Blocks of bytes to lines, at bounded memory.
+//! Splits blocks of bytes into lines, with bounded memory.
 
-/// Bytes read at once.
+/// How many bytes are read at once.
 pub const BLOCK: usize = 128 << 10;
 
-/// What is next in the input.
+/// The next part of the input.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Next<'a> {
     /// A line, without its newline.
     Line(&'a [u8]),
     /// A line that was longer than the bound has ended. It was skipped.
     TooLong,
-    /// A line has ended whose beginning was discarded. It was skipped, and counted by [`Lines::discard`].
+    /// A line has ended whose beginning was discarded. It was skipped; [`Lines::discard`] has counted it.
     Stale,
     /// More bytes are needed.
     More,
 }
 
-/// A buffer between blocks that are read and lines that are handled. A line that lies inside a block is not copied; one
-/// that does not fit the buffer makes it grow, up to the bound on lines, and is skipped to its end beyond that.
+/// A buffer between blocks that are read and lines that are handled. A line that lies inside a block is not copied. A
+/// line that does not fit makes the buffer grow up to the bound on lines; a line beyond the bound is skipped to its
+/// end.
 #[derive(Debug)]
 pub struct Lines {
     bytes: Vec<u8>,
@@ -29,7 +30,7 @@ pub struct Lines {
     skipping: Skipping,
 }
 
-/// What is skipped up to the next newline.
+/// What is being skipped up to the next newline.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Skipping {
     #[default]
@@ -47,7 +48,7 @@ impl Lines {
         Self { bytes: vec![0; BLOCK], start: 0, end: 0, searched: 0, max_line, skipping: Skipping::Nothing }
     }
 
-    /// Room to read the next block into. To be called when [`Lines::next_line`] wants more.
+    /// Room for the next block. It is called when [`Lines::next_line`] gives [`Next::More`].
     pub fn room(&mut self) -> &mut [u8] {
         if self.start == self.end {
             self.reset();
@@ -60,7 +61,7 @@ impl Lines {
     fn reset(&mut self) {
         (self.start, self.end, self.searched) = (0, 0, 0);
         if self.bytes.len() > BLOCK {
-            // A long line is over: its memory is not kept.
+            // A long line has ended: its memory is given back.
             self.bytes = vec![0; BLOCK];
         }
     }
@@ -79,22 +80,23 @@ impl Lines {
         }
     }
 
-    /// What has come of this line is forgotten; a line that was discarded stays one.
+    /// Forgets the part of a line that has come, and skips the rest. If the line was discarded before, it still counts
+    /// as discarded.
     fn skip_too_long(&mut self) {
         if self.skipping == Skipping::Nothing {
             self.skipping = Skipping::TooLong;
         }
     }
 
-    /// Forgets everything that was read and not given out. Gives the number of lines, one that has not ended included: the
-    /// rest of that one is skipped when it comes.
+    /// Forgets everything that was read and not given out. Returns the number of lines. A line that has not ended is
+    /// counted, and its rest is skipped when it comes.
     pub fn discard(&mut self) -> u64 {
         let waiting = &self.bytes[self.start..self.end];
         let ended = memchr::memchr_iter(b'\n', waiting).count() as u64;
         let is_open = waiting.last().is_some_and(|byte| *byte != b'\n');
         let mut counted_before = false;
         if ended > 0 {
-            // The line that was being skipped, if there was one, is over.
+            // The line that was being skipped, if there was one, has ended.
             counted_before = std::mem::take(&mut self.skipping) == Skipping::Stale;
         }
         let begun = is_open && self.skipping == Skipping::Nothing;
@@ -131,7 +133,7 @@ impl Lines {
         Next::Line(&self.bytes[start..end])
     }
 
-    /// What is left when the input has ended: an unterminated last line.
+    /// What is left when the input has ended: a last line without a newline.
     pub fn rest(&mut self) -> Next<'_> {
         let (start, end) = (self.start, self.end);
         self.start = end;
@@ -192,7 +194,7 @@ mod tests {
         }
     }
 
-    /// Puts bytes into the buffer as a read does.
+    /// Puts bytes into the buffer, as a read does.
     fn fill(lines: &mut Lines, bytes: &[u8]) {
         lines.room()[..bytes.len()].copy_from_slice(bytes);
         lines.filled(bytes.len());

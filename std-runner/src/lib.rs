@@ -1,8 +1,8 @@
 //! The node as a process: lines in on stdin, lines out on stdout, logs on stderr.
 //!
-//! One thread, no async runtime: it waits for input or for the next timer, whichever is first; a second one writes the
-//! log, once there is something to say. Everything a node *does* is in `rumormill-core`; here is what a state machine
-//! without I/O needs around it.
+//! There is one thread and no async runtime. It waits for input or for the next timer, whichever comes first. A second
+//! thread writes the log, once there is something to log. The rules of a node are all in `rumormill-core`; this crate
+//! has only the I/O that the state machine needs.
 
 pub mod input;
 pub mod log;
@@ -20,7 +20,7 @@ pub fn main(options: &options::Options) -> ExitCode {
     let node = match options.node() {
         Ok(node) => node,
         Err(error) => {
-            // Standard error may be closed, and there is nothing else to say it to.
+            // Standard error may be closed, and there is no other place to report to.
             let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("error: {error}\n").as_bytes());
             return ExitCode::from(2);
         }

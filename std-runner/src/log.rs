@@ -1,8 +1,9 @@
-//! Standard error, which never holds up the node.
+//! The log on standard error. It never holds up the node.
 //!
-//! A thread of its own writes the log, from a buffer of bounded length: a pipe that nobody reads, or a terminal that was
-//! halted, stops that thread and nothing else. A line that does not fit is dropped and counted, and the number of them
-//! stands in the log where they are missing. The thread begins with the first line; nothing is allocated after that.
+//! A thread of its own writes the log, from a buffer of bounded length. A pipe that nobody reads, or a terminal that
+//! was halted, stops only that thread. A line that does not fit is dropped and counted, and the log has the number of
+//! dropped lines at the place where they are missing. The thread starts with the first line. Nothing is allocated after
+//! that.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,16 +12,16 @@ use std::time::Duration;
 
 use tracing_subscriber::fmt::MakeWriter;
 
-/// Bytes that can wait, while as many are being written.
+/// How many bytes can wait while as many are being written.
 const ROOM: usize = 64 << 10;
 
-/// How long the end of the process waits for the last lines.
+/// How long the process waits at its end for the last lines to be written.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 #[derive(Default, Debug)]
 struct Queue {
     waiting: Vec<u8>,
-    /// Lines that did not fit after those that wait.
+    /// How many lines did not fit, after those that wait.
     dropped: u64,
     /// Whether the thread is writing.
     is_writing: bool,
@@ -29,7 +30,7 @@ struct Queue {
 #[derive(Default, Debug)]
 struct Shared {
     queue: Mutex<Queue>,
-    /// Something waits, or all was written.
+    /// Signalled when a line waits, or when all were written.
     changed: Condvar,
     /// Whether there is a thread. Without one all lines are dropped.
     thread: OnceLock<bool>,
@@ -37,11 +38,11 @@ struct Shared {
 
 impl Shared {
     fn queue(&self) -> MutexGuard<'_, Queue> {
-        // Nothing is left half done where a panic could come between.
+        // No panic can leave the queue half changed, so a poisoned lock is used all the same.
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Writes what waits, again and again.
+    /// Writes all lines that wait, again and again.
     fn write_all(&self, mut to: impl Write) {
         let mut lines = Vec::with_capacity(ROOM);
         loop {
@@ -55,7 +56,7 @@ impl Shared {
             let dropped = std::mem::take(&mut queue.dropped);
             queue.is_writing = true;
             drop(queue);
-            // Standard error may be closed, and there is nothing else to say it to.
+            // Standard error may be closed, and there is no other place to report to.
             let _ = to.write_all(&lines);
             lines.clear();
             if dropped > 0 {
@@ -65,12 +66,12 @@ impl Shared {
     }
 }
 
-/// The log. Clones write to the same one.
+/// The log. Clones write to the same log.
 #[derive(Clone, Debug, Default)]
 pub struct Log(Arc<Shared>);
 
 impl Log {
-    /// Hands a line over to be written, or drops it.
+    /// Hands a line to the thread, or drops it if there is no room.
     fn write(&self, line: &[u8]) {
         let has_thread = *self.0.thread.get_or_init(|| self.start(io::stderr()));
         let mut queue = self.0.queue();
@@ -82,18 +83,18 @@ impl Log {
         self.0.changed.notify_all();
     }
 
-    /// Starts the thread. False when there can be none.
+    /// Starts the thread. False if the system gives none.
     fn start(&self, to: impl Write + Send + 'static) -> bool {
         self.0.queue().waiting.reserve_exact(ROOM);
         let shared = Arc::clone(&self.0);
         thread::Builder::new().name("log".into()).spawn(move || shared.write_all(to)).is_ok()
     }
 
-    /// Waits until everything was written, for half a second at most.
+    /// Waits until everything was written, at most half a second.
     pub fn finish(&self) {
         if self.0.thread.get() == Some(&true) {
             let is_busy = |queue: &mut Queue| queue.is_writing || !queue.waiting.is_empty() || queue.dropped > 0;
-            // Whether it was or not, the process ends.
+            // The process ends whether everything was written or not.
             let _ = self.0.changed.wait_timeout_while(self.0.queue(), PATIENCE, is_busy);
         }
     }
@@ -128,7 +129,7 @@ mod tests {
     use std::sync::mpsc::{Receiver, Sender, channel};
     use std::time::Instant;
 
-    /// Takes nothing before it is told to go on.
+    /// A writer that takes nothing before it is told to.
     struct Halted {
         go_on: Receiver<()>,
         begun: Sender<()>,
@@ -158,7 +159,7 @@ mod tests {
         assert!(*log.0.thread.get_or_init(|| log.start(halted)));
         log.write(b"first\n");
         is_begun.recv().unwrap();
-        // Lines of 64 bytes, three times as many as there is room for.
+        // Three times as many lines of 64 bytes as there is room for.
         let fitting = ROOM / 64;
         (0..3 * fitting).for_each(|line| log.write(format!("{line:063}\n").as_bytes()));
         let before = Instant::now();

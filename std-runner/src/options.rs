@@ -1,4 +1,4 @@
-//! Command line and environment.
+//! The options, from the command line and the environment.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -8,34 +8,33 @@ use rumormill_core::Node;
 use rumormill_core::config::{Config, ConfigError, INCARNATION_MAX, MESSAGE_BYTES_MAX, Strategy, Workload};
 use rumormill_core::storage::{Heap, Limits, Small, Storage, Tiny};
 
-/// A gossip node: epidemic broadcast, PN-counter and last-writer-wins store, one JSON message a line on stdin and
-/// stdout.
+/// A gossip node: epidemic broadcast, PN-counter and last-writer-wins store, with one JSON message per line on stdin
+/// and stdout.
 ///
-/// Every option can also be given as an environment variable. Without any it acts as a node for every workload.
+/// Every option can also be given as an environment variable. Without options the node serves every workload.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "rumormill", version, max_term_width = 110)]
 pub struct Options {
-    /// What a bare `read` and an `add` mean [default: the latest request decides]
+    /// Workload, which decides what `read` and `add` mean [default: the latest request decides]
     #[arg(short, long, env = "RUMORMILL_WORKLOAD", value_enum)]
     workload: Option<WorkloadName>,
 
-    /// What spreads the state [default: rumor, or what --profile says]
+    /// Strategy that spreads the state [default: rumor, or that of --profile]
     #[arg(short, long, env = "RUMORMILL_STRATEGY", value_enum)]
     strategy: Option<StrategyName>,
 
-    /// Strategy and interval by purpose; the figures are for 25 nodes, 100 ms apart, with 50 values a second in all.
-    /// --strategy and --gossip-interval-ms change it
+    /// Strategy and interval for a purpose. --strategy and --gossip-interval-ms override it. The figures are for 25
+    /// nodes, 100 ms apart, with 50 values per second in all
     #[arg(short, long, env = "RUMORMILL_PROFILE", value_enum)]
     profile: Option<Purpose>,
 
-    /// Peers that a round of gossip goes to, 1 to 255. Strategy relay has no rounds to random peers: it uses all peers of
-    /// its tree and ignores this
+    /// Number of random peers that a round of gossip goes to, 1 to 255. Strategy relay ignores this option
     #[arg(short, long, env = "RUMORMILL_FANOUT", default_value_t = 2, value_parser = clap::value_parser!(u8).range(1..=255), value_name = "PEERS")]
     fanout: u8,
 
-    /// Milliseconds between two rounds of gossip, 1 to 60000; under strategy relay between two flushes, so that a value is
-    /// everywhere after this and two delays of the network at the latest [default: 200 for set and store, 100 for the
-    /// counter; 460 under strategy relay]
+    /// Milliseconds between two rounds of gossip, 1 to 60000. With strategy relay it is the time between two flushes: a
+    /// value is at all nodes after this time plus two delays of the network [default: 200 for set and store, 100 for
+    /// the counter; 460 with strategy relay]
     #[arg(short = 'i', long, env = "RUMORMILL_GOSSIP_INTERVAL_MS", value_parser = clap::value_parser!(u32).range(1..=60_000), value_name = "MS")]
     gossip_interval_ms: Option<u32>,
 
@@ -43,12 +42,12 @@ pub struct Options {
     #[arg(long, env = "RUMORMILL_SEED", value_name = "N")]
     seed: Option<u64>,
 
-    /// Number of this start of the process, 0 to 9007199254740991, larger than those before [default: microseconds since
-    /// 1970]
+    /// Number of this start of the process, 0 to 9007199254740991. It has to be larger at each start [default:
+    /// microseconds since 1970]
     #[arg(long, env = "RUMORMILL_INCARNATION", value_parser = clap::value_parser!(u64).range(0..=INCARNATION_MAX), value_name = "N")]
     incarnation: Option<u64>,
 
-    /// Capacities to begin with; the options below change single ones
+    /// Set of capacities; the options below change single ones
     #[arg(short, long, env = "RUMORMILL_CAPACITY_PROFILE", value_enum, default_value = "large")]
     capacity_profile: ProfileName,
 
@@ -64,7 +63,7 @@ pub struct Options {
     #[arg(long, env = "RUMORMILL_MAX_KEYS", value_name = "N")]
     max_keys: Option<usize>,
 
-    /// Bytes of one string value or key as JSON prints it, 8 to 65536 [default: large 256, small 64, tiny 24]
+    /// Bytes of one string value or key, as JSON prints it, 8 to 65536 [default: large 256, small 64, tiny 24]
     #[arg(long, env = "RUMORMILL_MAX_TEXT_BYTES", value_name = "BYTES")]
     max_text_bytes: Option<usize>,
 
@@ -81,39 +80,40 @@ pub struct Options {
     #[arg(long, env = "RUMORMILL_MAX_NODES", value_name = "N")]
     max_nodes: Option<usize>,
 
-    /// Rows, one per life of a node in which it changed something, 1 to 16777216 [default: large 2048, small 128, tiny 32]
+    /// Rows of all nodes: one for each life of a node in which it changed something, 1 to 16777216 [default: large
+    /// 2048, small 128, tiny 32]
     #[arg(long, env = "RUMORMILL_MAX_ROWS", value_name = "N")]
     max_rows: Option<usize>,
 
-    /// Peers whose whole version vector is remembered, 1 to 1048576 [default: large 256, small 32, tiny 4]
+    /// Peers whose version vectors are kept, 1 to 1048576 [default: large 256, small 32, tiny 4]
     #[arg(long, env = "RUMORMILL_MAX_KNOWN_PEERS", value_name = "N")]
     max_known_peers: Option<usize>,
 
-    /// Stretches of new changes that wait for their push, 1 to 1048576 [default: large 1024, small 64, tiny 16]
+    /// Ranges of new changes that can wait for their push, 1 to 1048576 [default: large 1024, small 64, tiny 16]
     #[arg(long, env = "RUMORMILL_MAX_RUMORS", value_name = "N")]
     max_rumors: Option<usize>,
 
-    /// Bytes of what an `echo` or `txn` reply gives back, 64 to 1073741824 [default: large 65536, small 2048, tiny 256; and
-    /// not less than eight strings where --max-text-bytes is above 256]
+    /// Bytes of the data that an `echo` or `txn` reply gives back, 64 to 1073741824 [default: large 65536, small 2048,
+    /// tiny 256; at least eight strings if --max-text-bytes is above 256]
     #[arg(long, env = "RUMORMILL_MAX_PAYLOAD_BYTES", value_name = "BYTES")]
     max_payload_bytes: Option<usize>,
 
-    /// Bytes of a gossip message, up to --max-line-bytes; the least depends on --max-text-bytes and --max-id-bytes
-    /// [default: 1048576, or --max-line-bytes if that is less]
+    /// Bytes of a gossip message, at most --max-line-bytes. The smallest value depends on --max-text-bytes and
+    /// --max-id-bytes [default: 1048576, or --max-line-bytes if that is less]
     #[arg(long, env = "RUMORMILL_MAX_MESSAGE_BYTES", value_name = "BYTES")]
     max_message_bytes: Option<usize>,
 
-    /// Bytes of a line on stdin, 1024 to 1073741824; longer ones are skipped and counted
+    /// Bytes of a line on stdin, 1024 to 1073741824. Longer lines are skipped and counted
     #[arg(long, env = "RUMORMILL_MAX_LINE_BYTES", default_value_t = 4 << 20, value_name = "BYTES",
         value_parser = clap::value_parser!(u64).range(1_024..=1 << 30))]
     max_line_bytes: u64,
 
-    /// Milliseconds that a stamp may lie ahead of this node's clock, 0 to 31536000000
+    /// Milliseconds that a stamp may be ahead of this node's clock, 0 to 31536000000
     #[arg(long, env = "RUMORMILL_MAX_CLOCK_AHEAD_MS", default_value_t = 60_000, value_name = "MS",
         value_parser = clap::value_parser!(u64).range(0..=31_536_000_000))]
     max_clock_ahead_ms: u64,
 
-    /// What is logged on stderr
+    /// Level of the log on stderr
     #[arg(short, long, env = "RUMORMILL_LOG", value_enum, default_value = "warn")]
     log: Level,
 }
@@ -147,9 +147,9 @@ impl From<WorkloadName> for Workload {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum StrategyName {
-    /// Rumor mongering repaired by anti-entropy
+    /// Rumor mongering, repaired by anti-entropy
     Rumor,
-    /// One node gathers what is new and scatters it; any node can be that one
+    /// One node gathers all changes and sends them to all others; any node can be that relay
     Relay,
 }
 
@@ -162,15 +162,15 @@ impl From<StrategyName> for Strategy {
     }
 }
 
-/// What a cluster is tuned for.
+/// The purpose that a cluster is tuned for.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Purpose {
-    /// Strategy relay, flushes 460 ms apart: values everywhere after 0.46 s in the median, 0.69 s at most, for 0.93 messages
-    /// per operation
+    /// Strategy relay, flushes 460 ms apart: a value is at all nodes after 0.46 s in the median and 0.69 s at most,
+    /// with 0.93 messages per operation
     LowLatency,
-    /// Strategy relay, flushes 900 ms apart: 0.70 s in the median, 1.13 s at most, for 0.56 messages per operation
+    /// Strategy relay, flushes 900 ms apart: 0.70 s in the median and 1.13 s at most, with 0.56 messages per operation
     Balanced,
-    /// Strategy relay, flushes 1730 ms apart: 1.2 s in the median, 1.96 s at most, for 0.33 messages per operation
+    /// Strategy relay, flushes 1730 ms apart: 1.2 s in the median and 1.96 s at most, with 0.33 messages per operation
     LowTraffic,
 }
 
@@ -206,7 +206,7 @@ enum Level {
 }
 
 impl Options {
-    /// The node that was asked for.
+    /// Makes the node with these options.
     ///
     /// # Errors
     /// A sentence that says which option is wrong and what is allowed.
@@ -241,7 +241,7 @@ impl Options {
         self.max_message_bytes.unwrap_or_else(|| self.max_line_bytes().min(Config::default().max_message_bytes))
     }
 
-    /// Sends the log to standard error. What is returned waits for the last lines.
+    /// Sends the log to standard error. [`Log::finish`] of the result waits for the last lines.
     #[must_use]
     pub fn start_log(&self) -> Log {
         use tracing_subscriber::filter::LevelFilter;
@@ -263,7 +263,7 @@ impl Options {
         log
     }
 
-    /// The choices of the node. Seed and incarnation come from the clock where they were not given.
+    /// The configuration of the node. Seed and incarnation come from the clock if they were not given.
     #[must_use]
     pub fn config(&self) -> Config {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -314,16 +314,17 @@ impl Options {
     }
 }
 
-/// Longest strings for which all keys have room unless told otherwise.
+/// If strings have at most this many bytes, the default has room for those of all keys.
 const SHORT_TEXT: usize = 256;
 
-/// Room for the strings of a store: all that so many keys can have while strings are short, and less than that for long ones.
+/// The default room for the strings of the store, in bytes. It has room for all strings of all keys if strings are
+/// short, and for fewer if they are long.
 fn store_text_bytes(keys: usize, text_bytes: usize) -> usize {
     let all = |text_bytes: usize| keys.saturating_mul(2).saturating_mul(text_bytes);
     all(text_bytes).min(all(SHORT_TEXT).max(32 << 20))
 }
 
-/// Room for a few operations of a transaction, where strings are long.
+/// The least default room for a payload, in bytes: for a few operations of a transaction if strings are long.
 fn payload_bytes(text_bytes: usize) -> usize {
     if text_bytes > SHORT_TEXT { text_bytes.saturating_mul(8) } else { 0 }
 }

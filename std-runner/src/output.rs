@@ -2,9 +2,9 @@
 
 use rumormill_core::{Sink, SinkFull};
 
-/// Bytes of output for which there is memory from the start.
+/// How many bytes of output have memory from the start.
 const START: usize = 512 << 10;
-/// Memory that is kept when the output was written.
+/// How much memory is kept after the output was written, in bytes.
 const KEEP: usize = 4 << 20;
 
 /// A buffer that takes everything. All of its memory is initialised, so that messages can be written into it directly.
@@ -21,13 +21,13 @@ impl Default for Output {
 }
 
 impl Output {
-    /// What waits.
+    /// The bytes that wait.
     #[must_use]
     pub fn bytes(&self) -> &[u8] {
         &self.memory[..self.len]
     }
 
-    /// How much waits.
+    /// How many bytes wait.
     #[must_use]
     pub fn len(&self) -> usize {
         self.len
@@ -39,7 +39,7 @@ impl Output {
         self.len == 0
     }
 
-    /// Forgets what waits: it was written.
+    /// Forgets the bytes that wait, because they were written.
     pub fn clear(&mut self) {
         self.len = 0;
         self.memory.truncate(KEEP);

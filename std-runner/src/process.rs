@@ -14,21 +14,21 @@ use crate::output::Output;
 use crate::report::RateLimit;
 use crate::standstill::{BEAT, Doing, Standstill};
 
-/// Bytes of output after which it is written even though the batch goes on.
+/// The output is written when it has this many bytes, even within a block of input.
 const FLUSH: usize = 256 << 10;
 
-/// Bytes that wait in a pipe which is full, or nearly: its writer may have more that waited as long.
+/// A pipe with this many bytes counts as full: its writer may have more lines that waited as long.
 const FULL_PIPE: u64 = 60 << 10;
-/// A pause of such a writer after which what it writes counts as new.
+/// If the writer of a full pipe pauses for this long, the lines that it writes afterwards count as new.
 const DROP_PAUSE: Duration = Duration::from_millis(10);
-/// How long input is dropped at most.
+/// Input is dropped for at most this time.
 const DROP_AT_MOST: Duration = Duration::from_millis(100);
 
 /// Drives a node on stdin and stdout until stdin ends or stdout is closed.
 ///
-/// Reads large blocks, handles all complete lines of a block, and writes once per block. At the end of input an
-/// unterminated last line is handled, and what waits for its push is sent once. After a standstill (see
-/// [`crate::standstill`]) what waited is dropped.
+/// It reads large blocks, handles all complete lines of a block, and writes once per block. At the end of input a last
+/// line without a newline is handled, and rumors that wait for their push are sent once. After a standstill (see
+/// [`crate::standstill`]) lines that waited are dropped.
 ///
 /// # Errors
 /// Reading or writing failed. A closed stdout is no error.
@@ -58,11 +58,11 @@ struct Process<S: Application> {
     started: Clock,
     limit: RateLimit,
     standstill: Standstill,
-    /// Whether somebody may be waiting for answers: the input is no regular file.
+    /// Whether clients may be waiting for answers: the input is no regular file.
     clients_wait: bool,
-    /// The number of the session that was named last.
+    /// The number of the session that was logged last.
     session: u64,
-    /// The last block was large, so that the next one is probably there.
+    /// The last block was large, so the next one has probably arrived.
     more_is_likely: bool,
 }
 
@@ -82,14 +82,14 @@ impl<S: Application> Process<S> {
         }
     }
 
-    /// Says that the node had to take a larger session.
+    /// Logs that the node had to take a larger session.
     ///
     /// # Errors
-    /// There is none left.
+    /// There is no larger number, so the process has to end.
     fn name_session(&mut self) -> io::Result<()> {
         if self.node.is_name_used_up() {
             return Err(io::Error::other(
-                "a peer knows a session of this node with the largest number there is, so no message of this process would be \
+                "a peer knows this node with the largest possible session number, so no message of this process would be \
                  believed: give the node another id",
             ));
         }
@@ -105,12 +105,12 @@ impl<S: Application> Process<S> {
         Ok(())
     }
 
-    /// Waits until there is input, a timer is due or the clock is to be looked at, and reads what there is. False at the end
-    /// of input.
+    /// Waits until there is input, a timer is due, or it is time to look at the clock; then reads the input that there
+    /// is. False at the end of input.
     fn wait_and_read(&mut self) -> io::Result<bool> {
         let wakeup = self.node.poll_timeout();
         if wakeup.is_none() && self.more_is_likely {
-            // The read does the waiting, if there is any: that saves a call per block.
+            // The read itself waits if there is no input. That saves a call per block.
             let goes_on = self.read()?;
             if self.stood_still(Doing::Blocked) {
                 self.drop_what_waited();
@@ -128,8 +128,8 @@ impl<S: Application> Process<S> {
         if is_ready { self.read() } else { Ok(true) }
     }
 
-    /// Whether there was a standstill since the last look, and what waited meanwhile is too late. Before `init` nobody waits
-    /// for an answer.
+    /// Whether there was a standstill since the last look, so that lines that waited are too late. Before `init` no
+    /// client waits for an answer.
     fn stood_still(&mut self, doing: Doing) -> bool {
         self.standstill.look(doing) && self.clients_wait && self.node.member().is_some()
     }
@@ -143,7 +143,7 @@ impl<S: Application> Process<S> {
                 self.lines.filled(count);
                 self.more_is_likely = count >= BLOCK / 4;
             }
-            // Somebody else who has our stdin open may have made it non-blocking, and may have read it.
+            // Another process that has this stdin open may have made it non-blocking, and may have read it.
             Err(Errno::INTR | Errno::AGAIN) => {}
             Err(error) => return Err(error.into()),
         }
@@ -172,7 +172,7 @@ impl<S: Application> Process<S> {
         self.limit.rejected(&Skipped::TooLong, b"");
     }
 
-    /// Polls everything that waits to be sent into the output buffer.
+    /// Polls all messages that wait, into the output buffer.
     #[inline]
     fn transmit(&mut self, now: Now) -> io::Result<()> {
         // The output takes everything.
@@ -184,7 +184,7 @@ impl<S: Application> Process<S> {
         Ok(())
     }
 
-    /// Writes what waits. After a standstill the line that was begun is written to its end, and the others are dropped.
+    /// Writes the output. After a standstill a line that was begun is written to its end, and the others are dropped.
     fn flush(&mut self) -> io::Result<()> {
         if self.out.is_empty() {
             return Ok(());
@@ -203,8 +203,8 @@ impl<S: Application> Process<S> {
         Ok(())
     }
 
-    /// After a standstill: drops the lines that are not written, and those that were to be answered next. Gives the end of
-    /// the output.
+    /// After a standstill: drops output lines that were not begun, and input lines that wait. Returns the byte at which
+    /// the output now ends.
     #[cold]
     fn drop_what_is_late(&mut self, written: usize) -> usize {
         let end = self.end_of_line(written);
@@ -214,7 +214,8 @@ impl<S: Application> Process<S> {
         end
     }
 
-    /// The end of the line in the output of which all before `written` was written; `written` itself between two lines.
+    /// The end of the line that was begun, when the output before `written` was written. Between two lines that is
+    /// `written` itself.
     fn end_of_line(&self, written: usize) -> usize {
         let out = self.out.bytes();
         if written == 0 || out[written - 1] == b'\n' {
@@ -232,7 +233,7 @@ impl<S: Application> Process<S> {
         let mut was_full = false;
         while since.elapsed() < DROP_AT_MOST {
             if was_full {
-                // Whether its writer went on or not: what is readable then says it.
+                // The result does not matter: the number of readable bytes is looked at next.
                 let _ = wait_for_input(DROP_PAUSE);
             }
             let readable = rustix::io::ioctl_fionread(stdin).unwrap_or(0);
@@ -244,23 +245,23 @@ impl<S: Application> Process<S> {
             let len = usize::try_from(readable).map_or(room.len(), |readable| readable.min(room.len()));
             match rustix::io::read(stdin, &mut room[..len]) {
                 Ok(count) => self.lines.filled(count),
-                // What is wrong shows at the next read.
+                // The next read reports the error.
                 Err(_) => break,
             }
             lines += self.lines.discard();
         }
         self.node.skipped(Skipped::Stale, lines);
-        tracing::warn!(lines, "stood still for more than 4 s: dropped what waited meanwhile");
+        tracing::warn!(lines, "the process stood still for more than 4 s: dropped the lines that waited meanwhile");
     }
 
-    /// Names each table that was found full, once.
+    /// Logs each table that was found full, once.
     fn name_refusals(&mut self) {
         while let Some(bound) = self.node.poll_refusal() {
-            tracing::warn!("refused for lack of room, not named again: {bound}");
+            tracing::warn!("refused for lack of room (reported only once): {bound}");
         }
     }
 
-    /// The end of input: the last line, one push of what waits, and no timers any more.
+    /// Handles the end of input: the last line, and one push of all rumors that wait. No timer runs any more.
     fn end(&mut self) -> io::Result<()> {
         let now = self.now();
         match self.lines.rest() {
@@ -295,7 +296,7 @@ fn is_file() -> bool {
     rustix::fs::fstat(rustix::stdio::stdin()).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_file())
 }
 
-/// Waits for input. True when there is some to be read, or an end of it.
+/// Waits for input. True if there is some, or if it has ended.
 fn wait_for_input(at_most: Duration) -> io::Result<bool> {
     let stdin = rustix::stdio::stdin();
     let mut fds = [PollFd::new(&stdin, PollFlags::IN)];
@@ -307,7 +308,7 @@ fn wait_for_input(at_most: Duration) -> io::Result<bool> {
     }
 }
 
-/// Writes some of the bytes to stdout, and waits until that is possible. Gives their number.
+/// Writes some of the bytes to stdout, and waits until that is possible. Returns how many were written.
 fn write(bytes: &[u8]) -> io::Result<usize> {
     match rustix::io::write(rustix::stdio::stdout(), bytes) {
         Ok(count) => Ok(count),

@@ -1,11 +1,11 @@
-//! What is said about lines that cannot be answered: one log line each, but never more than a few per second.
+//! The log of lines that cannot be answered: one log line for each, but never more than a few per second.
 
 use std::time::Instant;
 
-/// Log lines before the limit applies.
+/// How many log lines are written before the limit applies.
 const BURST: u32 = 10;
 
-/// Limits how often something is said, and counts what is not.
+/// Limits how often a rejected line is logged, and counts the others.
 #[derive(Debug)]
 pub struct RateLimit {
     allowed: u32,
@@ -20,7 +20,7 @@ impl Default for RateLimit {
 }
 
 impl RateLimit {
-    /// Says that a line was rejected, if not too much was said before. Ten at once, then one per second.
+    /// Logs that a line was rejected, unless too many were logged before: ten at once, then one per second.
     pub fn rejected(&mut self, why: &dyn std::fmt::Debug, line: &[u8]) {
         let now = Instant::now();
         if now.duration_since(self.second).as_secs() >= 1 {

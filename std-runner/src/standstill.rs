@@ -1,32 +1,35 @@
-//! Whether the process stood still: it was stopped, or not given a processor.
+//! Notices that the process stood still: it was stopped, or got no processor.
 //!
-//! Requests that waited meanwhile have clients that gave up, and an answer that comes too late mutes a node in Maelstrom.
-//! Nobody tells a process when it was stopped, only when it goes on (`SIGCONT`). So the loop looks at the clock at least
-//! once per [`BEAT`], and a look that comes much later than the one before shows how long nothing was done.
+//! The clients of requests that waited meanwhile have given up, and an answer that comes too late mutes a node in
+//! Maelstrom. A process does not learn that it was stopped, only that it goes on (`SIGCONT`). So the loop looks at the
+//! clock at least once per [`BEAT`]. A look that comes much later than the one before shows how long the process stood
+//! still.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// A wait for input is never longer.
+/// The longest wait for input.
 pub const BEAT: Duration = Duration::from_millis(500);
 
-/// A standstill is longer. A stop may begin up to one [`BEAT`] after the last look at the clock; half of that is added, so
-/// that stops of more than 4.25 s are always noticed and stops of less than 3.75 s never count.
+/// A longer time between two looks is a standstill. A stop may begin up to one [`BEAT`] after the last look at the
+/// clock, so half of that is added to 4 s: stops of more than 4.25 s are always noticed, and stops of less than 3.75 s
+/// never count.
 const LIMIT: Duration = Duration::from_millis(4_250);
 
 /// What the process was doing since the last look at the clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Doing {
-    /// Waiting for input, for one [`BEAT`] at most.
+    /// Waiting for input, for at most one [`BEAT`].
     Waiting,
     /// Handling lines and timers.
     Handling,
-    /// Reading or writing, for as long as it takes others to write or to read: only a stop is a standstill.
+    /// Reading or writing, which may take as long as the other side does not write or read. So only a stop counts as a
+    /// standstill.
     Blocked,
 }
 
-/// Looks at the clock, and listens for the signal that a stopped process gets when it goes on.
+/// The last look at the clock, and whether the signal came that a stopped process gets when it goes on.
 #[derive(Debug)]
 pub struct Standstill {
     looked: Instant,
@@ -34,7 +37,7 @@ pub struct Standstill {
 }
 
 impl Standstill {
-    /// Begins to watch. Where the signal cannot be listened for, stops while blocked stay unnoticed.
+    /// Begins to watch. If the signal cannot be watched, a stop during a blocked read or write is not noticed.
     #[must_use]
     pub fn watch() -> Self {
         let continued = Arc::new(AtomicBool::new(false));
@@ -44,7 +47,7 @@ impl Standstill {
         Self { looked: Instant::now(), continued }
     }
 
-    /// Looks at the clock. True when the process stood still since the last look.
+    /// Looks at the clock. True if the process stood still since the last look.
     pub fn look(&mut self, doing: Doing) -> bool {
         let gone = std::mem::replace(&mut self.looked, Instant::now()).elapsed();
         let continued = self.continued.swap(false, Ordering::Relaxed);

@@ -1,4 +1,4 @@
-//! The table of bad input in the client protocol, row by row: a clear error, nothing lost, and the next line is
+//! The table of bad input in the client protocol, row by row: a clear error, no data lost, and the next line is
 //! answered as if nothing had happened.
 
 #![allow(clippy::unwrap_used)]
@@ -17,7 +17,7 @@ fn with_long_strings(template: &str) -> String {
     template.replace(LONG, &"x".repeat(1_000_000))
 }
 
-/// Refused with error 12, and the next request answered.
+/// The request is refused with error 12, and the next request is answered.
 #[track_caller]
 fn assert_malformed(node: &mut Node, fields: &str, needles: &[&str]) {
     let reply = node.expect_error(&with_long_strings(fields), 12, needles);
@@ -28,7 +28,7 @@ fn assert_malformed(node: &mut Node, fields: &str, needles: &[&str]) {
     node.still_answers();
 }
 
-/// Not answered at all, and the next request answered.
+/// The line is not answered, and the next request is answered.
 #[track_caller]
 fn assert_ignored(node: &mut Node, line: &[u8]) {
     node.send_bytes(line);
@@ -36,7 +36,7 @@ fn assert_ignored(node: &mut Node, line: &[u8]) {
     node.still_answers();
 }
 
-/// No value in the set, no key in the store, nothing counted.
+/// The set has no value, the store has no key, and the counter is 0.
 #[track_caller]
 fn assert_nothing_was_stored(node: &mut Node) {
     node.expect(
@@ -172,10 +172,10 @@ fn a_full_set_refuses_new_values_with_error_11_and_the_bound_for_good() {
         node.expect_error(fields, 11, &["4"]);
         node.still_answers();
     }
-    // What is in the set already needs no room.
+    // A value that is in the set already needs no room.
     node.expect(r#""type":"broadcast","message":"a""#, r#""type": "broadcast_ok""#);
     node.expect(r#""type":"gossip_sync","messages":[2,1]"#, r#""type": "gossip_sync_ok", "new_count": 0"#);
-    // From a peer: not merged, and nobody is told.
+    // A value of a peer is not merged, and no line is written.
     assert_ignored(&mut node, br#"{"src":"n2","dest":"n1","body":{"type":"gossip","value":6}}"#);
     node.expect(r#""type":"read""#, r#""type": "read_ok", "messages": [1, "a", 2, "b"]"#);
     node.finish_in_peace();
@@ -215,7 +215,7 @@ fn a_full_store_refuses_new_keys_with_error_11_and_the_bound() {
         let b = r#""type": "kv_read_ok", "key": "b", "value": 1, "ts": 1.500000"#;
         node.expect(r#""type":"kv_read","key":"b""#, b);
     }
-    // Keys that are there can still be written.
+    // Keys that are in the store already can still be written.
     assert_eq!(node.ask(r#""type":"write","key":"a","value":2"#).kind(), "write_ok");
     assert_eq!(node.ask(r#""type":"kv_read","key":"a""#).integer("value"), 2);
     node.finish_in_peace();
@@ -238,7 +238,7 @@ fn a_store_whose_strings_have_no_room_refuses_longer_ones_with_error_11_and_the_
         assert_eq!(node.ask(r#""type":"kv_read","key":"a""#).string("value"), "12345678");
         node.expect_error(r#""type":"kv_read","key":1"#, 20, &["Key not found"]);
     }
-    // What is written over makes room.
+    // A value that is overwritten makes room.
     assert_eq!(node.ask(r#""type":"write","key":"a","value":"123456789""#).kind(), "write_ok");
     assert_eq!(node.ask(r#""type":"txn","txn":[["w","a",1],["w",1,"123456789"]]"#).kind(), "txn_ok");
     node.finish_in_peace();
@@ -453,7 +453,7 @@ fn a_line_that_is_not_json_is_not_answered_wherever_the_fault_is() {
             format!(r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"q":[{bad}],"echo":1}}}}"#),
             format!(r#"{{"q":{bad},"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":900,"echo":1}}}}"#),
         ] {
-            // Nothing is a fault where a value has to stand, but not between brackets.
+            // An empty text is a fault where a value has to be, but not between brackets.
             if !bad.is_empty() || !line.contains("[]") {
                 assert_ignored(&mut node, line.as_bytes());
             }
@@ -535,7 +535,7 @@ fn an_empty_line_is_not_answered() {
     node.finish_in_peace();
 }
 
-/// An echo that is `length` bytes long without its newline.
+/// An echo request of `length` bytes, without its newline.
 fn echo_of_length(node: &mut Node, length: usize) -> String {
     let (line, _) = node.request(r#""type":"echo","echo":"padded","pad":"PAD""#);
     let missing = length - (line.len() - "PAD".len());

@@ -1,4 +1,5 @@
-//! The sample conversations of the exercise, in `tests/cases`, and what has to follow those with several nodes.
+//! The sample conversations of the exercise, in `tests/cases`, and the messages that have to follow those with several
+//! nodes.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! Real processes that talk to each other: all come to the same state, and then fall silent.
+//! Real processes that gossip: all reach the same state, and then fall silent.
 
 #![allow(clippy::unwrap_used)]
 
@@ -12,24 +12,25 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use support::{Cluster, Node};
 
-/// Within this time of the last acknowledgement every node has to have everything. Only a bound against hanging.
+/// Every node has to have everything within this time after the last acknowledgement. The bound is generous: it only
+/// keeps a test from hanging.
 const CONVERGED_WITHIN: Duration = Duration::from_secs(30);
-/// No line for this long is taken for the end of the conversation …
+/// If no line comes for this long, the conversation counts as ended.
 const QUIET: Duration = Duration::from_secs(2);
-/// … which has to come within this time …
+/// The conversation has to end within this time.
 const SILENT_WITHIN: Duration = Duration::from_secs(60);
-/// … and for this long nobody may take it up again.
+/// After its end no node may send anything for this long.
 const SILENCE: Duration = Duration::from_secs(10);
 
-/// Clusters under load take turns, so that the times that are printed mean something. Silent ones may overlap.
+/// Clusters under load take turns, so that the times that are printed can be compared. Silent clusters may overlap.
 static LOAD: Mutex<()> = Mutex::new(());
 
 struct Workload {
     name: &'static str,
     load: fn(&Cluster),
-    /// Says what is not as it should be yet.
+    /// Says what is not yet as it should be.
     check: fn(&Cluster) -> Result<(), String>,
-    /// What has to hold once all is silent.
+    /// What has to hold once all nodes are silent.
     epilogue: fn(&Cluster),
 }
 
@@ -70,7 +71,7 @@ fn increment(cluster: &Cluster) {
     }
 }
 
-/// Every key is written at several nodes, by some of them in the same moment.
+/// Every key is written at several nodes, at some of them at the same moment.
 fn write(cluster: &Cluster) {
     for round in 0..VALUES / cluster.len() {
         let fields = |node: usize| {
@@ -139,7 +140,7 @@ fn all_stores_are_equal(cluster: &Cluster) -> Result<(), String> {
 
 fn no_more(_: &Cluster) {}
 
-/// Silence means that every node knows that every peer has its state.
+/// When all nodes are silent, every node knows that every peer has its state.
 fn all_know_all_are_in_step(cluster: &Cluster) {
     let others = i64::try_from(cluster.len() - 1).unwrap();
     let statuses = cluster.ask_all(r#""type":"gossip_status""#);
@@ -148,7 +149,7 @@ fn all_know_all_are_in_step(cluster: &Cluster) {
         assert_eq!(status.integer("local_value"), 1_000, "{}", status.text);
         assert!(status.integer("convergence_ms") < 60_000, "{}", status.text);
     }
-    // The clock has stopped.
+    // `convergence_ms` no longer grows.
     thread::sleep(Duration::from_millis(50));
     for (before, after) in statuses.iter().zip(cluster.ask_all(r#""type":"gossip_status""#)) {
         assert_eq!(before.field("convergence_ms"), after.field("convergence_ms"), "{}", after.text);
@@ -187,7 +188,7 @@ fn falls_silent_for_good(workload: &Workload, cluster: Cluster) {
     cluster.finish();
 }
 
-/// One workload after the other; their silence is waited for at the same time.
+/// Runs one workload after the other, and waits for the silence of all of them at the same time.
 fn all_workloads_converge_and_fall_silent(nodes: usize, delay: Duration) {
     thread::scope(|scope| {
         for workload in &WORKLOADS {
@@ -233,14 +234,15 @@ fn a_node_that_has_heard_no_peer_looks_for_one_about_a_second_after_the_first_me
     assert!(node.peer_lines.is_empty(), "{:?}", node.peer_lines);
     node.wait_for_peer_lines(1);
     let waited = asked.elapsed();
-    // Five push intervals, give or take a quarter.
+    // Five push intervals, minus up to a quarter.
     assert!(waited >= Duration::from_millis(750), "after {waited:?}: {}", node.peer_lines[0].text);
     node.finish_in_peace();
 }
 
 #[test]
 fn strings_of_65536_bytes_go_from_process_to_process_through_both_strategies() {
-    // As long as they may be; the second in a form that is twelve times as long as its text.
+    // Both strings have the largest allowed length. The second one is written in a form that is twelve times as long as
+    // its text.
     let (plain, quotes) = ("a".repeat(65_536), "\"".repeat(32_768));
     let escaped = format!("\"{}\"", "\\u0022".repeat(32_768));
     for strategy in ["rumor", "relay"] {
@@ -253,7 +255,7 @@ fn strings_of_65536_bytes_go_from_process_to_process_through_both_strategies() {
         ] {
             assert_eq!(cluster.ask(0, &fields).kind(), kind);
         }
-        // So often that the room for strings is used many times.
+        // There are so many writes that the room for strings is used many times over.
         for n in 0..40 {
             let fields = format!(r#""type":"write","key":1,"value":{}"#, json!(format!("{n}{}", &plain[2..])));
             assert_eq!(cluster.ask(n % 3, &fields).kind(), "write_ok");

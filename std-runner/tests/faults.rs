@@ -1,4 +1,4 @@
-//! Faults that were seen in real runs, and others of their kinds: each input was answered wrongly once.
+//! Faults that were seen in real runs, and similar ones: each of these inputs was once answered wrongly.
 
 #![allow(clippy::unwrap_used)]
 
@@ -16,7 +16,7 @@ use support::{Node, PATIENCE, command};
 #[test]
 fn own_writes_are_taken_with_a_limit_of_nothing() {
     let mut node = Node::start(1, &["--max-clock-ahead-ms", "0"]);
-    // All at once, so that they have the same time of day.
+    // All requests are sent at once, so that they have the same wall time.
     let mut lines = String::new();
     for round in 0..50 {
         for fields in [
@@ -40,7 +40,7 @@ fn own_writes_are_taken_with_a_limit_of_nothing() {
             last = stamp;
         }
     }
-    // The limit is for others.
+    // The limit still holds for stamps of others.
     let far = format!(r#""type":"kv_merge","entries":{{"m":{{"value":1,"ts":{}}}}}"#, last + 10.0);
     node.expect_error(&far, 12, &["entries"]);
     node.finish_in_peace();
@@ -53,7 +53,7 @@ fn a_message_whose_in_reply_to_is_null_is_no_reply() {
     node.send(r#"{"src":"n2","dest":"n1","body":{"in_reply_to":null,"type":"gossip","value":6}}"#);
     node.expect(r#""type":"read","in_reply_to":null"#, r#""type": "read_ok", "messages": [5, 6]"#);
     node.expect(r#""in_reply_to":null,"type":"echo","echo":null"#, r#""type": "echo_ok", "echo": null"#);
-    // Whatever else stands there makes it a reply.
+    // Any other value makes the message a reply.
     for value in ["0", "-1", "\"x\"", "[]", "{}", "true", "1.5"] {
         node.send(&format!(
             r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","echo":1,"msg_id":9,"in_reply_to":{value}}}}}"#
@@ -86,7 +86,7 @@ fn an_optional_field_that_is_null_is_absent() {
     ] {
         node.expect_error(fields, 12, needles);
     }
-    // A message of another implementation, to which the fields of this one mean nothing.
+    // A message of another implementation. Its fields have no meaning in this one.
     let nothing = [
         "inc", "sum", "agree", "digest", "data", "want", "ord", "echoed", "relay", "flush", "full", "stable", "old",
         "turn",
@@ -103,7 +103,7 @@ fn an_optional_field_that_is_null_is_absent() {
 
 #[test]
 fn a_message_of_this_implementation_whose_optional_fields_are_null_is_read_without_them() {
-    // The peer is ahead, so that it is asked for what is lacking, unless it had sent something in vain.
+    // The peer is ahead, so it is asked for the missing entries, unless it has just sent entries that were refused.
     let ahead = r#""type":"gossip","inc":1,"sum":"00000000000000010000000000000001","digest":{"n2@1":3}"#;
     let told = |nulls: &str| {
         let mut node = Node::start(2, &["--incarnation", "1", "--seed", "1"]);
@@ -276,12 +276,12 @@ fn a_session_is_the_wall_clock_in_microseconds_unless_it_is_given() {
     }
 }
 
-/// A node whose stderr is a pipe that is full.
+/// Starts a node whose stderr is a full pipe.
 fn with_full_stderr(args: &[&str]) -> (Child, std::io::PipeReader) {
     let (reader, writer) = std::io::pipe().unwrap();
     let mut filler = writer.try_clone().unwrap();
     let (filled, is_filled) = mpsc::channel();
-    // The thread stays in the write that finds no room any more, until the test reads.
+    // The thread blocks in the write that finds no more room, until the test reads.
     thread::spawn(move || {
         for _ in 0..1 << 20 {
             if filler.write_all(&[b'.'; 256]).is_err() || filled.send(()).is_err() {
@@ -295,7 +295,7 @@ fn with_full_stderr(args: &[&str]) -> (Child, std::io::PipeReader) {
     (child, reader)
 }
 
-/// Sends lines and waits until as many were printed.
+/// Sends lines and waits until the same number was printed.
 #[track_caller]
 fn exchange(child: &mut Child, lines: &str, expected: usize) -> Vec<String> {
     let stdin = child.stdin.as_mut().unwrap();
@@ -333,7 +333,7 @@ fn a_stderr_that_nobody_reads_does_not_hold_up_the_node() {
             let bad = "bad\n".repeat(1_000);
             exchange(&mut child, &format!("{bad}{echo}\n{bad}"), 1);
         }
-        // Nor does it keep the process from ending.
+        // The full pipe does not keep the process from ending either.
         drop(child.stdin.take());
         let status = support::wait_for_exit(&mut child, PATIENCE);
         if status.is_none() {

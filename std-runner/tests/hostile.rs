@@ -1,4 +1,4 @@
-//! Input of a size nobody asked for, the end of input and output, and the command line.
+//! Input of excessive size, the end of input and output, and the command line.
 
 #![allow(clippy::unwrap_used)]
 
@@ -13,7 +13,7 @@ use support::{Line, Node, PATIENCE, command, wait_for_exit};
 
 const MIB: usize = 1 << 20;
 
-/// How much more memory a node may use at its worst than before hostile input, in KiB.
+/// How much the memory of a node may grow during hostile input, in KiB.
 const GROWTH_KIB: u64 = 16 * 1_024;
 
 /// `VmRSS` or `VmHWM` of a process in KiB.
@@ -24,7 +24,7 @@ fn memory_kib(pid: u32, row: &str) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// Runs `attack`, after which the next line is answered and the memory has not grown beyond measure.
+/// Runs `attack`. Afterwards the next line is answered, and memory has grown by at most [`GROWTH_KIB`].
 #[cfg(target_os = "linux")]
 fn survives(name: &str, node: &mut Node, attack: impl FnOnce(&mut Node)) {
     node.still_answers();
@@ -81,7 +81,7 @@ fn a_hundred_thousand_opening_brackets_are_survived() {
     node.finish_in_peace();
 }
 
-/// An echo with many keys nobody knows, in front of everything else.
+/// An echo request with many unknown keys before all others.
 fn echo_with_unknown_keys(node: &mut Node, count: usize) -> String {
     let unknown: String = (0..count).map(|n| format!(r#""k{n}":{n},"#)).collect();
     node.request(&format!(r#"{unknown}"type":"echo","echo":"many keys""#)).0
@@ -202,7 +202,7 @@ fn all_queued_requests_are_answered_before_the_end() {
 
 #[test]
 fn waiting_rumors_are_pushed_once_at_the_end_of_input() {
-    // The first value leaves at once, the others would wait for a minute.
+    // The first value is pushed at once. The others would wait for a minute.
     let mut node = Node::start(3, &["--gossip-interval-ms", "60000"]);
     node.ask(r#""type":"broadcast","message":"first""#);
     node.wait_for_peer_lines(2);
@@ -239,7 +239,7 @@ fn a_closed_stdout_ends_the_node_quietly() {
     drop(child.stdout.take());
     let mut stdin = child.stdin.take().unwrap();
     let init = r#"{"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1","n2"]}}"#;
-    // The pipe may be closed already: that is what the node is expected to do.
+    // The pipe may be closed already: the node is expected to close it.
     let _ = stdin.write_all(format!("{init}\n").as_bytes());
     for msg_id in 2..100 {
         let line = format!(r#"{{"src":"c1","dest":"n1","body":{{"type":"broadcast","message":1,"msg_id":{msg_id}}}}}"#);
@@ -286,7 +286,7 @@ fn the_most_talkative_log_leaves_stdout_alone() {
     node.finish_in_peace();
 }
 
-/// Every option, its environment variable, and what `--help` has to say beside its name.
+/// Every option, its environment variable, and the words that `--help` has to have beside its name.
 const OPTIONS: &[(&str, &str, &[&str])] = &[
     (
         "--workload",
@@ -315,14 +315,14 @@ fn run(args: &[&str], env: &[(&str, &str)]) -> Output {
     command.output().unwrap()
 }
 
-/// `60,000` and `60_000` are as good as `60000`.
+/// Writes `60,000` and `60_000` as `60000`.
 fn plain_numbers(text: &[u8]) -> String {
     support::without_thousands_separators(&String::from_utf8_lossy(text))
 }
 
 /// The part of the help text that belongs to one option: from its name to the next one's.
 fn section<'a>(help: &'a str, option: &str) -> Option<String> {
-    // A list of possible values has dashes too, but none before a letter.
+    // A list of possible values has dashes too, but not before a letter.
     let is_option = |line: &&'a str| {
         let name = line.trim_start().strip_prefix('-').map(|name| name.strip_prefix('-').unwrap_or(name));
         name.is_some_and(|name| name.starts_with(|c: char| c.is_ascii_alphabetic()))
@@ -347,7 +347,7 @@ fn help_names_every_option_with_its_default_its_bounds_and_its_variable() {
     }
 }
 
-/// Values that are refused, by option, and what the sentence has to contain.
+/// Values that are refused, for each option, and the words that the error has to contain.
 const WRONG_VALUES: &[(&str, &str, &[&str])] = &[
     ("--fanout", "0", &["fanout", "1", "255"]),
     ("--fanout", "256", &["fanout", "1", "255"]),
@@ -411,7 +411,7 @@ fn a_message_limit_that_is_too_low_is_refused_with_one_that_is_not() {
 #[test]
 fn a_wrong_value_of_an_environment_variable_is_refused_like_that_of_its_option() {
     for (option, value, needles) in WRONG_VALUES {
-        // An empty variable may as well count as unset.
+        // An empty variable may also count as unset.
         if value.is_empty() {
             continue;
         }

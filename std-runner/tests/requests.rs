@@ -1,4 +1,4 @@
-//! The tables of requests in the client protocol, row by row: the bytes of the reply, and what the request does.
+//! The tables of requests in the client protocol, row by row: the bytes of the reply, and the effect of the request.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 use support::{Line, Node};
 
-/// Echoed values as they are sent and as they come back.
+/// Values of `echo` as they are sent, and as they come back.
 const ECHOES: &[(&str, &str)] = &[
     ("0", "0"),
     ("1", "1"),
@@ -51,7 +51,7 @@ const ECHOES: &[(&str, &str)] = &[
     (r#"{"a":{"b":{"c":{"d":{}}}}}"#, r#"{"a": {"b": {"c": {"d": {}}}}}"#),
 ];
 
-/// Echoed values of which the text form may change, but not the meaning.
+/// Values of `echo` whose text may change, but not their meaning.
 const ECHOES_BY_MEANING: &[&str] = &[
     "1e3",
     "1E+3",
@@ -71,7 +71,7 @@ const ECHOES_BY_MEANING: &[&str] = &[
     r#"{"\u0061":1,"\ud83d\ude00":[2]}"#,
 ];
 
-/// Values at the edges of what set and store take, as they are sent and as they are printed.
+/// The extreme values that set and store take, as they are sent and as they are printed.
 const VALUES: &[(&str, &str)] = &[
     ("0", "0"),
     ("1", "1"),
@@ -91,7 +91,7 @@ const VALUES: &[(&str, &str)] = &[
     (r#""quote \" backslash \\""#, r#""quote \" backslash \\""#),
 ];
 
-/// Several ways to write the same string.
+/// Two ways to write one string in JSON, and the string itself.
 const SAME_STRINGS: &[(&str, &str, &str)] = &[
     (r#""\u0061""#, r#""a""#, "a"),
     (r#""\u0062\u0063""#, r#""b\u0063""#, "bc"),
@@ -110,7 +110,7 @@ const SAME_STRINGS: &[(&str, &str, &str)] = &[
     (r#""x\u0000y""#, r#""x\u0000y""#, "x\0y"),
 ];
 
-/// Seconds with exactly six decimals, as microseconds.
+/// Reads seconds with exactly six decimals, as microseconds.
 #[track_caller]
 fn micros(ts: &str) -> i64 {
     let (seconds, decimals) = ts.split_once('.').unwrap_or_else(|| panic!("no decimals in {ts}"));
@@ -132,7 +132,7 @@ fn wall_micros() -> i64 {
     i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap()
 }
 
-/// The ratio of two counts as printed: at most three decimals, no trailing zeros, `0` of nothing.
+/// The ratio of two counts as it is printed: at most three decimals, no trailing zeros, `0` if the divisor is 0.
 #[track_caller]
 fn assert_ratio(reply: &Line, name: &str, of: i64, per: i64) {
     let text = reply.raw(name);
@@ -324,7 +324,7 @@ fn without_the_workload_option_the_latest_typed_request_of_a_client_decides_what
         node.ask(fields);
         assert_eq!(key_of_read(&mut node), expected, "after {fields}");
     }
-    // Data from a peer has no say any more.
+    // Data from a peer no longer decides.
     node.send(r#"{"src":"n2","dest":"n1","body":{"type":"gossip","value":9}}"#);
     assert_eq!(key_of_read(&mut node), "integer");
     node.finish_in_peace();
@@ -433,7 +433,7 @@ fn a_gossip_round_contacts_as_many_peers_as_the_fanout_says_at_once() {
 
 #[test]
 fn a_gossip_round_with_news_sends_it() {
-    // The first value leaves at once, the second would wait for a minute.
+    // The first value is pushed at once. The second one would wait for a minute.
     let mut node = Node::start(3, &["--gossip-interval-ms", "60000"]);
     node.ask(r#""type":"broadcast","message":"first""#);
     node.wait_for_peer_lines(2);
@@ -461,7 +461,7 @@ fn gossip_stats_count_broadcasts_lines_to_peers_and_values() {
         assert_eq!(stats.integer("gossip_messages_sent"), sent, "{}", stats.text);
         assert_eq!(stats.integer("unique_messages"), i64::try_from(distinct.len()).unwrap(), "{}", stats.text);
         assert_ratio(&stats, "messages_per_op", sent, round);
-        // Every third value is one that is known already; it is a broadcast all the same.
+        // Every third value is known already. It counts as a broadcast all the same.
         let value = if round % 3 == 2 { round - 1 } else { round };
         distinct.insert(value);
         node.ask(&format!(r#""type":"broadcast","message":{value}"#));
@@ -588,7 +588,7 @@ fn gossip_status_tells_the_value_the_rounds_the_peers_in_step_and_the_time_that_
     node.ask(r#""type":"add","delta":-7"#);
     node.wait_for_peer_lines(2);
     std::thread::sleep(Duration::from_millis(60));
-    // Nobody has answered: both peers are still waited for, and the time goes on.
+    // No peer has answered, so `convergence_ms` still grows.
     let waiting = node.ask(r#""type":"gossip_status""#);
     assert_keys(&waiting, &keys);
     assert_eq!((waiting.integer("local_value"), waiting.integer("peers_synced")), (-7, 0), "{}", waiting.text);
@@ -606,7 +606,7 @@ fn an_addition_is_replicated_as_whole_vectors() {
     let mut node = Node::start(3, &["--workload", "pn-counter"]);
     node.ask(r#""type":"add","delta":5"#);
     node.ask(r#""type":"add","delta":-2"#);
-    // A tick may have come between the two.
+    // A tick may have run between the two replies.
     let total = |line: &Line, name: &str| {
         let slots = line.field(name).as_object().unwrap_or_else(|| panic!("`{name}` is no object in {}", line.text));
         slots.values().filter_map(Value::as_i64).sum::<i64>()

@@ -1,5 +1,6 @@
-//! A process that is stopped, as a pause does it, and goes on: what waited for more than 4 s is not answered, since its
-//! clients have given up and a late answer mutes a node in Maelstrom. What comes afterwards is.
+//! A process that is stopped and goes on, as with a pause of the lab. Requests that waited for more than 4 s are not
+//! answered, since their clients have given up and a late answer mutes a node in Maelstrom. Requests that come
+//! afterwards are answered.
 
 #![cfg(unix)]
 #![allow(clippy::unwrap_used)]
@@ -13,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use support::{Line, Node, command};
 
-/// Longer than requests may wait.
+/// A stop that is longer than requests may wait.
 const LONG_STOP: Duration = Duration::from_millis(5_200);
-/// Shorter than that.
+/// A stop that is shorter than that.
 const SHORT_STOP: Duration = Duration::from_millis(2_500);
 
 fn signal(pid: u32, name: &str) {
@@ -23,12 +24,12 @@ fn signal(pid: u32, name: &str) {
     assert!(sent.success());
 }
 
-/// Does the same for each case, all at the same time, since most of it is waiting.
+/// Runs the test for all cases at the same time, since most of it is waiting.
 fn for_each_at_once<T: Send>(cases: impl IntoIterator<Item = T>, test: impl Fn(T) + Sync) {
     thread::scope(|scope| cases.into_iter().for_each(|case| drop(scope.spawn(|| test(case)))));
 }
 
-/// Stops the process for a while; `meanwhile` happens right after it stopped.
+/// Stops the process for a while. `meanwhile` runs right after it has stopped.
 fn stop(node: &mut Node, how_long: Duration, meanwhile: impl FnOnce(&mut Node)) {
     signal(node.pid(), "-STOP");
     let until = Instant::now() + how_long;
@@ -82,7 +83,7 @@ fn an_idle_node_without_timers_drops_what_waited_and_answers_what_comes_then() {
 fn a_node_with_timers_drops_what_waited_and_answers_what_comes_then() {
     for_each_at_once([&[][..], &["--strategy", "relay"]], |args| {
         let mut node = Node::start(3, args);
-        // Its peers do not answer, so that timers run.
+        // Its peers do not answer, so timers run.
         node.expect(r#""type":"broadcast","message":7"#, r#""type": "broadcast_ok""#);
         stop(&mut node, LONG_STOP, |node| {
             node.send(r#"{"src":"n2","dest":"n1","body":{"type":"gossip","value":8}}"#);
@@ -100,7 +101,7 @@ fn a_short_stop_drops_nothing() {
     for_each_at_once([1, 3], |nodes| {
         let mut node = Node::start(nodes, &[]);
         node.still_answers();
-        // Idle for longer than requests may wait, then stopped for less.
+        // The process is idle for longer than requests may wait, and then stopped for less.
         thread::sleep(Duration::from_secs(5));
         let mut asked = Vec::new();
         stop(&mut node, SHORT_STOP, |node| asked = (0..3).map(|value| broadcast(node, value)).collect());
@@ -170,7 +171,7 @@ fn more_than_a_pipe_holds_is_dropped_to_its_end() {
         thread::sleep(LONG_STOP);
         signal(pid, "-CONT");
     });
-    // A pipe holds 64 KiB: the rest waits in the writer, which is the test.
+    // A pipe holds 64 KiB. The rest waits in the writer, which is this test.
     let lines = 5_000;
     for value in 0..lines {
         broadcast(&mut node, value);
@@ -212,8 +213,8 @@ fn an_init_that_waited_is_answered() {
 /// Requests whose answers do not fit the pipe.
 const REQUESTS: u64 = 3_000;
 
-/// Asks more than can be answered while nobody reads, for longer than requests may wait. Gives the requests that were
-/// answered once somebody reads, the last of which comes then.
+/// Sends more requests than can be answered while nobody reads, for longer than requests may wait. Then reads, and
+/// sends one more. Returns the requests that were answered.
 fn answered_to_a_slow_reader(is_stopped: bool) -> Vec<u64> {
     let mut child = command().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let (mut stdin, stdout, pid) = (child.stdin.take().unwrap(), child.stdout.take().unwrap(), child.id());
@@ -227,7 +228,7 @@ fn answered_to_a_slow_reader(is_stopped: bool) -> Vec<u64> {
         (1..=REQUESTS).for_each(|msg_id| stdin.write_all(echo(msg_id).as_bytes()).unwrap());
         stdin
     });
-    // Long enough for the node to be stuck in its write.
+    // This is long enough for the node to block in its write.
     thread::sleep(Duration::from_millis(500));
     if is_stopped {
         signal(pid, "-STOP");
@@ -263,7 +264,7 @@ fn a_reader_that_takes_its_time_gets_all_answers() {
 fn a_stop_while_nobody_reads_drops_what_is_not_written() {
     let mut answered = answered_to_a_slow_reader(true);
     assert_eq!(answered.pop(), Some(REQUESTS + 1), "what comes afterwards is answered");
-    // What fits the pipe was written before the stop, and a line that was begun is whole.
+    // Replies that fit the pipe were written before the stop. A line that was begun is written to its end.
     let fitting = answered.len() as u64;
     assert!(fitting < REQUESTS / 2, "{fitting} answers");
     assert_eq!(answered, (0..fitting).collect::<Vec<_>>());

@@ -1,10 +1,10 @@
-//! A program that claims to be the same node, held against the process: the same lines in, the same bytes out.
+//! Compares a program that claims to be the same node with the process: the same lines in, the same bytes out.
 //!
-//! `RUMORMILL_TWIN` names the program, for instance `firmware/node`. `RUMORMILL_OTHER_BUILD` names another build of the process,
-//! for instance one without the feature `fast`. Without both the process is held against itself, which shows that the comparison is
-//! fair. The process is given the capacities of the twin, profile `tiny` and lines of 1024
-//! bytes. What depends on the time is left out, and whether a stamp lies in the future, which a node without a wall clock
-//! cannot know.
+//! `RUMORMILL_TWIN` names the program, for instance `firmware/node`. `RUMORMILL_OTHER_BUILD` names another build of the
+//! process, for instance one without the feature `fast`. Without both variables the process is compared with itself,
+//! which shows that the comparison is fair. The process gets the capacities of the twin: profile `tiny`, and lines of
+//! 1,024 bytes. Parts of the output that depend on the time are left out. So are requests whose stamp lies in the
+//! future, which a node without a wall clock cannot know.
 
 #![allow(clippy::unwrap_used)]
 
@@ -22,9 +22,9 @@ use support::bad_lines::{
 };
 use support::command;
 
-/// Bytes of the longest line that either takes.
+/// The longest line that both take, in bytes.
 const LINE_BYTES: usize = 1_024;
-/// Options that make two nodes do the same, whatever the time.
+/// Options that make two nodes do the same at different times.
 const SAME: [&str; 6] = ["--incarnation", "7", "--seed", "7", "--gossip-interval-ms", "60000"];
 /// Capacities of the twin, for the process.
 const CAPACITIES: [&str; 6] = ["--capacity-profile", "tiny", "--max-line-bytes", "1024", "--max-message-bytes", "1024"];
@@ -43,7 +43,7 @@ fn with_capacities(mut process: Command) -> Command {
     process
 }
 
-/// What the program prints when its input is `input`. It has to end with its input, with status 0.
+/// The output of the program for this input. It has to end when its input ends, with status 0.
 fn answers(mut program: Command, args: &[&str], input: &[u8]) -> String {
     let mut child =
         program.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
@@ -58,12 +58,12 @@ fn answers(mut program: Command, args: &[&str], input: &[u8]) -> String {
     printed
 }
 
-/// Puts what depends on the time out of sight: stamps, and how long this node's last change has been waiting.
+/// Removes the numbers that depend on the time: stamps, and how long this node's last change has been waiting.
 fn timeless(text: &str) -> String {
     ["\"ts\": ", "\"convergence_ms\": "].iter().fold(text.to_owned(), |text, key| without(&text, key))
 }
 
-/// Puts the number after every `key` out of sight.
+/// Removes the number after every `key`.
 fn without(text: &str, key: &str) -> String {
     let mut pieces = text.split(key);
     let first = pieces.next().unwrap_or_default().to_owned();
@@ -73,7 +73,7 @@ fn without(text: &str, key: &str) -> String {
     })
 }
 
-/// Line by line, so that the first difference is what is shown.
+/// Compares line by line, so that a failure shows the first difference.
 #[track_caller]
 fn assert_same(expected: &str, answered: &str, what: &str) {
     for (number, (expected, answered)) in expected.lines().zip(answered.lines()).enumerate() {
@@ -82,7 +82,7 @@ fn assert_same(expected: &str, answered: &str, what: &str) {
     assert_eq!(expected.lines().count(), answered.lines().count(), "{what}: lines of process and twin");
 }
 
-/// Both print the same bytes, stamps apart. Gives them.
+/// Both print the same bytes, except for stamps. Returns them.
 #[track_caller]
 fn assert_same_bytes(args: &[&str], input: &[u8], what: &str) -> String {
     let args = [args, &SAME].concat();
@@ -124,13 +124,13 @@ impl Session {
         self.line(line);
     }
 
-    /// Something that may get no answer, and then something that does.
+    /// A line that may get no answer, and then a request that gets one.
     fn abuse(&mut self, line: impl AsRef<[u8]>) {
         self.line(line);
         self.ask(r#""type":"echo","echo":"still here""#);
     }
 
-    /// The whole state, and what was counted.
+    /// Reads of the whole state, and of the counters.
     fn look(&mut self) {
         for fields in [
             r#""type":"digest_sync","remote_digest":"x","remote_messages":[]"#,
@@ -146,7 +146,7 @@ impl Session {
     }
 }
 
-/// A string longer than any bound, in a line that is not.
+/// A line that is not too long, with a string that is longer than any bound.
 fn with_long_strings(template: &str) -> String {
     template.replace(LONG, &"x".repeat(300))
 }
@@ -249,7 +249,7 @@ fn deep_nesting_is_met_with_the_same_silence() {
                 session
                     .abuse(format!(r#"{{"src":"c1","dest":"n1","body":{{"type":"echo","msg_id":9,"echo":{value}}}}}"#));
                 session.abuse(format!(r#"{{"q":{value},"src":"c1","dest":"n1","body":{{"type":"read","msg_id":9}}}}"#));
-                // Beyond the bound on lines one form is as good as another.
+                // A line beyond the bound on lines would be skipped in any form.
                 if depth < LINE_BYTES {
                     session.abuse(value);
                 } else {
@@ -311,7 +311,8 @@ fn every_capacity_of_the_profile_ends_at_the_same_item() {
 
 #[test]
 fn every_workload_reads_and_adds_alike() {
-    // The program of RUMORMILL_TWIN is a device, whose core was built without `serde`: it answers `stats` with an error.
+    // The program of RUMORMILL_TWIN is a device, whose core was built without `serde`: it answers `stats` with an
+    // error.
     let is_device = std::env::var_os("RUMORMILL_TWIN").is_some();
     let is_asked = |fields: &&&str| !(is_device && **fields == r#""type":"stats""#);
     let workloads = ["broadcast", "g-set", "g-counter", "pn-counter", "kv", "echo", "unique-ids", "txn-rw-register"];
@@ -334,7 +335,7 @@ fn every_workload_reads_and_adds_alike() {
     }
 }
 
-/// Both give the same replies, whatever goes to peers between them. Gives those of the twin.
+/// Both give the same replies, whatever they send to peers between them. Returns the replies of the twin.
 #[track_caller]
 fn assert_same_replies(args: &[&str], session: &Session, what: &str) -> String {
     let args = [args, &SAME].concat();
@@ -347,7 +348,7 @@ fn assert_same_replies(args: &[&str], session: &Session, what: &str) -> String {
     answered
 }
 
-/// Lines of the long run.
+/// The number of lines of the long run.
 const LINES: u32 = 100_000;
 
 #[test]

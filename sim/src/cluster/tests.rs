@@ -21,7 +21,7 @@ fn broadcast(cluster: &mut Cluster<Member<Tiny>>, at: usize, value: i64) {
     assert!(done.is_ok_and(|dot| dot.is_some()));
 }
 
-// With a toy.
+// Tests with toys.
 
 #[test]
 fn messages_and_timers_happen_in_the_order_of_time_and_messages_first() {
@@ -173,7 +173,7 @@ fn no_two_nodes_have_one_name() {
     drop(Cluster::<Toy>::vacant(["a", "b", "a"], Links::default(), 0));
 }
 
-// With nodes.
+// Tests with nodes.
 
 #[test]
 fn the_same_seed_gives_the_same_run_and_another_one_gives_another() {

@@ -46,7 +46,7 @@ pub const VALUE_PLACES: [(&str, &str); 16] = [
     (r#""type":"txn","txn":[["w","k",1],["w","l",VALUE]]"#, "txn|value"),
 ];
 
-/// Fields that are missing, of the wrong kind, out of range or too long, and what the error has to name.
+/// Fields that are missing, of the wrong kind, out of range or too long, and the words that the error has to contain.
 pub const BAD_FIELDS: &[(&str, &[&str])] = &[
     // type
     (r#""echo":1"#, &["type"]),
@@ -193,7 +193,7 @@ pub const BAD_FIELDS: &[(&str, &[&str])] = &[
     (r#""type":"txn","txn":[["w","k",1],5]"#, &["txn"]),
 ];
 
-/// A known key twice in one object, and what the error has to name.
+/// A known key twice in one object, and the word that the error has to contain.
 pub const KNOWN_KEYS_TWICE: &[(&str, &str)] = &[
     (r#""type":"echo","type":"echo","echo":1"#, "type"),
     (r#""type":"echo","type":"read","echo":1"#, "type"),
@@ -222,7 +222,7 @@ pub const KNOWN_KEYS_TWICE: &[(&str, &str)] = &[
     (r#""type":"txn","txn":[["w",1,2]],"txn":[]"#, "txn"),
 ];
 
-/// A key twice that means nothing to the node, with the reply all the same.
+/// An unknown key twice in one object, and the reply, which is not an error.
 pub const UNKNOWN_KEYS_TWICE: &[(&str, &str)] = &[
     (r#""q":1,"type":"echo","q":2,"echo":1"#, r#""type": "echo_ok", "echo": 1"#),
     (r#""q":1,"type":"echo","\u0071":[2],"echo":1,"q":{}"#, r#""type": "echo_ok", "echo": 1"#),
@@ -230,7 +230,7 @@ pub const UNKNOWN_KEYS_TWICE: &[(&str, &str)] = &[
     (r#""type":"gossip_sync","messages":[],"":1,"":2"#, r#""type": "gossip_sync_ok", "new_count": 0"#),
 ];
 
-/// JSON values that are none. Each stands once where an echo is expected and once in a field nobody reads.
+/// Texts that are no JSON values. Each is used once as the value of an echo, and once in a field that nobody reads.
 pub const NOT_A_VALUE: &[&str] = &[
     "",
     "tru",
@@ -498,7 +498,7 @@ pub const EVERY_REQUEST: &[&str] = &[
     r#""type":"txn","txn":[["w",1,1]]"#,
 ];
 
-/// Bad `init` messages and what the error has to name.
+/// Bad `init` messages, and the word that the error has to contain.
 pub const BAD_INITS: &[(&str, &str)] = &[
     (r#""type":"init""#, "node_id"),
     (r#""type":"init","node_ids":["n1"]"#, "node_id"),

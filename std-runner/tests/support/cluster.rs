@@ -1,5 +1,5 @@
-//! Several processes and the network between them, which is a thread of the test: the emulator of `rumormill-sim` on real
-//! time.
+//! Several processes, and the network between them. The network is a thread of the test: the emulator of
+//! `rumormill-sim` in real time.
 
 use std::collections::HashMap;
 use std::io::Write;
@@ -40,12 +40,12 @@ struct Seen {
     lines: u64,
     peer_lines: u64,
     last_peer_line: Option<Instant>,
-    /// Lines that broke a rule. The router goes on; whoever waits for something reports them.
+    /// Lines that broke a rule. The router goes on, and the next wait of the test reports them.
     violations: Vec<String>,
 }
 
 impl Cluster {
-    /// Starts `count` nodes. `delay` is what a line from node to node takes; clients are next door.
+    /// Starts `count` nodes. A line from node to node takes `delay`; lines of clients take no time.
     #[track_caller]
     pub fn start(count: usize, args: &[&str], delay: Duration) -> Self {
         let ids = node_ids(count);
@@ -140,7 +140,7 @@ impl Cluster {
         self.seen().last_peer_line
     }
 
-    /// Waits until no line has gone from node to node for `quiet`. Says no if that takes longer than `limit`.
+    /// Waits until no line has gone from node to node for `quiet`. False if that takes longer than `limit`.
     pub fn wait_until_silent(&self, quiet: Duration, limit: Duration) -> bool {
         let deadline = Instant::now() + limit;
         loop {
@@ -155,14 +155,14 @@ impl Cluster {
         }
     }
 
-    /// How many lines of any kind come during `time`, with nobody asking for any.
+    /// How many lines of any kind come during `time`, while no request is sent.
     pub fn lines_during(&self, time: Duration) -> u64 {
         let before = self.seen().lines;
         thread::sleep(time);
         self.seen().lines - before
     }
 
-    /// Ends the input of all nodes: each has to end by itself, with status 0 and without a panic or a bad line.
+    /// Ends the input of all nodes. Each has to end by itself, with status 0 and without a panic or a bad line.
     #[track_caller]
     pub fn finish(mut self) {
         for stdin in &self.stdins {
@@ -195,7 +195,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Takes every line of every node, checks it, and delivers it or files it.
+/// Takes every line of every node, checks it, and delivers it or keeps it.
 struct Router {
     checks: Vec<Check>,
     by_id: HashMap<String, usize>,
@@ -274,7 +274,7 @@ fn micros(duration: Duration) -> Micros {
     Micros::try_from(duration.as_micros()).unwrap_or(Micros::MAX)
 }
 
-/// Writes one line to a node. One that has ended, or whose input has, gets nothing.
+/// Writes one line to a node, unless the node or its input has ended.
 fn deliver(stdin: &Stdin, line: &str) {
     if let Some(stdin) = lock(stdin).as_mut() {
         let _ = stdin.write_all(format!("{line}\n").as_bytes());

@@ -1,7 +1,7 @@
 //! Real `rumormill` processes for tests: one alone ([`Node`]), or several wired together ([`Cluster`]).
 //!
-//! Every line a process prints goes through [`Check`], whatever the test is about: one malformed line mutes a node in
-//! Maelstrom for the rest of a run.
+//! Every line that a process prints goes through [`Check`], whatever the test is about, since one malformed line mutes
+//! a node in Maelstrom for the rest of a run.
 
 #![allow(dead_code, unused_imports, unreachable_pub, clippy::unwrap_used)]
 
@@ -21,7 +21,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, Value};
 
-/// How long anything that has to happen may take before a test gives up. Generous: it is only waited for on failure.
+/// How long a test waits for anything that has to happen. The bound is generous, because a test only waits so long if
+/// it fails.
 pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program under test, with nothing in its environment that would change its options.
@@ -78,7 +79,7 @@ impl Line {
         self.field(name).as_str().unwrap_or_else(|| panic!("`{name}` is no string in {}", self.text))
     }
 
-    /// The bytes of a top-level payload field as they were printed, for fields whose text form matters.
+    /// The bytes of a top-level field as they were printed, for fields whose text matters.
     #[track_caller]
     pub fn raw(&self, name: &str) -> &str {
         let start = format!("\"{name}\": ");
@@ -88,12 +89,12 @@ impl Line {
     }
 }
 
-/// What every line of one process has to satisfy, and the `msg_id` the next one has to carry.
+/// The rules for every line of one process, and the `msg_id` that the next line has to have.
 #[derive(Debug)]
 pub struct Check {
-    /// Names the process may use as `src`: its own; before `init`, whatever name a request gave it.
+    /// Names that the process may use as `src`: its own, and before `init` those that requests gave it.
     pub sources: BTreeSet<String>,
-    /// Everybody a line may go to: clients that have asked something and the nodes of the cluster.
+    /// Names that a line may go to: clients that have sent a request, and the nodes of the cluster.
     pub known: BTreeSet<String>,
     next_msg_id: u64,
 }
@@ -103,7 +104,7 @@ impl Check {
         Self { sources: BTreeSet::from([id.to_owned()]), known: ["c0", "c1"].map(str::to_owned).into(), next_msg_id: 0 }
     }
 
-    /// Takes note of whom a request that is about to be sent makes known.
+    /// Notes the names in a request that is about to be sent.
     pub fn sending(&mut self, line: &str) {
         let Ok(message) = serde_json::from_str::<Value>(line) else {
             return;
@@ -117,7 +118,7 @@ impl Check {
         }
     }
 
-    /// Checks one line as it came, newline included.
+    /// Checks one line, newline included.
     pub fn line(&mut self, raw: &[u8]) -> Result<Line, String> {
         let text = std::str::from_utf8(raw).map_err(|e| format!("{e} in {:?}", String::from_utf8_lossy(raw)))?;
         let Some(text) = text.strip_suffix('\n') else {
@@ -128,7 +129,7 @@ impl Check {
 
     fn text(&mut self, text: &str) -> Result<Line, String> {
         let mut message: Map<String, Value> = serde_json::from_str(text).map_err(|e| e.to_string())?;
-        // The counters are compact inside the usual reply.
+        // The counters have no white space, inside the usual reply.
         let counters =
             text.split_once("\"stats\": {").and_then(|(_, rest)| rest.split_once('}')).map_or("", |(all, _)| all);
         if !separators_are_canonical(&text.replacen(counters, "", usize::from(!counters.is_empty()))) {
@@ -164,7 +165,7 @@ impl Check {
     }
 }
 
-/// One space after every comma and colon outside strings, and no other white space there.
+/// Whether there is one space after every comma and colon outside of strings, and no other white space.
 fn separators_are_canonical(text: &str) -> bool {
     let bytes = text.as_bytes();
     let (mut in_string, mut at) = (false, 0);
@@ -208,7 +209,7 @@ fn for_each_line(pipe: impl Read, mut wanted: impl FnMut(Vec<u8>) -> bool) {
     }
 }
 
-/// Everything a pipe carries until it is closed.
+/// All bytes of a pipe until it is closed.
 fn all_of(mut pipe: impl Read + Send + 'static) -> JoinHandle<String> {
     thread::spawn(move || {
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! One process, spoken to directly. Its peers, if `init` names any, are played by the test.
+//! One process that the test speaks to directly. The test plays its peers, if `init` names any.
 
 use std::ffi::OsStr;
 use std::io::Write;
@@ -18,7 +18,7 @@ pub struct Node {
     check: Check,
     next_request: u64,
     printed: Vec<u8>,
-    /// Lines to peers, in the order they came while the test was waiting for something else.
+    /// Lines to peers that came while the test was waiting for something else, in their order.
     pub peer_lines: Vec<Line>,
 }
 
@@ -26,7 +26,7 @@ pub struct Node {
 #[derive(Debug)]
 pub struct Finished {
     pub status: ExitStatus,
-    /// Lines nobody had read before the end of input.
+    /// Lines that were not read before the end of input.
     pub rest: Vec<Line>,
     /// All of stdout since the start.
     pub stdout: Vec<u8>,
@@ -77,7 +77,7 @@ impl Node {
         self.child.id()
     }
 
-    /// Lets the process call itself `id`, as it has to before `init` in reply to a request to `id`.
+    /// Allows the process to use the name `id`, as it has to before `init` in the reply to a request for `id`.
     pub fn may_be_called(&mut self, id: &str) {
         self.check.sources.insert(id.to_owned());
     }
@@ -113,7 +113,7 @@ impl Node {
         }
     }
 
-    /// The next reply. Lines to peers that come before it are put aside.
+    /// The next reply. Lines to peers that come before it are kept in `peer_lines`.
     #[track_caller]
     pub fn reply(&mut self) -> Line {
         let deadline = Instant::now() + PATIENCE;
@@ -132,7 +132,7 @@ impl Node {
         }
     }
 
-    /// Waits until `count` lines to peers have been put aside since the start.
+    /// Waits until there are `count` lines to peers since the start.
     #[track_caller]
     pub fn wait_for_peer_lines(&mut self, count: usize) {
         let deadline = Instant::now() + PATIENCE;
@@ -151,7 +151,7 @@ impl Node {
         (format!(r#"{{"src":"c1","dest":"n1","body":{{{fields},"msg_id":{msg_id}}}}}"#), msg_id)
     }
 
-    /// Asks and returns the reply, which has to be the very next one.
+    /// Sends a request and returns its reply, which has to be the next one.
     #[track_caller]
     pub fn ask(&mut self, fields: &str) -> Line {
         let (line, msg_id) = self.request(fields);
@@ -166,7 +166,7 @@ impl Node {
         reply
     }
 
-    /// Asks and compares the whole reply byte for byte; `payload` is what stands before `in_reply_to`.
+    /// Sends a request and compares the whole reply byte for byte; `payload` is the text before `in_reply_to`.
     #[track_caller]
     pub fn expect(&mut self, fields: &str, payload: &str) -> Line {
         let reply = self.ask(fields);
@@ -178,7 +178,7 @@ impl Node {
         reply
     }
 
-    /// Asks for something that has to be refused. Every one of `needles` has to be in the text; `a|b` means either.
+    /// Sends a request that has to be refused. The text has to contain each of `needles`; `a|b` means one of the two.
     #[track_caller]
     pub fn expect_error(&mut self, fields: &str, code: i64, needles: &[&str]) -> Line {
         let reply = self.ask(fields);
@@ -186,7 +186,7 @@ impl Node {
         reply
     }
 
-    /// The node still listens, and has nothing left to say about what came before.
+    /// The node still answers, and has written nothing more about the lines before.
     #[track_caller]
     pub fn still_answers(&mut self) {
         self.expect(r#""type":"echo","echo":"still here""#, r#""type": "echo_ok", "echo": "still here""#);
@@ -233,7 +233,7 @@ impl Drop for Node {
     }
 }
 
-/// The one form an error has, its code, and what its text has to name.
+/// Checks the form of an error, its code, and the words in its text.
 #[track_caller]
 pub fn assert_error(reply: &Line, code: i64, needles: &[&str], request: &str) {
     let request = shorten(request);
@@ -246,7 +246,7 @@ pub fn assert_error(reply: &Line, code: i64, needles: &[&str], request: &str) {
     }
 }
 
-/// `60,000` and `60_000` are as good as `60000`.
+/// Writes `60,000` and `60_000` as `60000`.
 pub fn without_thousands_separators(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let between_digits =
