@@ -71,8 +71,11 @@ impl Limit {
     }
 }
 
-/// The workloads that have limits, and their limits.
-const LIMITS: [(Workload, fn(&Run<'_>) -> Vec<Limit>); 2] =
+/// The limits for a workload, held against a run.
+type Limits = fn(&Run<'_>) -> Vec<Limit>;
+
+/// The workloads that have limits.
+const LIMITS: [(Workload, Limits); 2] =
     [(Workload::Broadcast, broadcast), (Workload::PnCounter, |run| vec![counter(run)])];
 
 /// All limits for the workload of this run. There are none if the run has no operations.

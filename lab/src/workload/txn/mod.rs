@@ -88,7 +88,7 @@ impl DataType for Txn {
         // The last value that a transaction wrote to a key.
         let last = |call: &Call, key: u64| {
             let writes = micros(call).iter().filter_map(reads::write);
-            writes.filter(|(written, _)| *written == key).last().map(|(_, value)| value)
+            writes.rev().find(|(written, _)| *written == key).map(|(_, value)| value)
         };
         let shown = |key: u64| {
             let values = seen.iter().filter_map(|done| Some((done.stamp, done.node, last(&done.call, key)?)));
