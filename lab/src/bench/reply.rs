@@ -140,6 +140,15 @@ mod tests {
     }
 
     #[test]
+    fn a_set_that_answers_with_a_number_and_a_counter_that_answers_with_a_list_are_refused() {
+        let number = r#"{"type":"read_ok","value":5,"in_reply_to":1}"#;
+        let list = r#"{"type":"read_ok","value":[5],"in_reply_to":1}"#;
+        for (workload, body) in [(Workload::GSet, number), (Workload::GCounter, list), (Workload::PnCounter, list)] {
+            assert!(matches!(read(&Call::Read, workload, body), Err((Misdeed::BadReply, _))), "{workload:?}");
+        }
+    }
+
+    #[test]
     fn envelopes_that_silence_a_node_under_maelstrom_are_named() {
         let what = |line: &str| envelope(line.as_bytes()).map_or_else(|(what, _)| what, |_| panic!("accepted {line}"));
         assert_eq!(what(""), Misdeed::MalformedLine);
