@@ -1,62 +1,65 @@
-//! What can be chosen, within which bounds, and what is refused at start.
+//! The configuration of a node, its bounds, and the errors of its check.
 
 pub use crate::gossip::Strategy;
 use crate::storage::Limits;
 use crate::wire::gossip::size;
 
-/// The workload that decides what a bare `read` and an `add` mean.
+/// The workload. It decides what the requests `read` and `add` mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
 pub enum Workload {
-    /// `broadcast`, and `read` answers `messages`.
+    /// `broadcast` adds a value, and `read` answers with `messages`.
     Broadcast,
-    /// `add` takes `element`, and `read` answers a list.
+    /// `add` takes `element`, and `read` answers with a list.
     GSet,
-    /// `add` takes a `delta` that is not negative, and `read` answers an integer.
+    /// `add` takes a `delta` that is not negative, and `read` answers with an integer.
     GCounter,
-    /// `add` takes `delta`, and `read` answers an integer.
+    /// `add` takes `delta`, and `read` answers with an integer.
     PnCounter,
-    /// The key-value store: `kv_read` has the key, a bare `read` is refused.
+    /// The key-value store. `kv_read` has the key; a `read` is refused.
     Kv,
-    /// `echo` only.
+    /// Only `echo` is used.
     Echo,
-    /// `generate` only.
+    /// Only `generate` is used.
     UniqueIds,
-    /// `txn` only.
+    /// Only `txn` is used.
     TxnRwRegister,
 }
 
-/// The choices of one node.
+/// The configuration of one node.
 ///
-/// `Config::default()` is right for Maelstrom. A program with a transport of its own sets at least `incarnation`, `seed` and
-/// `max_message_bytes`.
+/// `Config::default()` is right for Maelstrom. A program with a transport of its own sets at least `incarnation`,
+/// `seed` and `max_message_bytes`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Config {
-    /// Fixes what the clients' requests `read` and `add` mean; without it, the default, the latest request decides. Of no concern to a program
-    /// without JSON clients.
+    /// Fixes the meaning of the clients' requests `read` and `add`. With `None`, the default, the latest typed request
+    /// decides. A program without JSON clients does not need it.
     pub workload: Option<Workload>,
-    /// What spreads the state; `Rumor` by default.
+    /// The strategy that spreads the state; `Rumor` by default.
     pub strategy: Strategy,
-    /// Peers that a round of gossip goes to, 1 to 255; 2 by default.
+    /// The number of peers that a round of gossip goes to, from 1 to 255; 2 by default.
     pub fanout: u8,
-    /// Milliseconds between two rounds, 1 to 60,000; `None` for the default of each data type.
+    /// Milliseconds between two rounds, from 1 to 60,000; `None` for the defaults of the data types and of the
+    /// strategy.
     pub gossip_interval_ms: Option<u32>,
-    /// Number of this start of the process: larger than those of all starts before it, at most 2^53 − 1; 0 by default. Microseconds of the
-    /// wall clock will do. A node that starts with a number that is too small finds that out from its peers, and takes a larger one:
-    /// [`Member::session`](crate::Member::session) says which is in force.
+    /// The number of this start of the process, at most 2^53 − 1; 0 by default. It has to be larger than the numbers of
+    /// all starts before: microseconds of the wall clock will do. A node that starts with a number that is too small
+    /// learns that from its peers, and takes a larger one. [`Member::session`](crate::Member::session) is the one in
+    /// force.
     pub incarnation: u64,
-    /// Seed of all randomness; 0 by default. It is mixed with the node's id, so nodes may have the same one. A peer that knows it can choose
-    /// keys that make searches long.
+    /// The seed of all randomness; 0 by default. It is mixed with the node's id, so nodes may have the same seed. A
+    /// peer that knows it can choose keys that make searches long.
     pub seed: u64,
-    /// Bytes of a gossip message, newline included; it is cut at an entry boundary. 1,048,576 by default: too long for UDP, where 1,400 fit
-    /// into a packet of most networks. At least [`Config::min_message_bytes`]: 555 with `Tiny`, 699 with `Small` and 1,211 with `Heap` as they
-    /// come.
+    /// The largest size of a gossip message in bytes, newline included; 1,048,576 by default. A longer message is cut
+    /// at an entry boundary. The default is too long for UDP: a packet has room for 1,400 bytes in most networks. The
+    /// smallest value is [`Config::min_message_bytes`]: with the default capacities 555 for `Tiny`, 699 for `Small` and
+    /// 1,211 for `Heap`.
     pub max_message_bytes: usize,
-    /// Stamps further ahead of the local wall clock than this are refused, in milliseconds; 60,000 by default.
+    /// A stamp that is further ahead of the local wall clock than this is refused, in milliseconds; 60,000 by default.
     pub max_clock_ahead_ms: u64,
-    /// Whether [`Member::poll_event`](crate::Member::poll_event) reports anything; false by default.
+    /// Whether [`Member::poll_event`](crate::Member::poll_event) reports events; false by default.
     pub events: bool,
 }
 
@@ -84,22 +87,21 @@ pub const INTERVAL_MS: (u32, u32) = (1, 60_000);
 pub const MESSAGE_BYTES_MAX: usize = 1 << 30;
 pub use crate::storage::INCARNATION_MAX;
 
-/// Why a configuration is refused. Each says what is allowed.
+/// Why a configuration is refused. The text of each error says what is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConfigError {
     /// `fanout` is not from 1 to 255.
     Fanout,
     /// `gossip_interval_ms` is not from 1 to 60,000.
     Interval,
-    /// `incarnation` above [`INCARNATION_MAX`].
+    /// `incarnation` is above [`INCARNATION_MAX`].
     Incarnation,
-    /// `max_message_bytes` is too small for a header, one row of the digest and the largest entry, or above
-    /// 2^30.
+    /// `max_message_bytes` is above 2^30, or too small for a header, one row of the digest and the largest entry.
     MessageBytes {
-        /// The smallest that works with these limits.
+        /// The smallest value with these limits.
         min: usize,
     },
-    /// A capacity is outside of what the storage can be given.
+    /// A capacity is outside of its bounds.
     Capacity {
         /// Its name in [`Limits`].
         name: &'static str,
@@ -134,23 +136,23 @@ pub const fn min_message_bytes(limits: &Limits) -> usize {
     size::least(limits)
 }
 
-/// Bytes that strategy `relay` adds to a header: the ordinal, its echo, the name of the relay, times and marks.
+/// How many bytes strategy `relay` adds to a message: the ordinal, the echo, the name of the relay, times and flags.
 #[must_use]
 pub const fn control_bytes(limits: &Limits) -> usize {
     size::control(limits)
 }
 
 impl Config {
-    /// The smallest `max_message_bytes` under the chosen strategy.
+    /// The smallest `max_message_bytes` with the chosen strategy.
     #[must_use]
     pub const fn min_message_bytes(&self, limits: &Limits) -> usize {
         min_message_bytes(limits) + if self.strategy.says_control() { control_bytes(limits) } else { 0 }
     }
 
-    /// Checks the choices against each other and against the capacities.
+    /// Checks the configuration against its bounds and against the capacities.
     ///
     /// # Errors
-    /// The first choice that is outside of its bounds.
+    /// The first field that is outside of its bounds.
     pub fn check(&self, limits: &Limits) -> Result<(), ConfigError> {
         if !(FANOUT.0..=FANOUT.1).contains(&u32::from(self.fanout)) {
             return Err(ConfigError::Fanout);

@@ -9,7 +9,69 @@
 //! 4. Make changes with [`Change::Entry`](crate::Change::Entry), read the state from [`Store::own`](crate::Store::own), and learn of changes from
 //!    [`Applied::Other`].
 //!
-//! The example `max_register.rs` of `rumormill-sim` in the repository is such a type, with requests, on 100 lines.
+//! The example `max_register.rs` of `rumormill-sim` in the repository has requests besides. Here is the smallest type there is:
+//!
+//! ```
+//! use rumormill_core::data_type::*;
+//! use rumormill_core::storage::{Limits, Storage, Tiny};
+//! use rumormill_core::{Change, Config, Member, Now};
+//!
+//! /// A flag that somebody raised. Nobody can lower it.
+//! #[derive(Clone, Default)]
+//! struct Flag {
+//!     raised_by: Option<Dot>,
+//! }
+//!
+//! const RAISE: Entry<'static> = Entry::one(Tag(b'f'), Arg::Int(1));
+//!
+//! impl<S: Storage> Replicated<S> for Flag {
+//!     const LANE: Lane = Lane::Push;
+//!     fn unfilled(_: &Limits) -> Self {
+//!         Self::default()
+//!     }
+//!     fn owns(tag: Tag) -> bool {
+//!         tag == RAISE.tag
+//!     }
+//!     fn merge(&mut self, _: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
+//!         if *entry != RAISE {
+//!             return Err(Refused::Unreadable);
+//!         }
+//!         if self.raised_by.is_some() {
+//!             return Ok(Merged::Superseded);
+//!         }
+//!         self.raised_by = Some(dot);
+//!         Ok(Merged::Applied)
+//!     }
+//!     fn covers(&self, _: &Causality<S>, _: Dot, entry: &Entry<'_>) -> bool {
+//!         *entry != RAISE || self.raised_by.is_some()
+//!     }
+//!     fn seek(&self, row: RowId, after: u64) -> Option<At> {
+//!         self.raised_by.filter(|dot| dot.row == row && dot.seq > after).map(|_| At::slot(0))
+//!     }
+//!     fn next(&self, _: At) -> Option<At> {
+//!         None
+//!     }
+//!     fn seq(&self, _: At) -> u64 {
+//!         self.raised_by.map_or(0, |dot| dot.seq)
+//!     }
+//!     fn entry<'a>(&'a self, _: At, _: &'a Causality<S>) -> Entry<'a> {
+//!         RAISE
+//!     }
+//!     fn fingerprint(&self) -> u64 {
+//!         self.raised_by.map_or(0, |_| mix2(1, 1))
+//!     }
+//! }
+//!
+//! impl<S: Product<Own = Self>> Requests<S> for Flag {}
+//!
+//! let now = Now::monotonic_ms(0);
+//! let config = Config { incarnation: 1, max_message_bytes: 1_024, ..Config::default() };
+//! let mut ann = Member::<With<Tiny, Flag>>::join(config, "ann", ["ann", "bob"], now)?;
+//! assert!(ann.update(now, Change::Entry(RAISE))?.is_some());
+//! assert!(ann.update(now, Change::Entry(RAISE))?.is_none(), "it is raised already");
+//! assert!(ann.store().own.raised_by.is_some());
+//! # Ok::<(), Box<dyn core::error::Error>>(())
+//! ```
 //!
 //! # How a change travels
 //!
@@ -36,5 +98,5 @@
 pub use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
 pub use crate::id::mix2;
 pub use crate::replicated::{Applied, At, Bound, Ends, Lane, Link, Linked, Merged, Product, Refused, Replicated};
-pub use crate::service::{Application, Desk, Fields, Replied, Request, RequestError, Requests, Texts};
+pub use crate::service::{Application, Fields, Replied, Request, RequestContext, RequestError, Requests, Texts};
 pub use crate::storage::With;

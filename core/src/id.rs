@@ -1,6 +1,7 @@
-//! Names: nodes, clients and values. `members.rs` is the table of the cluster's members, `hash.rs` what makes fingerprints of names.
+//! Names and values: ids of nodes and clients, members, hashes. `members.rs` has the table of the cluster's members,
+//! `hash.rs` the hash of names and values.
 //!
-//! Must never know what members say to each other.
+//! This module never knows what members send to each other.
 
 mod hash;
 mod members;
@@ -17,7 +18,7 @@ pub(crate) use sort::heap_sort;
 /// A node or client id, held in place.
 pub type Id = heapless::String<ID_BYTES_MAX>;
 
-/// A member of the cluster: its rank among all node ids in the order of their bytes, so the same on every node.
+/// A member of the cluster: its rank among all node ids, sorted by their bytes. It is the same on every node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeIndex(pub u32);
 
@@ -29,7 +30,8 @@ impl NodeIndex {
     }
 }
 
-/// A broadcast value, set element, stored value or key: an integer or a string, and the two are distinct.
+/// A broadcast value, set element, stored value or key: an integer or a string. The integer 1 and the string "1" are
+/// distinct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Value<'a> {
     /// A 64-bit signed integer.
@@ -48,8 +50,8 @@ impl Value<'_> {
         }
     }
 
-    /// A hash for the tables of one process. Who does not know `key` cannot choose values that collide, so that no peer
-    /// makes a search long.
+    /// A hash for the tables of one process. A peer that does not know `key` cannot choose values that collide, and so
+    /// cannot make a search long.
     #[must_use]
     pub fn keyed_hash(&self, key: u64) -> u64 {
         match self {
@@ -59,14 +61,14 @@ impl Value<'_> {
     }
 }
 
-/// Bytes of `text` in JSON without the quotes: what the bounds on strings and ids count, so that a bound on a string
-/// is a bound on what it takes in a message.
+/// The bytes of `text` in JSON, without the quotes. The bounds on strings and ids count these bytes, so a bound on a
+/// string also bounds its part of a message.
 #[must_use]
 pub fn json_len(text: &str) -> usize {
     text.bytes().map(|byte| escaped_len(byte) as usize).sum()
 }
 
-/// Bytes of JSON that `byte`, as part of a string, takes.
+/// The bytes that `byte`, as part of a string, takes in JSON.
 #[must_use]
 pub(crate) const fn escaped_len(byte: u8) -> u8 {
     match byte {

@@ -1,4 +1,4 @@
-//! Where bytes go, and when a node is to be called.
+//! The sink for a node's bytes, and the time at which a node has to be called.
 
 use crate::id::NodeIndex;
 use crate::time::Instant;
@@ -15,24 +15,25 @@ impl core::fmt::Display for SinkFull {
 
 impl core::error::Error for SinkFull {}
 
-/// The caller's writer. A node writes one message at a time, in several pieces.
+/// The caller's writer. A node writes one message at a time, in one or more pieces.
 pub trait Sink {
-    /// Whether the sink has memory to lend, see [`Sink::room`].
+    /// Whether the sink lends memory: see [`Sink::room`].
     const LENDS: bool = false;
 
-    /// Memory behind what the sink holds, of any length. When there is enough of it, a message is written there at once,
-    /// and [`Sink::take`] says how much of it: that saves gathering the message elsewhere and copying it.
+    /// Free memory after the bytes that the sink holds, of any length. If it is long enough, a message is written there
+    /// directly, and [`Sink::take`] says how many bytes it has. Then the message need not be gathered elsewhere and
+    /// copied.
     fn room(&mut self) -> &mut [u8] {
         &mut []
     }
 
-    /// Appends the first `len` bytes of the room, which is that long at least.
+    /// Appends the first `len` bytes of the room, which has at least that length.
     fn take(&mut self, _len: usize) {}
 
     /// Appends all of `bytes`.
     ///
     /// # Errors
-    /// The sink is full. The message is lost then, and what the sink holds of it is to be discarded.
+    /// The sink is full. The message is lost then, and the caller has to discard the part of it that the sink holds.
     fn put(&mut self, bytes: &[u8]) -> Result<(), SinkFull>;
 }
 
@@ -57,11 +58,11 @@ mod on_heap {
 
 /// A message that [`Member::poll_transmit`](crate::Member::poll_transmit) wrote, newline included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-// Exhaustive: a driver that does not know where a message goes would lose it.
+// The enum is exhaustive: a driver that does not know a variant would lose the message.
 pub enum Transmit {
-    /// To the sender of the line that was handled last. Only requests of clients have replies: peers' messages have none.
+    /// The message is a reply. It goes to the sender of the line that was handled last.
     Reply,
-    /// To a peer, of the node's own accord.
+    /// The message goes to this peer.
     Gossip(NodeIndex),
 }
 
@@ -69,15 +70,15 @@ pub enum Transmit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Timer {
-    /// The next push of what is new.
+    /// The next push of rumors.
     Push,
     /// The next tick of the counter.
     Tick,
     /// The next exchange of digests.
     AntiEntropy,
-    /// Whatever is next under strategy `relay`: uplink, flush, acknowledgement, question, probe.
+    /// The next action of strategy `relay`: an uplink, flush, acknowledgement, question or probe.
     Relay,
-    /// The node begins to speak by itself, or takes a larger session.
+    /// The moment at which the node speaks by itself, or takes a larger session.
     Session,
 }
 
@@ -86,10 +87,10 @@ impl Timer {
     pub const ALL: [Self; 5] = [Self::Push, Self::Tick, Self::AntiEntropy, Self::Relay, Self::Session];
 }
 
-/// When to call [`Member::handle_timeout`](crate::Member::handle_timeout).
+/// When and why [`Member::handle_timeout`](crate::Member::handle_timeout) has to be called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Wakeup {
-    /// The moment. A call before it does nothing. A late call is allowed: what was due happens then, once.
+    /// The moment. A call before it does nothing. A late call is allowed: each timer that was due runs once then.
     pub at: Instant,
     /// What is due.
     pub why: Timer,

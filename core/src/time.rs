@@ -29,13 +29,13 @@ impl Instant {
         self.0
     }
 
-    /// This point and `ms` milliseconds more; the end of time when that does not fit.
+    /// The point `ms` milliseconds after this one, or the largest one if that does not fit.
     #[must_use]
     pub const fn plus_ms(self, ms: u64) -> Self {
         Self(self.0.saturating_add(ms.saturating_mul(1_000)))
     }
 
-    /// Whole milliseconds from `earlier` to this point; 0 when `earlier` is later.
+    /// Whole milliseconds from `earlier` to this point; 0 if `earlier` is later.
     #[must_use]
     pub const fn ms_since(self, earlier: Self) -> u64 {
         self.0.saturating_sub(earlier.0) / 1_000
@@ -45,7 +45,7 @@ impl Instant {
 /// The time of one input: both clocks, read together by the driver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Now {
-    /// Monotonic time, for timers. An input earlier than the one before it is treated as simultaneous with it.
+    /// Monotonic time, for timers. If it is earlier than that of the input before, it counts as equal to it.
     pub at: Instant,
     /// Wall time in microseconds since the Unix epoch, or `None` on a device without a clock.
     pub wall_us: Option<u64>,

@@ -106,6 +106,7 @@ fixed_storage! {
         dense_values: 64,
         keys: 2,
         rumors: 4,
+        events: 0,
         payload_bytes: 64,
         ..Tiny::LIMITS
     }
@@ -798,46 +799,6 @@ fn a_row_is_found_by_name_and_a_name_makes_none() {
     assert_eq!([find("n10"), find("n10@7"), find("b@5")], [Some(zero), Some(seven), replica.own_row()]);
     assert_eq!(["b", "n10@8", "n2", "x", "n10@07", "@7"].map(find), [None; 6]);
     assert_eq!(replica.causality.rows.len(), 3);
-}
-
-#[test]
-fn reads_that_turn_out_older_than_a_write_are_counted_once() {
-    let mut replica = replica_of::<Tiny>("b", 5);
-    let other = row(&mut replica, 1, 7);
-    let mut seq = 0;
-    let mut write = |replica: &mut Replica<Tiny>, key: i64, stamp_us: i64| {
-        seq += 1;
-        let entry = Entry::new(WRITE, &[Arg::Int(key), Arg::Int(seq), Arg::Int(stamp_us)]).expect("three arguments");
-        replica.merge(Dot { row: other, seq: seq.cast_unsigned() }, &entry)
-    };
-    let read = |replica: &mut Replica<Tiny>, key, now| replica.store.map.read(Value::Int(key), now).is_some();
-    assert!(replica.store.map.is_empty());
-    // Keys that are not there yet.
-    assert!(!read(&mut replica, 1, 100) && !read(&mut replica, 1, 100) && !read(&mut replica, 2, 100));
-    assert_eq!(write(&mut replica, 1, 100), Outcome::News);
-    assert_eq!(replica.store.map.reads(), (3, 0), "a write of the same moment");
-    assert!(!replica.store.map.is_empty());
-    assert_eq!(write(&mut replica, 1, 40), Outcome::Covered);
-    assert_eq!(replica.store.map.reads(), (3, 2));
-    assert_eq!(write(&mut replica, 1, 50), Outcome::Covered);
-    assert_eq!(replica.store.map.reads(), (3, 2), "each read counts once");
-    // Keys that are there: the last two reads are watched.
-    assert!([200, 210, 220].map(|now| read(&mut replica, 1, now)).iter().all(|found| *found));
-    assert_eq!(write(&mut replica, 1, 100), Outcome::Covered);
-    assert_eq!(replica.store.map.reads(), (6, 2), "a write that is not newer than what was seen");
-    assert_eq!(write(&mut replica, 1, 215), Outcome::News);
-    assert_eq!(replica.store.map.reads(), (6, 3), "the read of 210 is older than the write");
-    assert_eq!(write(&mut replica, 1, 220), Outcome::News);
-    assert_eq!(replica.store.map.reads(), (6, 3));
-    // Of the keys that were not there the last 32 reads are watched: not that of key 2 any more, nor the first of these.
-    for key in 10..43 {
-        assert!(!read(&mut replica, key, 1_000));
-    }
-    assert_eq!(
-        [2, 10, 11, 12, 41].map(|key| (write(&mut replica, key, 60), replica.store.map.reads().1)),
-        [(Outcome::News, 3), (Outcome::News, 3), (Outcome::News, 4), (Outcome::News, 5), (Outcome::News, 6),]
-    );
-    assert_eq!(replica.store.map.reads().0, 39);
 }
 
 #[test]

@@ -4,8 +4,8 @@
 //! partition and a crash, with both strategies. The crate `rumormill-core` is used as it is.
 
 use rumormill_core::data_type::{
-    Arg, At, Causality, Desk, Dot, Entry, Lane, Merged, Product, Refused, Replicated, Replied, Request, RequestError,
-    Requests, RowId, Tag, Texts, With, mix2,
+    Arg, At, Causality, Dot, Entry, Lane, Merged, Product, Refused, Replicated, Replied, Request, RequestContext,
+    RequestError, Requests, RowId, Tag, Texts, With, mix2,
 };
 use rumormill_core::storage::{Limits, Storage, Tiny};
 use rumormill_core::{Change, Config, Member, Strategy};
@@ -94,17 +94,17 @@ impl<S: Product<Own = Self>> Requests<S> for MaxRegister {
         name: &'static str,
         request: &Request<'_>,
         _: &mut Texts<S>,
-        desk: &mut Desk<'_, S>,
+        cx: &mut RequestContext<'_, S>,
     ) -> Result<Replied, RequestError> {
         match name {
             "max_write" => {
                 let value = request.int("value", i64::MIN, i64::MAX)?;
-                desk.change(Self::write(value))?;
-                desk.reply("max_write_ok", |_| {})
+                cx.change(Self::write(value))?;
+                cx.reply("max_write_ok", |_| {})
             }
             "max_read" => {
-                let value = desk.store().own.value();
-                desk.reply("max_read_ok", |fields| {
+                let value = cx.store().own.value();
+                cx.reply("max_read_ok", |fields| {
                     match value {
                         Some(value) => fields.int("value", value),
                         None => fields.null("value"),

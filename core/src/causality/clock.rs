@@ -1,12 +1,12 @@
-//! Hybrid logical clock in integer microseconds (Kulkarni et al., "Logical Physical Clocks", 2014), with the logical
-//! part folded into the microseconds: a stamp is the wall time, or one more than the largest stamp seen.
+//! Hybrid logical clock in integer microseconds (Kulkarni et al., "Logical Physical Clocks", 2014). The logical part is
+//! folded into the microseconds: a stamp is the wall time, or one more than the largest stamp seen if that is later.
 
-/// A stamp lies further ahead of the local wall clock than the limit. Nothing changed: a clock that ran ahead once
-/// must not win for ever.
+/// A stamp lies further ahead of the local wall clock than the limit allows, and was refused. Nothing changed. (If such
+/// stamps were taken, the writes of a node whose clock once ran ahead would win for ever.)
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClockAhead;
 
-/// Gives stamps that never repeat or go back on this node, and that are later than every stamp it has seen.
+/// A clock whose stamps never repeat and never go back on this node, and are later than every stamp that it has seen.
 #[derive(Clone, Debug)]
 pub struct HybridClock {
     last_us: u64,
@@ -15,7 +15,7 @@ pub struct HybridClock {
 }
 
 impl HybridClock {
-    /// Stamps stay below this, in the range that prints as seconds with six decimals in an `i64` of microseconds.
+    /// All stamps are below this number of microseconds, so that each fits into an `i64`.
     pub const STAMP_MAX_US: u64 = i64::MAX as u64;
 
     /// A clock that has seen nothing and refuses stamps more than `max_ahead_us` ahead of the wall clock.
@@ -24,29 +24,29 @@ impl HybridClock {
         Self { last_us: 0, wall_us: None, max_ahead_us }
     }
 
-    /// Takes the wall time of the present input. A device without a wall clock passes `None`.
+    /// Takes the wall time of the present input, in microseconds. A device without a wall clock passes `None`.
     pub fn set_wall(&mut self, wall_us: Option<u64>) {
         self.wall_us = wall_us;
     }
 
-    /// A new stamp, or `None` at the end of time.
+    /// A new stamp in microseconds, or `None` if it would reach [`HybridClock::STAMP_MAX_US`].
     pub fn tick(&mut self) -> Option<u64> {
         let stamp = self.wall_us.unwrap_or(0).max(self.last_us + 1);
         if stamp >= Self::STAMP_MAX_US {
-            // No peer would take it, since no clock could go on from there.
+            // Peers refuse such a stamp, since their clocks could give no later one.
             return None;
         }
         self.last_us = stamp;
         Some(stamp)
     }
 
-    /// The present moment on this clock, without taking a stamp.
+    /// The present time of this clock in microseconds. No stamp is used up.
     #[must_use]
     pub fn read(&self) -> u64 {
         self.wall_us.unwrap_or(0).max(self.last_us)
     }
 
-    /// Takes note of a stamp made elsewhere.
+    /// Notes a stamp that another node gave: later stamps of this clock are larger.
     ///
     /// # Errors
     /// The stamp is too far ahead of the local wall clock; nothing changed.
@@ -56,8 +56,8 @@ impl HybridClock {
         Ok(())
     }
 
-    /// Whether [`HybridClock::observe`] would accept the stamp. The limit is for stamps of others: the stamp at which this
-    /// clock stands was given out or accepted before, and moves nothing.
+    /// Checks whether [`HybridClock::observe`] would accept the stamp. The limit holds only for stamps that would move
+    /// this clock: the stamp at which it stands was given out or accepted before.
     ///
     /// # Errors
     /// The stamp is too far ahead of the local wall clock.

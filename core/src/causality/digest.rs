@@ -1,9 +1,10 @@
-//! The short form of a digest: what two nodes compare to know that they hold the same.
+//! The short form of a digest, which two nodes compare to know whether they hold the same state.
 
-/// Version vector and state, each as an order-independent hash. Two nodes with equal sums hold the same state.
+/// Version vector and state, each as a hash that does not depend on order. Two nodes with equal sums hold the same
+/// state.
 ///
-/// The vector alone is not enough: equal vectors with different state happen (entries merged out of order whose author
-/// died, superseded entries whose successor never came), and call for repair.
+/// The vector alone is not enough. Two nodes can have equal vectors and different states: an entry was merged out of
+/// order and its author died, or an entry was superseded and its successor never came. Then a repair is needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sum {
     /// Hash of all frontiers.
@@ -13,7 +14,7 @@ pub struct Sum {
 }
 
 impl Sum {
-    /// 64 bits to remember a peer's sum by.
+    /// The digest in short: 64 bits that stand for the sum.
     #[must_use]
     pub const fn short(&self) -> u64 {
         crate::id::mix2(self.vector, self.state)

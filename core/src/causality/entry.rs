@@ -1,13 +1,14 @@
-//! The form in which a change travels: a tag that names the data type, and up to three arguments.
+//! The form of a change in a message: a tag that names the data type, and up to three arguments.
 //!
-//! The wire writes and reads this form without knowing data types; data types make and take it without knowing JSON.
+//! The module `wire` writes and reads this form without knowing data types. Data types make and take it without knowing
+//! JSON.
 
-/// Which data type an entry belongs to, and which of its entries it is.
+/// The data type of an entry, and which kind of entry of that type it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Tag(pub u8);
 
 impl Tag {
-    /// Entries of this tag have one argument, and are written as just that.
+    /// An entry with this tag has one argument. In a message it is that argument alone.
     pub const BARE: Self = Self(0);
 }
 
@@ -20,7 +21,7 @@ pub enum Arg<'a> {
     Big(u64),
     /// A string.
     Text(&'a str),
-    /// The name of a row. Arrives as [`Arg::Text`].
+    /// The name of a row. It is read as [`Arg::Text`].
     Row {
         /// The node's id.
         node: &'a str,
@@ -30,7 +31,7 @@ pub enum Arg<'a> {
 }
 
 impl<'a> Arg<'a> {
-    /// The unsigned integer that this is, if it is one.
+    /// The argument as an unsigned integer, if it is one.
     #[must_use]
     pub fn as_unsigned(&self) -> Option<u64> {
         match *self {
@@ -46,7 +47,7 @@ impl<'a> Arg<'a> {
         i64::try_from(int).map_or(Self::Big(int), Self::Int)
     }
 
-    /// The value that this is, if it is one.
+    /// The argument as a value, if it is an integer or a string.
     #[must_use]
     pub fn as_value(&self) -> Option<crate::id::Value<'a>> {
         match *self {
@@ -78,10 +79,14 @@ pub struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    /// Most arguments an entry can have.
+    /// The largest number of arguments.
     pub const ARGS_MAX: usize = ARGS_MAX;
 
-    /// An entry with these arguments, or `None` when there are too many, or not exactly one for [`Tag::BARE`].
+    /// An entry that no data type reads, for the place of one that has to be there and is not: whoever gets it refuses it.
+    pub const NOTHING: Self = Self { tag: Tag(b'!'), args: [Arg::Int(0); ARGS_MAX], len: 0 };
+
+    /// An entry with these arguments. `None` if there are more than [`Entry::ARGS_MAX`], or not exactly one for
+    /// [`Tag::BARE`].
     #[must_use]
     pub fn new(tag: Tag, args: &[Arg<'a>]) -> Option<Self> {
         let mut all = [Arg::Int(0); ARGS_MAX];
@@ -109,7 +114,7 @@ impl<'a> Entry<'a> {
         Self { tag, args, len: 3 }
     }
 
-    /// An entry that is just a value.
+    /// An entry that is a value alone, without a tag.
     #[must_use]
     pub const fn bare(arg: Arg<'a>) -> Self {
         Self::one(Tag::BARE, arg)

@@ -1,7 +1,7 @@
-//! What happened before what: dots, version vectors, digests, hybrid logical clocks.
+//! The order of changes: dots, version vectors, digests, hybrid logical clocks.
 //!
-//! Every local change gets a *dot*: (node, incarnation, sequence number). One node in one life is a *row*; the version
-//! vector has one frontier per row. Must never know what a dot stands for.
+//! Every local change gets a *dot*: (node, incarnation, sequence number). One node in one life (incarnation) is a
+//! *row*; the version vector has one frontier per row. This module never knows what change a dot stands for.
 
 mod clock;
 mod digest;
@@ -16,7 +16,7 @@ pub use rows::{Mark, Row, RowId, RowRefused, Rows, WINDOW};
 use crate::id::Members;
 use crate::storage::{Limits, Storage};
 
-/// A change: the `seq`-th of a row, counted from 1.
+/// The name of a change: the `seq`-th change of a row, counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Dot {
     /// The node and life that made the change.
@@ -28,10 +28,13 @@ pub struct Dot {
 /// Members, version vector and clock: all that a data type may look at when it merges an entry.
 #[derive(Clone)]
 pub struct Causality<S: Storage> {
+    #[doc(hidden)]
     /// The cluster.
     pub members: Members<S>,
+    #[doc(hidden)]
     /// The version vector.
     pub rows: Rows<S>,
+    #[doc(hidden)]
     /// Stamps for last-writer-wins.
     pub clock: HybridClock,
 }
@@ -39,7 +42,9 @@ pub struct Causality<S: Storage> {
 names_itself!(impl[S: Storage] Causality<S>, "Causality");
 
 impl<S: Storage> Causality<S> {
-    /// Nothing has happened yet.
+    #[doc(hidden)]
+    /// The causality of a node that knows nothing yet. Stamps more than `max_clock_ahead_us` ahead of the wall clock
+    /// are refused.
     #[inline(always)]
     #[must_use]
     pub fn new(limits: &Limits, max_clock_ahead_us: u64) -> Self {
@@ -50,7 +55,7 @@ impl<S: Storage> Causality<S> {
         }
     }
 
-    /// The row of this name, if there is one. A name makes none. O(log members + log rows).
+    /// The row of this name (`n1` or `n1@7`), if there is one. No row is made. O(log members + log rows).
     #[must_use]
     pub fn find_row(&self, name: &str) -> Option<RowId> {
         let (node, incarnation) = self.members.find_row(name)?;

@@ -1,16 +1,18 @@
-//! The version vector: per row the contiguous frontier that was applied, and a small window of dots beyond it.
+//! The version vector: for each row the frontier up to which all dots were applied, and a small window of single dots
+//! beyond it.
 //!
-//! Exact and bounded: nothing is marked before it was applied, and nothing marked is forgotten. All nodes take their rows
-//! from one pool, in which every node is guaranteed a quota; a row takes 52 bytes here, 48 of them a [`Row`].
+//! The vector is exact and bounded: a dot is marked only after it was applied, and a mark is never forgotten. All nodes
+//! take their rows from one pool, in which each node is guaranteed a quota. A row takes 52 bytes here, of which a
+//! [`Row`] has 48.
 
 use crate::id::{NodeIndex, hash_bytes, mix2};
 use crate::storage::{Buf, Storage};
 
-/// How far beyond its frontier a row can hold single dots. Entries beyond that are not taken; the peer offers them
-/// again once the gap has closed.
+/// How many dots beyond `frontier + 1` a row can mark singly. A dot further ahead is not marked; the peer offers its
+/// entry again once the gap has closed.
 pub const WINDOW: u64 = 64;
 
-/// A row's place in this node's table: a local name, never sent.
+/// The index of a row in this node's table. It is never sent: another node has other indices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RowId(pub u32);
 
@@ -27,7 +29,7 @@ impl RowId {
 pub struct Row {
     /// The node.
     pub node: NodeIndex,
-    /// Made by this memory: see [`Rows::is_immune`].
+    /// Only this process makes changes in it: see [`Rows::is_immune`].
     immune: bool,
     /// No row of the same node has a higher life.
     newest: bool,
@@ -35,11 +37,12 @@ pub struct Row {
     pub incarnation: u64,
     /// All dots up to this one were applied.
     pub frontier: u64,
-    /// Bit k: the dot `frontier + 2 + k` was applied. (`frontier + 1` was not, or it would be part of the frontier.)
+    /// Bit k says whether the dot `frontier + 2 + k` was applied. (The dot `frontier + 1` was not, or it would be part
+    /// of the frontier.)
     window: u64,
-    /// Hash of node id and incarnation, the same on every node.
+    /// Hash of node id and incarnation. It is the same on every node.
     pub hash: u64,
-    /// The version of the table when the frontier last moved; 0 when it never has. See [`Rows::seal`].
+    /// The version of the table when the frontier last moved; 0 if it never moved. See [`Rows::seal`].
     pub moved: u64,
 }
 
@@ -65,7 +68,7 @@ impl Row {
                 && self.window >> (seq - self.frontier - 2) & 1 == 1)
     }
 
-    /// What the row contributes to the hash of a vector in which its frontier is this one.
+    /// The row's term in the hash of a vector in which it has this frontier.
     fn term(&self, frontier: u64) -> u64 {
         if frontier == 0 { 0 } else { mix2(self.hash, frontier) }
     }
@@ -84,20 +87,20 @@ impl Row {
 /// What marking a dot did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mark {
-    /// The dot was not marked before and is now.
+    /// The dot was not marked before, and is marked now.
     New,
-    /// The dot was marked already.
+    /// The dot was marked before, or is too far ahead to be marked.
     Known,
 }
 
-/// Why a row cannot be had. Nothing changed.
+/// Why there is no row for a life. Nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RowRefused {
-    /// The name is no member of the cluster.
+    /// The node is no member of the cluster.
     Stranger,
-    /// The pool has no room for one more life of this node: what is left of it is reserved for other nodes.
+    /// The pool has no room for one more life of this node: the rest of it is reserved for other nodes.
     Full,
-    /// A life at least as high of the same node is known here already, so that dots made in this one might be made twice.
+    /// The same node has a row here with a life at least as high. So a dot made in this life might be used twice.
     Taken,
 }
 
@@ -107,10 +110,10 @@ const NONE: u32 = u32::MAX;
 ///
 /// # The pool
 ///
-/// Each of the n members is guaranteed `max(1, rows / 2 / n)` rows. A node that has as many takes more only from what is not
-/// held back for nodes that have fewer, so that a node that starts again and again cannot take the last row of another.
-/// In a cluster with more members than rows nothing can be guaranteed to all: there half of the pool is held back for
-/// nodes without a row.
+/// Each of the n members is guaranteed `max(1, rows / 2 / n)` rows. The rows that members are guaranteed and do not
+/// have yet are held back. A node that has its quota takes more rows only from the rest. So a node that starts again
+/// and again cannot take the last row of another node. In a cluster with more members than rows not every member can be
+/// guaranteed a row: half of the pool is held back for nodes without one.
 #[derive(Clone)]
 pub struct Rows<S: Storage> {
     rows: S::PerRow<Row>,
@@ -119,20 +122,21 @@ pub struct Rows<S: Storage> {
     /// The last row is provisional: it is not in `sorted` yet. See [`Rows::open`].
     provisional: bool,
     members: usize,
-    /// Rows that are guaranteed to nodes that do not have them yet, over all nodes.
+    /// How many rows are guaranteed to nodes that do not have them yet, over all nodes.
     reserved: usize,
     /// Counts the calls of [`Rows::seal`], from 1.
     version: u64,
-    /// Sum over all rows of the hash of row and frontier, where `hashed` replaces the frontier of its row.
+    /// The sum of [`Row::term`] over all rows. The row in `hashed` counts with the frontier that is kept there.
     vector_hash: u64,
-    /// The row that moved last, and its frontier when it was hashed: a row that moves often is hashed when asked.
+    /// The row that moved last, and its frontier in `vector_hash`. So a row that moves many times in a row is hashed
+    /// only when the hash is asked for.
     hashed: (RowId, u64),
 }
 
 names_itself!(impl[S: Storage] Rows<S>, "Rows");
 
 impl<S: Storage> Rows<S> {
-    /// No rows yet, room for `rows`.
+    /// An empty vector with room for `rows` rows.
     #[inline(always)]
     #[must_use]
     pub fn new(rows: usize) -> Self {
@@ -148,7 +152,7 @@ impl<S: Storage> Rows<S> {
         }
     }
 
-    /// Shares the pool out among `members` nodes. Called once, before any row is added.
+    /// Shares out the pool among `members` nodes. Called once, before a row is added.
     pub fn set_nodes(&mut self, members: usize) {
         self.members = members;
         self.reserved = members.saturating_mul(self.quota());
@@ -166,12 +170,12 @@ impl<S: Storage> Rows<S> {
         self.rows.is_empty()
     }
 
-    /// All rows, in the order in which this node met them.
+    /// All rows, in the order in which this node made them.
     pub fn iter(&self) -> impl Iterator<Item = (RowId, &Row)> {
         self.rows.iter().enumerate().map(|(at, row)| (RowId(at as u32), row))
     }
 
-    /// A row. One that is not from this table, which is a bug, is a row of which nothing was applied.
+    /// A row. An id that is not from this table (a bug) gives a row of which no dot was applied.
     #[must_use]
     pub fn get(&self, row: RowId) -> &Row {
         const NOTHING: Row = Row {
@@ -184,10 +188,12 @@ impl<S: Storage> Rows<S> {
             hash: 0,
             moved: 0,
         };
-        self.rows.get(row.at()).unwrap_or(&NOTHING)
+        let found = self.rows.get(row.at());
+        debug_assert!(found.is_some(), "the id of a row comes from this table, and rows stay");
+        found.unwrap_or(&NOTHING)
     }
 
-    /// Hash of all frontiers, independent of the order of rows; equal vectors have equal hashes.
+    /// Hash of all frontiers. It does not depend on the order of rows, so equal vectors have equal hashes.
     #[must_use]
     pub fn vector_hash(&self) -> u64 {
         let (id, before) = self.hashed;
@@ -206,7 +212,7 @@ impl<S: Storage> Rows<S> {
         }
     }
 
-    /// The row of a node's life, made when it is new. O(log rows), and O(rows) when it is made.
+    /// The row of a node's life, which is made if there is none. O(log rows), and O(rows) if it is made.
     ///
     /// # Errors
     /// The pool has no room for it; nothing changed.
@@ -216,8 +222,8 @@ impl<S: Storage> Rows<S> {
         Ok(row)
     }
 
-    /// The row of a node's life. When it is new it is made provisionally, until [`Rows::close`]: a message that only
-    /// names a row takes nothing from the pool. O(log rows).
+    /// The row of a node's life. If there is none, it is made provisionally, until [`Rows::close`] decides: so a
+    /// message that only names a row takes none from the pool. O(log rows).
     ///
     /// # Errors
     /// The pool has no room for it; nothing changed.
@@ -228,7 +234,8 @@ impl<S: Storage> Rows<S> {
         if node.at() >= self.members {
             return Err(RowRefused::Stranger);
         }
-        // One row at most is provisional. Another one is asked for when an entry under the first is being applied.
+        // At most one row is provisional. If another row is asked for, an entry of the first one is being applied
+        // (which may name that other row), so the first one is kept.
         self.keep_provisional();
         if !self.has_room(node) {
             return Err(RowRefused::Full);
@@ -241,8 +248,8 @@ impl<S: Storage> Rows<S> {
         Ok(added)
     }
 
-    /// Decides about a row from [`Rows::open`]: one that is provisional is kept when it is `used` or one of its dots is
-    /// marked, and taken out again otherwise. Gives the row if it is there. O(1), and O(rows) when a new row is kept.
+    /// Decides about a row from [`Rows::open`]. A provisional row is kept if it is `used` or one of its dots is marked;
+    /// otherwise it is taken out again. Returns the row if it is still there. O(1), and O(rows) if a new row is kept.
     pub fn close(&mut self, row: RowId, used: bool) -> Option<RowId> {
         if used || !self.is_provisional(row) || self.get(row).highest() > 0 {
             self.keep(row);
@@ -253,25 +260,25 @@ impl<S: Storage> Rows<S> {
         None
     }
 
-    /// Whether a row was made by [`Rows::open`] and neither kept nor taken out since.
+    /// Whether a row was made by [`Rows::open`], and [`Rows::close`] has not decided about it yet.
     #[must_use]
     pub fn is_provisional(&self, row: RowId) -> bool {
         self.provisional && row.at() + 1 == self.rows.len()
     }
 
-    /// Whether the row of a node's life is there, or could be made now. O(log rows).
+    /// Whether there is a row of a node's life, or could be made now. O(log rows).
     #[must_use]
     pub fn has_room_for_life(&self, node: NodeIndex, incarnation: u64) -> bool {
         self.find(node, incarnation).is_some() || (node.at() < self.members && self.has_room(node))
     }
 
-    /// How many rows fit.
+    /// The largest number of rows.
     #[must_use]
     pub fn limit(&self) -> usize {
         self.rows.limit()
     }
 
-    /// The rows that each node is guaranteed, if there are as many rows as members.
+    /// The number of rows that each node is guaranteed, if there are at least as many rows as members.
     #[must_use]
     pub fn quota(&self) -> usize {
         (self.limit() / 2 / self.members.max(1)).max(1)
@@ -291,13 +298,13 @@ impl<S: Storage> Rows<S> {
         (self.get(row).node == node).then_some(row)
     }
 
-    /// Whether the changes of a row are made by this memory, and only here: what others say of them is refused.
+    /// Whether only this process makes changes in a row. If a peer claims others, the claim is refused.
     #[must_use]
     pub fn is_immune(&self, row: RowId) -> bool {
         self.get(row).immune
     }
 
-    /// From now on only this memory makes changes in the row. It is kept if it was provisional.
+    /// From now on only this process makes changes in the row. The row is kept if it was provisional.
     pub fn make_immune(&mut self, row: RowId) {
         self.keep(row);
         if let Some(row) = self.rows.get_mut(row.at()) {
@@ -305,28 +312,29 @@ impl<S: Storage> Rows<S> {
         }
     }
 
-    /// Ends the immunity of a row: somebody else makes changes in it as well, so it becomes a row like any other.
+    /// Ends the immunity of a row, because another process makes changes in it as well. It is a row like any other from
+    /// now on.
     pub fn give_up(&mut self, row: RowId) {
         if let Some(row) = self.rows.get_mut(row.at()) {
             row.immune = false;
         }
     }
 
-    /// Gives the present version of the vector and begins the next one: the rows whose frontier moves from now on are those
-    /// with [`Row::moved`] above it.
+    /// Returns the present version of the vector, and begins the next one. A row whose frontier moves from now on has a
+    /// [`Row::moved`] above the version that was returned.
     pub fn seal(&mut self) -> u64 {
         let sealed = self.version;
         self.version += 1;
         sealed
     }
 
-    /// Whether a dot could be marked now: it is not beyond the window.
+    /// Whether a dot is not beyond the window, so that it can be marked now.
     #[must_use]
     pub fn has_room_for(&self, dot: super::Dot) -> bool {
         dot.seq <= self.get(dot.row).frontier + 1 + WINDOW
     }
 
-    /// Marks a dot as applied. To be called after the entry was applied, never before.
+    /// Marks a dot as applied. It is called after the entry was applied, never before.
     ///
     /// A dot beyond the window is not marked: see [`Rows::has_room_for`].
     #[inline(always)]
@@ -335,7 +343,7 @@ impl<S: Storage> Rows<S> {
             return Mark::Known;
         };
         if dot.seq == row.frontier + 1 && row.window == 0 && self.hashed.0 == dot.row {
-            // The next one, as almost always.
+            // The common case: the next dot of the row that moved last.
             row.frontier = dot.seq;
             row.moved = self.version;
             return Mark::New;
@@ -359,7 +367,7 @@ impl<S: Storage> Rows<S> {
         Mark::New
     }
 
-    /// Marks all dots of `(from, to]` as applied. What lies beyond the window stays unmarked. O(1).
+    /// Marks all dots in `(from, to]` as applied. Dots beyond the window stay unmarked. O(1).
     pub fn mark_range(&mut self, id: RowId, from: u64, to: u64) -> Mark {
         let Some(row) = self.rows.get_mut(id.at()) else {
             return Mark::Known;
@@ -381,7 +389,7 @@ impl<S: Storage> Rows<S> {
         if row.window == before { Mark::Known } else { Mark::New }
     }
 
-    /// Moves the frontier to `to` and on over what the window holds.
+    /// Moves the frontier to `to`, and further over dots that the window holds.
     fn advance(&mut self, id: RowId, to: u64) {
         let Some(row) = self.rows.get_mut(id.at()) else { return };
         let before = row.frontier;
@@ -398,7 +406,7 @@ impl<S: Storage> Rows<S> {
         }
     }
 
-    /// Where the row of a node's life is in the order, or belongs.
+    /// The index in `sorted` of the row of a node's life, or the index at which it would be.
     fn search(&self, node: NodeIndex, incarnation: u64) -> Result<usize, usize> {
         self.sorted.binary_search_by_key(&(node, incarnation), |row| {
             let row = self.get(RowId(*row));
@@ -406,7 +414,7 @@ impl<S: Storage> Rows<S> {
         })
     }
 
-    /// Where the rows of a node end in the order.
+    /// The index in `sorted` after the last row of a node.
     fn end_of(&self, node: NodeIndex) -> usize {
         self.sorted.partition_point(|row| self.get(RowId(*row)).node <= node)
     }
@@ -422,7 +430,7 @@ impl<S: Storage> Rows<S> {
         ((last.node, last.incarnation) == (node, incarnation)).then(|| RowId(self.rows.len() as u32 - 1))
     }
 
-    /// Whether the pool has a row for one more life of a node. All rows are in the order.
+    /// Whether the pool has a row for one more life of a node. No row is provisional.
     fn has_room(&self, node: NodeIndex) -> bool {
         let room = self.limit() - self.sorted.len();
         let quota = self.quota();
@@ -439,7 +447,7 @@ impl<S: Storage> Rows<S> {
         }
     }
 
-    /// Puts a provisional row into the order.
+    /// Puts a provisional row into `sorted`.
     fn keep(&mut self, id: RowId) {
         if !self.is_provisional(id) {
             return;
@@ -449,7 +457,7 @@ impl<S: Storage> Rows<S> {
         let below_quota = self.count_of(node) < self.quota();
         self.reserved = self.reserved.saturating_sub(usize::from(below_quota));
         let Err(at) = self.search(node, incarnation) else { return };
-        // As many places as there are rows.
+        // There is a place for each row.
         let _ = self.sorted.push(id.0);
         if let Some(moved) = self.sorted.get_mut(at..) {
             moved.rotate_right(1);
@@ -471,192 +479,4 @@ impl<S: Storage> Rows<S> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::Dot;
-    use super::*;
-    use crate::storage::Tiny;
-    use proptest::prelude::*;
-
-    fn rows() -> (Rows<Tiny>, RowId) {
-        let mut rows = Rows::new(32);
-        rows.set_nodes(8);
-        let row = rows.find_or_add(NodeIndex(1), 7, "n1").unwrap();
-        (rows, row)
-    }
-
-    proptest! {
-        #[test]
-        fn frontier_and_window_are_exactly_the_dots_that_were_marked(
-            ops in prop::collection::vec((1_u64..140, 1_u64..9), 0..80),
-        ) {
-            let (mut rows, row) = rows();
-            let mut model = std::collections::BTreeSet::new();
-            for (from, len) in ops {
-                let frontier = rows.get(row).frontier;
-                rows.mark_range(row, from - 1, from - 1 + len);
-                model.extend((from..from + len).filter(|seq| from - 1 <= frontier || *seq <= frontier + 1 + WINDOW));
-                let mut contiguous = 0;
-                while model.contains(&(contiguous + 1)) {
-                    contiguous += 1;
-                }
-                let row = rows.get(row);
-                prop_assert_eq!(row.frontier, contiguous);
-                prop_assert_eq!(row.highest(), model.last().copied().unwrap_or(0));
-                let beyond: std::vec::Vec<u64> = row.beyond().collect();
-                let expected: std::vec::Vec<u64> = model.iter().copied().filter(|seq| *seq > contiguous).collect();
-                prop_assert_eq!(beyond, expected);
-                for seq in 1..200 {
-                    prop_assert_eq!(row.contains(seq), model.contains(&seq));
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn equal_vectors_have_equal_hashes_whatever_the_order() {
-        let (mut a, row_a) = rows();
-        let (mut b, row_b) = rows();
-        for seq in [3, 1, 2] {
-            a.mark(Dot { row: row_a, seq });
-        }
-        b.mark_range(row_b, 0, 3);
-        assert_eq!(a.vector_hash(), b.vector_hash());
-        b.mark(Dot { row: row_b, seq: 4 });
-        assert_ne!(a.vector_hash(), b.vector_hash());
-    }
-
-    /// 8 nodes share 32 rows: each is guaranteed 2, and 16 are for whoever comes first.
-    #[test]
-    fn a_node_that_starts_again_and_again_takes_what_is_not_held_back_for_others() {
-        let (mut rows, _) = rows();
-        let mut lives = 0;
-        for life in 8..100 {
-            assert_eq!(rows.has_room_for_life(NodeIndex(1), life), rows.open(NodeIndex(1), life, "n1").is_ok());
-            lives += u64::from(rows.find_or_add(NodeIndex(1), life, "n1").is_ok());
-        }
-        // Its quota of 2 and the 16, less the one that it had.
-        assert_eq!(lives, 17);
-        assert_eq!(rows.find_or_add(NodeIndex(1), 100, "n1"), Err(RowRefused::Full));
-        for node in (0..8).filter(|node| *node != 1) {
-            let mut add = |life| rows.find_or_add(NodeIndex(node), life, "n").is_ok();
-            assert_eq!([1, 2, 3].map(&mut add), [true, true, false]);
-        }
-        assert_eq!(rows.len(), 32);
-        assert!(rows.find_or_add(NodeIndex(1), 8, "n1").is_ok(), "what is there is found in a full pool");
-        assert_eq!(rows.find_or_add(NodeIndex(8), 1, "n8"), Err(RowRefused::Stranger));
-        assert!(!rows.has_room_for_life(NodeIndex(8), 1));
-    }
-
-    #[test]
-    fn in_a_cluster_larger_than_the_pool_one_node_takes_half_of_it_at_most() {
-        let mut rows = Rows::<Tiny>::new(32);
-        rows.set_nodes(1_000);
-        let mut add = |node, life| rows.find_or_add(NodeIndex(node), life, "n").is_ok();
-        assert_eq!((0..100).filter(|life| add(7, *life)).count(), 16);
-        assert_eq!((0..1_000).filter(|node| add(*node, 500)).count(), 16);
-        assert!(!rows.has_room_for_life(NodeIndex(999), 1));
-    }
-
-    #[test]
-    fn a_cluster_of_as_many_nodes_as_rows_has_a_row_for_each_and_no_second_life() {
-        let mut rows = Rows::<Tiny>::new(32);
-        rows.set_nodes(32);
-        let mut add = |node, life| rows.find_or_add(NodeIndex(node), life, "n").is_ok();
-        for node in 0..32 {
-            assert_eq!([2, 1, 3].map(|life| add(node, life)), [true, false, false]);
-        }
-    }
-
-    #[test]
-    fn a_stranger_has_no_room_even_in_an_empty_table() {
-        let mut rows = Rows::<Tiny>::new(32);
-        rows.set_nodes(8);
-        assert!(rows.is_empty() && rows.has_room_for_life(NodeIndex(7), 1));
-        assert!(!rows.has_room_for_life(NodeIndex(8), 1));
-        assert_eq!(rows.open(NodeIndex(8), 1, "n8"), Err(RowRefused::Stranger));
-        assert!(rows.find_or_add(NodeIndex(7), 1, "n7").is_ok() && !rows.is_empty());
-    }
-
-    #[test]
-    fn the_last_dot_of_the_window_counts_when_the_frontier_comes_up_to_it() {
-        for to in WINDOW - 2..=WINDOW + 2 {
-            let (mut rows, row) = rows();
-            rows.mark(Dot { row, seq: WINDOW + 1 });
-            rows.mark_range(row, 0, to);
-            let expected = if to == WINDOW { WINDOW + 1 } else { to };
-            assert_eq!((rows.get(row).frontier, rows.get(row).highest()), (expected, to.max(WINDOW + 1)));
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn rows_are_found_by_name_and_counted_as_in_a_sorted_map(
-            ops in prop::collection::vec((0_u32..8, 0_u64..6, any::<bool>(), any::<bool>()), 0..60),
-        ) {
-            let mut rows = Rows::<Tiny>::new(32);
-            rows.set_nodes(8);
-            let mut model = std::collections::BTreeMap::new();
-            for (node, life, used, marked) in ops {
-                let key = (NodeIndex(node), life);
-                let count = |node| model.keys().filter(|key: &&(NodeIndex, u64)| key.0 == node).count();
-                let reserved: usize = (0..8).map(|node| 2_usize.saturating_sub(count(NodeIndex(node)))).sum();
-                let fits = model.contains_key(&key) || count(key.0) < 2 || 32 - model.len() > reserved;
-                prop_assert_eq!(rows.has_room_for_life(key.0, life), fits);
-                let Ok(row) = rows.open(key.0, life, "n") else {
-                    prop_assert!(!fits);
-                    continue;
-                };
-                prop_assert_eq!(rows.find(key.0, life), Some(row));
-                if marked {
-                    rows.mark(Dot { row, seq: 3 });
-                }
-                let there = rows.close(row, used);
-                if used || marked || model.contains_key(&key) {
-                    prop_assert_eq!(there, Some(row));
-                    prop_assert_eq!(*model.entry(key).or_insert(row), row);
-                } else {
-                    prop_assert_eq!(there, None);
-                }
-                prop_assert_eq!(rows.len(), model.len());
-                for node in (0..8).map(NodeIndex) {
-                    let newest = model.range((node, 0)..=(node, u64::MAX)).next_back().map(|row| *row.1);
-                    prop_assert_eq!(rows.newest_of(node), newest);
-                    for life in 0..6 {
-                        let row = model.get(&(node, life)).copied();
-                        prop_assert_eq!(rows.find(node, life), row);
-                        prop_assert!(row.is_none_or(|row| rows.is_newest(row) == (Some(row) == newest)));
-                    }
-                }
-            }
-        }
-    }
-
-    #[test]
-    fn a_row_that_is_asked_for_while_another_is_provisional_keeps_that_one() {
-        let (mut rows, _) = rows();
-        let first = rows.open(NodeIndex(2), 5, "n2").unwrap();
-        let second = rows.find_or_add(NodeIndex(3), 5, "n3").unwrap();
-        assert_ne!(first, second);
-        assert_eq!(rows.close(first, false), Some(first));
-        assert_eq!((rows.find(NodeIndex(2), 5), rows.find(NodeIndex(3), 5)), (Some(first), Some(second)));
-    }
-
-    #[test]
-    fn a_version_tells_which_frontiers_moved_after_it() {
-        let (mut rows, row) = rows();
-        let other = rows.find_or_add(NodeIndex(2), 7, "n2").unwrap();
-        let moved = |rows: &Rows<Tiny>, since| [row, other].map(|row| rows.get(row).moved > since);
-        assert_eq!(moved(&rows, 0), [false, false]);
-        rows.mark(Dot { row, seq: 1 });
-        let first = rows.seal();
-        assert_eq!((moved(&rows, 0), moved(&rows, first)), ([true, false], [false, false]));
-        rows.mark(Dot { row: other, seq: 2 });
-        assert_eq!(moved(&rows, first), [false, false], "the frontier did not move");
-        rows.mark(Dot { row: other, seq: 1 });
-        rows.mark(Dot { row, seq: 2 });
-        assert_eq!(moved(&rows, first), [true, true]);
-        let second = rows.seal();
-        rows.mark_range(row, 1, 9);
-        assert_eq!((moved(&rows, first), moved(&rows, second)), ([true, true], [true, false]));
-    }
-}
+mod tests;

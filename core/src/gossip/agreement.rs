@@ -1,12 +1,13 @@
 //! Which members are known to hold exactly this node's state.
 //!
-//! A node may fall silent only when it knows that everybody has what it has; that its own digest equals one peer's is
-//! too early. Asking every peer costs n messages per node. So what is known spreads like a rumor itself: each message
-//! carries the members known to hold the sender's digest, a receiver with the same digest joins the two sets, and all
-//! know of all after O(log n) rounds.
+//! A node may fall silent only when it knows that all members hold its state. To ask each of them would cost n messages
+//! per node. So this knowledge spreads as rumors do: each message carries the set of members that are known to hold the
+//! sender's digest, and a receiver with the same digest joins that set to its own. All know of all after O(log n)
+//! rounds.
 //!
-//! "Who holds it" is a fact about one session of a process. So the set belongs to one digest *and* one view: a bit says that the
-//! process which the view names had exactly this digest, in this view. Sets are joined only between equal digests and views.
+//! A member holds a state in one session of its process: after a restart its memory is empty. So a set belongs to one
+//! digest *and* one view. A bit says that the process of that member, in the session that the view names, showed this
+//! digest together with this view. Sets are joined only if digest and view are equal.
 
 use crate::id::NodeIndex;
 use crate::storage::{Buf, Storage};
@@ -17,29 +18,29 @@ pub struct Agreement<S: Storage> {
     bits: S::NodeBits,
     nodes: usize,
     agreed: usize,
-    /// The digest, in short, that the members agree on.
+    /// The digest in short that these members hold.
     sum: u64,
-    /// The name of the view in which they do.
+    /// The name of the view in which they hold it.
     view: u64,
 }
 
 names_itself!(impl[S: Storage] Agreement<S>, "Agreement");
 
 impl<S: Storage> Agreement<S> {
-    /// For a cluster of `nodes` and the digest `sum`. Before [`Agreement::fill`].
+    /// An empty set for a cluster of `nodes` and the digest `sum`. [`Agreement::fill`] has to follow.
     #[must_use]
     #[inline(always)]
     pub(super) fn unfilled(nodes: usize, sum: u64) -> Self {
         Self { bits: S::NodeBits::with_limit(nodes.div_ceil(64)), nodes, agreed: 0, sum, view: 0 }
     }
 
-    /// Only `me` is known to hold the digest.
+    /// Makes it the set of `me` alone.
     pub(super) fn fill(&mut self, me: NodeIndex) {
         self.bits.fill_to(self.nodes.div_ceil(64), 0);
         self.insert(me);
     }
 
-    /// Starts again when the state or the view has changed: only `me` is known to hold it. True when it has.
+    /// If digest or view have changed, starts again with the set of `me` alone. True if they have.
     pub(super) fn refresh(&mut self, me: NodeIndex, sum: u64, view: u64) -> bool {
         if self.sum == sum && self.view == view {
             return false;
@@ -61,7 +62,7 @@ impl<S: Storage> Agreement<S> {
         }
     }
 
-    /// Takes a member out: it showed something else since.
+    /// Takes out a member that has shown another digest or view.
     pub(super) fn remove(&mut self, node: NodeIndex) {
         if let Some(word) = self.bits.get_mut(node.at() / 64) {
             let bit = 1 << (node.at() % 64);
@@ -76,13 +77,13 @@ impl<S: Storage> Agreement<S> {
         self.bits.get(node.at() / 64).is_some_and(|word| word >> (node.at() % 64) & 1 == 1)
     }
 
-    /// The digest, in short, that they are known to hold.
+    /// The digest in short that the members of the set are known to hold.
     #[must_use]
     pub(super) fn sum(&self) -> u64 {
         self.sum
     }
 
-    /// The name of the view in which they do.
+    /// The name of the view in which they hold it.
     #[must_use]
     pub fn view(&self) -> u64 {
         self.view
@@ -100,7 +101,7 @@ impl<S: Storage> Agreement<S> {
         self.nodes
     }
 
-    /// Whether all members are.
+    /// Whether all members are in the set.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.agreed == self.nodes
@@ -111,19 +112,21 @@ impl<S: Storage> Agreement<S> {
         (0..self.nodes as u32).for_each(|node| self.insert(NodeIndex(node)));
     }
 
-    /// The set, the first member in the lowest bit of the first word.
+    /// The set as bits: the first member is the lowest bit of the first word.
     #[must_use]
     pub fn words(&self) -> &[u64] {
         &self.bits
     }
 
-    /// Hexadecimal digits that the set takes in a message: four members to each, the first one lowest.
+    /// Number of hexadecimal digits of the set in a message. A digit stands for four members, its lowest bit for the
+    /// first of them.
     #[must_use]
     pub fn digits(&self) -> usize {
         self.nodes.div_ceil(4)
     }
 
-    /// Joins a set that a peer with the same digest and view sent, as its hexadecimal digits. Digits beyond the cluster are ignored.
+    /// Joins a set that a peer with the same digest and view sent, as its hexadecimal digits. Digits beyond the cluster
+    /// are ignored.
     pub(super) fn join(&mut self, digits: impl Iterator<Item = u8>) {
         for (at, digit) in digits.take(self.digits()).enumerate() {
             for bit in (0..4).filter(|bit| digit >> bit & 1 == 1) {

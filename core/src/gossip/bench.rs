@@ -1,6 +1,7 @@
-//! What the tests of the rules share: one scheduler, and neighbours that are made of nothing but messages.
+//! The bench for tests of one rule: one scheduler, and neighbours that exist only as messages.
 //!
-//! Time passes when a test says so. Whatever the scheduler queues is written at once, and the test gets a list of it.
+//! Time passes when a test says so. Each message that the scheduler queues is written at once, and the test gets a list
+//! of them.
 
 use rand_core::SeedableRng;
 use rand_xorshift::XorShiftRng;
@@ -8,7 +9,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::common::{Common, Control, Heard, Hot, Scheduler, Sent};
+use super::common::{Began, Common, Control, Heard, Hot, Scheduler, Sent};
 use super::peers::{Peers, Want};
 use super::rule::Rule;
 use crate::causality::{Dot, RowId, Rows};
@@ -17,7 +18,7 @@ use crate::replicated::Lane;
 use crate::storage::{Small, Storage};
 use crate::time::Instant;
 
-/// The session of every node at first.
+/// The session in which every node begins.
 pub(super) const SESSION: u64 = 1;
 
 /// One scheduler and what it works with.
@@ -26,7 +27,7 @@ pub(super) struct Bench<T> {
     pub(super) common: Common<Small>,
     pub(super) rows: Rows<Small>,
     pub(super) now: Instant,
-    /// The digest in short: another number for each state.
+    /// The digest in short: a new number for each state.
     pub(super) sum: u64,
 }
 
@@ -77,7 +78,7 @@ pub(super) fn members(nodes: usize, me: u32) -> Members<Small> {
     members
 }
 
-/// Knowledge of a node all of whose peers are in their first session, with some rules switched off.
+/// The `Common` of a node, all of whose peers are in their first session. The rules in `off` are switched off.
 pub(super) fn common(nodes: usize, me: u32, off: &[Rule]) -> Common<Small> {
     let rng = XorShiftRng::seed_from_u64(1);
     let mut common = Common::unfilled(nodes, NodeIndex(me), &Small::LIMITS, rng, SESSION);
@@ -119,10 +120,10 @@ impl<T: Scheduler<Small>> Bench<T> {
     }
 
     pub(super) fn start(&mut self) {
-        self.scheduler.start(&mut self.common, false, self.now);
+        self.scheduler.start(&mut self.common, Began::Heard, self.now);
     }
 
-    /// A change of a node, which this node makes or is told of.
+    /// Node `of` makes a change: this node itself, or a peer (`source` says who told this node of it).
     pub(super) fn change(&mut self, of: u32, source: Option<u32>, lane: Lane) {
         let row = RowId(of);
         let seq = self.rows.get(row).frontier + 1;
@@ -143,7 +144,7 @@ impl<T: Scheduler<Small>> Bench<T> {
         self.common.peers.learn(NodeIndex(peer), RowId(row), frontier);
     }
 
-    /// A message arrives, as a node takes it in. Gives what is written at once.
+    /// A message arrives, and is taken in as a node does it. Returns what is written at once.
     pub(super) fn hear(&mut self, heard: Heard) -> Vec<Message> {
         let from = heard.from;
         let view = self.common.view_name();
@@ -165,7 +166,7 @@ impl<T: Scheduler<Small>> Bench<T> {
         self.drain()
     }
 
-    /// Time passes, and timers run. Gives what is written until then.
+    /// `ms` pass, and timers run. Returns what is written until then.
     pub(super) fn run(&mut self, ms: u64) -> Vec<Message> {
         let end = self.now.plus_ms(ms);
         let mut written = self.drain();
@@ -174,7 +175,7 @@ impl<T: Scheduler<Small>> Bench<T> {
             steps += 1;
             assert!(steps < 100_000, "a timer that is always due: {due:?}");
             self.now = self.now.max(due.at);
-            self.scheduler.timeout(&mut self.common, self.sum, &self.rows, self.now);
+            self.scheduler.timeout(&mut self.common, &self.rows, self.now);
             written.extend(self.drain());
         }
         self.now = end;
@@ -215,7 +216,7 @@ impl<T: Scheduler<Small>> Bench<T> {
     }
 }
 
-/// To whom messages went, in the order of nodes.
+/// The receivers of messages, sorted.
 pub(super) fn receivers(messages: &[Message]) -> Vec<u32> {
     let mut receivers: Vec<u32> = messages.iter().map(|message| message.to).collect();
     receivers.sort_unstable();

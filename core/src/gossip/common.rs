@@ -15,16 +15,16 @@ use crate::replicated::Lane;
 use crate::storage::{Limits, Storage};
 use crate::time::Instant;
 
-/// A stretch of new dots that waits for its push.
+/// A range of new dots of one row that waits for its push.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hot {
     /// The row.
     pub row: RowId,
-    /// The stretch begins after this dot.
+    /// The range begins after this dot.
     pub from: u64,
-    /// And ends with this one.
+    /// The last dot of the range.
     pub to: u64,
-    /// The peer it came from, `None` for a local change.
+    /// The peer that sent it; `None` for a local change.
     pub source: Option<NodeIndex>,
 }
 
@@ -36,31 +36,31 @@ impl Hot {
     }
 }
 
-/// What an acknowledgement says: the highest ordinal that was received, and for how long it has been held.
+/// An acknowledgement: the highest ordinal that was received, and how long ago that was.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Echo {
     /// The ordinal.
     pub ord: u32,
-    /// Milliseconds from its receipt to the message that carries this.
+    /// Milliseconds from the receipt of that message to the message that carries this echo.
     pub held_ms: u32,
 }
 
 /// The part of a header that a scheduler with a relay writes and reads. It is about messages, not about state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Control {
-    /// Number of the message among those from its sender to its receiver.
+    /// Ordinal of the message among those from its sender to its receiver.
     pub ord: u32,
-    /// The newest message of the receiver's present life.
+    /// The newest message that the sender has from the receiver's present session.
     pub echoed: Option<Echo>,
     /// The sender's relay.
     pub relay: Option<NodeIndex>,
-    /// Time until the sender's next flush, in milliseconds; on flushes only.
+    /// Time until the sender's next flush, in milliseconds. Only a message of a flush has it.
     pub flush_ms: Option<u32>,
-    /// All members that can be reached are known to hold this state.
+    /// The sender knows that all members hold its state.
     pub stable: bool,
-    /// Writes: the sender's vector some time ago is added. Reads: it was there.
+    /// When written: the sender's vector some time ago is to be added. When read: it was in the message.
     pub old: bool,
-    /// How often the relay was handed on.
+    /// How often the first rank was handed on to the next node.
     pub turn: u32,
 }
 
@@ -71,8 +71,8 @@ pub(super) struct Sent {
     pub to: NodeIndex,
     /// Whether it holds entries.
     pub data: bool,
-    /// Whether it is the last of those that were to hold all that the peer was believed to lack. Of what did not fit the peer is told,
-    /// and asks for it.
+    /// Whether it is the last of the messages that together hold all that the peer was believed to lack. If something
+    /// did not fit, the message says so, and the peer asks for it.
     pub full: bool,
     /// What it asks for.
     pub want: Want,
@@ -83,7 +83,7 @@ pub(super) struct Sent {
 pub(super) struct Heard {
     /// The peer.
     pub from: NodeIndex,
-    /// The lane whose message it was.
+    /// The lane of the message.
     pub lane: Lane,
     /// Whether both hold the same state now.
     pub equal: bool,
@@ -91,11 +91,11 @@ pub(super) struct Heard {
     pub same_view: bool,
     /// Whether the message is newer than all that came before it from its sender.
     pub newest: bool,
-    /// Whether the sender cannot take everything.
+    /// Whether the sender has to refuse some entries.
     pub refuses: bool,
     /// Whether entries in the message were news here.
     pub news: bool,
-    /// Whether more is to follow when this node has answered.
+    /// Whether the message was cut: more follows when this node has answered.
     pub cut: bool,
     /// Whether the peer knows that all members hold its state.
     pub peer_settled: bool,
@@ -105,26 +105,27 @@ pub(super) struct Heard {
     pub want: Want,
     /// Whether the message held entries.
     pub data: bool,
-    /// Whether the peer's digest has dots that this node lacks, also when what came with it could not be taken.
+    /// Whether the peer's digest has dots that this node lacks, whether or not this node can take them.
     pub behind: bool,
-    /// The same for dots that the peer has had for some time.
+    /// Whether the peer has had some of these dots for long.
     pub long_behind: bool,
     /// Whether the message named sessions.
     pub lives: bool,
-    /// Whether the peer has rows that this node has nothing of.
+    /// Whether the peer has rows of which this node has no entry.
     pub unknown: bool,
     /// Whether the message held all that the peer believes this node lacks.
     pub full: bool,
-    /// What a peer whose scheduler has a relay says besides.
+    /// The part of the header that is about messages, if the peer uses strategy `relay`.
     pub control: Option<Control>,
 }
 
-/// A peer that has handed over part of what this node lacks goes on with it: for so long nobody else is asked, in milliseconds.
+/// After a peer has handed over a part of what this node lacks, no other peer is asked for the rest during this time,
+/// in milliseconds.
 pub(super) const SOURCE_MS: u64 = 5_000;
-/// For so long after a refusal a node says that it cannot take everything, in milliseconds.
+/// During this time after a refusal a node says that it refuses entries, in milliseconds.
 const REFUSED_MS: u64 = 60_000;
 
-/// Whether a rumor is news to a peer: it did not come from there, and the peer is not known to hold it.
+/// Whether a rumor is news to a peer: the peer did not send it, and is not known to hold it.
 #[must_use]
 pub(super) fn is_news_to(hot: &Hot, peer: NodeIndex, vector: &[u64]) -> bool {
     hot.source != Some(peer) && vector.get(hot.row.at()).is_none_or(|known| *known < hot.to)
@@ -141,12 +142,12 @@ pub(super) struct Common<S: Storage> {
     pub view: View<S>,
     /// This node's session and life.
     pub own: Own,
-    /// Since when entries of peers were refused last; none when all could be taken since.
+    /// When an entry of a peer was last refused; `None` once this node has all that some peer has.
     refused_at: Option<Instant>,
-    /// Who hands over what this node lacks, in parts, and when the last of them came.
+    /// The peer that hands over, in parts, what this node lacks; and when the last part came.
     pub(super) source: Option<(NodeIndex, Instant)>,
     pub(super) rules: Rules,
-    /// Peers that a round of gossip goes to.
+    /// How many peers a round of gossip goes to.
     pub fanout: u8,
     interval_ms: Option<u32>,
     me: NodeIndex,
@@ -155,7 +156,8 @@ pub(super) struct Common<S: Storage> {
 }
 
 impl<S: Storage> Common<S> {
-    /// For a cluster of `nodes` of which nothing is known, in which this node begins `session`. Before [`Common::fill`].
+    /// For a cluster of `nodes`, of which nothing is known yet. This node begins `session`. [`Common::fill`] has to
+    /// follow.
     #[must_use]
     #[inline(always)]
     pub(super) fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits, rng: XorShiftRng, session: u64) -> Self {
@@ -175,7 +177,7 @@ impl<S: Storage> Common<S> {
         }
     }
 
-    /// Fills the tables that are never empty, where they are to stay.
+    /// Fills the tables that are never empty. Called once the node is where it stays in memory.
     pub(super) fn fill(&mut self, members: &Members<S>, limits: &Limits) {
         let nodes = self.agreement.nodes();
         self.view.fill(members);
@@ -190,7 +192,7 @@ impl<S: Storage> Common<S> {
         (self.fanout, self.interval_ms) = (fanout, interval_ms);
     }
 
-    /// Takes note of this node's digest: when it or the view has changed, nobody else is known to hold it.
+    /// Notes this node's digest in short. If the digest or the view has changed, no peer is known to agree any more.
     pub(super) fn refresh(&mut self, sum: u64) {
         self.agreement.refresh(self.me, sum, self.view_name());
     }
@@ -207,7 +209,7 @@ impl<S: Storage> Common<S> {
         self.rules.keeps(rule)
     }
 
-    /// Takes note of a session of a peer that somebody names. True when it is newer than the one known.
+    /// Notes a session of a peer that a message named. True if it is newer than the one known.
     pub(super) fn learn_session(&mut self, peer: NodeIndex, session: u64) -> bool {
         let newer = peer != self.me && self.view.learn(peer, session);
         if newer {
@@ -216,7 +218,7 @@ impl<S: Storage> Common<S> {
         newer
     }
 
-    /// Takes note of a message from a session of a peer.
+    /// Notes that a message came from a session of a peer.
     pub(super) fn meet(&mut self, peer: NodeIndex, session: u64, now: Instant) -> Session {
         if self.view.session(peer).is_some_and(|known| session < known) {
             return Session::Old;
@@ -232,8 +234,8 @@ impl<S: Storage> Common<S> {
         self.peers.lacks_view(peer, self.view_name())
     }
 
-    /// A peer has handed over part of what this node lacks. The first one goes on with it; others who hand over the same at the same time
-    /// do not take its place. True when this is the one.
+    /// A peer has handed over a part of what this node lacks. The first peer that does so is the source: this node asks
+    /// it for the rest, and no other peer takes its place meanwhile. True if `from` is the source.
     pub(super) fn handed_over(&mut self, from: NodeIndex, now: Instant) -> bool {
         let goes_on = self.source(now).is_none_or(|source| source == from);
         if goes_on {
@@ -242,12 +244,13 @@ impl<S: Storage> Common<S> {
         goes_on
     }
 
-    /// Who hands over what this node lacks, in parts.
+    /// The peer that hands over, in parts, what this node lacks.
     pub(super) fn source(&self, now: Instant) -> Option<NodeIndex> {
         self.source.filter(|(_, at)| now.ms_since(*at) < SOURCE_MS).map(|(source, _)| source)
     }
 
-    /// Entries of peers were refused, or all that a peer has is here.
+    /// A message was learned from: `refused` says whether an entry of it was refused, `complete` whether both states
+    /// are equal now.
     pub(super) fn note_refusals(&mut self, refused: bool, complete: bool, now: Instant) {
         if refused {
             self.refused_at = Some(now);
@@ -256,13 +259,14 @@ impl<S: Storage> Common<S> {
         }
     }
 
-    /// Whether this node cannot take everything: what it refused is offered again more often than once a minute.
+    /// Whether this node refused an entry lately. Peers offer an entry again more often than once a minute, so a node
+    /// that still refuses is seen to.
     #[must_use]
     pub(super) fn refuses(&self, now: Instant) -> bool {
         self.refused_at.is_some_and(|at| now.ms_since(at) < REFUSED_MS)
     }
 
-    /// 64 bits that stand for this node's digest and view, as [`Common::refresh`] found them.
+    /// 64 bits that stand for this node's digest and view, as [`Common::refresh`] last saw them.
     #[must_use]
     pub(super) fn key(&self) -> u64 {
         mix2(self.agreement.sum(), self.agreement.view())
@@ -280,12 +284,12 @@ impl<S: Storage> Common<S> {
         self.agreement.nodes() > 1
     }
 
-    /// The next random peer of a drawing.
+    /// Draws the next random peer.
     pub(super) fn draw(&mut self, drawn: &mut Draw) -> Option<NodeIndex> {
         self.sampler.draw(drawn, &mut self.rng)
     }
 
-    /// Milliseconds between two rounds, if they were chosen.
+    /// Milliseconds between two rounds, if the configuration has a value.
     #[must_use]
     pub(super) fn chosen_interval(&self) -> Option<u32> {
         self.interval_ms
@@ -303,7 +307,7 @@ impl<S: Storage> Common<S> {
         u64::from(self.interval_ms.unwrap_or(lane.default_interval_ms()))
     }
 
-    /// `ms` give or take a quarter.
+    /// `ms`, more or less by up to a quarter.
     pub(super) fn jittered(&mut self, ms: u64) -> u64 {
         let spread = u32::try_from(ms / 2).unwrap_or(u32::MAX - 1);
         (ms - ms / 4 + u64::from(below(&mut self.rng, spread + 1))).max(1)
@@ -317,7 +321,7 @@ impl<S: Storage> Common<S> {
         !self.agreement.contains(peer) && rows.iter().any(|(id, row)| row.highest() > known(id))
     }
 
-    /// This node's own changes, of `own` so far, that every member is known to hold. O(peers).
+    /// How many of this node's own changes every member is known to hold; `own` have been made so far. O(peers).
     #[must_use]
     pub(super) fn everybody_has(&self, own: u64) -> u64 {
         let nodes = (0..self.agreement.nodes() as u32).map(NodeIndex);
@@ -328,22 +332,22 @@ impl<S: Storage> Common<S> {
     }
 }
 
-/// What a peer is assumed to hold because it was sent: a snapshot of a version vector.
+/// What a peer is assumed to hold because this node sent it: a snapshot of this node's version vector.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Assumed<'a> {
-    /// Per row the frontiers of all snapshots.
+    /// For each row, its frontier in each snapshot.
     pub frontiers: &'a [[u64; SNAPSHOTS]],
-    /// Which of the snapshots; none when nothing is assumed.
+    /// Which of the snapshots; `None` if nothing is assumed.
     pub at: Option<usize>,
-    /// The peer's present life: it holds what it made itself.
+    /// The peer's present life. The peer holds all changes that it made in it.
     pub life: Option<u64>,
 }
 
-/// Snapshots of the version vector that a scheduler keeps.
+/// How many snapshots of the version vector a scheduler keeps.
 pub(super) const SNAPSHOTS: usize = 4;
 
 impl Assumed<'_> {
-    /// The frontier of a row.
+    /// The frontier up to which the peer is assumed to hold a row.
     #[must_use]
     pub(super) fn frontier(&self, peer: NodeIndex, id: RowId, row: &Row) -> u64 {
         if row.node == peer && Some(row.incarnation) == self.life {
@@ -353,38 +357,56 @@ impl Assumed<'_> {
     }
 }
 
-/// A strategy: told what happened, it marks peers in [`Common::peers`] with reasons to write to them. It sees no entry and
-/// writes no byte.
+/// A strategy. It is told what happened, and marks peers in [`Common::peers`] with reasons to write to them. It sees no
+/// entry and writes no byte.
 pub(super) trait Scheduler<S: Storage> {
-    /// Peers may be spoken to: the first message after `init` has arrived, or, when the node `speaks` by itself, enough time has passed.
-    fn start(&mut self, common: &mut Common<S>, speaks: bool, now: Instant);
-    /// This scheduler was put in charge of a node that runs: what it holds may be news to everybody.
-    fn took_over(&mut self, common: &mut Common<S>, now: Instant);
+    /// The scheduler is in charge of a node from now on, and may speak to peers.
+    fn start(&mut self, common: &mut Common<S>, began: Began, now: Instant);
     /// Fanout or interval changed: timers that run are shortened at once.
     fn reconfigured(&mut self, common: &Common<S>, now: Instant);
     /// State or vector changed here, by a local change or one of a peer: others may lack these dots. O(1).
     fn news(&mut self, common: &mut Common<S>, lane: Lane, hot: Hot, now: Instant);
     /// A message from a peer was merged. O(1), but for what a scheduler with a relay has to compare: O(rows).
     fn heard(&mut self, common: &mut Common<S>, heard: Heard, rows: &Rows<S>, now: Instant);
-    /// A newer session of a member is known: the view is another one.
-    fn reborn(&mut self, common: &mut Common<S>, peer: NodeIndex, now: Instant);
-    /// This node has taken a larger session.
-    fn session_taken(&mut self, common: &mut Common<S>, now: Instant);
+    /// A member has a newer session, and so the view is another one. The member may be this node.
+    fn view_changed(&mut self, common: &mut Common<S>, member: NodeIndex, now: Instant);
     /// When the next timer is due.
     fn next_timeout(&self) -> Option<Wakeup>;
-    /// Whether a timer is due. Asked at every line.
-    fn is_due(&self, now: Instant) -> bool;
-    /// Runs the timers that are due, each once. `sum` is this node's digest in short. O(peers), and O(peers * rows) for
-    /// the flush of a relay.
-    fn timeout(&mut self, common: &mut Common<S>, sum: u64, rows: &Rows<S>, now: Instant);
+    /// Runs the timers that are due, each once. O(peers), and O(peers * rows) for the flush of a relay.
+    fn timeout(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant);
     /// Stops all timers when there is nobody left to tell anything. True when that is so.
     fn settle(&mut self, common: &Common<S>) -> bool;
     /// What the next round would do, at once: `fanout` random peers are chosen, and each gets what it lacks. Gives the
     /// number of peers chosen and of messages that will leave.
     fn round_now(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) -> (u64, u64);
     /// The end of input: everything that waits leaves now, once, and no timer runs any more.
-    fn finish(&mut self, common: &mut Common<S>, sum: u64, rows: &Rows<S>, now: Instant);
-    /// What is taken for lost when it shows no effect within this time, in microseconds.
+    fn finish(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant);
+    /// Rounds run so far.
+    fn rounds(&self) -> u64;
+
+    // What a strategy may leave as it is.
+
+    /// Whether a timer is due. Asked at every line, so a scheduler with a cheaper answer than that of
+    /// [`Scheduler::next_timeout`] gives it here.
+    #[inline]
+    fn is_due(&self, now: Instant) -> bool {
+        self.next_timeout().is_some_and(|wakeup| wakeup.at <= now)
+    }
+    /// The rumors of the push under way, for a strategy that tells some entries apart from all others.
+    fn hot(&self) -> &[Hot] {
+        &[]
+    }
+    /// Every peer that was marked has been written to.
+    fn all_sent(&mut self) {}
+    /// Rumors that were forgotten because too many waited.
+    fn forgotten(&self) -> u64 {
+        0
+    }
+    /// A message was written.
+    fn sent(&mut self, common: &mut Common<S>, sent: Sent, sum: u64, rows: &Rows<S>, now: Instant) {
+        let _ = (common, sent, sum, rows, now);
+    }
+    /// How long a change may take to show an effect before it is taken for lost, in microseconds.
     fn patience_us(&self, peer: NodeIndex) -> u64 {
         let _ = peer;
         500_000
@@ -405,18 +427,17 @@ pub(super) trait Scheduler<S: Storage> {
         let _ = row;
         0
     }
-    /// A message was written.
-    fn sent(&mut self, common: &mut Common<S>, sent: Sent, sum: u64, rows: &Rows<S>, now: Instant) {
-        let _ = (common, sent, sum, rows, now);
-    }
-    /// The rumors of the push under way.
-    fn hot(&self) -> &[Hot];
-    /// All peers that were marked have been written to.
-    fn all_sent(&mut self);
-    /// Rounds run so far.
-    fn rounds(&self) -> u64;
-    /// Rumors that were forgotten because too many waited.
-    fn forgotten(&self) -> u64;
+}
+
+/// Why a scheduler starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Began {
+    /// The first message after `init` has arrived.
+    Heard,
+    /// No message came for so long that the node speaks by itself.
+    ByItself,
+    /// The strategy of a node that runs was changed: what the node holds may be news to everybody.
+    Replaced,
 }
 
 #[cfg(test)]

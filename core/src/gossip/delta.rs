@@ -1,7 +1,8 @@
-//! What a peer is sent: which rumors, rows, sessions and entries, in which order, and where the next message goes on when one was cut.
+//! What a peer is sent: which rumors, rows, sessions and entries, in which order, and where the next message continues
+//! if one was cut.
 //!
-//! A message is made in the order [`Gossip::plan`], [`Gossip::delta`], the lists and entries of the [`Delta`], [`Gossip::written`]. Knows no
-//! bytes: whoever writes says what does not fit any more.
+//! A message is made in this order: [`Gossip::plan`], [`Gossip::delta`], the lists and entries of the [`Delta`],
+//! [`Gossip::written`]. This module knows no bytes: the writer says what does not fit any more.
 
 mod walk;
 
@@ -14,24 +15,25 @@ use crate::time::Instant;
 pub use walk::Page;
 use walk::{Phase, Place, Walk};
 
-/// A peer that was heard this recently is sent all it lacks with a push, not only what is new.
+/// A push to a peer that was heard within this time, in milliseconds, carries all that the peer lacks, not only rumors.
 const FRESH_MS: u64 = 5_000;
-/// A peer that did not ask is handed what it lacks beside the rumors if that is no more than so many changes: more of them are a matter
-/// between the peer and somebody whom it asks.
+/// A push carries all that the peer lacks only up to this number of changes. A peer that lacks more asks one node for
+/// them; if every node that pushed sent them too, each change would arrive many times.
 const UNASKED_CHANGES: u64 = 1_024;
-/// Rows of past lives that a digest lists in turn, beside those with news: so restarts do not make messages longer.
+/// How many rows of past lives a digest lists, in turn, besides the rows that moved. So restarts do not make messages
+/// longer.
 const PAST_ROWS: u32 = 4;
 
-/// Where the message after one that was cut goes on.
+/// Where the message after one that was cut continues.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Sending {
     place: Option<Place>,
-    /// Messages that went to the present peer before this one, and their bytes of what it is handed.
+    /// Messages that went to the present peer at once before this one, and the bytes of those that hand something over.
     burst: u8,
     bytes: usize,
 }
 
-/// The next message: to whom, and why.
+/// The next message: its receiver and its reasons.
 #[derive(Debug)]
 #[must_use = "the peer waits until the message was written"]
 pub struct Plan {
@@ -60,7 +62,7 @@ impl Plan {
     }
 }
 
-/// What one peer is to be sent, from the state as it is now.
+/// What one peer is sent, made from the state as it is now.
 pub struct Delta<'e, S: Product> {
     gossip: &'e Gossip<S>,
     plan: &'e Plan,
@@ -71,16 +73,16 @@ pub struct Delta<'e, S: Product> {
 
 names_itself!(impl[S: Product] Delta<'_, S>, "Delta");
 
-/// Whether all sessions were named that the peer may lack.
+/// Whether all sessions that the peer may lack were named; if not, the member with which the next list begins.
 #[derive(Clone, Copy, Debug)]
 pub struct Named(Result<(), u32>);
 
-/// Which rows a digest has listed.
+/// Which rows a digest lists.
 #[derive(Clone, Copy, Debug)]
 pub struct Listed {
-    /// Whether all rows with news and of newest lives are; else the step at which that was cut.
+    /// `Ok` if the digest lists all rows that moved and all of newest lives; else the step at which it was cut.
     rows: Result<(), u32>,
-    /// The row of a past life with which the next digest goes on.
+    /// The row of a past life with which the next digest continues.
     past_from: u32,
 }
 
@@ -88,17 +90,17 @@ pub struct Listed {
 #[derive(Clone, Copy, Debug)]
 pub struct Ended {
     end: Place,
-    /// The row at the end, and the one with which the rows begin.
+    /// The row at which the message ended, and the row with which the walk over the rows begins.
     row: u32,
     first: u32,
-    /// The last dot that was written, if any was.
+    /// The last dot that was written.
     last: Option<(RowId, u64)>,
     listed: Listed,
-    /// Whether the peer has to show that it got what the message hands over.
+    /// Whether the peer has to show that it received the entries.
     handed: bool,
     /// Whether the message is part of a repair.
     repairs: bool,
-    /// Whether the message holds all that the sender has for the peer. Said only by a scheduler with a relay.
+    /// Whether the message holds all that the sender has for the peer. Only strategy `relay` says so.
     pub full: bool,
     /// What the message asks for.
     pub want: Want,
@@ -112,7 +114,7 @@ impl<S: Product> Gossip<S> {
         self.common.peers.is_waiting()
     }
 
-    /// The next message, if one waits; it may have `most` bytes.
+    /// The next message, if a peer waits for one. It may have `most` bytes.
     pub fn plan(&mut self, replica: &Replica<S>, most: usize, now: Instant) -> Option<Plan> {
         let (to, pending) = self.common.peers.first()?;
         let sum = replica.sum().short();
@@ -124,7 +126,7 @@ impl<S: Product> Gossip<S> {
         Some(Plan { to, pending, last, window, sum, now })
     }
 
-    /// What the message of a plan says.
+    /// What the message of a plan holds.
     pub fn delta<'e>(&'e self, plan: &'e Plan, replica: &'e Replica<S>) -> Delta<'e, S> {
         let walk = self.walk(plan, replica);
         let start = self.sending.place.unwrap_or(walk.start());
@@ -139,7 +141,7 @@ impl<S: Product> Gossip<S> {
         let resume = self.common.peers.resume(peer);
         let assumed = self.assumed(peer);
         let bounded = self.keeps(Rule::Window);
-        // A scheduler that assumes what it has sent decides by itself when that was lost.
+        // A scheduler that makes assumptions (`relay`) decides by itself when a message was lost.
         let may_fill = assumed.is_some() || self.common.peers.may_fill(peer, now) || !bounded;
         let unasked = || lacking(replica, vector.unwrap_or(&[])) <= UNASKED_CHANGES || !bounded;
         let on_top = assumed.as_ref().is_some_and(|assumed| assumed.at.is_some());
@@ -158,7 +160,7 @@ impl<S: Product> Gossip<S> {
         }
     }
 
-    /// A message was written, and has so many bytes: what follows begins where it ended.
+    /// A message of `bytes` bytes was written. The next one to the peer begins where this one ended.
     #[expect(clippy::needless_pass_by_value, reason = "a plan is used up")]
     pub fn written(&mut self, plan: Plan, named: Named, ended: Ended, bytes: usize, replica: &mut Replica<S>) {
         let Plan { to, pending, last, sum, now, .. } = plan;
@@ -195,19 +197,20 @@ impl<S: Product> Gossip<S> {
 }
 
 impl Ended {
-    /// Where the next message to the peer begins, which began `before` with this one.
+    /// Where the next message to the peer begins. This one began at `before`.
     fn resume(&self, before: Resume) -> Option<Resume> {
         match self.end.phase {
             Phase::Repair => Some(Resume { row: self.row, repaired_to: self.end.seq }),
             Phase::Rows => {
-                // A peer that cannot take what is in a long row gets the others all the same.
+                // The next message begins with the next row, so that a peer which cannot take the entries of a long row
+                // gets those of the others.
                 let next = self.row.wrapping_add(u32::from(self.row == self.first));
                 Some(Resume { row: next, repaired_to: 0 })
             }
             Phase::Done => {
-                // A digest that was cut goes on where it was.
+                // A digest that was cut continues where it was cut.
                 let step = self.listed.rows.err().unwrap_or(0);
-                // A message that was no repair leaves the place where one goes on.
+                // A message that was not part of a repair does not move the place where the repair continues.
                 let repaired_to = if self.repairs || step > 0 { 0 } else { before.repaired_to };
                 Some(Resume { row: self.first.wrapping_add(step), repaired_to })
             }
@@ -217,7 +220,7 @@ impl Ended {
 }
 
 impl<'e, S: Product> Delta<'e, S> {
-    /// The value, when the message is to hold exactly one entry and that is a value of the set.
+    /// The value, if the message will hold exactly one entry and that entry is a value of the set.
     #[must_use]
     pub fn only_value(&self) -> Option<Value<'e>> {
         self.walk.only_value(self.start)
@@ -229,19 +232,19 @@ impl<'e, S: Product> Delta<'e, S> {
         self.gossip.common.peers.session(self.plan.to)
     }
 
-    /// What a scheduler with a relay says besides.
+    /// The part of the header that is about messages, with strategy `relay`.
     #[must_use]
     pub const fn control(&self) -> Option<Control> {
         self.control
     }
 
-    /// Who is known to hold this node's state.
+    /// The members that are known to hold this node's state.
     #[must_use]
     pub const fn agreement(&self) -> &'e Agreement<S> {
         &self.gossip.common.agreement
     }
 
-    /// Whether this node cannot take everything.
+    /// Whether this node has to refuse some entries.
     #[must_use]
     pub fn refuses(&self) -> bool {
         self.gossip.common.refuses(self.plan.now)
@@ -255,8 +258,8 @@ impl<'e, S: Product> Delta<'e, S> {
         life.is_some_and(|life| !self.walk.replica.causality.rows.has_room_for_life(to, life))
     }
 
-    /// The sessions that the peer may lack: those that became known since it showed this view. `write` says whether one fits. When not all
-    /// do, the list goes on elsewhere next time.
+    /// Lists the sessions that the peer may lack: those that became known after the view that it is known to have.
+    /// `write` says whether one fits. If not all fit, the next message begins with the first one that did not.
     pub fn lives(&self, mut write: impl FnMut(NodeIndex, u64) -> bool) -> Named {
         let to = self.plan.to;
         let common = &self.gossip.common;
@@ -277,16 +280,16 @@ impl<'e, S: Product> Delta<'e, S> {
         Named(Ok(()))
     }
 
-    /// The digest. Listed are the rows of the version vector that moved since they were listed to the peer, that it lacks, or that are of
-    /// newest lives, from the row on with which the entries begin, and round from there. Then some of past lives, in turn. `write` says
-    /// whether one fits; the first one always does.
+    /// Lists the rows of the digest, beginning with the row of the first entry. First come the rows that moved since
+    /// they were listed to the peer, those that the peer lacks, and those of newest lives. Then follow some rows of
+    /// past lives, in turn. `write` says whether one fits; the first one always does.
     pub fn digest(&self, mut write: impl FnMut(RowId, u64) -> bool) -> Listed {
         let rows = &self.walk.replica.causality.rows;
         let (before, all, past_from) = self.gossip.common.peers.listed(self.plan.to);
         let first = |id: RowId, row: &Row| {
             row.frontier > 0 && (row.is_newest() || row.moved > before || self.walk.lacks(id, row))
         };
-        // Never 0, as the node's own row is there: the compiler cannot see that.
+        // There is always the node's own row. `max` tells the compiler that nothing is divided by 0.
         let count = rows.len().max(1) as u32;
         let from = self.start.step_of_rows();
         let mut cut = Ok(());
@@ -316,7 +319,8 @@ impl<'e, S: Product> Delta<'e, S> {
         Listed { rows: cut, past_from: next }
     }
 
-    /// The vector some time ago, where it differs from the digest. What does not fit is left out, and counts as old.
+    /// Lists the rows in which the vector of some time ago differs from the digest. The receiver takes a row that is
+    /// not listed for one that did not differ, so rows that do not fit are left out.
     pub fn old(&self, mut write: impl FnMut(RowId, u64) -> bool) {
         for (id, row) in self.walk.replica.causality.rows.iter() {
             let old = self.gossip.old_frontier(id);
@@ -326,11 +330,12 @@ impl<'e, S: Product> Delta<'e, S> {
         }
     }
 
-    /// The entries, until the page takes no more. Of rows only those that the digest has listed.
+    /// Writes entries until the page takes no more. After the rumors it takes entries only from rows that the digest
+    /// lists.
     pub fn entries(&self, listed: Listed, page: &mut impl Page) -> Ended {
         let (end, last) = self.walk.write(self.start, listed.rows.err(), page);
         let done = end.phase == Phase::Done;
-        // What was cut goes on when the peer has said what it holds by then.
+        // If the message was cut, the peer is asked what it holds, and the rest follows its answer.
         let Pending { want, delta, .. } = self.plan.pending;
         let want = if self.plan.last && !done { want.max(Want::Reply) } else { want };
         Ended {
@@ -347,7 +352,7 @@ impl<'e, S: Product> Delta<'e, S> {
     }
 }
 
-/// How many changes are beyond a vector. O(rows).
+/// How many changes of this node a peer with this vector lacks. O(rows).
 fn lacking<S: Product>(replica: &Replica<S>, vector: &[u64]) -> u64 {
     let known = |id: RowId| vector.get(id.at()).copied().unwrap_or(0);
     let rows = replica.causality.rows.iter();

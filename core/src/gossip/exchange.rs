@@ -1,7 +1,9 @@
-//! What a message from a peer teaches: its entries, what it shows of the peer's vector, state and view, and what follows from that.
+//! What this node learns from a message of a peer: from its entries, and from what it shows of the peer's vector, state
+//! and view.
 //!
-//! A message is read in the order [`Gossip::meet`], entries, sessions, digest, [`Gossip::learned`]; an [`Exchange`] keeps in between what has
-//! to be known at the end. Knows neither bytes nor names: rows and members are numbers here.
+//! A message is read in this order: [`Gossip::meet`], entries, sessions, digest, [`Gossip::learned`]. An [`Exchange`]
+//! keeps what these steps found for the last one. This module knows neither bytes nor names: rows and members are
+//! numbers here.
 
 use super::{Control, Gossip, Heard, Hot, Rule, Session, Want};
 use crate::causality::{RowId, Rows, Sum};
@@ -9,41 +11,43 @@ use crate::id::NodeIndex;
 use crate::replicated::{Lane, Outcome, Product, Replica};
 use crate::time::Instant;
 
-/// Searches through a digest for rows that are new here, so that a line of many chunks costs no more than its length.
+/// How often one message may search its digest for a row that is new here. Without this bound a line of many chunks
+/// would cost more than O(its length).
 const SCANS_MOST: u32 = 32;
 
 /// A message that is being read.
 #[derive(Debug)]
 pub struct Exchange {
     from: NodeIndex,
-    /// The session it is from, and how that compares with the newest known.
+    /// The session of the sender that wrote it, and how this session compares with the newest known.
     session: u64,
     met: Session,
     now: Instant,
     /// The frontiers in its digest were learned already.
     digest_learned: bool,
     scans: u32,
-    /// Of its entries those that changed state or vector: how many, and how many before the present chunk.
+    /// How many of its entries changed state or vector, in all and before the present chunk.
     changes: u32,
     changes_before: u32,
     /// Some entries were refused.
     refused: bool,
-    /// All entries of some row were known already: the version in which the first of such rows moved last.
+    /// Set if all entries of some chunk were known already: then the earliest version in which the row of such a chunk
+    /// moved last.
     known: Option<u64>,
-    /// Whether asking the peer for what it has makes sense.
+    /// Whether it makes sense to ask the peer for dots that this node lacks. A row that is new here has to have room.
     lacking: bool,
-    /// In how many rows the peer is ahead; and of them, those in which it was not ahead some time ago.
+    /// In how many rows the peer is ahead, and in how many of these it was not ahead some time ago.
     rows_behind: usize,
     recent: usize,
-    /// Whether it has rows of which nothing is here, and for which there is room.
+    /// Whether the peer has rows that are new here and for which there is room.
     unknown: bool,
-    /// Whether it named sessions.
+    /// Whether the message named sessions.
     lives: bool,
 }
 
 impl Exchange {
-    /// Whether the message is from the newest session known of its sender, or from an older one. Of the latter entries and sessions
-    /// count, and nothing else.
+    /// Whether the message is from the newest session known of its sender, or from an older one. Only entries and
+    /// sessions of an older one count.
     #[must_use]
     pub const fn met(&self) -> Session {
         self.met
@@ -73,8 +77,8 @@ impl Exchange {
         self.refused = true;
     }
 
-    /// Whether the frontiers of the digest are to be learned now, before the first skip is believed. True once, and never in a message
-    /// of an older session.
+    /// Whether the frontiers of the digest have to be learned now: a skip is believed only up to what the sender has
+    /// shown. True once per message, and never in a message of an older session.
     pub fn has_to_learn_digest(&mut self) -> bool {
         !core::mem::replace(&mut self.digest_learned, true)
     }
@@ -86,56 +90,57 @@ impl Exchange {
         may
     }
 
-    /// Whether there were entries, and none was news.
+    /// Whether there were entries, and none changed anything.
     fn is_in_vain(&self) -> bool {
         self.changes == 0 && (self.refused || self.known.is_some())
     }
 }
 
-/// What the header of a message says, in numbers.
+/// What the header of a message says. Names have become numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Said<D> {
-    /// The lane whose message it was.
+    /// The lane of the message.
     pub lane: Lane,
     /// The sender's digest in short.
     pub sum: Option<Sum>,
     /// The name of the sender's view.
     pub view: Option<u64>,
-    /// The members that the sender knows to hold this state in this view.
+    /// The members that the sender knows to hold its state in its view.
     pub holders: Holders<D>,
     /// The number of the message.
     pub number: Option<i64>,
     /// What it asks for.
     pub want: Want,
-    /// Whether the sender cannot take everything.
+    /// Whether the sender has to refuse some entries.
     pub refuses: bool,
-    /// Whether it has no room for a row of this node's present life.
+    /// Whether the sender has no room for a row of this node's present life.
     pub no_row: bool,
     /// Whether it holds entries.
     pub data: bool,
     /// Whether it holds all that the sender has for this node.
     pub full: bool,
-    /// What a scheduler with a relay says besides.
+    /// The part of the header that is about messages, if the sender uses strategy `relay`.
     pub control: Option<Control>,
 }
 
 /// Members that are known to hold a state.
 #[derive(Clone, Copy, Debug)]
 pub enum Holders<D> {
-    /// Only who says so.
+    /// Only the sender itself.
     Sender,
-    /// Those in a set, as hexadecimal digits: four members to each, the first one lowest.
+    /// The members of a set, as hexadecimal digits. A digit stands for four members, its lowest bit for the first of
+    /// them.
     Listed(D),
     /// All of them.
     All,
 }
 
-/// What a message changed outside of gossip.
+/// What the node has to do or to say after a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Learned {
-    /// The peer is sent everything from now on, until states are equal.
+    /// A repair begins: the peer is sent all entries from now on, until states are equal.
     pub repair_begins: bool,
-    /// Whether some peer has no room for a row of this node, if that has changed.
+    /// Whether some peer has no room for a row of this node; `None` if that has not changed.
     pub is_without_row: Option<bool>,
 }
 
@@ -144,26 +149,26 @@ pub struct Learned {
 struct Agreed {
     equal: bool,
     same_view: bool,
-    /// The message is newer than all before it from its sender.
+    /// The message is newer than all that came before it from its sender.
     newest: bool,
-    /// The sender knows all members to hold the same.
+    /// The sender knows that all members hold its state.
     by_all: bool,
 }
 
 impl<S: Product> Gossip<S> {
-    /// A message of another implementation: it shows that the peer is there.
+    /// A message of another implementation came. It shows only that the peer is alive.
     pub fn hear(&mut self, peer: NodeIndex, now: Instant) {
         self.common.peers.hear(peer, now);
     }
 
-    /// A peer has shown that it holds all that this node holds, whose digest in short is `sum`, and nothing else.
+    /// A peer has shown that its state is equal to this node's, whose digest in short is `sum`.
     pub fn holds_the_same(&mut self, peer: NodeIndex, sum: u64) {
         self.common.refresh(sum);
         self.common.agreement.insert(peer);
     }
 
-    /// Begins to take in a message from a session of a peer. When that is a newer one, whatever the peer was known to hold is void, and the
-    /// view is another one.
+    /// Begins to read a message from a session of a peer. If the session is newer than the one known, all knowledge of
+    /// what the peer holds is dropped, and the view changes.
     pub fn meet(&mut self, peer: NodeIndex, session: u64, now: Instant) -> Exchange {
         let met = self.common.meet(peer, session, now);
         match met {
@@ -193,7 +198,7 @@ impl<S: Product> Gossip<S> {
         }
     }
 
-    /// An entry of the message, or a stretch of dots that were superseded, changed state or vector.
+    /// An entry of the message, or a range of superseded dots, changed state or vector.
     #[inline]
     pub fn merged(&mut self, exchange: &mut Exchange, outcome: Outcome, lane: Lane, hot: Hot) {
         debug_assert!(outcome.is_news(), "what changed nothing is no news");
@@ -203,13 +208,13 @@ impl<S: Product> Gossip<S> {
         }
     }
 
-    /// All entries of a chunk were merged, up to the dot `to`. `row` is none when its row is not here.
+    /// All entries of a chunk were merged, up to the dot `to`. `row` is `None` if this node has no such row.
     pub fn end_chunk(&mut self, exchange: &mut Exchange, rows: &Rows<S>, row: Option<RowId>, to: u64) {
         if exchange.changes == exchange.changes_before {
             let moved = row.map(|row| rows.get(row).moved).filter(|moved| *moved > 0).unwrap_or(u64::MAX);
             exchange.known = Some(exchange.known.unwrap_or(u64::MAX).min(moved));
         }
-        // Whoever sends changes of its own, of its present life, has made all those before them.
+        // A peer that sends a change of its own, made in its present life, has made all changes before it.
         if let Some(id) = row
             && rows.get(id).node == exchange.from
             && rows.get(id).incarnation == exchange.session
@@ -224,7 +229,7 @@ impl<S: Product> Gossip<S> {
         self.common.peers.learn(exchange.from, row, frontier);
     }
 
-    /// What the peer has shown to hold of a row, in the session of the message.
+    /// The frontier of a row that the peer has shown, in the session of the message.
     #[must_use]
     pub fn shown(&self, exchange: &Exchange, row: RowId) -> u64 {
         if exchange.is_old() { 0 } else { self.known(exchange.from, row) }
@@ -234,18 +239,19 @@ impl<S: Product> Gossip<S> {
         self.common.peers.vector(peer).and_then(|known| known.get(row.at())).copied().unwrap_or(0)
     }
 
-    /// The message names a session of a member. One of this node above its own makes it take one above that.
+    /// The message names a session of a member: see [`Gossip::named`].
     pub fn session_named(&mut self, exchange: &mut Exchange, node: NodeIndex, session: u64) {
         exchange.lives = true;
         self.named(node, session, exchange.now);
     }
 
-    /// The message is of an older session: its sender is told, not twice within half a second.
+    /// The message is of an older session. Its sender is told so, at most once in half a second.
     pub fn learned_from_old_session(&mut self, exchange: &Exchange) {
         self.answer_old_session(exchange.from, exchange.now);
     }
 
-    /// A frontier in the digest, of a life of a member. Gives the row when only this node makes changes in it and has not made those.
+    /// The digest names the frontier of a life of a member. Returns the row if it is this node's own and this node has
+    /// not made so many changes: the claim is then ignored.
     pub fn digest_shown(
         &mut self,
         exchange: &mut Exchange,
@@ -255,7 +261,7 @@ impl<S: Product> Gossip<S> {
     ) -> Option<RowId> {
         let rows = &replica.causality.rows;
         let Some(row) = rows.find(node, life) else {
-            // A row that is only named takes nothing.
+            // No memory is taken for a row that is only named.
             let fits = rows.has_room_for_life(node, life);
             exchange.lacking |= fits;
             exchange.unknown |= fits;
@@ -276,14 +282,15 @@ impl<S: Product> Gossip<S> {
         claimed.then_some(row)
     }
 
-    /// What the peer held of a row some time ago. Only those rows are listed in which that differs from the digest.
+    /// The frontier of a row that the peer held some time ago. A message lists only the rows in which it differs from
+    /// the digest.
     pub fn old_shown(&self, exchange: &mut Exchange, rows: &Rows<S>, row: RowId, frontier: u64) {
         let mine = rows.get(row).frontier;
         exchange.recent += usize::from(self.known(exchange.from, row) > mine && frontier <= mine);
     }
 
-    /// All of a message was read: digests and views are compared, what both know of the others is joined, and the scheduler decides what
-    /// follows. O(rows).
+    /// All of a message was read. Digests and views are compared; if they are equal, the two sets of members that agree
+    /// are joined. Then the scheduler decides what follows. O(rows).
     #[expect(clippy::needless_pass_by_value, reason = "a message is learned from once")]
     pub fn learned(
         &mut self,
@@ -295,7 +302,7 @@ impl<S: Product> Gossip<S> {
         let Exchange { from, now, .. } = exchange;
         let mine = replica.sum();
         let rows = &replica.causality.rows;
-        // A peer whose entries could not be taken is not asked for them again at once: that would never end.
+        // If no entry of the message could be taken, its sender is not asked for entries at once: that would never end.
         let lacking = exchange.lacking && !exchange.is_in_vain();
         let Said { lane, sum: theirs, want, refuses, no_row, data, full, control, .. } = said;
         let agreed = self.agree(&exchange, said, replica);
@@ -313,7 +320,7 @@ impl<S: Product> Gossip<S> {
             newest: agreed.newest,
             refuses,
             news: exchange.changes > 0,
-            // Who was sent all that it lacks is not behind afterwards.
+            // A node that was sent all that it lacked is not behind afterwards. So the message was cut.
             cut: data && want == Want::Reply && exchange.rows_behind > 0,
             peer_settled: agreed.by_all,
             lacking,
@@ -330,8 +337,9 @@ impl<S: Product> Gossip<S> {
         Learned { repair_begins, is_without_row }
     }
 
-    /// Compares digest and view of a message with those here. Where both are equal, what the two nodes know of others is joined; who shows
-    /// something else since is no longer among those that agree.
+    /// Compares digest and view of a message with those of this node. If both are equal, the two sets of members that
+    /// agree are joined. If not, the peer is taken out of the set, unless the message is older than another one from
+    /// it.
     fn agree(&mut self, exchange: &Exchange, said: Said<impl Iterator<Item = u8>>, replica: &Replica<S>) -> Agreed {
         let Exchange { from, now, .. } = *exchange;
         let mine = replica.sum();
@@ -364,11 +372,11 @@ impl<S: Product> Gossip<S> {
         Agreed { equal, same_view, newest, by_all }
     }
 
-    /// Decides which rows the peer is listed besides those with news.
+    /// Decides which rows the next digest to the peer lists, besides those that moved.
     fn tell_rows(&mut self, exchange: &Exchange, theirs: Option<Sum>, mine: Sum, rows: &Rows<S>) {
         let Exchange { from, now, .. } = *exchange;
         if let Some(moved) = exchange.known {
-            // It does not know that these entries are here.
+            // The peer sent entries that this node has, so it does not know this node's frontier.
             self.common.peers.list_again(from, moved - 1);
         }
         let differs = theirs.is_some_and(|theirs| theirs.vector != mine.vector) && exchange.rows_behind == 0;

@@ -1,11 +1,11 @@
-//! Peers drawn at random without replacement, in O(1) each.
+//! Random choice of peers, without replacement. One draw is O(1).
 
 use rand_core::Rng;
 
 use crate::id::NodeIndex;
 use crate::storage::{Buf, Storage};
 
-/// All peers in an order that is shuffled as far as they are drawn (Fisher and Yates, as given by Durstenfeld, 1964).
+/// All peers in an order that is shuffled as they are drawn (Fisher and Yates, in the form of Durstenfeld, 1964).
 #[derive(Clone)]
 pub struct Sampler<S: Storage> {
     order: S::PerNode<u32>,
@@ -13,7 +13,7 @@ pub struct Sampler<S: Storage> {
 
 names_itself!(impl[S: Storage] Sampler<S>, "Sampler");
 
-/// A drawing that is under way.
+/// One drawing: how many peers it has drawn so far.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Draw(usize);
 
@@ -25,7 +25,7 @@ impl<S: Storage> Sampler<S> {
         Self { order: S::PerNode::with_limit(nodes) }
     }
 
-    /// Makes it one over all of `nodes` but `me`. Called once.
+    /// Puts all of `nodes` but `me` into it. Called once.
     pub fn fill(&mut self, nodes: usize, me: NodeIndex) {
         for node in (0..nodes as u32).filter(|node| *node != me.0) {
             // As many places as there are nodes.
@@ -33,7 +33,7 @@ impl<S: Storage> Sampler<S> {
         }
     }
 
-    /// The next peer of this drawing; `None` when all were drawn. Each of those left is equally likely.
+    /// The next peer of this drawing, or `None` once all were drawn. Each peer that is left is equally likely.
     pub fn draw(&mut self, drawn: &mut Draw, rng: &mut impl Rng) -> Option<NodeIndex> {
         let left = self.order.len().checked_sub(drawn.0).filter(|left| *left > 0)?;
         let pick = drawn.0 + below(rng, left as u32) as usize;

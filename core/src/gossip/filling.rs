@@ -1,9 +1,10 @@
-//! How fast a peer is handed what it lacks: never more than a window of bytes, or one entry, beyond what it has
-//! shown to hold.
+//! How fast a peer is handed the entries that it lacks: at most a window of bytes, or one longer entry, may be under
+//! way to it.
 //!
-//! The window grows while what was sent arrives quickly and shrinks when it does not (slow start, Jacobson, "Congestion avoidance
-//! and control", 1988). So the entries that are under way to a peer are bounded, whatever it asks for and however often; and a peer that
-//! cannot take something is offered it ever more rarely.
+//! Entries are under way until the peer's digest shows that they have arrived. The window grows while they arrive
+//! quickly and shrinks when they do not (slow start: Jacobson, "Congestion avoidance and control", 1988). So the bytes
+//! under way to a peer are bounded, whatever it asks for and however often. A peer that cannot take an entry is offered
+//! it at growing intervals.
 
 use crate::causality::RowId;
 use crate::time::Instant;
@@ -13,19 +14,19 @@ const WINDOW_FIRST: u32 = 64 << 10;
 /// The smallest and the largest window, in bytes.
 const WINDOW_LEAST: u32 = 16 << 10;
 const WINDOW_MOST: u32 = 8 << 20;
-/// Messages with entries that may be under way, whatever their size.
+/// How many messages with entries may be under way, whatever their size.
 const MESSAGES_MOST: u16 = 16;
-/// What arrives within this time makes the window grow, in milliseconds.
+/// A window that arrives within this time makes the window grow, in milliseconds.
 const QUICK_MS: u32 = 500;
-/// What takes longer than this makes it shrink.
+/// A window that takes longer than this makes it shrink, in milliseconds.
 const SLOW_MS: u32 = 2_000;
-/// How long the first window may take.
+/// How long the first window is expected to take, in milliseconds.
 const FIRST_MS: u32 = 300;
-/// What a window may take beyond three times what was expected.
+/// How long a window may take beyond three times the expected time, in milliseconds.
 const SLACK_MS: u64 = 1_000;
-/// The longest pause between two offers of what does not arrive.
+/// The longest pause between two offers of entries that do not arrive, in milliseconds.
 const LONGEST_MS: u64 = 30_000;
-/// After messages that followed each other at once no others do so before a pause: so long for each of them.
+/// The pause after a burst, for each of its messages, in milliseconds: nothing more is handed over before it ends.
 const PAUSE_MS: u64 = 100;
 
 /// What is under way to one peer.
@@ -33,16 +34,16 @@ const PAUSE_MS: u64 = 100;
 pub(super) struct Filling {
     /// The last dot that was sent and is not known to have arrived.
     goal: Option<(RowId, u64)>,
-    /// When the first and the last of what is under way were sent.
+    /// When the first and the last of the messages under way were sent.
     since: Instant,
     at: Instant,
     bytes: u32,
     messages: u16,
     window: u32,
     expected_ms: u32,
-    /// Times in a row that a whole window did not arrive.
+    /// How many times in a row a whole window did not arrive.
     tries: u8,
-    /// No messages follow each other at once before this moment.
+    /// Before this moment there is no burst, and nothing is handed over.
     paused_until: Instant,
 }
 
@@ -64,7 +65,7 @@ impl Filling {
         self.goal
     }
 
-    /// Bytes that may be sent at once.
+    /// How many bytes may be under way.
     pub(super) fn window(&self) -> usize {
         self.window as usize
     }
@@ -82,24 +83,24 @@ impl Filling {
         self.may_burst(now) && (!self.is_full() || self.is_overdue(now))
     }
 
-    /// Whether several messages may follow each other at once.
+    /// Whether a burst, several messages at once, may be sent.
     pub(super) fn may_burst(&self, now: Instant) -> bool {
         self.paused_until <= now
     }
 
-    /// So many messages followed each other.
+    /// `messages` were sent at once.
     pub(super) fn burst(&mut self, messages: u8, now: Instant) {
         if messages > 1 {
             self.paused_until = now.plus_ms(PAUSE_MS * u64::from(messages));
         }
     }
 
-    /// How long a window may take before it counts as lost, in milliseconds.
+    /// A window that has not arrived after this time counts as lost, in milliseconds.
     fn patience_ms(&self) -> u64 {
         ((3 * u64::from(self.expected_ms) + SLACK_MS) << self.tries.min(6)).min(LONGEST_MS)
     }
 
-    /// Entries were sent, in so many messages at once; the last of them has the dot `last`.
+    /// Entries of `bytes` bytes were sent in `messages` messages at once. The last entry has the dot `last`.
     pub(super) fn sent(&mut self, last: (RowId, u64), bytes: usize, messages: u8, now: Instant) {
         if self.goal.is_some() && self.is_overdue(now) {
             if self.is_full() {
@@ -116,7 +117,7 @@ impl Filling {
         (self.goal, self.at) = (Some(last), now);
     }
 
-    /// What was sent has arrived.
+    /// All that was under way has arrived.
     pub(super) fn arrived(&mut self, now: Instant) {
         if self.bytes >= self.window / 2 {
             let took_ms = u32::try_from(now.ms_since(self.since)).unwrap_or(u32::MAX);

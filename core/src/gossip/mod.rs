@@ -1,11 +1,14 @@
-//! Who is told what, and when: peers and what they are known to hold, fanout, rumor mongering, anti-entropy, relay, timers.
+//! Who is told what, and when: peers and what they are known to hold, fanout, rumor mongering, anti-entropy, relay,
+//! timers.
 //!
-//! Knows no data type, only dots and lanes; writes no bytes: it queues *intents* ("send this peer what it lacks"), and a
-//! message is made of the state as it is when the intent is polled. What a message taught is in `exchange.rs`, what a peer is sent in
-//! `delta.rs`. `Common` is what every strategy works with; a strategy is a `Scheduler`: `Rumor` and `Relay`.
+//! This module knows no data type, only dots and lanes. It writes no bytes: it queues *intents* ("send this peer what
+//! it lacks"), and a message is made of the state as it is when the intent is polled. `exchange.rs` learns from a
+//! message that came; `delta.rs` chooses what a peer is sent. A strategy is a `Scheduler`: `Rumor` or `Relay`. `Common`
+//! holds what every strategy works with.
 //!
-//! Nobody outside sees what [`Gossip`] holds. Whatever depends on this node's state takes its digest in short, so that what is known of
-//! who agrees is never about an older one.
+//! Nobody outside sees what [`Gossip`] holds. A function that depends on this node's state takes the node's digest in
+//! short. So gossip notices each change of the state, and never takes a peer that agreed with an older state for one
+//! that agrees with the present one.
 
 mod agreement;
 #[cfg(test)]
@@ -32,7 +35,7 @@ use crate::storage::{Limits, Storage};
 use crate::time::Instant;
 
 pub use agreement::Agreement;
-use common::{Assumed, Common, Heard, Scheduler, Sent};
+use common::{Assumed, Began, Common, Heard, Scheduler, Sent};
 pub use common::{Control, Echo, Hot};
 pub use delta::{Delta, Ended, Listed, Named, Page, Plan};
 pub use exchange::{Exchange, Holders, Learned, Said};
@@ -43,8 +46,8 @@ use relay::Relay;
 pub use rule::Rule;
 use rumor::Rumor;
 
-/// A node that nobody speaks to speaks by itself so long after it learned of its cluster, in milliseconds: Maelstrom has every node
-/// of a run up within 10 s of its start, and a message to one that is not would mute the sender.
+/// Time from `init` until a node speaks that nobody has spoken to, in milliseconds. Maelstrom starts every node of a
+/// run within 10 s, and it would mute a node that writes to one which has not started.
 const SPEAK_AFTER_MS: u64 = 12_000;
 /// A moment that never comes.
 const NEVER: Instant = Instant::from_micros(u64::MAX);
@@ -58,7 +61,8 @@ pub enum Strategy {
     /// maintenance", 1987).
     #[default]
     Rumor,
-    /// One node gathers what is new and scatters it; any node can be that one. A third of the messages, and each change arrives later.
+    /// One node, the relay, gathers changes from all and sends them to all; any node can be the relay. It takes about a
+    /// quarter of the messages that `rumor` takes.
     Relay,
 }
 
@@ -75,7 +79,8 @@ impl Strategy {
         }
     }
 
-    /// Whether the header of its messages says more than digest and entries need.
+    #[doc(hidden)]
+    /// Whether the header of its messages has a [`Control`].
     #[must_use]
     pub const fn says_control(self) -> bool {
         match self {
@@ -85,7 +90,7 @@ impl Strategy {
     }
 }
 
-/// The scheduler in charge. One at a time: a change of strategy makes the other one.
+/// The scheduler in charge. There is one at a time: a change of strategy replaces it.
 #[derive(Clone)]
 enum Active<S: Storage> {
     Rumor(Rumor<S>),
@@ -102,7 +107,7 @@ macro_rules! scheduler {
     };
 }
 
-/// Gossip of one node: what is known, and the scheduler of the strategy.
+/// Gossip of one node: its knowledge of the others, and the scheduler of its strategy.
 #[derive(Clone)]
 pub struct Gossip<S: Storage> {
     /// Knowledge, randomness, choices.
@@ -111,16 +116,17 @@ pub struct Gossip<S: Storage> {
     sending: delta::Sending,
     limits: Limits,
     started: bool,
-    /// When the node speaks by itself, unless it has before.
+    /// When the node speaks by itself, unless it is started before.
     speak_at: Instant,
-    /// The earlier of that and of the moment at which a larger session is taken.
+    /// The earlier of `speak_at` and the moment at which a larger session is taken.
     wake_at: Instant,
 }
 
 names_itself!(impl[S: Storage] Gossip<S>, "Gossip");
 
 impl<S: Storage> Gossip<S> {
-    /// For a cluster of `nodes` of which nothing is known, in which this node begins `session`. Before [`Gossip::fill`].
+    /// Gossip in a cluster of `nodes`, of which nothing is known yet. This node begins `session`. [`Gossip::fill`] has
+    /// to follow.
     #[must_use]
     #[inline(always)]
     pub fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits, rng: XorShiftRng, session: u64) -> Self {
@@ -135,7 +141,7 @@ impl<S: Storage> Gossip<S> {
         }
     }
 
-    /// Fills the tables that are never empty, where they are to stay.
+    /// Fills the tables that are never empty. Called once the node is where it stays in memory.
     pub fn fill(&mut self, members: &Members<S>, now: Instant) {
         self.common.fill(members, &self.limits);
         self.speak_at = now.plus_ms(SPEAK_AFTER_MS);
@@ -148,8 +154,8 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&mut self.scheduler, s => s.reconfigured(&self.common, now));
     }
 
-    /// Puts the scheduler of a strategy in charge, unless it is. It begins as after a change of which nobody knows. Takes the memory of
-    /// the new one, if the storage is on the heap.
+    /// Puts the scheduler of a strategy in charge, unless it is already. The new scheduler begins as if this node had
+    /// just made a change that no peer knows of. It allocates its memory here if the storage is on the heap.
     #[inline(never)]
     pub fn use_strategy(&mut self, strategy: Strategy, now: Instant) {
         match (&self.scheduler, strategy) {
@@ -166,14 +172,11 @@ impl<S: Storage> Gossip<S> {
         }
         self.common.source = None;
         if self.started {
-            scheduler!(&mut self.scheduler, s => {
-                s.start(&mut self.common, false, now);
-                s.took_over(&mut self.common, now);
-            });
+            scheduler!(&mut self.scheduler, s => s.start(&mut self.common, Began::Replaced, now));
         }
     }
 
-    /// Switches off a rule: for tests that show what it is for.
+    /// Switches off a rule: for tests that show what the rule is for.
     #[doc(hidden)]
     pub fn switch_off(&mut self, rule: Rule) {
         self.common.rules.switch_off(rule);
@@ -198,11 +201,11 @@ impl<S: Storage> Gossip<S> {
 
     /// See `Scheduler::start`.
     pub fn start(&mut self, now: Instant) {
-        let speaks = self.speak_at <= now;
+        let began = if self.speak_at <= now { Began::ByItself } else { Began::Heard };
         self.started = true;
         self.speak_at = NEVER;
         self.set_wake();
-        scheduler!(&mut self.scheduler, s => s.start(&mut self.common, speaks, now));
+        scheduler!(&mut self.scheduler, s => s.start(&mut self.common, began, now));
     }
 
     /// See `Scheduler::news`. Nothing is done where there is nobody to tell.
@@ -226,10 +229,11 @@ impl<S: Storage> Gossip<S> {
 
     /// A newer session of a peer is known.
     fn reborn(&mut self, peer: NodeIndex, now: Instant) {
-        scheduler!(&mut self.scheduler, s => Scheduler::<S>::reborn(s, &mut self.common, peer, now));
+        scheduler!(&mut self.scheduler, s => s.view_changed(&mut self.common, peer, now));
     }
 
-    /// Somebody names a session of a member. One of this node above its own makes it take one above that.
+    /// A message names a session of a member. If it is a session of this node, and larger than the present one, this
+    /// node takes a session that is larger still.
     pub fn named(&mut self, node: NodeIndex, session: u64, now: Instant) {
         if node == self.common.me() {
             if session > self.common.own.session() {
@@ -240,7 +244,7 @@ impl<S: Storage> Gossip<S> {
         }
     }
 
-    /// This node's name was seen with a number, or with changes, that it does not have: see `Own::want_above`.
+    /// A message named a session of this node, or changes of it, that this node does not have: see `Own::want_above`.
     #[cold]
     pub fn want_session_above(&mut self, seen: u64, now: Instant) {
         if self.common.keeps(Rule::HigherSession) {
@@ -249,14 +253,15 @@ impl<S: Storage> Gossip<S> {
         }
     }
 
-    /// Takes the larger session that is wanted, if its time has come. Gives the life in which dots are made from now on.
+    /// Takes the larger session that is wanted, if its time has come. Returns the life in which dots are made from now
+    /// on.
     pub fn take_session(&mut self, now: Instant) -> Option<u64> {
         let session = self.common.own.take(now);
         self.set_wake();
         let me = self.common.me();
         self.common.view.learn(me, session?);
         self.common.peers.forget_own();
-        scheduler!(&mut self.scheduler, s => s.session_taken(&mut self.common, now));
+        scheduler!(&mut self.scheduler, s => s.view_changed(&mut self.common, me, now));
         Some(self.common.own.life())
     }
 
@@ -264,7 +269,7 @@ impl<S: Storage> Gossip<S> {
         self.wake_at = self.common.own.due().unwrap_or(NEVER).min(self.speak_at);
     }
 
-    /// A peer writes from an older session than the newest known of it: it is told, not twice within half a second.
+    /// A peer writes from an older session than the newest known of it. It is told so, at most once in half a second.
     fn answer_old_session(&mut self, peer: NodeIndex, now: Instant) {
         if self.common.peers.wrote_from_old_session(peer, now) {
             self.common.peers.want_to_send(peer, Pending { lane: Some(Lane::Push), ..Pending::default() });
@@ -293,7 +298,7 @@ impl<S: Storage> Gossip<S> {
             self.start(now);
         }
         self.common.refresh(sum);
-        scheduler!(&mut self.scheduler, s => s.timeout(&mut self.common, sum, rows, now));
+        scheduler!(&mut self.scheduler, s => s.timeout(&mut self.common, rows, now));
     }
 
     /// See `Scheduler::settle`.
@@ -312,7 +317,7 @@ impl<S: Storage> Gossip<S> {
     pub fn finish(&mut self, sum: u64, rows: &Rows<S>, now: Instant) {
         self.wake_at = NEVER;
         self.common.refresh(sum);
-        scheduler!(&mut self.scheduler, s => s.finish(&mut self.common, sum, rows, now));
+        scheduler!(&mut self.scheduler, s => s.finish(&mut self.common, rows, now));
     }
 
     /// See `Scheduler::hot`.
@@ -345,28 +350,29 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&mut self.scheduler, s => s.sent(&mut self.common, sent, sum, rows, now));
     }
 
-    /// The first peer of the send queue was written to.
+    /// The message to the first peer of the send queue was written.
     fn sent_to_first(&mut self) {
         if self.common.peers.done() {
             scheduler!(&mut self.scheduler, s => Scheduler::<S>::all_sent(s));
         }
     }
 
-    /// Whether what is known of who agrees is about this node's state, of which `sum` is the digest in short. Where nobody else is, it is.
+    /// Whether [`Gossip::agreement`] is about this node's present state, of which `sum` is the digest in short. Always
+    /// true in a cluster of one.
     #[must_use]
     pub fn is_about(&self, sum: u64) -> bool {
         let agreement = &self.common.agreement;
         !self.has_peers() || (agreement.sum(), agreement.view()) == (sum, self.view_name())
     }
 
-    /// Peers that are known to hold this node's state, of which `sum` is the digest in short.
+    /// How many peers are known to hold this node's state, of which `sum` is the digest in short.
     #[must_use]
     pub fn peers_that_agree(&mut self, sum: u64) -> usize {
         self.common.refresh(sum);
         self.common.agreement.count() - 1
     }
 
-    /// This node's own changes, of `own` so far, that every member is known to hold. O(peers).
+    /// How many of this node's own changes every member is known to hold; `own` have been made so far. O(peers).
     #[must_use]
     pub fn everybody_has(&mut self, sum: u64, own: u64) -> u64 {
         self.common.refresh(sum);
@@ -415,7 +421,7 @@ impl<S: Storage> Gossip<S> {
         self.common.lacks_view(peer)
     }
 
-    /// Whether a peer lacks this node's view and was not told it either.
+    /// Whether a peer is not known to have this node's view, and was not sent it.
     #[must_use]
     pub fn is_untold(&self, peer: NodeIndex) -> bool {
         self.common.peers.is_untold(peer, self.view_name())
@@ -427,7 +433,7 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&self.scheduler, s => Scheduler::<S>::rounds(s))
     }
 
-    /// Rumors that were forgotten because too many waited.
+    /// How many rumors were forgotten because too many waited.
     #[must_use]
     pub fn forgotten(&self) -> u64 {
         scheduler!(&self.scheduler, s => Scheduler::<S>::forgotten(s))

@@ -1,10 +1,11 @@
-//! What is known about each peer: its session, what it holds and which view it has, when it was heard, what is under way to it, and
-//! why to write to it next.
+//! Knowledge about each peer: its session, what it holds, which view it has, when it was heard, what is under way to
+//! it, and the reasons to write to it next.
 //!
-//! All of that is knowledge about one session: a newer one voids it.
+//! All of this is knowledge about one session of the peer. A newer session voids it.
 //!
-//! Bounded: the whole version vector is kept for [`crate::storage::Limits::known_peers`] peers, those heard last; of the
-//! others only the digest in short remains. There is no queue of data per peer, so nothing grows while one is away.
+//! Memory is bounded: the version vector is kept only for the [`crate::storage::Limits::known_peers`] peers that were
+//! heard last; of the others only the digest in short remains. There is no queue of data per peer, so nothing grows
+//! while a peer is away.
 
 mod record;
 
@@ -23,48 +24,49 @@ pub enum Want {
     /// Nothing.
     #[default]
     Nothing,
-    /// An answer, whatever it says.
+    /// An answer, whatever it holds.
     Reply,
-    /// What the sender lacks.
+    /// The entries that the sender lacks.
     Gap,
 }
 
 /// Whether a message comes from the newest known session of its sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Session {
-    /// An older one: its data and the sessions it names count, nothing else.
+    /// An older one. Its entries and the sessions that it names count, and nothing else.
     Old,
     /// The one known.
     Present,
-    /// A newer one: what was known of the peer's knowledge is void.
+    /// A newer one. Knowledge of what the peer holds is dropped.
     New,
 }
 
-/// Why a peer is to be written to. Reasons are collected, and one message answers all of them.
+/// The reasons to write to a peer. Reasons are collected until one message serves all of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Pending {
-    /// The lane whose message it is.
+    /// The lane of the message.
     pub lane: Option<Lane>,
     /// Send the waiting rumors first.
     pub rumors: bool,
-    /// Send what the peer lacks.
+    /// Send all that the peer lacks.
     pub delta: bool,
     /// What to ask for.
     pub want: Want,
-    /// Further messages that may follow at once when this one is cut.
+    /// How many messages may be sent at once, when one after the other is cut.
     pub burst: u8,
 }
 
-/// Where the next message that may be cut begins: at a rotating place, or the last rows would starve.
+/// Where the next message to a peer begins. The place rotates over the rows, since the last rows would never be sent if
+/// each message began with the first one and was cut.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Resume {
     /// The row.
     pub row: u32,
-    /// Its dots up to this one were part of a repair already.
+    /// A repair has sent its dots up to this one.
     pub repaired_to: u64,
 }
 
-/// The version vector of a peer, as far as it is known.
+/// A slot for the version vector of one peer, as far as it is known.
 #[derive(Clone)]
 struct Known<S: Storage> {
     peer: Option<NodeIndex>,
@@ -83,19 +85,19 @@ pub(super) struct Peers<S: Storage> {
     clock: u64,
 }
 
-/// Messages to a peer that is not heard before it counts as silent.
+/// A peer that has not answered this many messages counts as silent.
 const SILENT_AFTER: u8 = 4;
-/// Sightings of the same vector with another state that call for repair.
+/// This many messages in a row that show the same vector with another state begin a repair.
 const REPAIR_AFTER: u8 = 2;
-/// A peer that was sent this very state is not sent it again sooner.
+/// The shortest time between two messages with the same digest to a peer that has not answered, in milliseconds.
 const REPEAT_MS: u64 = 500;
-/// The longest time between two messages to a peer that stays silent, once the news has ceased, in milliseconds.
+/// The longest time between two messages to a silent peer, while there is no news, in milliseconds.
 const LONGEST_MS: u64 = 30_000;
 /// The same while there is news.
 const LONGEST_BUSY_MS: u64 = 1_000;
 
 impl<S: Storage> Peers<S> {
-    /// A cluster of `nodes`, of which nothing is known. Before [`Peers::fill`].
+    /// The peers of a cluster of `nodes`, of which nothing is known yet. [`Peers::fill`] has to follow.
     #[must_use]
     #[inline(always)]
     pub(super) fn unfilled(nodes: usize, limits: &Limits) -> Self {
@@ -109,7 +111,7 @@ impl<S: Storage> Peers<S> {
         }
     }
 
-    /// Takes the memory for all peers: none is taken when they are heard. Called once.
+    /// Takes the memory for all peers, so that none is taken when one is heard. Called once.
     pub(super) fn fill(&mut self, nodes: usize, limits: &Limits) {
         self.peers.places.fill_to(nodes, NOWHERE);
         for _ in 0..limits.known_peers.min(nodes) {
@@ -129,8 +131,9 @@ impl<S: Storage> Peers<S> {
         self.peers.get_mut(peer).resume = resume;
     }
 
-    /// Notes whether a peer showed the same version vector as this node's `sum`, but another state. Once may be a message
-    /// that crossed another; twice with nothing changed here calls for repair. True when it begins to.
+    /// Notes whether a peer showed the same version vector as this node, but another state; `sum` is this node's digest
+    /// in short. A message that was under way while the peer changed may show that once. A repair begins when it is
+    /// seen twice while nothing changes here: then the result is true.
     pub(super) fn note_divergence(&mut self, peer: NodeIndex, diverged: bool, sum: u64) -> bool {
         let record = &mut self.peers.get_mut(peer).diverged;
         *record = match *record {
@@ -141,7 +144,7 @@ impl<S: Storage> Peers<S> {
         record.1 == REPAIR_AFTER
     }
 
-    /// Whether a peer is to be sent everything.
+    /// Whether a peer is being repaired: it is sent all entries.
     #[must_use]
     pub(super) fn is_diverged(&self, peer: NodeIndex) -> bool {
         self.peers.get(peer).diverged.1 >= REPAIR_AFTER
@@ -153,7 +156,7 @@ impl<S: Storage> Peers<S> {
         self.peers.get(peer).heard_at.is_some()
     }
 
-    /// A newer session of a peer is known: nothing of what was known of the one before holds for it.
+    /// A newer session of a peer is known. All knowledge about the session before is dropped.
     pub(super) fn begin_session(&mut self, peer: NodeIndex, session: u64) {
         let record = self.peers.get_mut(peer);
         let Peer { pending, known, .. } = *record;
@@ -163,20 +166,20 @@ impl<S: Storage> Peers<S> {
         }
     }
 
-    /// The session of which all that is known about a peer holds.
+    /// The session of a peer that all knowledge about it belongs to.
     #[must_use]
     pub(super) fn session(&self, peer: NodeIndex) -> Option<u64> {
         self.peers.get(peer).session
     }
 
-    /// The life in which a peer makes its dots: without a disk, its session.
+    /// The life in which a peer makes its dots. Without a disk it is equal to the session.
     #[must_use]
     pub(super) fn life(&self, peer: NodeIndex) -> Option<u64> {
         self.session(peer)
     }
 
-    /// Notes the number of a message. True when it is newer than all that came before it from this session; a message without a
-    /// number counts as newer.
+    /// Notes the number of a message. True if the message is newer than all others from this session; a message without
+    /// a number counts as newer.
     pub(super) fn is_newest(&mut self, peer: NodeIndex, number: Option<i64>) -> bool {
         let record = self.peers.get_mut(peer);
         match number {
@@ -189,8 +192,8 @@ impl<S: Storage> Peers<S> {
         }
     }
 
-    /// Notes the view that a peer's newest message showed: `mine` is this node's, in its `version`. What it was told more than
-    /// `patience_us` ago and does not show was lost.
+    /// Notes the view that the newest message of a peer showed. `mine` is the name of this node's view and its version.
+    /// If the peer was sent that view more than `patience_us` ago and does not show it, the message counts as lost.
     pub(super) fn showed_view(&mut self, peer: NodeIndex, view: u64, mine: (u64, u64), patience_us: u64, now: Instant) {
         let record = self.peers.get_mut(peer);
         record.view = view;
@@ -207,7 +210,7 @@ impl<S: Storage> Peers<S> {
         self.peers.get(peer).view != name
     }
 
-    /// Whether a peer lacks the view `name` and was not told it either.
+    /// Whether a peer is not known to have the view `name`, and was not sent it.
     #[must_use]
     pub(super) fn is_untold(&self, peer: NodeIndex, name: u64) -> bool {
         let Peer { view, told, .. } = *self.peers.get(peer);
@@ -220,26 +223,26 @@ impl<S: Storage> Peers<S> {
         self.peers.get(peer).view_version
     }
 
-    /// The member with which the next list of sessions for a peer begins.
+    /// The member with which the next list of sessions to a peer begins.
     #[must_use]
     pub(super) fn lives_from(&self, peer: NodeIndex) -> u32 {
         self.peers.get(peer).lives_from
     }
 
-    /// Notes that a list of sessions for a peer was cut before this member: the next one begins there.
+    /// Notes that a list of sessions to a peer was cut before this member. The next list begins with it.
     pub(super) fn set_lives_from(&mut self, peer: NodeIndex, member: u32) {
         self.peers.get_mut(peer).lives_from = member;
     }
 
-    /// Notes that a peer was told the view `name`.
+    /// Notes that a peer was sent the view `name`.
     pub(super) fn told_view(&mut self, peer: NodeIndex, name: u64, now: Instant) {
         let record = self.peers.get_mut(peer);
         record.told = (name, now);
         record.old_session = false;
     }
 
-    /// Notes a message of a session older than the newest known. True when the peer is to be told so now: not twice within half
-    /// a second.
+    /// Notes a message from an older session than the newest known. True if the peer is to be told so now: at most once
+    /// in half a second.
     pub(super) fn wrote_from_old_session(&mut self, peer: NodeIndex, now: Instant) -> bool {
         let record = self.peers.get_mut(peer);
         let due = record.told.0 == 0 || now.ms_since(record.told.1) >= REPEAT_MS;
@@ -253,34 +256,35 @@ impl<S: Storage> Peers<S> {
         self.peers.get(peer).old_session
     }
 
-    /// Which rows a peer was listed: those that moved up to this version; whether it is to be listed all; and where those of past
-    /// lives go on.
+    /// Which rows were listed to a peer: the version up to which all rows that moved were listed; whether all rows are
+    /// to be listed; and the row of a past life that is next.
     #[must_use]
     pub(super) fn listed(&self, peer: NodeIndex) -> (u64, bool, u32) {
         let Peer { listed, list_all, past_from, .. } = *self.peers.get(peer);
         (listed, list_all, past_from)
     }
 
-    /// Notes that a peer was listed all rows that moved up to `version`, if it was, and where the rows of past lives go on.
+    /// Notes that all rows that moved up to `version` were listed to a peer (`None`: not all were), and which row of a
+    /// past life is next.
     pub(super) fn set_listed(&mut self, peer: NodeIndex, version: Option<u64>, past_from: u32) {
         let record = self.peers.get_mut(peer);
         record.listed = version.unwrap_or(record.listed);
         record.past_from = past_from;
     }
 
-    /// A peer does not seem to know what this node holds of a row that moved last in the version after `version`: what has moved since
-    /// is listed to it again.
+    /// A peer does not seem to know this node's frontier of a row that moved last in the version after `version`. Rows
+    /// that moved since are listed to it again.
     pub(super) fn list_again(&mut self, peer: NodeIndex, version: u64) {
         let record = self.peers.get_mut(peer);
         record.listed = record.listed.min(version);
     }
 
-    /// Whether a peer is to be listed all rows, in turn.
+    /// Sets whether all rows are listed to a peer, in turn.
     pub(super) fn set_list_all(&mut self, peer: NodeIndex, all: bool) {
         self.peers.get_mut(peer).list_all = all;
     }
 
-    /// Notes whether a peer says that it has no room for a row of this node. True when it said otherwise before.
+    /// Notes whether a peer says that it has no room for a row of this node. True if that has changed.
     pub(super) fn set_no_row(&mut self, peer: NodeIndex, no_row: bool) -> bool {
         core::mem::replace(&mut self.peers.get_mut(peer).no_row, no_row) != no_row
     }
@@ -299,25 +303,25 @@ impl<S: Storage> Peers<S> {
         self.peers.get_mut(peer).filling.done();
     }
 
-    /// Whether a peer may be handed what it lacks: what it was handed before has arrived, or is overdue.
+    /// Whether a peer may be handed more: the window is not full, or what is under way is overdue.
     #[must_use]
     pub(super) fn may_fill(&self, peer: NodeIndex, now: Instant) -> bool {
         self.peers.get(peer).filling.may_go_on(now)
     }
 
-    /// Bytes that a peer may be handed at once.
+    /// How many bytes may be under way to a peer.
     #[must_use]
     pub(super) fn window(&self, peer: NodeIndex) -> usize {
         self.peers.get(peer).filling.window()
     }
 
-    /// Whether several messages may follow each other to a peer at once.
+    /// Whether several messages may be sent to a peer at once.
     #[must_use]
     pub(super) fn may_burst(&self, peer: NodeIndex, now: Instant) -> bool {
         self.peers.get(peer).filling.may_burst(now)
     }
 
-    /// Notes that so many messages followed each other to a peer.
+    /// Notes that `messages` messages were sent to a peer at once.
     pub(super) fn burst(&mut self, peer: NodeIndex, messages: u8, now: Instant) {
         self.peers.get_mut(peer).filling.burst(messages, now);
     }
@@ -328,12 +332,13 @@ impl<S: Storage> Peers<S> {
         self.peers.get(peer).sent_at
     }
 
-    /// Notes that a peer was handed entries, the last of them with this dot, in so many messages at once.
+    /// Notes that a peer was handed entries of `bytes` bytes in `messages` messages at once. The last entry has the dot
+    /// `last`.
     pub(super) fn filled(&mut self, peer: NodeIndex, last: (RowId, u64), bytes: usize, messages: u8, now: Instant) {
         self.peers.get_mut(peer).filling.sent(last, bytes, messages, now);
     }
 
-    /// Looks whether what a peer was handed has arrived.
+    /// Checks whether the entries that a peer was handed have arrived.
     pub(super) fn look_at_filling(&mut self, peer: NodeIndex, now: Instant) {
         let Peer { known, filling, .. } = *self.peers.get(peer);
         let Some((row, seq)) = filling.goal() else { return };
@@ -343,13 +348,13 @@ impl<S: Storage> Peers<S> {
         }
     }
 
-    /// The own row is another one: nobody has acknowledged any change of it.
+    /// This node's own row is a new one. No peer has acknowledged a change of it.
     pub(super) fn forget_own(&mut self) {
         self.peers.met_mut().for_each(|peer| peer.own_acked = 0);
     }
 
-    /// Notes that a peer was heard. When it had been silent, the others that are get another chance at once: whatever
-    /// kept it away may be over for them too.
+    /// Notes that a peer was heard. If it was silent before, other silent peers are written to again at once: the
+    /// partition that kept this one away may be over for them too.
     pub(super) fn hear(&mut self, peer: NodeIndex, now: Instant) {
         let record = self.peers.get_mut(peer);
         let was_silent = record.unheard >= SILENT_AFTER;
@@ -390,7 +395,7 @@ impl<S: Storage> Peers<S> {
         }
     }
 
-    /// Learns that a peer holds this node's own changes up to `seq`.
+    /// Learns that a peer holds this node's own changes up to the dot `seq`.
     pub(super) fn learn_own(&mut self, peer: NodeIndex, seq: u64) {
         let record = self.peers.get_mut(peer);
         record.own_acked = record.own_acked.max(seq);
@@ -402,15 +407,15 @@ impl<S: Storage> Peers<S> {
         self.peers.get(peer).own_acked
     }
 
-    /// The vector of a peer: per row what it is known to hold. Rows beyond the slice count as 0. `None` when nothing is
-    /// remembered in detail.
+    /// The version vector of a peer: for each row the frontier that it is known to hold. A row beyond the slice counts
+    /// as 0. `None` if no vector is kept for this peer.
     #[must_use]
     pub(super) fn vector(&self, peer: NodeIndex) -> Option<&[u64]> {
         let slot = self.peers.get(peer).known?;
         Some(&self.known.get(slot as usize)?.frontiers)
     }
 
-    /// Gives the peer a vector to be learned, that of the peer heard longest ago if all are in use.
+    /// Gives the peer a slot for its version vector. If all are in use, it gets that of the peer heard longest ago.
     pub(super) fn remember(&mut self, peer: NodeIndex) {
         self.slot_of(peer);
     }
@@ -424,7 +429,7 @@ impl<S: Storage> Peers<S> {
             }
             return slot as usize;
         }
-        // There is at least one; those that no peer has are the oldest.
+        // There is at least one slot. A slot that no peer has counts as the oldest.
         let oldest = self.known.iter_mut().enumerate().min_by_key(|(_, known)| known.used);
         let Some((slot, known)) = oldest else { return 0 };
         if let Some(before) = known.peer.replace(peer) {
@@ -436,7 +441,7 @@ impl<S: Storage> Peers<S> {
         slot
     }
 
-    /// Whether a peer was heard within the last `ms`, or has not been given the time to answer yet.
+    /// Whether a peer was heard within the last `ms`, or has not had the time to answer yet.
     #[must_use]
     pub(super) fn is_fresh(&self, peer: NodeIndex, now: Instant, ms: u64) -> bool {
         let Peer { heard_at, unheard, .. } = *self.peers.get(peer);
@@ -449,8 +454,9 @@ impl<S: Storage> Peers<S> {
         self.peers.get(peer).unheard
     }
 
-    /// When news may go to a peer: at once, unless it has been silent. Then the time between messages doubles, from half a second up to
-    /// the time that had passed since the last news when the last message left, at least one second and at most thirty.
+    /// When news may be sent to a peer: at once, unless the peer is silent. To a silent peer the time between messages
+    /// doubles, from 0.5 s on. Its upper bound is the time from the last news to the last message to this peer, but at
+    /// least 1 s and at most 30 s.
     #[must_use]
     pub(super) fn next_push(&self, peer: NodeIndex, last_change: Instant) -> Instant {
         let Peer { sent_at, unheard, .. } = *self.peers.get(peer);
@@ -463,8 +469,8 @@ impl<S: Storage> Peers<S> {
         }
     }
 
-    /// When the digest `sum` may go to a peer: as [`Peers::next_push`], and not twice within half a second unless the
-    /// peer was heard in between.
+    /// When the digest `sum` may be sent to a peer: as [`Peers::next_push`], and at most once in half a second unless
+    /// the peer was heard in between.
     #[must_use]
     pub(super) fn next_digest(&self, peer: NodeIndex, sum: u64, last_change: Instant) -> Instant {
         let Peer { sent_at, sent_sum, unheard, .. } = *self.peers.get(peer);
@@ -486,7 +492,7 @@ impl<S: Storage> Peers<S> {
             }
             pending @ None => {
                 *pending = Some(why);
-                // A peer is in the queue once at most, and the queue has a place for each.
+                // A peer is in the queue at most once, and the queue has room for all of them.
                 if self.queue.push(peer.0).is_err() {
                     record.pending = None;
                 }
@@ -508,7 +514,7 @@ impl<S: Storage> Peers<S> {
         Some((peer, self.peers.get(peer).pending.unwrap_or_default()))
     }
 
-    /// Takes the first peer out of the queue. True when it was the last.
+    /// Takes the first peer out of the queue. True if the queue is empty afterwards.
     pub(super) fn done(&mut self) -> bool {
         if let Some(peer) = self.queue.get(self.head) {
             self.peers.get_mut(NodeIndex(*peer)).pending = None;

@@ -1,14 +1,16 @@
-//! Strategy `relay`: one node gathers what is new and scatters it. Any node can be that one.
+//! Strategy `relay`: one node, the relay, gathers changes from all and sends them to all. Any node can be the relay.
 //!
-//! - The *relay* of a node is the lowest-ranked member that it does not suspect, itself included. A node that is its own
-//!   relay is a *root*. A node sends up to its relay (*uplink*), and down (*flush*) to its *children*, the peers whose latest
-//!   message named it; a root to everybody it does not suspect.
-//! - Flushes are an interval apart; uplinks are timed to arrive just before one. Acknowledgements ride on both.
-//! - *Suspicion* comes from entries that are not acknowledged, after a question; probes and random digests find back.
-//! - *Silence*: who knows that all members hold what it holds says so once to each it sends down to, and nobody has anything left
-//!   to say. A new session asks until it knows that.
+//! - The *relay* of a node is the lowest-ranked member that it does not suspect, itself included. A node that is its
+//!   own relay is a *root*. A node sends up to its relay (*uplink*), and down (*flush*) to its *children*, the peers
+//!   whose latest message named it as their relay. A root sends down to all peers that it does not suspect.
+//! - Flushes are an interval apart. Uplinks are timed to arrive just before a flush. Both carry acknowledgements.
+//! - *Suspicion*: a peer that does not acknowledge entries is asked, and then suspected. Probes and random digests find
+//!   out when it can be reached again.
+//! - *Silence*: a node that knows that all members hold its state says so once to each peer that it sends down to. Then
+//!   no node has anything left to say. A new session asks until it knows that.
 //!
-//! The parts: `tree` is what a cluster without faults does, `watch` is what faults need, `quiet` is how it ends.
+//! The parts: `tree` has the rules of a cluster without faults, `watch` those that faults need, `quiet` those for the
+//! end of traffic.
 
 mod link;
 mod quiet;
@@ -16,7 +18,7 @@ mod snapshots;
 mod tree;
 mod watch;
 
-use super::common::{Assumed, Common, Control, Heard, Hot, SOURCE_MS, Scheduler, Sent};
+use super::common::{Assumed, Began, Common, Control, Heard, Hot, SOURCE_MS, Scheduler, Sent};
 use super::peers::{Pending, Want};
 use super::rule::{Rule, Rules};
 use crate::causality::{RowId, Rows};
@@ -29,19 +31,20 @@ use crate::time::Instant;
 use link::{Link, NEVER, Path, after, since};
 use snapshots::{Aged, Snapshots};
 
-/// Milliseconds between two flushes unless chosen otherwise.
+/// Milliseconds between two flushes, unless the configuration has a value.
 const INTERVAL_MS: u32 = 460;
-/// What an acknowledgement of a flush may take beyond the interval, in microseconds.
+/// How much longer than an interval the acknowledgement of a flush may take, in microseconds.
 const PATIENCE_US: u64 = 1_000_000;
-/// How long after the first message that follows `init` a node waits before it asks anybody, in microseconds.
+/// How long a node waits after the first message that follows `init` before it asks a peer for anything, in
+/// microseconds.
 const FIRST_ASK_US: u64 = 1_000_000;
-/// For so long nobody else is asked while a peer hands over what this node lacks, in microseconds.
+/// `SOURCE_MS`, in microseconds.
 const SOURCE_US: u64 = SOURCE_MS * 1_000;
 /// The longest pause between two attempts of any kind, in microseconds.
 const LONGEST_US: u64 = 30_000_000;
-/// A root hands its rank on after so many flushes.
+/// A root hands the first rank on after this many flushes.
 const FLUSHES_PER_TURN: u32 = 64;
-/// Messages that may follow each other at once when one is cut.
+/// How many messages may be sent at once, when one after the other is cut.
 const BURST: u8 = 6;
 
 /// The scheduler of strategy `relay`.
@@ -54,21 +57,21 @@ pub(super) struct Relay<S: Storage> {
     interval_us: u64,
     /// How often the first rank was handed on.
     turn: u32,
-    /// It was handed on just now: the relay that follows is no surprise.
+    /// The first rank was handed on just now: the change of relay that follows is planned.
     handed_on: bool,
-    /// The relay: this node itself for a root.
+    /// This node's relay: for a root it is the node itself.
     relay: NodeIndex,
     uplink: Uplink,
     flush: Flush,
     watch: Watch,
     quiet: Quiet,
-    /// Round trip over all peers, for those without samples.
+    /// The round trip over all peers. It stands for that of peers without samples.
     path: Path,
-    /// Something happened that is to be looked at.
+    /// When [`Relay::look`] has to run because something happened.
     look_at: Instant,
-    /// A lower bound of the deadlines of all links.
+    /// A lower bound of the deadlines of all links: before it no link has to be looked at.
     links_at: Instant,
-    /// When a new session asks anybody, and the pause before it does so again.
+    /// When a new session asks a peer for what it lacks, and the pause before it asks again.
     ask_at: Instant,
     ask_pause_us: u64,
     rounds: u64,
@@ -76,22 +79,22 @@ pub(super) struct Relay<S: Storage> {
     finished: bool,
 }
 
-/// The way up.
+/// Messages up to the relay.
 #[derive(Clone)]
 struct Uplink {
     /// When the next message to the relay leaves.
     slot: Instant,
     /// Whether there may be something to send up.
     dirty: bool,
-    /// The relay is new: do not wait for it.
+    /// The relay is new: the uplink does not wait for its flush.
     urgent: bool,
-    /// When its last flush came.
+    /// When the last flush of the relay came.
     down_at: Option<Instant>,
-    /// The time to its next flush, as it said then.
+    /// The time from that flush to its next one, as the relay said.
     next_us: u64,
 }
 
-/// The way down.
+/// Messages down to children, or from a root to all.
 #[derive(Clone)]
 struct Flush {
     /// When the next flush leaves.
@@ -99,11 +102,11 @@ struct Flush {
     /// Whether somebody may lack something.
     dirty: bool,
     last: Option<Instant>,
-    /// Flushes as a root since the first rank was handed on.
+    /// Flushes since this node became the root.
     count: u32,
 }
 
-/// Suspects, and how they are looked for.
+/// Suspected peers, and when they are probed.
 #[derive(Clone)]
 struct Watch {
     suspects: usize,
@@ -114,25 +117,25 @@ struct Watch {
     cursor: u32,
     /// When all suspects were probed at once.
     all_at: Instant,
-    /// And are to be again, as soon as that may be.
+    /// All suspects are to be probed at once again, as soon as that is allowed.
     all_wanted: bool,
     digest_at: Instant,
     digest_pause_us: u64,
 }
 
-/// What is known about the end.
+/// Knowledge about the end of traffic.
 #[derive(Clone)]
 struct Quiet {
     last_change: Instant,
     stable: bool,
-    /// Somebody may have to be told.
+    /// Some peer may have to be told that all members agree.
     tell: bool,
     ask_at: Instant,
     ask_pause_us: u64,
 }
 
 impl<S: Storage> Relay<S> {
-    /// A scheduler for a cluster of `nodes` to which nothing has happened yet. Before [`Relay::fill`].
+    /// A scheduler for a cluster of `nodes`, to which nothing has happened yet. [`Relay::fill`] has to follow.
     #[must_use]
     #[inline(always)]
     pub(super) fn unfilled(nodes: usize, me: NodeIndex, limits: &Limits, rules: Rules) -> Self {
@@ -170,7 +173,7 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// Fills the table of peers, where it is to stay.
+    /// Fills the table of peers. Called once the node is where it stays in memory.
     pub(super) fn fill(&mut self, nodes: usize) {
         self.links.fill_to(nodes, Link::STRANGER);
     }
@@ -216,7 +219,7 @@ impl<S: Storage> Relay<S> {
         self.relay == self.me
     }
 
-    /// Looks at what happened, and decides what follows. O(1) when there is nothing to decide.
+    /// Looks at what has happened, and decides what follows. O(1) if there is nothing to decide.
     fn look(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
         self.look_at = NEVER;
         self.choose_relay(common, now);
@@ -227,18 +230,18 @@ impl<S: Storage> Relay<S> {
         self.look_for_silence(common, now);
     }
 
-    /// An empty message.
+    /// Queues a message without entries.
     fn write(common: &mut Common<S>, to: NodeIndex, want: Want) {
         common.peers.want_to_send(to, Pending { want, lane: Some(Lane::Push), ..Pending::default() });
     }
 
-    /// A message with all that the peer is believed to lack.
+    /// Queues a message with all that the peer is believed to lack.
     fn write_full(common: &mut Common<S>, to: NodeIndex, want: Want) {
         let why = Pending { want, lane: Some(Lane::Push), delta: true, burst: BURST, ..Pending::default() };
         common.peers.want_to_send(to, why);
     }
 
-    /// Whether a peer is believed to lack something, be it only a session of somebody. O(rows).
+    /// Whether a peer is believed to lack an entry, or only the session of some member. O(rows).
     fn lacks(&self, common: &Common<S>, rows: &Rows<S>, peer: NodeIndex) -> bool {
         if common.peers.is_untold(peer, common.view_name()) {
             return true;
@@ -261,8 +264,9 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// A new session asks anybody who does not agree with it for what it lacks, until it is settled, at growing intervals; unless it is in
-    /// touch with its relay, which knows of it and sends what it lacks, or sends random digests, which ask as well.
+    /// A new session asks random peers that do not agree with it for what it lacks, at growing intervals, until it is
+    /// settled. It does not ask while it is in touch with its relay, which knows of it and sends what it lacks, nor
+    /// while it sends random digests, which ask as well.
     fn ask_anybody(&mut self, common: &mut Common<S>, now: Instant) {
         self.ask_at = NEVER;
         if common.is_settled() {
@@ -281,9 +285,9 @@ impl<S: Storage> Relay<S> {
         self.ask_at = after(now, self.ask_pause_us);
     }
 
-    /// Whether this node exchanges messages with its relay, or as a root with others, or is about to.
+    /// Whether this node exchanges messages with its relay, or is about to; for a root, with any peer.
     fn is_in_touch(&self, now: Instant) -> bool {
-        // Whoever has nothing to say answers within the time for an acknowledgement.
+        // A peer that has nothing else to say answers within the time for an acknowledgement.
         let lately = |link: &Link| link.heard_ord > 0 && since(now, link.heard_at) <= 2 * self.acknowledged_us();
         if self.is_root() {
             return self.flush.at != NEVER || self.links.iter().any(lately);
@@ -306,16 +310,14 @@ impl<S: Storage> Relay<S> {
 }
 
 impl<S: Storage> Scheduler<S> for Relay<S> {
-    fn start(&mut self, common: &mut Common<S>, speaks: bool, now: Instant) {
+    fn start(&mut self, common: &mut Common<S>, began: Began, now: Instant) {
         self.reconfigured(common, now);
-        if common.has_peers() {
-            self.no_longer_stable(now);
-            self.ask_at = if speaks { now } else { after(now, FIRST_ASK_US) };
+        if !common.has_peers() {
+            return;
         }
-    }
-
-    fn took_over(&mut self, common: &mut Common<S>, now: Instant) {
-        if common.has_peers() {
+        self.no_longer_stable(now);
+        self.ask_at = if began == Began::ByItself { now } else { after(now, FIRST_ASK_US) };
+        if began == Began::Replaced {
             self.changed(common, now);
         }
     }
@@ -332,7 +334,7 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
 
     #[inline]
     fn news(&mut self, common: &mut Common<S>, _: Lane, _: Hot, now: Instant) {
-        // In a busy interval everything is arranged already.
+        // If the scheduler is to look already, nothing is left to arrange.
         let arranged = !self.quiet.stable && now <= self.quiet.last_change && self.look_at != NEVER;
         if !arranged && common.has_peers() {
             self.changed(common, now);
@@ -352,7 +354,7 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         }
         self.clear_suspicion(common, heard.from, now);
         self.hear_control(common, &heard, rows, now);
-        // What it says about the end counts if it is the relay now.
+        // The relay is chosen before the message is read further: its word `stable` counts only from the relay.
         self.choose_relay(common, now);
         self.hear_data(&heard, now);
         self.hear_stable(common, &heard);
@@ -361,18 +363,17 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         self.look(common, rows, now);
     }
 
-    fn reborn(&mut self, _: &mut Common<S>, peer: NodeIndex, now: Instant) {
-        self.link_mut(peer).reborn();
-        self.flush.dirty = true;
-        self.uplink.dirty = true;
-        self.look_at = now;
-        self.no_longer_stable(now);
-    }
-
-    fn session_taken(&mut self, common: &mut Common<S>, now: Instant) {
-        // Echoes of the session before do not count any more.
-        self.links.iter_mut().for_each(Link::forget_echoes);
-        self.changed(common, now);
+    fn view_changed(&mut self, common: &mut Common<S>, member: NodeIndex, now: Instant) {
+        if member == common.me() {
+            // Echoes that were meant for the session before do not count any more.
+            self.links.iter_mut().for_each(Link::forget_echoes);
+            self.changed(common, now);
+        } else {
+            self.link_mut(member).reborn();
+            self.flush.dirty = true;
+            self.uplink.dirty = true;
+            self.no_longer_stable(now);
+        }
         self.look_at = now;
     }
 
@@ -387,7 +388,7 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         !self.finished && self.timers().into_iter().any(|at| at <= now)
     }
 
-    fn timeout(&mut self, common: &mut Common<S>, _: u64, rows: &Rows<S>, now: Instant) {
+    fn timeout(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
         if self.links_at <= now {
             self.links_due(common, rows, now);
         }
@@ -423,7 +424,7 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         (chosen, sent)
     }
 
-    fn finish(&mut self, common: &mut Common<S>, _: u64, rows: &Rows<S>, now: Instant) {
+    fn finish(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
         self.leave_now(common, rows, now);
         self.finished = true;
     }
@@ -488,18 +489,8 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         }
     }
 
-    fn hot(&self) -> &[Hot] {
-        &[]
-    }
-
-    fn all_sent(&mut self) {}
-
     fn rounds(&self) -> u64 {
         self.rounds
-    }
-
-    fn forgotten(&self) -> u64 {
-        0
     }
 }
 

@@ -1,51 +1,55 @@
-//! Rules that faults made necessary, each of which tests can switch off to show what it is for.
+//! The rules that faults made necessary. A test can switch off each of them to show what the rule is for.
 
 /// A rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Agreement belongs to a view: members and their newest sessions. Without it: to names.
+    /// Agreement belongs to a view: the members and their newest sessions. Without the rule it belongs to the members
+    /// alone.
     Views,
-    /// A new session asks until it is settled. Without it: until anybody was heard.
+    /// A new session asks until it is settled. Without the rule it asks until any peer was heard.
     Asking,
-    /// Who shows another sum or view since is no longer among those that agree.
+    /// A member that shows another digest or view is taken out of the set of those that agree.
     ShowsAnother,
-    /// Only who knows that all members agree says that all is well. Without it `relay` leaves out those it cannot reach.
+    /// A node says `stable` only when it knows that all members agree. Without the rule, `relay` leaves out members
+    /// that it suspects.
     StableByAll,
-    /// Who sees a number above its own with its name takes one above that.
+    /// A node that sees a session of its own name above its own takes a larger one.
     HigherSession,
-    /// Whatever changes state or vector is news, also what is merged beyond the window or changes the vector alone.
+    /// Each change of state or vector is news. Without the rule, an entry beyond the window is none, and neither is a
+    /// change of the vector alone.
     EveryChange,
-    /// What a peer is handed is bounded by what is under way to it.
+    /// The bytes under way to a peer are bounded by a window.
     Window,
-    /// Who cannot take everything is nobody's relay.
+    /// A node that refuses entries is no relay.
     FitRelay,
-    /// Only a root sends down to everybody; others to their children.
+    /// Only a root sends down to all peers. Other nodes send down to their children.
     Tree,
-    /// A root sends only every other flush to the children of another relay.
+    /// The children of another relay get only every other flush of a root.
     EveryOther,
     /// Uplinks are timed to the flush.
     Alignment,
-    /// While the relay is overdue, one uplink in an interval.
+    /// While the flush of the relay is overdue, at most one uplink leaves per interval.
     Pacing,
-    /// The echo of its ordinal acknowledges a message, whatever else the peer lacks by then.
+    /// A message is acknowledged by the echo of its ordinal, even if the peer lacks newer changes by then.
     Echo,
-    /// What the digest with the echo of a later message lacks was lost.
+    /// Entries that the peer's digest lacks, although it comes with the echo of a later message, count as lost.
     HiddenLoss,
-    /// Who does not acknowledge is asked before it is suspected.
+    /// A peer that does not acknowledge is asked before it is suspected.
     Question,
-    /// Acknowledgements to anybody but the relay are empty.
+    /// An acknowledgement has no entries, unless it goes to the relay.
     EmptyAcknowledgements,
-    /// Suspects are looked for.
+    /// Suspected peers are probed.
     Probes,
-    /// Who suspects somebody relevant sends digests to random peers.
+    /// A node that suspects a peer it needs sends digests to random peers.
     RandomDigests,
-    /// Random digests are answered with what was missing some time ago, not with what may be under way.
+    /// The answer to a random digest holds only entries that were missing some time ago already, not those that may be
+    /// under way.
     OldDigest,
-    /// What a full message does not fill is asked for.
+    /// A node asks for entries that a full message should have brought and did not.
     Gaps,
-    /// Nobody is silent before it was told that all hold the same.
+    /// A node falls silent only after it was told that all members agree.
     StableWord,
-    /// A new relay is assumed to hold, and to have sent, what the old one did.
+    /// When the relay changes, each peer is assumed to hold what the old relay held.
     TakeOver,
 }
 

@@ -1,14 +1,17 @@
-//! Strategy `rumor`: what is new is pushed to a few random peers; digests repair what that missed; then silence.
+//! Strategy `rumor`: changes are pushed to a few random peers, exchanges of digests repair what the pushes missed, then
+//! there is silence.
 //!
 //! - *Push* (rumor mongering): each new dot goes to `fanout` random peers, once. The first push after a quiet interval
-//!   leaves at once, under load they are gathered and leave once per interval.
-//! - *Tick*: while some peer is not known to hold this node's counter, `fanout` of those peers get it per interval.
-//! - *Anti-entropy*: while some peer is not known to hold this node's state in this node's view, one of those is sent the digest and
-//!   asked for its own; each sends what the other lacks. Promptly once the news has ceased, every fifth interval under load. So a
-//!   new session asks until it is settled, whoever it has heard.
-//! - Silence: when all members are known to hold this digest in this view, no timer runs. A node that is silent answers whoever is not.
+//!   leaves at once. Under load rumors are gathered, and a push leaves once per interval.
+//! - *Tick*: while some peers are not known to hold this node's counter, `fanout` of them get it in each interval.
+//! - *Anti-entropy*: while some peers are not known to hold this node's state in this node's view, one of them is sent
+//!   the digest and asked for its own, and each of the two sends what the other lacks. This happens in every fifth
+//!   interval under load, and in the next interval once there is no more news. So a new session asks until it is
+//!   settled, whichever peers it has heard.
+//! - *Silence*: when all members are known to hold this digest in this view, no timer runs. A silent node answers peers
+//!   that are not silent.
 
-use super::common::{Common, Heard, Hot, SOURCE_MS, Scheduler, is_news_to};
+use super::common::{Began, Common, Heard, Hot, SOURCE_MS, Scheduler, is_news_to};
 use super::fanout::Draw;
 use super::peers::{Pending, Want};
 use super::rule::Rule;
@@ -19,24 +22,26 @@ use crate::replicated::Lane;
 use crate::storage::{Buf, Limits, Storage};
 use crate::time::Instant;
 
-/// Messages that may follow each other at once when what a peer asked for does not fit one.
+/// How many messages may be sent at once if the answer to a peer does not fit into one.
 const BURST: u8 = 6;
-/// Anti-entropy under load runs once in this many intervals.
+/// Under load digests are exchanged once in this many intervals.
 const BUSY_INTERVALS: u64 = 5;
-/// An exchange of digests pauses for this part of the time in which nothing has changed.
+/// Without news the pause between two exchanges of digests is the time since the last change, divided by this.
 const QUIET_SHARE: u64 = 8;
-/// The longest time between two exchanges of digests, once the news has ceased.
+/// The longest time between two exchanges of digests, in milliseconds.
 const LONGEST_MS: u64 = 30_000;
-/// A peer that was sent this very digest is not sent it again sooner: as long as the peers' own pause.
+/// A tick looks again after this time, in milliseconds, whether a peer that was sent this digest needs it once more.
+/// Equal to `REPEAT_MS` of the peers.
 const REPEAT_TICK_MS: u64 = 500;
-/// Drawings beyond the fanout in search of peers that lack something, so that a round stays O(fanout).
+/// How many peers beyond the fanout a push may draw in search of those that lack something. The bound keeps a round at
+/// O(fanout).
 const SPARE_DRAWS: usize = 32;
 
 /// The scheduler of strategy `rumor`.
 #[derive(Clone)]
 pub(super) struct Rumor<S: Storage> {
     hot: S::PerRumor<Hot>,
-    /// How many of `hot`, from the start, belong to the push under way.
+    /// The first `sealed` elements of `hot` belong to the push under way.
     sealed: usize,
     forgotten: u64,
     rounds: u64,
@@ -76,18 +81,16 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
     }
 
-    fn start(&mut self, common: &mut Common<S>, speaks: bool, now: Instant) {
+    fn start(&mut self, common: &mut Common<S>, began: Began, now: Instant) {
         self.last_change = now;
         self.started = true;
         self.arm_anti_entropy(common, now);
-        if speaks && common.has_peers() {
-            self.set(Timer::AntiEntropy, now);
+        match began {
+            Began::Heard => {}
+            Began::ByItself if common.has_peers() => self.set(Timer::AntiEntropy, now),
+            Began::ByItself => {}
+            Began::Replaced => self.arm_tick(common, now),
         }
-    }
-
-    fn took_over(&mut self, common: &mut Common<S>, now: Instant) {
-        self.arm_tick(common, now);
-        self.arm_anti_entropy(common, now);
     }
 
     fn rounds(&self) -> u64 {
@@ -119,7 +122,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
                 }
             }
             Lane::Tick => {
-                // Not before the next tick after the last one, and never in the moment of a change.
+                // The next tick is an interval after the last one, and never in the moment of a change.
                 let interval = common.interval(Lane::Tick);
                 let at = self.last_tick.map(|last| last.plus_ms(interval)).filter(|at| *at > now);
                 let at = at.unwrap_or_else(|| now.plus_ms(interval));
@@ -139,7 +142,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
         let answer = Pending { lane: Some(lane), rumors: false, delta: true, want: Want::Nothing, burst: BURST };
         if equal && same_view {
-            // Once: a peer that still does not know will ask.
+            // The peer is told once that all agree. If it still does not know, it will ask.
             let peer_may_settle = common.is_settled() && !peer_settled && !common.peers.was_sent(from, common.key());
             if want != Want::Nothing || peer_may_settle {
                 common.peers.want_to_send(from, answer);
@@ -151,8 +154,9 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
         if want != Want::Nothing {
             let elsewhere = common.source(now).is_some_and(|source| source != from) && common.keeps(Rule::Window);
-            // Two that are full lack what the other has for ever, and offer it rarely: if each answered the question of the other
-            // with its own, they would talk without a pause. So a message that asks for a gap and brings nothing is not asked back.
+            // Two nodes that are full lack each other's entries for ever. If each answered the other's question with a
+            // question of its own, they would talk without a pause. So a message that asks for entries and brings no
+            // news is not answered with a question.
             let gains = want == Want::Reply || heard.news;
             let want = if lacking && gains && !elsewhere { Want::Gap } else { Want::Nothing };
             common.peers.want_to_send(from, Pending { want, ..answer });
@@ -165,14 +169,13 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
     }
 
-    fn reborn(&mut self, common: &mut Common<S>, _: NodeIndex, now: Instant) {
+    fn view_changed(&mut self, common: &mut Common<S>, member: NodeIndex, now: Instant) {
         self.last_change = now;
-        self.go_on_asking(common, now);
-    }
-
-    fn session_taken(&mut self, common: &mut Common<S>, now: Instant) {
-        self.last_change = now;
-        self.arm_anti_entropy(common, now);
+        if member == common.me() {
+            self.arm_anti_entropy(common, now);
+        } else {
+            self.go_on_asking(common, now);
+        }
     }
 
     fn settle(&mut self, common: &Common<S>) -> bool {
@@ -199,7 +202,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         self.timers.iter().flatten().any(|at| *at <= now)
     }
 
-    fn timeout(&mut self, common: &mut Common<S>, _: u64, _: &Rows<S>, now: Instant) {
+    fn timeout(&mut self, common: &mut Common<S>, _: &Rows<S>, now: Instant) {
         for timer in Timer::ALL {
             if self.timers[timer as usize].is_none_or(|at| at > now) {
                 continue;
@@ -209,7 +212,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
                 Timer::Push => self.push(common, now),
                 Timer::Tick => self.tick(common, now),
                 Timer::AntiEntropy => self.anti_entropy(common, now),
-                // Not of this scheduler.
+                // This scheduler does not have these timers.
                 Timer::Relay | Timer::Session => {}
             }
         }
@@ -244,7 +247,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         (chosen, sent)
     }
 
-    fn finish(&mut self, common: &mut Common<S>, _: u64, _: &Rows<S>, now: Instant) {
+    fn finish(&mut self, common: &mut Common<S>, _: &Rows<S>, now: Instant) {
         let tick = self.timers[Timer::Tick as usize].is_some();
         if self.timers[Timer::Push as usize].is_some() {
             self.push(common, now);
@@ -257,7 +260,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
 }
 
 impl<S: Storage> Rumor<S> {
-    /// Whether a stretch follows the newest rumor, which waits already and takes it in.
+    /// Whether a range follows the newest rumor directly. Then that rumor, which waits already, is made longer.
     #[inline]
     fn extends_hot(&mut self, hot: Hot) -> bool {
         let waiting = self.hot.len() > self.sealed;
@@ -284,7 +287,8 @@ impl<S: Storage> Rumor<S> {
         let _ = self.hot.push(hot);
     }
 
-    /// What came in part of a larger whole is no rumor: others get it from those whom they ask, as this node does.
+    /// Forgets rumors that came from a peer which hands over, in parts, what this node lacked. These entries are old:
+    /// other nodes that lack them ask for them, as this node does.
     fn forget_handed(&mut self, from: NodeIndex) {
         let mut kept = self.sealed;
         for at in self.sealed..self.hot.len() {
@@ -304,7 +308,7 @@ impl<S: Storage> Rumor<S> {
         }
     }
 
-    /// Makes sure that a node which is not settled has a timer.
+    /// Makes sure that a node which is not settled goes on exchanging digests.
     fn go_on_asking(&mut self, common: &mut Common<S>, now: Instant) {
         if self.started && common.keeps(Rule::Asking) {
             self.arm_anti_entropy(common, now);
@@ -324,9 +328,9 @@ impl<S: Storage> Rumor<S> {
         self.set(Timer::AntiEntropy, armed.map_or(at, |armed| armed.min(at)));
     }
 
-    /// Time between two exchanges of digests. While there is news, [`BUSY_INTERVALS`]: pushes bring most of it. Then one
-    /// interval, and ever more the longer nothing changes: who still differs then cannot take what is missing, or is not
-    /// there.
+    /// Time between two exchanges of digests, in milliseconds. While there is news it is [`BUSY_INTERVALS`] intervals,
+    /// since pushes bring most of it. Then it is one interval, and grows with the time since the last change: a peer
+    /// that still differs then cannot take what it lacks, or cannot be reached.
     fn pause_ms(&self, common: &Common<S>, lane: Lane, now: Instant) -> u64 {
         let interval = common.interval(lane);
         let quiet = now.ms_since(self.last_change);
@@ -336,7 +340,7 @@ impl<S: Storage> Rumor<S> {
         interval.max((quiet / QUIET_SHARE).min(LONGEST_MS))
     }
 
-    /// A push of all waiting rumors to `fanout` random peers that lack some of them.
+    /// Pushes all waiting rumors to `fanout` random peers that lack some of them.
     fn push(&mut self, common: &mut Common<S>, now: Instant) {
         if self.hot.is_empty() {
             return;
@@ -365,7 +369,7 @@ impl<S: Storage> Rumor<S> {
         }
     }
 
-    /// Whether a peer is not known to hold every waiting rumor.
+    /// Whether a peer is not known to hold all rumors of this push.
     #[must_use]
     fn lacks_hot(&self, common: &Common<S>, peer: NodeIndex) -> bool {
         if common.agreement.contains(peer) {
@@ -375,7 +379,7 @@ impl<S: Storage> Rumor<S> {
         self.hot[..self.sealed].iter().any(|hot| is_news_to(hot, peer, vector))
     }
 
-    /// One tick of the counter.
+    /// Runs one tick: `fanout` random peers that are not known to hold this node's counter get it.
     fn tick(&mut self, common: &mut Common<S>, now: Instant) {
         if self.settle(common) {
             return;
@@ -391,7 +395,7 @@ impl<S: Storage> Rumor<S> {
                 continue;
             }
             let digest_at = common.peers.next_digest(peer, common.key(), self.last_change);
-            // Whatever it was sent less than an interval ago had the same in it.
+            // A message that it was sent less than an interval ago held the counter as well.
             let spaced_at =
                 common.peers.sent_at(peer).map_or(Instant::ZERO, |at| at.plus_ms(common.interval(Lane::Tick)));
             let at = digest_at.max(spaced_at);

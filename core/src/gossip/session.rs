@@ -1,13 +1,14 @@
 //! This node's own session, and the life in which its dots are made.
 //!
-//! The driver gives the number of the session, larger at every start. Where it fails to, because a clock went back or two processes have one
-//! name, the node sees a number of its own name that it does not have, and takes one above it. Without a disk a life is the first
-//! session of a memory, so the two numbers are equal; they are kept apart because they mean different things.
+//! The driver gives the number of the session, which is larger at every start. If a clock went back, or if two
+//! processes have one name, the number is not larger. Then the node sees its name with a larger number than its own,
+//! and takes a number above that one. A life is the first session of a memory. Without a disk each session begins with
+//! an empty memory, so the two numbers are equal; the code keeps them apart because they mean different things.
 
 use crate::storage::INCARNATION_MAX;
 use crate::time::Instant;
 
-/// The pause before a session is taken a second time, which doubles, and the longest.
+/// The pause before a session is taken a second time, in milliseconds. It doubles each time, up to the longest.
 const PAUSE_FIRST_MS: u64 = 1_000;
 const PAUSE_MOST_MS: u64 = 300_000;
 
@@ -16,7 +17,7 @@ const PAUSE_MOST_MS: u64 = 300_000;
 pub(super) struct Own {
     session: u64,
     life: u64,
-    /// The number above which the next session is, and when it may be taken.
+    /// The next session has to be above this number, and may be taken at this time.
     wanted: Option<(u64, Instant)>,
     taken_at: Option<Instant>,
     pause_ms: u64,
@@ -24,13 +25,13 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// The session that the driver began.
+    /// A node in the session that the driver began.
     #[must_use]
     pub(super) const fn new(session: u64) -> Self {
         Self { session, life: session, wanted: None, taken_at: None, pause_ms: PAUSE_FIRST_MS, exhausted: false }
     }
 
-    /// The number of this session, in every message.
+    /// The number of this session, which is in every message.
     #[must_use]
     pub(super) const fn session(&self) -> u64 {
         self.session
@@ -42,14 +43,15 @@ impl Own {
         self.life
     }
 
-    /// Whether a number above the highest possible would have to be taken: the node cannot go on under its name.
+    /// Whether the next session would have to be above the highest possible number. Then the node cannot go on under
+    /// its name.
     #[must_use]
     pub(super) const fn is_exhausted(&self) -> bool {
         self.exhausted
     }
 
-    /// This node's name was seen with a number that this memory did not give it: one above that is wanted. At once the first time,
-    /// then after 1 s, doubling to 5 min.
+    /// This node's name was seen with the number `seen`, which this process did not take. So a session above it is
+    /// wanted: the first time at once, then after 1 s, doubling up to 5 min.
     pub(super) fn want_above(&mut self, seen: u64, now: Instant) {
         let at = match self.wanted {
             Some((_, at)) => at,
@@ -65,7 +67,8 @@ impl Own {
         self.wanted.map(|(_, at)| at)
     }
 
-    /// Takes the session that is wanted, and a life with it. `None` when none is, or none is left.
+    /// Takes the session that is wanted, and a life of the same number. `None` if none is wanted, if its time has not
+    /// come, or if no number is left.
     pub(super) fn take(&mut self, now: Instant) -> Option<u64> {
         let (above, at) = self.wanted.filter(|(_, at)| *at <= now)?;
         self.wanted = None;

@@ -1,4 +1,4 @@
-//! Each rule that does not depend on the strategy: when a node begins to speak, and what sessions mean to it.
+//! Tests of the rules that do not depend on the strategy: when a node begins to speak, and what it does about sessions.
 
 use rand_core::SeedableRng;
 

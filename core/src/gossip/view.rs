@@ -1,7 +1,7 @@
 //! The view: the members, and the newest session known of each.
 //!
-//! What a node holds is a fact about one start of its process, a *session*: the next one begins with an empty memory. So whatever is
-//! said about who holds what names the view that it is said in.
+//! A *session* is one start of a process. The next session of the same node begins with an empty memory. So each
+//! statement about what a node holds is true only in a view, and messages name the view.
 
 use crate::id::{Members, NodeIndex, hash_bytes, mix2};
 use crate::storage::{Buf, Storage};
@@ -12,7 +12,7 @@ struct Member {
     /// Hash of its id.
     hash: u64,
     session: Option<u64>,
-    /// The version of the view that began with this session.
+    /// The version of the view that began when this session became known.
     since: u64,
 }
 
@@ -25,7 +25,7 @@ pub(super) struct View<S: Storage> {
 }
 
 impl<S: Storage> View<S> {
-    /// A view of `nodes` members. Before [`View::fill`].
+    /// A view with room for `nodes` members. [`View::fill`] has to follow.
     #[must_use]
     #[inline(always)]
     pub(super) fn unfilled(nodes: usize) -> Self {
@@ -40,7 +40,8 @@ impl<S: Storage> View<S> {
         }
     }
 
-    /// 64 bits that name the view: equal for equal members and sessions, in whatever order they became known.
+    /// 64 bits that name the view. They are equal for equal members and sessions, whatever the order in which the
+    /// sessions became known.
     #[must_use]
     pub(super) fn name(&self) -> u64 {
         self.name
@@ -58,7 +59,7 @@ impl<S: Storage> View<S> {
         self.members.get(node.at())?.session
     }
 
-    /// Takes note of a session of a member. True when it is newer than the one known: then the view is another one.
+    /// Notes a session of a member. True if it is newer than the one known: then the view has changed.
     pub(super) fn learn(&mut self, node: NodeIndex, session: u64) -> bool {
         let version = self.version + 1;
         let Some(member) = self.members.get_mut(node.at()) else { return false };

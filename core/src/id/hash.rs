@@ -1,4 +1,4 @@
-//! The hash that makes fingerprints of names and values: the same on every platform.
+//! The hash of names and values. It is the same on every platform.
 
 /// Scrambles 64 bits so that each bit of the result depends on each bit of `x` (the finalizer of `SplitMix64`).
 #[must_use]
@@ -8,13 +8,13 @@ pub const fn mix(x: u64) -> u64 {
     x ^ (x >> 31)
 }
 
-/// Hash of two words where the order counts.
+/// Hash of two words. Their order counts.
 #[must_use]
 pub const fn mix2(a: u64, b: u64) -> u64 {
     mix(mix(a).wrapping_add(b).wrapping_mul(0x9e37_79b9_7f4a_7c15))
 }
 
-/// Hash of a string of bytes, eight at a time.
+/// Hash of bytes, which are taken eight at a time.
 #[must_use]
 pub fn hash_bytes(bytes: &[u8]) -> u64 {
     hash_bytes_from(0, bytes)

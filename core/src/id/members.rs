@@ -5,12 +5,12 @@ use super::sort::heap_sort;
 use super::{NodeIndex, json_len};
 use crate::storage::{Buf, INCARNATION_MAX, Storage};
 
-/// Why a list of node ids is not a cluster. Nothing changed.
+/// Why a list of node ids was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotACluster {
-    /// More ids than the storage has room for.
+    /// There are more ids than the storage has room for.
     TooMany,
-    /// An id is empty, longer than the bound, or ends in `@` and digits, which is how rows of past lives are written.
+    /// An id is empty or longer than the bound, or it ends in `@` and digits, as the name of a row does.
     BadId,
     /// An id is listed twice.
     Twice,
@@ -18,14 +18,14 @@ pub enum NotACluster {
     Absent,
 }
 
-/// Where the bytes of an id lie.
+/// The place of the bytes of an id.
 #[derive(Clone, Copy, Debug)]
 struct Span {
     start: u32,
     len: u16,
 }
 
-/// The ids of the cluster's members, sorted by their bytes. Ids are found in O(log n).
+/// The ids of the cluster's members, sorted by their bytes. An id is found in O(log n).
 #[derive(Clone)]
 pub struct Members<S: Storage> {
     bytes: S::IdBytes,
@@ -58,7 +58,7 @@ impl<S: Storage> Members<S> {
     /// Sets the members, once. O(n log n).
     ///
     /// # Errors
-    /// What is wrong with the list; the table is then empty again.
+    /// The first fault of the list. The table is empty then.
     pub fn set<'a>(&mut self, me: &str, ids: impl Iterator<Item = &'a str>) -> Result<(), NotACluster> {
         self.clear();
         let done = self.fill(me, ids);
@@ -78,7 +78,7 @@ impl<S: Storage> Members<S> {
     /// Adds one id to the table under construction.
     ///
     /// # Errors
-    /// The id is unfit or does not fit; call [`Members::clear`] then.
+    /// The id cannot be that of a node, or there is no room for it. [`Members::clear`] has to be called then.
     pub fn add(&mut self, id: &str) -> Result<(), NotACluster> {
         if !is_fit(id, self.id_bytes) {
             return Err(NotACluster::BadId);
@@ -93,7 +93,7 @@ impl<S: Storage> Members<S> {
     /// Sorts the ids that were added and looks up this node's own.
     ///
     /// # Errors
-    /// The ids do not form a cluster; call [`Members::clear`] then.
+    /// The ids do not form a cluster. [`Members::clear`] has to be called then.
     pub fn finish(&mut self, me: &str) -> Result<(), NotACluster> {
         let Self { bytes, spans, .. } = self;
         heap_sort(spans, |a, b| bytes_of(bytes, a) < bytes_of(bytes, b));
@@ -112,7 +112,7 @@ impl<S: Storage> Members<S> {
         self.spans.clear();
     }
 
-    /// Number of members, own included.
+    /// Number of members, this node included.
     #[must_use]
     pub fn len(&self) -> usize {
         self.spans.len()
@@ -130,7 +130,7 @@ impl<S: Storage> Members<S> {
         self.me
     }
 
-    /// A hash of all ids, equal on all nodes that were given the same members.
+    /// A hash of all ids. It is equal on all nodes that have the same members.
     #[must_use]
     pub fn fingerprint(&self) -> u32 {
         self.fingerprint
@@ -142,7 +142,7 @@ impl<S: Storage> Members<S> {
         self.spans.get(node.at()).and_then(|span| core::str::from_utf8(self.text(span)).ok()).unwrap_or("")
     }
 
-    /// The id of a member as bytes, without checking again that they are UTF-8.
+    /// The id of a member as bytes. It is not checked again to be UTF-8.
     #[must_use]
     #[inline]
     pub(crate) fn id_bytes(&self, node: NodeIndex) -> &[u8] {
@@ -161,7 +161,8 @@ impl<S: Storage> Members<S> {
         Some(NodeIndex(found as u32))
     }
 
-    /// The row a name stands for: `"n1"` is incarnation 0 of node `n1`, `"n1@k"` its incarnation k.
+    /// Node and incarnation of the name of a row: `"n1"` is incarnation 0 of node `n1`, and `"n1@k"` is its incarnation
+    /// k.
     #[must_use]
     pub fn find_row(&self, name: &str) -> Option<(NodeIndex, u64)> {
         match split_row(name) {
@@ -180,7 +181,7 @@ fn bytes_of<'a>(bytes: &'a [u8], span: &Span) -> &'a [u8] {
     bytes.get(start..start + usize::from(span.len)).unwrap_or(&[])
 }
 
-/// What stands before and after the last `@`.
+/// The texts before and after the last `@`.
 fn split_last(name: &str) -> Option<(&str, &str)> {
     let at = name.bytes().rposition(|byte| byte == b'@')?;
     Some((name.get(..at)?, name.get(at + 1..)?))
@@ -193,7 +194,8 @@ fn split_row(name: &str) -> Option<(&str, u64)> {
     Some((id, incarnation))
 }
 
-/// Whether a string can be the id of a node: not empty, at most `max` bytes as JSON prints it, and no name of a row.
+/// Whether a string can be the id of a node: it is not empty, has at most `max` bytes in JSON, and does not end like
+/// the name of a row.
 #[must_use]
 pub(crate) fn is_fit(id: &str, max: usize) -> bool {
     !id.is_empty() && json_len(id) <= max && !ends_like_a_row(id)

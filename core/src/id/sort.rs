@@ -1,7 +1,7 @@
 //! Sorting without the standard library's code.
 
-/// Sorts in place in O(n log n), not keeping the order of equal items (Williams, "Algorithm 232: Heapsort", 1964). The
-/// standard library's way is a good part of the program on a small device, for a list that is sorted once.
+/// Sorts in place in O(n log n) (Williams, "Algorithm 232: Heapsort", 1964). Equal items may change their order. The
+/// standard library's sort would be a good part of the program on a small device, for a list that is sorted once.
 pub(crate) fn heap_sort<T>(items: &mut [T], is_less: impl Fn(&T, &T) -> bool) {
     let len = items.len();
     (0..len / 2).rev().for_each(|root| sift_down(items, root, &is_less));
@@ -13,9 +13,9 @@ pub(crate) fn heap_sort<T>(items: &mut [T], is_less: impl Fn(&T, &T) -> bool) {
     }
 }
 
-/// Moves an item down until none below it is larger. What is below it is a heap already.
+/// Moves an item down until no item below it is larger. The items below it are a heap already.
 fn sift_down<T>(items: &mut [T], mut at: usize, is_less: &impl Fn(&T, &T) -> bool) {
-    // Bounded by the depth of the heap.
+    // The loop is bounded by the depth of the heap.
     while let Some(left) = items.get(2 * at + 1) {
         let right_is_larger = items.get(2 * at + 2).is_some_and(|right| is_less(left, right));
         let child = 2 * at + 1 + usize::from(right_is_larger);

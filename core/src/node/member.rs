@@ -34,7 +34,7 @@ pub struct Member<S: Application> {
     pub(super) scratch: S::Scratch,
     predictor: Predictor,
     pub(super) desk: Desk,
-    pub(super) events: Events,
+    pub(super) events: Events<S>,
     pub(super) head: Head,
     settled: bool,
 }
@@ -84,7 +84,7 @@ impl<S: Application> Member<S> {
             scratch: S::Scratch::with_limits(limits),
             predictor: Default::default(),
             desk: Desk::default(),
-            events: Events::default(),
+            events: Events::unfilled(limits),
             head: Head::default(),
             settled: false,
             config: Config::default(),
@@ -97,7 +97,10 @@ impl<S: Application> Member<S> {
         self.replica.causality.clock = HybridClock::new(config.max_clock_ahead_ms.saturating_mul(1_000));
         // The seed itself shows in whom this node speaks to.
         self.replica.store.fill(&self.limits, mix2(config.seed, u64::from_be_bytes(*b"hashkeys")));
-        self.service.bench.fill();
+        self.service.fill(&self.limits);
+        if config.events {
+            self.events.fill(&self.limits);
+        }
         self.config = config;
     }
 

@@ -210,6 +210,9 @@ impl<S: Application> Member<S> {
     #[inline]
     fn merge(&mut self, reading: &mut Reading<'_>, dot: Dot, entry: &Entry<'_>) {
         let outcome = self.replica.merge(dot, entry);
+        if outcome.is_included() {
+            self.service.staleness.arrived(&self.replica.store.map, entry);
+        }
         self.note(reading, Hot::dot(dot, Some(reading.exchange.from())), outcome, Some(entry));
     }
 

@@ -12,7 +12,7 @@ use crate::time::Instant;
 pub(super) struct GossipSpread<'r, S: Application> {
     pub(super) gossip: &'r mut Gossip<S>,
     /// `None` when nobody wants events.
-    pub(super) events: Option<&'r mut Events>,
+    pub(super) events: Option<&'r mut Events<S>>,
     pub(super) now: Instant,
 }
 

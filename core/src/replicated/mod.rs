@@ -20,7 +20,7 @@ use crate::storage::{Limits, Storage};
 pub use chain::{Ends, Link, Linked};
 pub use change::{Change, Made};
 pub use counter::{Counter, Sign};
-pub use map::{LwwMap, MISSES, Needs, READS_PER_KEY};
+pub use map::{LwwMap, Needs};
 pub use product::Product;
 pub use replica::{Outcome, Replica};
 pub use set::BroadcastSet;
@@ -150,6 +150,7 @@ pub enum Refused {
     EndOfTime,
     /// Hostile, a bug, or a newer version: no data type reads this entry.
     Unreadable,
+    #[doc(hidden)]
     /// Weather or misconfiguration: the row it names cannot be had.
     Row(crate::causality::RowRefused),
     /// Hostile, a bug, or two processes of one name: it claims for a row that only this memory makes changes in what this

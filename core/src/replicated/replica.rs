@@ -47,6 +47,17 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// Whether the state includes what the entry says.
+    #[must_use]
+    pub const fn is_included(self) -> bool {
+        match self {
+            Self::News | Self::Covered | Self::Known | Self::TooFarAhead { .. } => true,
+            Self::Refused(_) | Self::Impostor | Self::SkipTooFar { .. } => false,
+        }
+    }
+}
+
 /// A node's replica of everything.
 #[derive(Clone)]
 pub struct Replica<S: Product> {

@@ -73,17 +73,6 @@ fn write_with<S: Application, G: Spread<S>>(
     Ok(Answer::Written { stamp_us }.into())
 }
 
-pub(super) fn kv_read<S: Application, G: Spread<S>>(
-    message: &Message<'_>,
-    cx: &mut Context<'_, S, G>,
-    [for_key, ..]: &mut Strings<S>,
-) -> Answered {
-    let scalar = message.scalar(Key::Key)?;
-    let key = value(&scalar, Key::Key, cx.limits, for_key)?;
-    let now_us = cx.replica.causality.clock.read();
-    cx.replica.store.map.read(key, now_us).map(|at| Answer::Read(at).into()).ok_or(Problem::KeyNotFound)
-}
-
 /// One entry of `kv_merge`.
 struct Offer<'a> {
     key: Scalar<'a>,
@@ -115,38 +104,6 @@ fn offer(entry: Token<'_>) -> Result<(Scalar<'_>, u64), BadField> {
         }
     }
     value.zip(stamp).ok_or(form)
-}
-
-pub(super) fn kv_merge<S: Application, G: Spread<S>>(
-    message: &Message<'_>,
-    cx: &mut Context<'_, S, G>,
-    [for_key, for_value, ..]: &mut Strings<S>,
-) -> Answered {
-    let mut needs = Needs::default();
-    for offer in offers(message)? {
-        let offer = offer?;
-        let key = value(&offer.key, Key::Entries, cx.limits, for_key)?;
-        let new = value(&offer.value, Key::Entries, cx.limits, for_value)?;
-        let max_ms = cx.config.max_clock_ahead_ms;
-        let ahead = BadField { key: Key::Entries, why: Why::ClockAhead { max_ms } };
-        cx.replica.causality.clock.check(offer.stamp_us).map_err(|_| ahead)?;
-        let map = &cx.replica.store.map;
-        if is_later(map.get(key), offer.stamp_us) {
-            // A key may come twice.
-            map.count(&mut needs, key, new, false);
-        }
-    }
-    cx.replica.store.map.has_room(&needs).map_err(Problem::Full)?;
-    let mut updated = 0;
-    for offer in offers(message)? {
-        let offer = offer?;
-        let key = value(&offer.key, Key::Entries, cx.limits, for_key)?;
-        let new = value(&offer.value, Key::Entries, cx.limits, for_value)?;
-        if is_later(cx.replica.store.map.get(key), offer.stamp_us) {
-            updated += u64::from(cx.apply(&LwwMap::<S>::write(key, new, offer.stamp_us), Key::Entries)?);
-        }
-    }
-    Ok(Answer::Updated(updated).into())
 }
 
 /// Only a strictly later stamp changes anything; among equal ones the first stays.
@@ -245,6 +202,55 @@ fn changes<'a>(ops: impl Iterator<Item = Op<'a>> + Clone) -> impl Iterator<Item 
 }
 
 impl<S: Application> Service<S> {
+    pub(super) fn kv_read<G: Spread<S>>(
+        &mut self,
+        message: &Message<'_>,
+        cx: &mut Context<'_, S, G>,
+        [for_key, ..]: &mut Strings<S>,
+    ) -> Answered {
+        let scalar = message.scalar(Key::Key)?;
+        let key = value(&scalar, Key::Key, cx.limits, for_key)?;
+        let map = &cx.replica.store.map;
+        let found = map.find(key);
+        self.staleness.read(map, key, found, cx.replica.causality.clock.read());
+        found.map(|at| Answer::Read(at).into()).ok_or(Problem::KeyNotFound)
+    }
+
+    pub(super) fn kv_merge<G: Spread<S>>(
+        &mut self,
+        message: &Message<'_>,
+        cx: &mut Context<'_, S, G>,
+        [for_key, for_value, ..]: &mut Strings<S>,
+    ) -> Answered {
+        let mut needs = Needs::default();
+        for offer in offers(message)? {
+            let offer = offer?;
+            let key = value(&offer.key, Key::Entries, cx.limits, for_key)?;
+            let new = value(&offer.value, Key::Entries, cx.limits, for_value)?;
+            let max_ms = cx.config.max_clock_ahead_ms;
+            let ahead = BadField { key: Key::Entries, why: Why::ClockAhead { max_ms } };
+            cx.replica.causality.clock.check(offer.stamp_us).map_err(|_| ahead)?;
+            let map = &cx.replica.store.map;
+            if is_later(map.get(key), offer.stamp_us) {
+                // A key may come twice.
+                map.count(&mut needs, key, new, false);
+            }
+        }
+        cx.replica.store.map.has_room(&needs).map_err(Problem::Full)?;
+        let mut updated = 0;
+        for offer in offers(message)? {
+            let offer = offer?;
+            let key = value(&offer.key, Key::Entries, cx.limits, for_key)?;
+            let new = value(&offer.value, Key::Entries, cx.limits, for_value)?;
+            if is_later(cx.replica.store.map.get(key), offer.stamp_us) {
+                let entry = LwwMap::<S>::write(key, new, offer.stamp_us);
+                updated += u64::from(cx.apply(&entry, Key::Entries)?);
+                self.staleness.arrived(&cx.replica.store.map, &entry);
+            }
+        }
+        Ok(Answer::Updated(updated).into())
+    }
+
     /// All operations in order on the local state, all or nothing; then the last write of each key is a change, and all
     /// of them share one stamp.
     #[inline(never)]

@@ -10,6 +10,7 @@ mod counter;
 mod kv;
 mod own;
 mod reply;
+mod staleness;
 #[cfg(feature = "serde")]
 mod stats;
 mod tuning;
@@ -27,9 +28,10 @@ pub use basic::{init, is_same_cluster};
 pub use bench::{Bench, WRITES_KEPT};
 pub use kv::TXN_OPS_MAX;
 use own::Texts as Strings;
-pub use own::{Application, Desk, Fields, Replied, Request, RequestError, Requests, Texts};
+pub use own::{Application, Fields, Replied, Request, RequestContext, RequestError, Requests, Texts};
 pub(crate) use reply::Source;
 pub use reply::{Answer, Done, Head, JsonId, Problem, Reply};
+pub use staleness::Staleness;
 
 /// What requests need of gossip.
 pub trait Spread<S: Product> {
@@ -65,6 +67,8 @@ pub struct Service<S: Application> {
     pub payload: S::Payload,
     /// Measurements of writes and of the counter.
     pub bench: Bench<S>,
+    /// Reads of the store.
+    pub staleness: Staleness<S>,
     /// Hashes of the ids of an `init` that is not the first.
     pub ids: S::PerNode<u64>,
     shape: Option<Shape>,
@@ -97,7 +101,7 @@ names_itself!(impl[S: Application, G: Spread<S>] Context<'_, S, G>, "Context");
 pub type Answered = Result<Answer, Problem>;
 
 impl<S: Application> Service<S> {
-    /// A service that has answered nothing yet, before [`Bench::fill`].
+    /// A service that has answered nothing yet, before [`Service::fill`].
     #[inline(always)]
     #[must_use]
     pub fn unfilled(limits: &Limits) -> Self {
@@ -105,10 +109,17 @@ impl<S: Application> Service<S> {
         Self {
             payload: S::Payload::with_limit(limits.payload_bytes),
             bench: Bench::unfilled(limits),
+            staleness: Staleness::unfilled(limits),
             ids: S::PerNode::with_limit(limits.nodes),
             shape: None,
             generated: 0,
         }
+    }
+
+    /// Fills the tables that are never empty, where they are to stay.
+    pub fn fill(&mut self, limits: &Limits) {
+        self.bench.fill();
+        self.staleness.fill(limits);
     }
 
     /// Handles a request of a client, or of a node that asks like one. O(length of the request), but for replies that
@@ -143,11 +154,11 @@ impl<S: Application> Service<S> {
             Kind::Digest => Ok(broadcast::Answer::Digest.into()),
             Kind::DigestSync => broadcast::digest_sync(message, cx),
             Kind::Write => kv::write(message, cx),
-            Kind::KvRead => cx.with_scratch(|cx, strings| kv::kv_read(message, cx, strings)),
-            Kind::KvMerge => cx.with_scratch(|cx, strings| kv::kv_merge(message, cx, strings)),
+            Kind::KvRead => cx.with_scratch(|cx, strings| self.kv_read(message, cx, strings)),
+            Kind::KvMerge => cx.with_scratch(|cx, strings| self.kv_merge(message, cx, strings)),
             Kind::BenchWrite => self.bench_write(message, cx),
             Kind::BenchReport => Ok(bench::Answer::Report.into()),
-            Kind::BenchStats => Ok(self.bench_stats(cx).into()),
+            Kind::BenchStats => Ok(self.bench_stats().into()),
             #[cfg(feature = "serde")]
             Kind::Stats => Ok(stats::Answer.into()),
             #[cfg(not(feature = "serde"))]

@@ -28,9 +28,9 @@ pub trait Requests<S: Product>: Replicated<S> {
         name: &'static str,
         request: &Request<'_>,
         texts: &mut Texts<S>,
-        desk: &mut Desk<'_, S>,
+        cx: &mut RequestContext<'_, S>,
     ) -> Result<Replied, RequestError> {
-        let _ = (name, request, texts, desk);
+        let _ = (name, request, texts, cx);
         Err(RequestError::UNKNOWN_TYPE)
     }
 }
@@ -107,12 +107,12 @@ impl RequestError {
     }
 }
 
-/// The proof that a reply was written: see [`Desk::reply`].
+/// The proof that a reply was written: see [`RequestContext::reply`].
 #[derive(Debug)]
 pub struct Replied(());
 
 /// What a handler of requests may see and do.
-pub struct Desk<'c, S: Product> {
+pub struct RequestContext<'c, S: Product> {
     replica: &'c mut Replica<S>,
     spread: &'c mut dyn Spread<S>,
     payload: &'c mut S::Payload,
@@ -121,9 +121,9 @@ pub struct Desk<'c, S: Product> {
     now: Now,
 }
 
-names_itself!(impl[S: Product] Desk<'_, S>, "Desk");
+names_itself!(impl[S: Product] RequestContext<'_, S>, "RequestContext");
 
-impl<S: Product> Desk<'_, S> {
+impl<S: Product> RequestContext<'_, S> {
     /// The state: the data type itself is [`Store::own`].
     #[must_use]
     pub fn store(&self) -> &Store<S> {
@@ -168,7 +168,7 @@ impl<S: Product> Desk<'_, S> {
         }
     }
 
-    /// Writes the reply: its type, and its fields as `fields` adds them.
+    /// Writes the reply: its type, and its fields as `fields` adds them. A further reply takes the place of the one before.
     ///
     /// # Errors
     /// The reply is longer than [`Limits::payload_bytes`].
@@ -206,6 +206,18 @@ impl<S: Storage> Fields<'_, '_, S> {
     pub fn value(&mut self, name: &str, value: Value<'_>) -> &mut Self {
         self.name(name);
         self.out.value(value);
+        self
+    }
+
+    /// A field with a list of values.
+    pub fn list<'v>(&mut self, name: &str, values: impl IntoIterator<Item = Value<'v>>) -> &mut Self {
+        self.name(name);
+        self.out.raw(b"[");
+        for (at, value) in values.into_iter().enumerate() {
+            self.out.str(if at > 0 { ", " } else { "" });
+            self.out.value(value);
+        }
+        self.out.raw(b"]");
         self
     }
 
@@ -248,8 +260,8 @@ impl<S: Application> Service<S> {
         texts: &mut Texts<S>,
     ) -> Answered {
         let Context { replica, spread, config, limits, now, .. } = cx;
-        let mut desk = Desk { replica, spread, payload: &mut self.payload, limits, config, now: *now };
-        match <S::Own as Requests<S>>::handle(name, request, texts, &mut desk) {
+        let mut cx = RequestContext { replica, spread, payload: &mut self.payload, limits, config, now: *now };
+        match <S::Own as Requests<S>>::handle(name, request, texts, &mut cx) {
             Ok(Replied(())) => Ok(Answer::Own),
             Err(RequestError(problem)) => Err(problem),
         }

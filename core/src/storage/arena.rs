@@ -1,4 +1,4 @@
-//! Strings on the heap: an arena for those of the store, and a buffer for those of a line.
+//! Strings on the heap: an arena for the strings of the store, and buffers for the strings of a line.
 
 extern crate alloc;
 
@@ -8,32 +8,34 @@ use alloc::string::String;
 use super::heap::HeapBuf;
 use super::{Buf, Limits, Owners, Scratch, TEXTS, Text, Texts, longest_text};
 
-/// Bytes before each string: its owner and its length, 32 bits each.
+/// Bytes before each string: its owner and its length, of 32 bits each.
 const HEADER: usize = 8;
-/// While there is a pass, so many bytes are looked at for each byte that is added.
+/// How many bytes a pass looks at for each byte that is added.
 const PACE: usize = 8;
-/// A pass begins when what is not needed is a quarter of what is, and so many bytes more, or fewer in a small arena.
+/// A pass begins when the bytes that are no longer needed exceed a quarter of the needed ones plus this number (less in
+/// a small arena).
 const WASTE: usize = 64 << 10;
 
-/// Strings one behind the other, each with its owner before it. New ones are added at the end.
+/// Strings that lie one after the other, each with its owner before it. New ones are added at the end.
 ///
-/// A string that is no longer needed stays where it is until a *pass* comes by: from the beginning to the end it moves what
-/// is still needed down, over what is not. A pass is made step by step, a few bytes for each byte that is added, so no
-/// string has to wait for a whole one. It is done before the end of the memory is reached: the memory is half as large
-/// again as the strings that are promised room. So whatever sizes come and go, strings are refused when their bytes are
-/// above the bound, and never because the rest lies in pieces.
+/// A string that is no longer needed stays where it is until a *pass* reaches it. A pass goes through the memory from
+/// the beginning to the end, and moves needed strings down over those that are not needed. It is made step by step, a
+/// few bytes for each byte that is added, so no write waits for a whole pass. The memory is half as large again as the
+/// strings that are promised room, so a pass is done before the end of the memory is reached. A string is refused only
+/// if the strings together would exceed the bound, and never because free memory lies in pieces.
 #[derive(Clone, Debug)]
 pub struct Arena {
     memory: HeapBuf<u8>,
-    /// Bytes of strings that are promised room.
+    /// How many bytes of strings are promised room.
     limit: usize,
-    /// Bytes of strings that are needed.
+    /// How many bytes the needed strings have.
     live: usize,
     strings: usize,
     pass: Option<Pass>,
 }
 
-/// Below `to` everything is needed, from there up to `from` nothing is, and what follows was not looked at.
+/// A pass that is under way. Below `to` every string is needed. From `to` up to `from` none is. The strings from `from`
+/// on were not looked at.
 #[derive(Clone, Copy, Debug)]
 struct Pass {
     from: usize,
@@ -44,7 +46,7 @@ impl Pass {
     const START: Self = Self { from: 0, to: 0 };
 }
 
-/// Where a string lies: its header first.
+/// The place of a string. It begins with the header.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
     start: u32,
@@ -59,7 +61,7 @@ impl Span {
 }
 
 impl Arena {
-    /// Bytes that needed strings take with their headers.
+    /// How many bytes the needed strings take with their headers.
     fn needed(&self) -> usize {
         self.live + HEADER * self.strings
     }
@@ -69,7 +71,7 @@ impl Arena {
         self.memory.len() - needed > needed / 4 + WASTE.min(self.memory.limit() / 24)
     }
 
-    /// Goes on with the pass by one string. Says how many bytes were looked at.
+    /// Continues the pass by one string. Returns how many bytes it looked at.
     fn step(&mut self, owners: &mut (impl Owners<Span> + ?Sized)) -> usize {
         let Some(Pass { from, to }) = self.pass else { return 0 };
         let Some((owner, end)) = self.header(from) else {
@@ -90,7 +92,7 @@ impl Arena {
         end - from
     }
 
-    /// Owner and end of the string whose header is at a place; `None` at the end of all.
+    /// The owner and the end of the string whose header is at the byte `at`; `None` at the end of the memory.
     fn header(&self, at: usize) -> Option<(u32, usize)> {
         let (owner, rest) = self.memory.get(at..)?.split_first_chunk()?;
         let (len, text) = rest.split_first_chunk()?;
@@ -98,7 +100,8 @@ impl Arena {
         (len <= text.len()).then_some((u32::from_le_bytes(*owner), at + HEADER + len))
     }
 
-    /// Does the rest of the pass that is under way and a whole one: these find all that is not needed.
+    /// Does the rest of the pass that is under way, and then a whole one. Together they drop every string that is not
+    /// needed.
     #[cold]
     fn pass_at_once(&mut self, added: usize, owners: &mut (impl Owners<Span> + ?Sized)) -> bool {
         while self.pass.is_some() {
@@ -141,7 +144,7 @@ impl Texts for Arena {
         if bytes > self.room() + freed {
             return false;
         }
-        // A key and a value at most.
+        // At most two strings are added, a key and a value.
         let added = bytes + 2 * HEADER;
         if self.pass.is_none() && self.is_pass_due() {
             self.pass = Some(Pass::START);
@@ -174,8 +177,9 @@ impl Texts for Arena {
     }
 
     fn get<'t>(&'t self, handle: &'t Span) -> &'t str {
-        let bytes = self.memory.get(handle.text()).unwrap_or(&[]);
-        core::str::from_utf8(bytes).unwrap_or("")
+        let text = self.memory.get(handle.text()).and_then(|bytes| core::str::from_utf8(bytes).ok());
+        debug_assert!(text.is_some(), "a handle is that of a string until it is released");
+        text.unwrap_or("")
     }
 
     fn is(&self, handle: &Span, text: &str) -> bool {
@@ -183,7 +187,7 @@ impl Texts for Arena {
     }
 }
 
-/// A string that never grows beyond what it reserved when it was made.
+/// A string that never grows beyond the memory that it reserved when it was made.
 #[derive(Debug, Default)]
 pub struct HeapText {
     text: String,
@@ -199,7 +203,7 @@ impl HeapText {
 }
 
 impl Clone for HeapText {
-    /// The clone has as much memory reserved.
+    /// The clone reserves as much memory.
     fn clone(&self) -> Self {
         let mut clone = Self::with_limit(self.limit);
         clone.text.push_str(&self.text);
@@ -225,7 +229,7 @@ impl Text for HeapText {
     }
 }
 
-/// Strings that were reserved when the node was made. Empty while they are lent.
+/// Strings whose memory was reserved when the node was made. `None` while they are lent.
 #[derive(Clone, Debug)]
 pub struct HeapScratch(Option<Box<[HeapText; TEXTS]>>);
 
@@ -257,12 +261,12 @@ mod tests {
     use std::string::ToString as _;
     use std::vec::Vec;
 
-    /// A table of strings beside what they should be.
+    /// A table of strings, and a model of it.
     struct Table {
         arena: Arena,
         handles: Handles,
         model: Vec<Option<String>>,
-        /// Bytes that were added over all.
+        /// How many bytes were added in all.
         added: usize,
     }
 
@@ -285,7 +289,7 @@ mod tests {
             }
         }
 
-        /// Sets the string of an owner. Says whether there was room.
+        /// Sets the string of an owner. True if there was room.
         fn set(&mut self, owner: usize, text: &str) -> bool {
             let old = self.handles.0[owner];
             let freed = old.map_or(0, |span| span.len as usize);
@@ -293,7 +297,7 @@ mod tests {
                 return false;
             }
             let span = self.arena.append(text, owner as u32).expect("room was made");
-            // It may have moved while room was made.
+            // The old string may have moved while room was made.
             if let Some(old) = self.handles.0[owner].replace(span) {
                 self.arena.release(&old);
             }
@@ -341,7 +345,7 @@ mod tests {
             let mut table = Table::new(owners, bound, longest);
             let reserved = table.arena.memory.limit();
             let mut random = 1_u64;
-            // All of it is used, with strings of all sizes: few are long.
+            // All of the memory is used, with strings of all sizes. Few of them are long.
             while table.added < 60 * bound {
                 random = crate::id::mix(random + 1);
                 let len = longest >> (random % 14);

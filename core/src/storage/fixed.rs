@@ -1,17 +1,19 @@
-//! Storage inside the node: heapless containers with const capacities, no allocator.
+//! Storage inside the node: heapless containers whose capacities are constants. No allocator is needed.
 //!
-//! What is public here and not named in [`storage`](crate::storage) is for [`fixed_storage!`](crate::fixed_storage).
+//! Items that are public here and not exported by [`storage`](crate::storage) are for the macro
+//! [`fixed_storage!`](crate::fixed_storage).
 
 pub use super::text::longest_text;
 pub use heapless::{String, Vec};
 
 use super::{Buf, ID_BYTES_MAX, Index, Limits, Owners, Scratch, TEXTS, Text, Texts};
 
-/// Declares a storage whose capacities are compile-time constants, by their names in [`Limits`](crate::storage::Limits).
+/// Declares a storage whose capacities are compile-time constants, by their names in
+/// [`Limits`](crate::storage::Limits).
 ///
-/// All sizes that follow from these are derived: cells, words of bits, places of hash tables, bytes of all ids. A number
-/// that cannot be is a compile error with a sentence. Every capacity is named, or taken from other limits as in
-/// `..Tiny::LIMITS`. `..Limits::LEAST` stands for what a device does not use.
+/// All sizes that follow from these are derived: cells, words of bits, places of hash tables, bytes of all ids. A
+/// number that is not possible is a compile error, with a sentence that says why. Each capacity is named, or taken from
+/// other limits as in `..Tiny::LIMITS`. A device takes `..Limits::LEAST` for tables that it does not use.
 ///
 /// ```
 /// use rumormill_core::storage::{Limits, Storage, Tiny};
@@ -30,6 +32,7 @@ use super::{Buf, ID_BYTES_MAX, Index, Limits, Owners, Scratch, TEXTS, Text, Text
 ///         text_bytes: 16,
 ///         id_bytes: 8,
 ///         rumors: 8,
+///         events: 16,
 ///         payload_bytes: 128,
 ///     }
 /// }
@@ -55,14 +58,14 @@ use super::{Buf, ID_BYTES_MAX, Index, Limits, Owners, Scratch, TEXTS, Text, Text
 /// fixed_storage! { struct TooFewRows { nodes: 40, ..Tiny::LIMITS } }
 /// ```
 ///
-/// A capacity that is forgotten is missed:
+/// A capacity that is left out does not compile:
 ///
 /// ```compile_fail,E0063
 /// # use rumormill_core::{fixed_storage, storage::Storage};
 /// fixed_storage! { struct Forgetful { nodes: 8, rows: 16, known_peers: 4 } }
 /// ```
 ///
-/// Behind the capacities, `impl { … }` takes further items of the implementation of
+/// After the capacities, `impl { … }` takes further items for the implementation of
 /// [`Storage`](crate::storage::Storage).
 #[macro_export]
 macro_rules! fixed_storage {
@@ -77,7 +80,7 @@ macro_rules! fixed_storage {
 
         impl $crate::storage::Storage for $name {
             const LIMITS: $crate::storage::Limits = $crate::storage::fixed::checked($crate::storage::Limits {
-                // Derived, and not to be named.
+                // This capacity is derived, so it is not named by the user.
                 store_text_bytes: 0,
                 $($capacities)*
             });
@@ -103,22 +106,23 @@ macro_rules! fixed_storage {
             type Texts = $crate::storage::fixed::InPlace<{ Self::LIMITS.text_bytes }>;
             type Scratch = $crate::storage::fixed::OnStack<{ $crate::storage::fixed::longest_text(&Self::LIMITS) }>;
             type PerRumor<T: Clone> = $crate::storage::fixed::Vec<T, { Self::LIMITS.rumors }>;
+            type PerEvent<T: Clone> = $crate::storage::fixed::Vec<T, { Self::LIMITS.events }>;
             type Payload = $crate::storage::fixed::Vec<u8, { Self::LIMITS.payload_bytes }>;
             type Own = ();
             $($($item)*)?
         }
 
-        // What is wrong with a number is said whether the storage is used or not.
+        // With this constant a wrong number is an error even if the storage is not used.
         const _: $crate::storage::Limits = <$name as $crate::storage::Storage>::LIMITS;
     };
 }
 
 fixed_storage! {
-    /// For a sensor: 8 nodes, 128 values, 16 keys, strings of 24 bytes. A node takes 23,392 bytes on a 64-bit machine, and
-    /// 784 more with the feature `fast`, as `core/tests/sizes.rs` asserts.
+    /// For a sensor: 8 nodes, 128 values, 16 keys, strings of 24 bytes. A node takes 23,392 bytes on a 64-bit machine,
+    /// and 784 more with the feature `fast`, as `core/tests/sizes.rs` asserts.
     ///
-    /// Its 32 rows guarantee two lives to each of 8 nodes, and 16 are for whoever comes first: 18 changes of memory are told
-    /// apart if one node has them all. In a cluster of 3 each is guaranteed 5.
+    /// Its 32 rows guarantee two lives to each of 8 nodes; the other 16 rows go to the nodes that take them first. So
+    /// one node alone can have 18 lives. In a cluster of 3 nodes each is guaranteed 5 lives.
     pub struct Tiny {
         nodes: 8,
         rows: 32,
@@ -130,16 +134,17 @@ fixed_storage! {
         text_bytes: 24,
         id_bytes: 16,
         rumors: 16,
+        events: 32,
         payload_bytes: 256,
     }
 }
 
 fixed_storage! {
-    /// For a gateway: 32 nodes, 4,096 values, 256 keys, strings of 64 bytes. A node takes 306,352 bytes on a 64-bit machine,
-    /// and 784 more with the feature `fast`, as `core/tests/sizes.rs` asserts.
+    /// For a gateway: 32 nodes, 4,096 values, 256 keys, strings of 64 bytes. A node takes 306,352 bytes on a 64-bit
+    /// machine, and 784 more with the feature `fast`, as `core/tests/sizes.rs` asserts.
     ///
-    /// Its 128 rows guarantee two lives to each of 32 nodes, and 64 are for whoever comes first. In a cluster of 5 each is
-    /// guaranteed 12.
+    /// Its 128 rows guarantee two lives to each of 32 nodes; the other 64 rows go to the nodes that take them first. In
+    /// a cluster of 5 nodes each is guaranteed 12 lives.
     pub struct Small {
         nodes: 32,
         rows: 128,
@@ -151,58 +156,63 @@ fixed_storage! {
         text_bytes: 64,
         id_bytes: 32,
         rumors: 64,
+        events: 32,
         payload_bytes: 2_048,
     }
 }
 
-/// Longest string value or key, in bytes of its JSON form without quotes: strings are held in place, and on the stack.
+/// The longest string value or key on fixed storage, in bytes of its JSON form without quotes. Strings are held in
+/// place and on the stack, so they have to be short.
 const TEXT_BYTES_MAX: usize = 256;
 
-/// The capacities, if a storage can have them. What is wrong with them is said while the storage is compiled.
+/// Checks the capacities of a storage while it is compiled, and derives `store_text_bytes`.
 #[must_use]
 pub const fn checked(limits: Limits) -> Limits {
-    assert!(limits.nodes >= 1, "nodes: the node itself is one of them");
+    assert!(limits.nodes >= 1, "nodes: there is at least one, the node itself");
     assert!(
         limits.rows >= limits.nodes,
-        "rows: every node needs a row for its present life, so there are as many at least"
+        "rows: each node needs a row for its present life, so there are at least as many rows as nodes"
     );
-    assert!(limits.known_peers >= 1, "known_peers: the peer heard last is known in detail");
+    assert!(limits.known_peers >= 1, "known_peers: the vector of at least one peer is kept");
     assert!(limits.known_peers <= limits.nodes, "known_peers: there are no more peers than nodes");
-    assert!(limits.values >= 1, "values: the set has room for one value at least");
+    assert!(limits.values >= 1, "values: the set has room for at least one value");
     assert!(
         limits.dense_values.is_multiple_of(64),
         "dense_values: the bitmap is made of words of 64 bits, so this is a multiple of 64"
     );
-    assert!(limits.keys >= 1, "keys: the store has room for one key at least");
+    assert!(limits.keys >= 1, "keys: the store has room for at least one key");
     assert!(
         limits.text_bytes >= Limits::LEAST.text_bytes && limits.text_bytes <= TEXT_BYTES_MAX,
-        "text_bytes: a string has 8 to 256 bytes, and longer ones need the storage on the heap"
+        "text_bytes: must be from 8 to 256; longer strings need the storage on the heap"
     );
     assert!(
         limits.id_bytes >= Limits::LEAST.id_bytes && limits.id_bytes <= ID_BYTES_MAX,
-        "id_bytes: the name of a node has 2 to 64 bytes"
+        "id_bytes: must be from 2 to 64"
     );
-    assert!(limits.rumors >= 1, "rumors: one stretch of news can wait at least");
-    assert!(limits.payload_bytes >= Limits::LEAST.payload_bytes, "payload_bytes: a reply gives 64 bytes back at least");
+    assert!(limits.rumors >= 1, "rumors: at least one rumor can wait");
+    assert!(
+        limits.payload_bytes >= Limits::LEAST.payload_bytes,
+        "payload_bytes: a reply has room for at least 64 bytes"
+    );
     let limits = Limits { store_text_bytes: 2 * limits.keys * limits.text_bytes, ..limits };
-    assert!(limits.first_outside().is_none(), "a capacity is above what `Limits::MOST` has for it");
+    assert!(limits.first_outside().is_none(), "a capacity is above the one in `Limits::MOST`");
     limits
 }
 
-/// Places of a hash table: half as much again as there are items, which keeps a search short.
+/// The places of a hash table: one and a half times the number of items, which keeps a search short.
 #[must_use]
 pub const fn places(items: usize) -> usize {
     items + items.div_ceil(2)
 }
 
-/// Whether the slots of so many items, numbered below twice as many, need more than 16 bits.
+/// Whether the slot numbers of `items` items need more than 16 bits. They are below twice the number of items.
 #[must_use]
 pub const fn is_wide(items: usize) -> bool {
     2 * items > u16::VACANT as usize
 }
 
 impl<T: Clone, const N: usize> Buf<T> for heapless::Vec<T, N> {
-    // Inlined, it is made where it is to stay.
+    // This is inlined so that the buffer is made where it stays in memory.
     #[inline(always)]
     fn with_limit(_limit: usize) -> Self {
         Self::new()
@@ -292,7 +302,7 @@ impl<const N: usize> Texts for InPlace<N> {
 #[derive(Clone, Copy, Debug)]
 pub struct OnStack<const N: usize>;
 
-/// The strings themselves.
+/// The strings that are lent.
 #[derive(Debug, Default)]
 pub struct Lent<const N: usize>([heapless::String<N>; TEXTS]);
 
@@ -321,17 +331,17 @@ impl<const N: usize> Scratch for OnStack<N> {
     fn give_back(&mut self, _lent: Self::Lent) {}
 }
 
-/// Open addressing with linear probing over `N` places. A search looks at `N` places at most, and at few of them while
-/// the table is not nearly full.
+/// A hash table with open addressing and linear probing over `N` places. A search looks at `N` places at most, and at
+/// few while the table is not nearly full.
 #[derive(Clone, Debug)]
 pub struct FixedIndex<const N: usize, P = u16> {
     places: [P; N],
 }
 
-/// A table whose places are as wide as its slots need.
+/// A table whose places have as many bits as its slot numbers need.
 pub type Table<const N: usize, const WIDE: bool> = FixedIndex<N, <Width<WIDE> as Choose>::Place>;
 
-/// A place of a table: a slot, or none.
+/// A place of a table: a slot number, or none.
 pub trait Place: Copy + PartialEq + Into<u32> + TryFrom<u32> + 'static {
     /// No slot.
     const VACANT: Self;
@@ -349,7 +359,7 @@ impl Place for u32 {
 #[derive(Clone, Copy, Debug)]
 pub struct Width<const WIDE: bool>;
 
-/// What places of this width are.
+/// Chooses the integer for a width of places.
 pub trait Choose {
     /// An integer of that many bits.
     type Place: Place;
@@ -401,7 +411,7 @@ fn start<const N: usize>(hash: u64) -> usize {
     ((u128::from(hash) * N as u128) >> 64) as usize
 }
 
-/// All places, from the one where a search for `hash` begins.
+/// All places, beginning with the one where a search for `hash` begins.
 fn probe<const N: usize, P>(places: &[P; N], hash: u64) -> impl Iterator<Item = &P> {
     let (before, after) = places.split_at_checked(start::<N>(hash)).unwrap_or((places, &[]));
     after.iter().chain(before)
@@ -415,7 +425,7 @@ mod tests {
     use std::boxed::Box;
 
     fixed_storage! {
-        /// More values than 16 bits can number.
+        /// Has more values than 16 bits can number.
         struct Wide { values: 40_000, dense_values: 0, ..Small::LIMITS }
     }
 

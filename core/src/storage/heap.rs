@@ -1,4 +1,4 @@
-//! Storage on the heap: capacities chosen at start, reserved then and never again.
+//! Storage on the heap. Its capacities are chosen at the start, and all memory is reserved then.
 
 extern crate alloc;
 
@@ -9,11 +9,12 @@ use core::ops::{Deref, DerefMut};
 use super::arena::{Arena, HeapScratch};
 use super::{Buf, ID_BYTES_MAX, Index, Limits, Storage};
 
-/// Storage whose capacities are chosen at start: the one for a server.
+/// Storage for a server: its capacities are chosen at the start.
 ///
-/// As it comes: 256 nodes, 2,048 rows, 1,048,576 values with 16 MiB of strings, 65,536 keys with 32 MiB of strings, strings of 256 bytes.
-/// [`Member::join_with_limits`](crate::Member::join_with_limits) takes others. What is reserved is not touched before it is used, so an idle node
-/// of a million values stays small in memory.
+/// By default it has room for 256 nodes, 2,048 rows, 1,048,576 values with 16 MiB of strings, 65,536 keys with 32 MiB
+/// of strings, and strings of 256 bytes. [`Member::join_with_limits`](crate::Member::join_with_limits) takes other
+/// capacities. Memory that is reserved is not touched before it is used, so a node with room for a million values that
+/// holds few of them takes little.
 #[derive(Clone, Copy, Debug)]
 pub struct Heap;
 
@@ -30,6 +31,7 @@ impl Storage for Heap {
         store_text_bytes: 32 << 20,
         id_bytes: ID_BYTES_MAX,
         rumors: 1_024,
+        events: 1_024,
         payload_bytes: 64 << 10,
     };
     const ADJUSTABLE: bool = true;
@@ -48,11 +50,12 @@ impl Storage for Heap {
     type Texts = Arena;
     type Scratch = HeapScratch;
     type PerRumor<T: Clone> = HeapBuf<T>;
+    type PerEvent<T: Clone> = HeapBuf<T>;
     type Payload = HeapBuf<u8>;
     type Own = ();
 }
 
-/// A `Vec` that never grows beyond what it reserved when it was made.
+/// A `Vec` that never grows beyond the memory that it reserved when it was made.
 #[derive(Debug)]
 pub struct HeapBuf<T> {
     items: Vec<T>,
@@ -60,7 +63,7 @@ pub struct HeapBuf<T> {
 }
 
 impl<T: Clone> Clone for HeapBuf<T> {
-    /// The clone of a `Vec` has room for what is in it. This one reserves as much as the original did.
+    /// The clone of a `Vec` has room only for the items in it. This clone reserves as much as the original did.
     fn clone(&self) -> Self {
         let mut items = Vec::with_capacity(self.limit);
         items.extend_from_slice(&self.items);
@@ -88,7 +91,8 @@ impl<T: Clone> Buf<T> for HeapBuf<T> {
     }
 
     fn fill_to(&mut self, len: usize, item: T) {
-        // `vec!` of zeros asks the system for zeroed pages, which stay untouched. What was reserved was not touched either.
+        // `vec!` of zeros gets zeroed pages from the system, which stay untouched. The memory that it replaces was not
+        // touched either.
         self.items = vec![item; len.min(self.limit)];
     }
 
@@ -118,7 +122,7 @@ impl<T: Clone> Buf<T> for HeapBuf<T> {
     }
 }
 
-/// `hashbrown`'s table of slot numbers, with room for all of them from the start.
+/// A table of slot numbers (`hashbrown`), with room for all slots from the start.
 #[derive(Debug)]
 pub struct HeapIndex {
     table: hashbrown::HashTable<u32>,
@@ -126,7 +130,7 @@ pub struct HeapIndex {
 }
 
 impl Clone for HeapIndex {
-    /// The clone of a table has as many places as the table, unless that was never given any.
+    /// The clone of a `HashTable` has as many places as the original, unless that was made without any.
     fn clone(&self) -> Self {
         let clone = Self { table: self.table.clone(), limit: self.limit };
         debug_assert!(clone.table.capacity() >= self.limit, "a cloned index has room for all its slots");

@@ -1,4 +1,4 @@
-//! Strings: where the key-value store keeps them, and where those of a line are put while it is read.
+//! Where strings are kept: those of the key-value store, and those of a line while it is read.
 
 use core::fmt::Debug;
 
@@ -8,23 +8,23 @@ use super::Limits;
 pub trait Text: Clone + Default + Debug {
     /// The string.
     fn as_str(&self) -> &str;
-    /// Appends a character; `false`, and no change, when it does not fit.
+    /// Appends a character. `false` if it does not fit: then nothing changed.
     fn push(&mut self, char: char) -> bool;
     /// Drops all characters.
     fn clear(&mut self);
 }
 
-/// How many strings one entry or request has at most.
+/// The largest number of strings in one entry or request.
 pub const TEXTS: usize = 3;
 
-/// Room for the strings of an entry or request while it is read, with their escapes resolved. Only strings that have
-/// escapes need it.
+/// Room for the strings of an entry or request while it is read. Only strings with escapes need it, for the text
+/// without escapes.
 pub trait Scratch: Clone {
     /// One string.
     type Text: Text;
     /// The room while it is lent.
     type Lent: AsMut<[Self::Text; TEXTS]>;
-    /// For strings of these limits.
+    /// Room for strings of these limits.
     fn with_limits(limits: &Limits) -> Self;
     /// Lends the room, which has to be given back.
     fn lend(&mut self) -> Self::Lent;
@@ -32,34 +32,35 @@ pub trait Scratch: Clone {
     fn give_back(&mut self, lent: Self::Lent);
 }
 
-/// The longest string that anybody reads: a string of the limits, or the name of a row.
+/// The longest string that is read, in bytes: a string within the limits, or the name of a row.
 #[must_use]
 pub const fn longest_text(limits: &Limits) -> usize {
     let name = limits.id_bytes + 20;
     if limits.text_bytes > name { limits.text_bytes } else { name }
 }
 
-/// The strings of a table, kept under handles: the table has the handles, this has what they stand for.
+/// The strings of a table. The table keeps a handle for each string, and `Texts` keeps the strings themselves.
 ///
-/// A string is added in two steps: [`Texts::make_room`], and [`Texts::append`]. In between nothing moves, so that what was
-/// appended need not be in the table yet.
+/// A string is added in two steps, [`Texts::make_room`] and [`Texts::append`]. Only the first step moves strings, so a
+/// string that was appended need not be in the table yet.
 pub trait Texts: Clone {
-    /// What the table has of a string.
+    /// What the table keeps for a string.
     type Handle: Clone + Debug;
-    /// Whether the strings share room, so that it can be used up before the table is full.
+    /// Whether all strings share one room, which can be used up before the table is full.
     const SHARED: bool;
-    /// No string yet, and room for what the limits say.
+    /// No string yet, with room for the strings that the limits allow.
     fn with_limits(limits: &Limits) -> Self;
     /// The bound on the bytes of all strings together.
     fn limit(&self) -> usize;
-    /// Bytes of strings that fit beside those that are there.
+    /// How many more bytes of strings fit.
     fn room(&self) -> usize;
-    /// Makes room for strings of `bytes` bytes together, when strings of `freed` bytes are released afterwards; `false`, and
-    /// no change, when they do not fit. Handles of `owners` may change.
+    /// Makes room for strings of `bytes` bytes together. The caller releases strings of `freed` bytes afterwards, so
+    /// these do not count. `false` if the strings do not fit: then nothing changed. Strings may move: then the handles
+    /// in `owners` are changed.
     fn make_room(&mut self, bytes: usize, freed: usize, owners: &mut (impl Owners<Self::Handle> + ?Sized)) -> bool;
-    /// Keeps a string for which room was made. `None`, and no change, when it does not fit all the same.
+    /// Keeps a string for which room was made. `None` if it does not fit all the same: then nothing changed.
     fn append(&mut self, text: &str, owner: u32) -> Option<Self::Handle>;
-    /// The string is not needed any more; its handle is dropped.
+    /// The string is no longer needed, and its handle is dropped.
     fn release(&mut self, handle: &Self::Handle);
     /// The string.
     fn get<'t>(&'t self, handle: &'t Self::Handle) -> &'t str;

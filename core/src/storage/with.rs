@@ -34,6 +34,7 @@ impl<S: Storage, T: Clone + 'static> Storage for With<S, T> {
     type Texts = S::Texts;
     type Scratch = S::Scratch;
     type PerRumor<U: Clone> = S::PerRumor<U>;
+    type PerEvent<U: Clone> = S::PerEvent<U>;
     type Payload = S::Payload;
     type Own = T;
 }

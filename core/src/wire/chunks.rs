@@ -1,14 +1,14 @@
-//! The entries in a message between nodes: for each row a stretch of its dots, covered without gaps.
+//! The entries in a message between nodes. A chunk covers a range of the dots of one row without gaps.
 //!
-//! `["n1@7", 4, 10, "a", [2], ["w", "k", "v", 1700000000000001], ["p", 12]]` covers dots 5 to 10 of row `n1@7`: two set
-//! values, two dots that newer ones superseded, one write, one counter cell. See `WIRE.md`.
+//! `["n1@7", 4, 10, "a", [2], ["w", "k", "v", 1700000000000001], ["p", 12]]` covers dots 5 to 10 of row `n1@7`: two
+//! values of the set, two dots that newer ones superseded, one write, and one cell of the counter. See `WIRE.md`.
 
 use super::fast::Kept;
 use super::json::{Scanner, Str, Token};
 use crate::causality::{Arg, Entry, Tag};
 use crate::storage::Text;
 
-/// Largest number of a dot: what fits an `i64`, so that no sum of two overflows.
+/// The largest `seq` of a dot: half of the largest `i64`, so that no sum of two overflows.
 pub const SEQ_MAX: u64 = (i64::MAX / 2) as u64;
 
 const ARGS_MAX: usize = Entry::ARGS_MAX;
@@ -21,7 +21,7 @@ pub struct Chunks<'a> {
     kept: Kept<'a>,
 }
 
-/// The beginning of a chunk. Its items follow by [`Chunks::item`].
+/// The beginning of a chunk. [`Chunks::item`] then gives its items.
 #[derive(Clone, Copy, Debug)]
 pub struct Chunk<'a> {
     /// Name of the row.
@@ -33,15 +33,15 @@ pub struct Chunk<'a> {
 /// One item of a chunk.
 #[derive(Clone, Copy, Debug)]
 pub enum Item<'a> {
-    /// The entry of the next dot is an integer and nothing else, as most are.
+    /// The entry of the next dot, which is a single integer. Most entries are.
     Int(i64),
     /// The entry of the next dot.
     Entry(RawEntry<'a>),
-    /// The next dots were superseded.
+    /// This many dots that follow were superseded.
     Skip(u64),
 }
 
-/// An entry as it stands in the line.
+/// An entry as it is written in the line.
 #[derive(Clone, Copy, Debug)]
 pub struct RawEntry<'a> {
     tag: Tag,
@@ -49,11 +49,11 @@ pub struct RawEntry<'a> {
     len: usize,
 }
 
-/// Room for the strings of one entry, where they have up to 256 bytes.
+/// Room for the strings of one entry, of up to 256 bytes each.
 pub type Scratch = [heapless::String<256>; ARGS_MAX];
 
 impl<'a> RawEntry<'a> {
-    /// The value, when this is an integer of the set.
+    /// The value, if this is an entry of the set and an integer.
     #[must_use]
     pub fn bare_int(&self) -> Option<i64> {
         match (self.tag == Tag::BARE && self.len == 1, self.args[0]) {
@@ -62,7 +62,7 @@ impl<'a> RawEntry<'a> {
         }
     }
 
-    /// The entry, escapes resolved; `None` when an argument is of the wrong kind or too long.
+    /// The entry, with escapes resolved in `scratch`. `None` if an argument is of the wrong kind or too long.
     #[must_use]
     pub fn resolve<'s>(&self, scratch: &'s mut [impl Text; ARGS_MAX]) -> Option<Entry<'s>>
     where
@@ -82,22 +82,22 @@ impl<'a> RawEntry<'a> {
 }
 
 impl<'a> Chunks<'a> {
-    /// The chunks in `array`, the text of an array that was checked to be JSON.
+    /// The chunks in `array`, which is the text of a JSON array that was checked before.
     #[must_use]
     pub fn new(array: &'a str) -> Self {
         Self::kept(array, Kept::default())
     }
 
-    /// The chunks in `array`, of which some integers were kept while it was checked.
+    /// The chunks in `array`. Some of its integers were kept while it was checked.
     pub(super) fn kept(array: &'a str, kept: Kept<'a>) -> Self {
         let mut scanner = Scanner::new(array.as_bytes());
         scanner.eat(b'[');
         Self { scanner, kept }
     }
 
-    /// The next chunk. All items of the one before must have been read. What is no chunk is stepped over.
+    /// The next chunk. All items of the chunk before have to be read first. Values that are no chunk are skipped.
     pub fn chunk(&mut self) -> Option<Chunk<'a>> {
-        // Bounded by the length of the line: each turn reads a value or ends.
+        // The loop is bounded by the length of the line: each turn reads a value or ends.
         loop {
             self.separator();
             let before = self.scanner.clone();
@@ -123,8 +123,8 @@ impl<'a> Chunks<'a> {
         Some(Chunk { row, from })
     }
 
-    /// The next item of the present chunk; `None` at its end. What is no item this version knows is an entry that cannot
-    /// be resolved, and stands for one dot.
+    /// The next item of the present chunk; `None` at its end. An item that this version does not know counts as the
+    /// entry of one dot, and [`RawEntry::resolve`] gives `None` for it.
     #[inline]
     pub fn item(&mut self) -> Option<Item<'a>> {
         match self.kept.next() {
@@ -133,7 +133,7 @@ impl<'a> Chunks<'a> {
         }
     }
 
-    /// The next item as it stands in the line, or the first of those that were kept.
+    /// The next item, read from the line, or the first of a run of integers that were kept.
     fn item_of_line(&mut self) -> Option<Item<'a>> {
         if let Some(end) = self.kept.begin(self.scanner.position()) {
             self.scanner.advance_to(end);
@@ -202,7 +202,7 @@ impl<'a> Chunks<'a> {
 mod tests {
     use super::*;
 
-    /// Rows, starts, and per item `Some(dots)` or `None` for one that cannot be read.
+    /// Row and start of each chunk, and for each item `Some(dots)`, or `None` if it cannot be read.
     fn read(data: &str) -> std::vec::Vec<(std::string::String, u64, std::vec::Vec<Option<u64>>)> {
         let mut chunks = Chunks::new(data);
         let mut all = std::vec::Vec::new();

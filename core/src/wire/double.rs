@@ -1,14 +1,14 @@
-//! Which numbers are too large for a double: `serde_json` refuses those, and so do we.
+//! Numbers that are too large for a double: `serde_json` refuses them, so this scanner does too.
 
-/// The least number that rounds to infinity as a double: 2^1024 - 2^970, halfway between the largest double and the power of
-/// two above it, and ties go to the even one.
+/// The least number that rounds to infinity as a double: 2^1024 - 2^970. It lies halfway between the largest double and
+/// the power of two above it, and such a tie is rounded up.
 const INFINITE: &[u8; 309] = b"\
     179769313486231580793728971405303415079934132710037826936173778980444968292764750946649017977587207096330286416692\
     887910946555547851940402630657488671505820681908902000708383676273854845817711531764475730270069855571366959622842\
     914819860834936475292719074168444365510704342711559699508093042880177904174497792";
 
-/// Whether a JSON number is so large that it rounds to infinity as a double. Exact, and without the tables of a conversion:
-/// on a small device those are a good part of the program.
+/// Whether a JSON number is so large that it rounds to infinity as a double. The answer is exact. The tables of a real
+/// conversion are not needed; they would be a good part of the program on a small device.
 pub(super) fn overflows_a_double(number: &[u8]) -> bool {
     let (mantissa, exponent) = match number.iter().position(|byte| matches!(byte, b'e' | b'E')) {
         Some(at) => (number.get(..at), number.get(at + 1..)),
@@ -23,7 +23,8 @@ pub(super) fn overflows_a_double(number: &[u8]) -> bool {
     if digits.clone().next().is_none() {
         return false;
     }
-    // The number is 0.DIGITS times ten to this power. A line is far shorter than the bound on the exponent.
+    // The number is 0.DIGITS times ten to this power. A line is far shorter than the bound on the exponent in
+    // `exponent_of`.
     let power = exponent_of(exponent.unwrap_or(&[])) + whole - zeros as i64;
     let bound = INFINITE.len() as i64;
     if power != bound {
@@ -38,7 +39,7 @@ pub(super) fn overflows_a_double(number: &[u8]) -> bool {
     true
 }
 
-/// The value of an exponent; one that is out of all proportion counts as a very large one.
+/// The value of an exponent. One beyond 2^40 counts as 2^40.
 fn exponent_of(text: &[u8]) -> i64 {
     let bound = 1 << 40;
     let digits = text.iter().filter(|byte| byte.is_ascii_digit());

@@ -1,4 +1,5 @@
-//! Messages to bytes, in the text form of the protocol: `, ` and `: ` between things, and no other white space.
+//! Messages to bytes, in the text form of the protocol: `, ` and `: ` are the separators, and there is no other white
+//! space.
 
 use super::fast;
 use super::json::Str;
@@ -6,7 +7,7 @@ use crate::causality::{Arg, Entry, Tag};
 use crate::id::{Value, escaped_len};
 use crate::output::{Sink, SinkFull};
 
-/// A sink that only counts: how long would it be?
+/// A sink that only counts the bytes.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Count(pub usize);
 
@@ -17,18 +18,18 @@ impl Sink for Count {
     }
 }
 
-/// How every message begins, and what stands before the id of its receiver.
+/// The beginning of every message, and the text between the ids of its sender and its receiver.
 pub(super) const SRC: &str = "{\"src\": \"";
 pub(super) const DEST: &str = "\", \"dest\": \"";
 
-/// Bytes that are gathered before the sink sees them.
+/// How many bytes are gathered before the sink gets them.
 const STAGE: usize = 256;
 
-/// Writes pieces of JSON to a sink and remembers whether all of them fit. Short pieces are gathered first, in memory that
-/// the sink lends or here, so that the sink sees few and long ones.
+/// Writes pieces of JSON to a sink, and remembers whether all of them fitted. Short pieces are gathered first, in
+/// memory that the sink lends or in `stage`, so that the sink gets a few long pieces.
 pub struct Out<'w, W: Sink> {
     sink: &'w mut W,
-    /// `None` for a sink that lends: nothing is spent on a stage that is not used.
+    /// `None` for a sink that lends memory: then no stage is needed.
     stage: Option<[u8; STAGE]>,
     staged: usize,
     flushed: usize,
@@ -61,7 +62,7 @@ impl<'w, W: Sink> Out<'w, W> {
         if self.full { Err(SinkFull) } else { Ok(self.flushed) }
     }
 
-    /// Where pieces are gathered.
+    /// The memory in which pieces are gathered.
     #[cfg_attr(feature = "fast", inline(always))]
     fn stage(&mut self) -> &mut [u8] {
         match &mut self.stage {
@@ -87,12 +88,12 @@ impl<'w, W: Sink> Out<'w, W> {
         let Some(place) = self.stage().get_mut(start..end) else {
             return self.raw_slow(bytes);
         };
-        // Inlined, so that literals become a few moves.
+        // This is inlined so that the copy of a literal becomes a few moves.
         place.copy_from_slice(bytes);
         self.staged = end;
     }
 
-    /// As [`Out::raw`], for what is probably short and of no known length.
+    /// As [`Out::raw`], for bytes that are probably short and whose length the compiler does not know.
     #[inline]
     pub fn short(&mut self, bytes: &[u8]) {
         let (start, end) = (self.staged, self.staged + bytes.len());
@@ -162,7 +163,7 @@ impl<'w, W: Sink> Out<'w, W> {
         self.unsigned(int.unsigned_abs());
     }
 
-    /// Writes an integer of any size a counter can have.
+    /// Writes an integer of any size that a counter can have.
     pub fn wide(&mut self, int: i128) {
         if int < 0 {
             self.raw(b"-");
@@ -179,7 +180,7 @@ impl<'w, W: Sink> Out<'w, W> {
         }
     }
 
-    /// Writes an integer with zeros in front up to `width` digits.
+    /// Writes the last `width` digits of an integer, with zeros in front if it has fewer.
     pub fn padded(&mut self, mut int: u64, width: usize) {
         let mut text = [b'0'; 20];
         let width = width.min(text.len());
@@ -190,7 +191,7 @@ impl<'w, W: Sink> Out<'w, W> {
         self.raw(text.get(..width).unwrap_or(&[]));
     }
 
-    /// Writes a ratio with at most three decimals and no trailing zeros; `0` when `below` is 0.
+    /// Writes `above` divided by `below`, with at most three decimals and no trailing zeros; `0` if `below` is 0.
     pub fn ratio(&mut self, above: u64, below: u64) {
         let thousandths =
             if below == 0 { 0 } else { (u128::from(above) * 1_000 + u128::from(below) / 2) / u128::from(below) };
@@ -263,7 +264,7 @@ impl<'w, W: Sink> Out<'w, W> {
         }
     }
 
-    /// Writes a string without its quotes, as it stood in its line or as whoever gave it means it.
+    /// Writes a string without its quotes: with the escapes that it has, or else with those that it needs.
     pub(super) fn text(&mut self, text: Str<'_>) {
         if text.is_escaped() {
             self.raw(text.raw());
@@ -323,7 +324,7 @@ impl<'w, W: Sink> Out<'w, W> {
     }
 }
 
-/// What an `Out` writes to find out how long a piece is.
+/// How many bytes `write` writes.
 #[must_use]
 pub fn length(write: impl FnOnce(&mut Out<'_, Count>)) -> usize {
     let mut count = Count(0);
@@ -410,7 +411,7 @@ mod tests {
         }
     }
 
-    /// Lends what it has, which is little, and grows when it is given more.
+    /// A sink that lends the little memory it has, and grows when it is given more.
     #[derive(Default)]
     struct Lender {
         bytes: Vec<u8>,

@@ -1,4 +1,4 @@
-//! A field of the kind that a request needs, or what is wrong with it.
+//! Reads a field of the kind that a request needs, or says what is wrong with it.
 
 use super::iter::{Items, Pairs};
 use super::json::{Str, Token};
@@ -12,39 +12,39 @@ use crate::storage::Text;
 pub enum Why {
     /// It is not there.
     Missing,
-    /// It is there twice.
+    /// It occurs twice.
     Twice,
-    /// It should be something else: the sentence says what.
+    /// It is of another kind. The text says which kind is needed.
     Not(&'static str),
-    /// An integer outside of the range.
+    /// It is an integer outside of the range.
     OutOfRange {
         /// Smallest allowed.
         min: i64,
         /// Largest allowed.
         max: i64,
     },
-    /// A string, list or payload longer than this.
+    /// It is a string, list or payload that is too long.
     TooLong {
         /// Largest allowed.
         max: usize,
-        /// Of what.
+        /// The unit, such as bytes.
         unit: &'static str,
     },
-    /// A text in it is longer than this.
+    /// A string in it is too long.
     TextTooLong {
-        /// Bytes at most.
+        /// The largest allowed number of bytes.
         max: usize,
     },
-    /// An id in it is no id of a node.
+    /// An id in it cannot be the id of a node.
     NotAnId {
-        /// Bytes at most.
+        /// The largest allowed number of bytes.
         max: usize,
     },
-    /// Applying it would leave the range of the counter.
+    /// Applied to the counter, it would leave the counter's range.
     Overflow,
-    /// The stamp is further ahead of the local clock than this many milliseconds.
+    /// The stamp is too far ahead of the local clock.
     ClockAhead {
-        /// The limit.
+        /// The limit in milliseconds.
         max_ms: u64,
     },
 }
@@ -58,7 +58,7 @@ pub struct BadField {
     pub why: Why,
 }
 
-/// An integer or a string, as it stands in the line.
+/// An integer or a string, as it is written in the line.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Scalar<'a> {
     /// An integer.
@@ -68,7 +68,7 @@ pub enum Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
-    /// The scalar that a token is, if it is one.
+    /// The token as a scalar, if it is an integer in the range of `i64` or a string.
     #[must_use]
     #[inline]
     pub fn of(token: Token<'a>) -> Option<Self> {
@@ -81,7 +81,7 @@ impl<'a> Scalar<'a> {
         }
     }
 
-    /// The value, its escapes resolved in `scratch` if it has any. `None` when it is longer than `scratch`.
+    /// The value. Escapes are resolved in `scratch`; `None` if the string does not fit there.
     #[must_use]
     #[inline]
     pub fn value<'s>(&self, scratch: &'s mut impl Text) -> Option<Value<'s>>
@@ -113,7 +113,7 @@ pub fn integer(token: Token<'_>, min: i64, max: i64) -> Result<i64, Why> {
 }
 
 impl<'a> Message<'a> {
-    /// A field that has to be there. It may be `null`, which is a value for those who take it for one.
+    /// A field that has to be there. It may be `null`: a request like `echo` takes that as a value.
     ///
     /// # Errors
     /// It is missing.

@@ -1,8 +1,8 @@
-//! The message between nodes, as `WIRE.md` specifies it: its header as values, the lists behind that as iterators, how all of it is
-//! written, and how long it can be.
+//! The message between nodes, as `WIRE.md` specifies it: its header as values, the lists after the header as iterators,
+//! how all of it is written, and how long it can be.
 //!
-//! Owns every text and every size of that message. Knows neither members nor rows, nor what a peer lacks: names of rows are text
-//! here, and a list is as long as whoever writes it makes it.
+//! This module owns every text and every size of that message. It knows neither members nor rows, nor what a peer
+//! lacks: names of rows are text here, and the caller decides what goes into a list.
 
 mod read;
 pub mod size;
@@ -18,24 +18,24 @@ use crate::output::Sink;
 pub use read::{Foreign, Letter, Received};
 pub use writer::{Data, List, Room, Writer};
 
-/// What a node acknowledges: the highest ordinal that it has received from the receiver.
+/// An acknowledgement: the highest ordinal that the sender has received from the receiver of this message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Echoed {
     /// The ordinal.
     pub ord: u32,
-    /// The session of the receiver in which it sent that.
+    /// The session in which the receiver sent the message of that ordinal.
     pub session: u64,
-    /// For how long the sender has held it.
+    /// Milliseconds since the sender received it.
     pub held_ms: u32,
 }
 
-/// What the sender cannot take.
+/// What the sender has to refuse.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Refuses {
-    /// It can take everything.
+    /// It refuses nothing.
     #[default]
     Nothing,
-    /// It refused something: a table is full, or a clock is too far off.
+    /// It refused an entry lately: a table is full, or a stamp is too far ahead of its clock.
     Something,
     /// It has no room for a row of the receiver's present life.
     Row,
@@ -47,73 +47,73 @@ pub enum Wanted {
     /// Nothing.
     #[default]
     Nothing,
-    /// An answer, whatever it says.
+    /// An answer, whatever it holds.
     Reply,
-    /// What the sender lacks.
+    /// The entries that the sender lacks.
     Gap,
 }
 
-/// Whom the sender knows to hold its state in its view.
+/// The members that the sender knows to hold its state in its view.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Holders<'a> {
-    /// Nobody but itself.
+    /// Only the sender itself.
     #[default]
     Sender,
-    /// Those whose bits are set.
+    /// The members whose bits are set.
     Listed(Digits<'a>),
     /// Every member.
     All,
 }
 
-/// A set of members as hexadecimal digits: four members to a digit, the first one in the lowest bit.
+/// A set of members as hexadecimal digits. A digit stands for four members, its lowest bit for the first of them.
 #[derive(Clone, Copy, Debug)]
 pub enum Digits<'a> {
-    /// As they stand in a line.
+    /// The digits of a line that was read.
     Text(&'a str),
-    /// To be written.
+    /// Digits that are to be written.
     Bits {
-        /// The set, the first member in the lowest bit of the first word.
+        /// The set as bits: the first member is the lowest bit of the first word.
         words: &'a [u64],
-        /// How many digits it takes.
+        /// The number of digits.
         count: usize,
     },
 }
 
-/// The fields of a message before its lists. A field that is `None`, 0 or false is not there.
+/// The fields of a message before its lists. A field that is `None`, 0 or false is not written.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Header<'a> {
     /// `inc`: the sender's session.
     pub session: u64,
-    /// The number of this message among those from its sender to its receiver, from 1.
+    /// `ord`: the number of this message among those from its sender to its receiver, counted from 1.
     pub ord: Option<u32>,
-    /// The acknowledgement.
+    /// `echoed`: the acknowledgement.
     pub echoed: Option<Echoed>,
-    /// The id of the sender's relay.
+    /// `relay`: the id of the sender's relay.
     pub relay: Option<Str<'a>>,
-    /// How often the first rank was handed on.
+    /// `turn`: how often the first rank was handed on to the next node.
     pub turn: u32,
-    /// `flush`: milliseconds to the sender's next flush.
+    /// `flush`: milliseconds until the sender's next flush.
     pub flush_ms: Option<u32>,
-    /// All members are known to hold this state.
+    /// `stable`: the sender knows that all members hold its state.
     pub stable: bool,
-    /// The sender's digest in short.
+    /// `sum`: the sender's digest in short form.
     pub sum: Option<Sum>,
     /// The first part of `agree`: the name of the sender's view.
     pub view: Option<u64>,
     /// The second part of `agree`.
     pub holders: Holders<'a>,
-    /// What the sender cannot take.
+    /// What the sender has to refuse.
     pub refuses: Refuses,
 }
 
-/// The fields of a message behind its lists.
+/// The fields of a message after its lists.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Closing {
-    /// Digest and entries are all that the sender has for the receiver.
+    /// `full`: digest and entries are all that the sender has for the receiver.
     pub full: bool,
-    /// What the message asks for.
+    /// `want`: what the message asks for.
     pub want: Wanted,
-    /// The sender's counter of lines.
+    /// `msg_id`: the number of the line among all that the sender has written.
     pub msg_id: Option<i64>,
 }
 
@@ -139,12 +139,12 @@ const FULL: &str = ", \"full\": true";
 const WANT: &str = ", \"want\": ";
 const MSG_ID: &str = ", \"msg_id\": ";
 const END: &str = "}}\n";
-/// Between two things.
+/// The separator between two items.
 const AND: &str = ", ";
 
 impl Header<'_> {
-    /// Writes the fields. The members are listed only if they end before byte `until` of the message; all of them are said in one word,
-    /// for which there is always room.
+    /// Writes the fields. The set of members is written only if it ends before byte `until` of the message. The set of
+    /// all members is one word, for which there is always room.
     pub fn encode<W: Sink>(&self, out: &mut Out<'_, W>, until: usize) {
         out.str(INC);
         out.unsigned(self.session);
@@ -177,7 +177,7 @@ impl Header<'_> {
         out.unsigned(refuses);
     }
 
-    /// The fields that are about messages and not about state.
+    /// Writes the fields that are about messages and not about state.
     fn control<W: Sink>(&self, out: &mut Out<'_, W>) {
         if let Some(ord) = self.ord {
             out.str(ORD);
@@ -210,13 +210,13 @@ impl Header<'_> {
         }
     }
 
-    /// How many bytes [`Header::encode`] writes when there is room for all of it.
+    /// How many bytes [`Header::encode`] writes if there is room for all of it.
     #[must_use]
     pub fn len(&self) -> usize {
         length(|out| self.encode(out, usize::MAX))
     }
 
-    /// Never: `inc` is always there.
+    /// Always false: `inc` is always there.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         false
@@ -224,7 +224,7 @@ impl Header<'_> {
 }
 
 impl Closing {
-    /// Writes the fields, and the end of the line.
+    /// Writes the fields and the end of the line.
     pub fn encode<W: Sink>(&self, out: &mut Out<'_, W>) {
         if self.full {
             out.str(FULL);
@@ -251,7 +251,7 @@ impl Closing {
         length(|out| self.encode(out))
     }
 
-    /// Never: the end of the line is always there.
+    /// Always false: the end of the line is always there.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         false
@@ -259,7 +259,7 @@ impl Closing {
 }
 
 impl<'a> Digits<'a> {
-    /// The digits. What is no hexadecimal digit counts as 0.
+    /// The digits. A character that is no hexadecimal digit counts as 0.
     pub fn iter(&self) -> impl Iterator<Item = u8> + use<'a> {
         let (mut text, words, count) = match *self {
             Self::Text(text) => (text.chars(), &[][..], 0),

@@ -1,4 +1,4 @@
-//! What is inside of arrays and objects that were checked to be JSON.
+//! The contents of arrays and objects that were checked to be JSON.
 
 use super::json::{Scanner, Str, Token};
 

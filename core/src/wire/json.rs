@@ -1,34 +1,38 @@
-//! A strict scanner for JSON (RFC 8259): it accepts what `serde_json` accepts, within bounds of depth, and nothing else.
+//! A strict scanner for JSON (RFC 8259). It accepts exactly what `serde_json` accepts, up to a bound on depth.
 //!
-//! Not recursive, total on any input, and it copies nothing: strings stay escaped in the line until somebody needs them.
+//! It is not recursive, and each input has a defined result. It copies nothing: a string stays escaped in the line
+//! until its text is needed.
+
+mod string;
 
 use super::double::overflows_a_double;
 use super::fast;
-use crate::storage::Text;
 
-/// Why a line is not JSON that this node reads.
+pub use string::Str;
+
+/// Why a line cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Malformed {
-    /// Not JSON, or not UTF-8.
+    /// The line is not JSON, or not UTF-8.
     Syntax {
-        /// Byte at which it stopped making sense.
+        /// The byte at which this was seen.
         at: usize,
     },
-    /// Arrays and objects nested more deeply than [`DEPTH_MAX`].
+    /// Arrays and objects are nested more deeply than [`DEPTH_MAX`].
     TooDeep,
-    /// JSON, but not an object with the envelope of a message: `src`, `dest`, and a `body` with a `type`.
+    /// The line is JSON, but not a message: an object whose `body` is an object.
     NotAMessage,
 }
 
 impl Malformed {
-    /// The reason in words, for drivers that write no formatted text.
+    /// The reason in words, for drivers that cannot format text.
     #[must_use]
     pub const fn reason(&self) -> &'static str {
         match self {
             Self::Syntax { .. } => "it is not JSON",
             Self::TooDeep => "it is nested too deeply",
-            Self::NotAMessage => "it has no envelope of src, dest and body",
+            Self::NotAMessage => "it is not an object with a body",
         }
     }
 }
@@ -51,109 +55,7 @@ pub const DEPTH_MAX: u32 = 32;
 
 type Scanned<T> = Result<T, Malformed>;
 
-/// A string as it stands in the line: without its quotes, but with its escapes.
-#[derive(Clone, Copy, Debug)]
-pub struct Str<'a> {
-    /// Valid UTF-8, but kept as bytes: most strings are only compared and copied.
-    pub(super) raw: &'a [u8],
-    pub(super) escaped: bool,
-}
-
-impl PartialEq for Str<'_> {
-    fn eq(&self, other: &Self) -> bool {
-        self.chars().eq(other.chars())
-    }
-}
-
-impl<'a> Str<'a> {
-    /// The string `text`, none of which is an escape.
-    #[must_use]
-    pub const fn literal(text: &'a str) -> Self {
-        Self { raw: text.as_bytes(), escaped: false }
-    }
-
-    /// The text as it stands in the line.
-    #[must_use]
-    pub const fn raw(&self) -> &'a [u8] {
-        self.raw
-    }
-
-    /// Whether there are escapes in it.
-    #[must_use]
-    pub const fn is_escaped(&self) -> bool {
-        self.escaped
-    }
-
-    /// Whether this is the string `text`.
-    #[must_use]
-    #[inline]
-    pub fn is(&self, text: &str) -> bool {
-        if self.escaped { self.chars().eq(text.chars()) } else { self.raw == text.as_bytes() }
-    }
-
-    fn text(&self) -> &'a str {
-        // Checked when it was read.
-        core::str::from_utf8(self.raw).unwrap_or("")
-    }
-
-    /// The string without escapes: borrowed from the line, or written to `scratch`. `None` when it does not fit there.
-    #[must_use]
-    pub fn unescape<'s>(&self, scratch: &'s mut impl Text) -> Option<&'s str>
-    where
-        'a: 's,
-    {
-        if !self.escaped {
-            return core::str::from_utf8(self.raw).ok();
-        }
-        scratch.clear();
-        for char in self.chars() {
-            if !scratch.push(char) {
-                return None;
-            }
-        }
-        Some(scratch.as_str())
-    }
-
-    /// The characters of the string, escapes resolved.
-    pub fn chars(&self) -> impl Iterator<Item = char> + use<'a> {
-        let mut rest = self.text().chars();
-        let escaped = self.escaped;
-        core::iter::from_fn(move || {
-            let char = rest.next()?;
-            if char != '\\' || !escaped {
-                return Some(char);
-            }
-            Some(match rest.next()? {
-                'b' => '\u{8}',
-                'f' => '\u{c}',
-                'n' => '\n',
-                'r' => '\r',
-                't' => '\t',
-                'u' => {
-                    let high = hex4(&mut rest)?;
-                    if (0xd800..0xdc00).contains(&high) {
-                        rest.nth(1)?;
-                        let low = hex4(&mut rest)?;
-                        char::from_u32(0x1_0000 + ((high - 0xd800) << 10) + low.checked_sub(0xdc00)?)?
-                    } else {
-                        char::from_u32(high)?
-                    }
-                }
-                other => other,
-            })
-        })
-    }
-}
-
-fn hex4(chars: &mut core::str::Chars<'_>) -> Option<u32> {
-    let mut code = 0;
-    for _ in 0..4 {
-        code = code * 16 + chars.next()?.to_digit(16)?;
-    }
-    Some(code)
-}
-
-/// A value as it stands in the line. Arrays and objects were checked to be JSON and are kept as text.
+/// A value as it is written in the line. Arrays and objects were checked to be JSON, and are kept as text.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Token<'a> {
     /// An integer in the range of `i64`.
@@ -174,17 +76,17 @@ pub enum Token<'a> {
     Object(&'a str),
 }
 
-/// Is told of the integers in an array or object while that is checked.
+/// Is told of the integers in an array or object while the scanner checks it.
 pub(super) trait Recorder {
-    /// After this byte of the line integers may follow, each with a comma before it.
+    /// A run of integers may begin after this byte of the line. Each has a comma before it.
     fn begin(&mut self, at: usize);
-    /// The next one, of seven digits at most, which ends before this byte.
+    /// The next integer of the run. It has at most seven digits and ends before byte `end`.
     fn push(&mut self, int: i64, end: usize);
-    /// Something else follows.
+    /// The run has ended.
     fn end(&mut self);
 }
 
-/// Keeps nothing.
+/// A recorder that keeps nothing.
 impl Recorder for () {
     #[inline(always)]
     fn begin(&mut self, _: usize) {}
@@ -216,13 +118,13 @@ impl<'a> Scanner<'a> {
         self.at
     }
 
-    /// Steps over what was read before: forward, to the byte `at`.
+    /// Skips text that was read before, up to the byte `at`. Never goes back.
     #[inline]
     pub(super) fn advance_to(&mut self, at: usize) {
         self.at = self.at.max(at);
     }
 
-    /// The next byte, 0 at the end. (0 is never valid outside a string, nor inside one.)
+    /// The next byte; 0 at the end. (A byte 0 is valid nowhere in JSON, so the two are not confused.)
     #[inline]
     pub(super) fn peek(&self) -> u8 {
         match self.bytes.get(self.at) {
@@ -231,7 +133,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Steps over white space.
+    /// Skips white space.
     #[inline]
     pub fn white(&mut self) {
         while matches!(self.peek(), b' ' | b'\t' | b'\n' | b'\r') {
@@ -239,7 +141,7 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Steps over `byte` if it is next.
+    /// Skips `byte` if it is next. True if it was.
     #[inline]
     pub fn eat(&mut self, byte: u8) -> bool {
         let here = self.peek() == byte && byte != 0;
@@ -247,7 +149,7 @@ impl<'a> Scanner<'a> {
         here
     }
 
-    /// Steps over `byte`.
+    /// Skips `byte`.
     ///
     /// # Errors
     /// Something else is next.
@@ -256,7 +158,7 @@ impl<'a> Scanner<'a> {
         if self.eat(byte) { Ok(()) } else { Err(self.wrong()) }
     }
 
-    /// Steps over white space to the end of the line.
+    /// Skips white space up to the end of the line.
     ///
     /// # Errors
     /// There is more.
@@ -366,10 +268,10 @@ impl<'a> Scanner<'a> {
         self.recorded_value(depth, &mut ())
     }
 
-    /// Reads a value as [`Scanner::value`] does, and tells of its integers.
+    /// Reads a value as [`Scanner::value`] does, and tells `recorder` of its integers.
     ///
     /// # Errors
-    /// As there.
+    /// As [`Scanner::value`].
     #[cfg_attr(feature = "fast", inline)]
     #[cfg_attr(not(feature = "fast"), inline(never))]
     pub(super) fn recorded_value(&mut self, depth: u32, recorder: &mut impl Recorder) -> Scanned<Token<'a>> {
@@ -405,8 +307,8 @@ impl<'a> Scanner<'a> {
         }
     }
 
-    /// Reads an integer of one to seven digits without a sign, as most are, if that can be done at once; `None`, and nothing read,
-    /// for all others.
+    /// Reads an integer of one to seven digits without a sign, the most common kind. For any other value `None`, and
+    /// nothing is read.
     #[inline]
     pub(super) fn short_integer(&mut self) -> Option<i64> {
         let (int, len) = fast::short_integer(self.bytes.get(self.at..)?)?;
@@ -434,7 +336,7 @@ impl<'a> Scanner<'a> {
         Ok(Token::Int(if negative { -magnitude } else { magnitude }))
     }
 
-    /// The rest of a number that is not a plain integer of up to 18 digits. Stands after its integer part.
+    /// Reads the rest of a number that is not a plain integer of up to 18 digits. Its integer part was read already.
     #[cold]
     fn unusual_number(&mut self, start: usize, digits: usize) -> Scanned<Token<'a>> {
         let mut exponent = false;
@@ -455,7 +357,7 @@ impl<'a> Scanner<'a> {
         if let Ok(big) = text.parse::<u64>() {
             return Ok(Token::Big(big));
         }
-        // Numbers that overflow a double are refused, as in `serde_json`.
+        // A number that overflows a double is refused, as `serde_json` does.
         let may_overflow = exponent || digits > 308;
         if may_overflow && overflows_a_double(text.as_bytes()) {
             return Err(Malformed::Syntax { at: start });
@@ -471,8 +373,8 @@ impl<'a> Scanner<'a> {
         if self.at == start { Err(self.wrong()) } else { Ok(()) }
     }
 
-    /// Steps over integers that follow each other: long lists of them are what gossip is made of. True when something else follows a
-    /// comma.
+    /// Skips a run of integers, each after a comma: most of a gossip message is such runs. True if another value
+    /// follows a comma.
     #[inline]
     fn more_integers(&mut self, recorder: &mut impl Recorder) -> bool {
         recorder.begin(self.at);
@@ -489,7 +391,7 @@ impl<'a> Scanner<'a> {
         goes_on
     }
 
-    /// Steps over an array or object, checking all of it. `depth` counts the arrays and objects around it.
+    /// Skips an array or object, and checks all of it. `depth` counts the arrays and objects around it.
     fn container(&mut self, depth: u32, recorder: &mut impl Recorder) -> Scanned<()> {
         let mut open = Open::default();
         loop {
@@ -525,7 +427,7 @@ impl<'a> Scanner<'a> {
                     self.literal()?;
                 }
             }
-            // A value ended here, or an empty container is about to.
+            // A value has ended here, or an empty container is about to end.
             loop {
                 self.white();
                 match self.peek() {
@@ -552,7 +454,7 @@ impl<'a> Scanner<'a> {
     }
 }
 
-/// The containers that are open, one bit each.
+/// The arrays and objects that are open, one bit each: 1 for an object.
 #[derive(Default)]
 struct Open {
     objects: u64,
@@ -583,7 +485,7 @@ impl Open {
     }
 }
 
-/// What a byte means inside a string.
+/// The meaning of a byte inside a string.
 #[derive(Clone, Copy)]
 enum Byte {
     Plain,

@@ -8,26 +8,26 @@ use super::fast::Tape;
 use super::json::{Malformed, Scanner, Str, Token};
 use super::names::{Envelope, Key, Kind};
 
-/// A message as it stands in its line.
+/// A message as it is written in its line.
 #[derive(Debug, Default)]
 pub struct Message<'a> {
-    /// Who sent it; `None` when that is missing or no string.
+    /// The id of the sender; `None` if it is missing or no string.
     pub src: Option<Str<'a>>,
-    /// Whom it is for; `None` when that is missing or no string.
+    /// The id of the receiver; `None` if it is missing or no string.
     pub dest: Option<Str<'a>>,
     /// `type`, as text.
     pub type_name: Option<Str<'a>>,
-    /// `type`, when it is one this node takes.
+    /// `type`, if it is one that this node takes.
     pub kind: Option<Kind>,
-    /// `msg_id`, when it is an integer.
+    /// `msg_id`, if it is an integer.
     pub msg_id: Option<i64>,
     /// Whether it is an answer: it has an `in_reply_to` that is not `null`.
     pub is_reply: bool,
-    /// The fields of the body that stand there twice, one bit each.
+    /// The fields that occur twice in the body, one bit each.
     pub(super) twice: u64,
     pub(super) envelope_twice: Option<&'static str>,
     pub(super) fields: heapless::Vec<(Key, Token<'a>), { Key::ALL.len() }>,
-    /// Integers of `data`, if that is a list, for those who read its entries.
+    /// Integers of `data`, if that is a list, kept for the code that reads its entries.
     pub(super) tape: Tape,
 }
 
@@ -61,19 +61,19 @@ impl<'a> Message<'a> {
     /// Reads a line into this message, which is cleared first. O(length of the line).
     ///
     /// # Errors
-    /// The line is no JSON, is nested too deeply, or has no envelope. The message is then of no use.
+    /// The line is no JSON, is nested too deeply, or has no body. The contents of the message are then undefined.
     pub fn decode(&mut self, line: &'a [u8]) -> Result<(), Malformed> {
         self.clear();
         let mut scanner = Scanner::new(line);
         scanner.white();
         if !scanner.eat(b'{') {
-            // Perhaps JSON all the same: the two are counted apart.
+            // The line may still be JSON: the error tells the two cases apart.
             scanner.value(0)?;
             scanner.end()?;
             return Err(Malformed::NotAMessage);
         }
         let mut has_body = false;
-        // Of a duplicate field the first value counts; of duplicate bodies, the first that is an object.
+        // The first of two duplicate fields counts. Of duplicate bodies the first one that is an object counts.
         let mut seen: heapless::Vec<Envelope, 3> = heapless::Vec::new();
         scanner.white();
         if !scanner.eat(b'}') {
@@ -89,7 +89,7 @@ impl<'a> Message<'a> {
                         }
                     }
                     Some(part) => {
-                        // As many places as there are parts.
+                        // There is a place for each part.
                         let _ = seen.push(part);
                         has_body |= self.part(part, &mut scanner)?;
                     }
@@ -121,7 +121,7 @@ impl<'a> Message<'a> {
         self.fields.clear();
     }
 
-    /// Reads a part of the envelope. True when it was a body that is an object.
+    /// Reads a part of the envelope. True if it was a body that is an object.
     fn part(&mut self, part: Envelope, scanner: &mut Scanner<'a>) -> Result<bool, Malformed> {
         if part == Envelope::Body && scanner.eat(b'{') {
             self.body(scanner)?;
@@ -137,7 +137,7 @@ impl<'a> Message<'a> {
         Ok(false)
     }
 
-    /// Reads the body, whose opening brace was read.
+    /// Reads the body. Its opening brace was read already.
     fn body(&mut self, scanner: &mut Scanner<'a>) -> Result<(), Malformed> {
         scanner.white();
         if scanner.eat(b'}') {
@@ -187,12 +187,12 @@ impl<'a> Message<'a> {
         if known || self.written(key).is_some() {
             self.twice |= 1 << key as u64;
         } else {
-            // As many places as there are keys.
+            // There is a place for each key.
             let _ = self.fields.push((key, token));
         }
     }
 
-    /// A field of the body that may be left out. One that is `null` counts as absent.
+    /// A field of the body that may be left out. A field that is `null` counts as absent.
     #[must_use]
     #[inline]
     pub fn get(&self, key: Key) -> Option<Token<'a>> {
@@ -215,7 +215,7 @@ impl<'a> Message<'a> {
         }
     }
 
-    /// A field of the body as it stands there, `null` included.
+    /// A field of the body, also if it is `null`.
     #[inline]
     pub(super) fn written(&self, key: Key) -> Option<Token<'a>> {
         self.fields.iter().find(|field| field.0 == key).map(|field| field.1)
@@ -227,13 +227,13 @@ impl<'a> Message<'a> {
         self.twice != 0 || self.envelope_twice.is_some()
     }
 
-    /// A duplicate part of the envelope.
+    /// The name of a part of the envelope that occurs twice.
     #[must_use]
     pub fn envelope_twice(&self) -> Option<&'static str> {
         self.envelope_twice
     }
 
-    /// A duplicate field that means something to this message.
+    /// A field that occurs twice and has a meaning in this message.
     #[must_use]
     pub fn known_field_twice(&self) -> Option<Key> {
         if self.twice == 0 {

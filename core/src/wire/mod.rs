@@ -1,9 +1,10 @@
-//! Bytes to messages and back. Total on any input; touches no state.
+//! Bytes to messages and back. Each input, valid or not, has a defined result; no state is touched.
 //!
-//! A line is scanned once, strictly, by a scanner that neither recurses nor copies ([`json`]). What it finds is a
+//! A line is scanned once, strictly, by a scanner that neither recurses nor copies ([`json`]). The result is a
 //! [`Message`]: the envelope and the fields of the body by name, still borrowed from the line. Lines of a kind look
-//! alike, so the [`Predictor`] tries the layout of the last such line before the scanner. That, and all else that only saves
-//! time, is in the folder `fast` and can be left out (feature `fast`). `WIRE.md` specifies the messages between nodes.
+//! alike, so the [`Predictor`] tries the layout of an earlier line before the scanner. The predictor, and all other
+//! code that only saves time, is in the folder `fast`; a build without the feature `fast` leaves it out. `WIRE.md`
+//! specifies the messages between nodes.
 
 mod body;
 mod chunks;

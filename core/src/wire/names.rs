@@ -1,8 +1,8 @@
-//! The names of a message: its types, the fields of its body, and the parts of its envelope.
+//! The names in messages: types, fields of the body, and parts of the envelope.
 
 use super::json::Str;
 
-/// Makes an enum of names, with both directions of the mapping.
+/// Makes an enum of names, with functions from variant to name and back.
 macro_rules! names {
     ($(#[$doc:meta])* $vis:vis $name:ident { $($variant:ident = $text:literal,)+ }) => {
         $(#[$doc])*
@@ -20,7 +20,7 @@ macro_rules! names {
                 match self { $(Self::$variant => $text,)+ }
             }
 
-            /// The one with this name.
+            /// The variant with this name.
             #[must_use]
             $vis fn find(name: Str<'_>) -> Option<Self> {
                 // Escapes in names are legal and rare.
@@ -35,7 +35,7 @@ macro_rules! names {
 }
 
 names! {
-    /// The fields of a body that some message knows.
+    /// The fields of a body that have a meaning in some message.
     pub Key {
         Type = "type",
         MsgId = "msg_id",
@@ -109,7 +109,7 @@ names! {
 }
 
 impl Kind {
-    /// The fields that the message knows; a body may have others, which are ignored.
+    /// The fields that have a meaning in such a message. Other fields of its body are ignored.
     #[must_use]
     pub const fn fields(self) -> &'static [Key] {
         match self {
@@ -139,7 +139,7 @@ impl Kind {
         }
     }
 
-    /// Whether the message is between nodes and never answered.
+    /// Whether such a message is between nodes, so that it is never answered.
     #[must_use]
     pub const fn is_unanswered(self) -> bool {
         matches!(self, Self::Gossip | Self::Replicate)

@@ -1,4 +1,4 @@
-//! Short texts that are kept in place: ids in the form in which JSON prints them, and what stands before them.
+//! Short texts that are kept in place: ids as JSON prints them, and the text before them.
 
 use super::encode::Out;
 use super::fast::same;
@@ -6,8 +6,8 @@ use super::json::Str;
 use crate::id::{Id, json_len};
 use crate::output::{Sink, SinkFull};
 
-/// A short text in a block of which all is initialised: a copy of the block's beginning is one of the text, whatever its
-/// length. `N` is at most 255.
+/// A short text at the beginning of a block of `N` bytes, all of which are initialised. So a copy of the whole block,
+/// whose size the compiler knows, copies the text whatever its length. `N` is at most 255.
 #[derive(Clone, Copy, Debug)]
 pub struct Short<const N: usize> {
     pub(super) block: [u8; N],
@@ -42,21 +42,22 @@ impl<const N: usize> Short<N> {
         self.len == 0
     }
 
-    /// Takes a copy of a text; false, and empty, when it is too long.
+    /// Takes a copy of a text. False if it is too long; then this text is empty.
     pub fn assign(&mut self, text: &[u8]) -> bool {
         self.clear();
         self.put(text).is_ok()
     }
 
-    /// Takes an id in the form in which JSON prints it. False when it is empty or longer than `max`; what is kept then is of no use.
+    /// Takes an id, as JSON prints it. False if it is empty or longer than `max` bytes; the contents are then
+    /// undefined.
     #[cfg_attr(feature = "fast", inline(always))]
     pub fn assign_id(&mut self, id: &Str<'_>, max: usize) -> bool {
         if id.is_escaped() {
             return self.assign_escaped(id, max);
         }
-        // What needed no escape when it came needs none when it goes.
+        // An id that was read without escapes is also written without escapes.
         let raw = id.raw();
-        // Mostly it is there from the line before.
+        // The id is mostly the same as in the line before.
         (!raw.is_empty() && same(raw, self.bytes())) || self.assign_plain(raw, max)
     }
 

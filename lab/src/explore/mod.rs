@@ -64,6 +64,7 @@ fixed_storage! {
         text_bytes: 8,
         id_bytes: 4,
         rumors: 4,
+        events: 0,
         payload_bytes: 64,
     }
 }

@@ -1,4 +1,4 @@
-//! Each rule about what every strategy works with.
+//! Tests of `Common`, one rule each.
 
 use super::*;
 use crate::gossip::bench::{SESSION, common, rows};

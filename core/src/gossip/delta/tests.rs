@@ -1,4 +1,4 @@
-//! What a peer is sent, with a page that takes as many entries as a test says.
+//! Tests of what a peer is sent. The page takes as many entries as the test says.
 
 use rand_core::SeedableRng;
 use rand_xorshift::XorShiftRng;
@@ -14,7 +14,7 @@ const PEER: NodeIndex = NodeIndex(1);
 const OTHER: NodeIndex = NodeIndex(2);
 const OWN_ROW: RowId = RowId(0);
 const NOW: Instant = Instant::from_millis(1_000);
-/// Bytes of a message: far less than a window.
+/// The size of a message, in bytes: far less than a window.
 const MOST: usize = 1_000;
 
 /// A node, and what it says to its peers.
@@ -34,7 +34,7 @@ struct Message {
     want: Want,
 }
 
-/// Takes so many entries.
+/// A page that takes a given number of entries.
 struct Sheet {
     room: usize,
     chunk: (u32, u64),
@@ -71,7 +71,7 @@ impl Page for Sheet {
 }
 
 impl Talk {
-    /// A node of a cluster with so many nodes, which has made so many changes.
+    /// A node of a cluster of `nodes` nodes, which has made `changes` changes.
     fn new(nodes: usize, changes: i64) -> Self {
         let mut replica = Replica::<Small>::new(&Small::LIMITS, 0);
         replica.causality.members = members(nodes, ME.0);
@@ -103,7 +103,7 @@ impl Talk {
         self.gossip.common.peers.want_to_send(peer, Pending { delta, burst, rumors: !delta, ..Pending::default() });
     }
 
-    /// The next message, with a page for so many entries and a digest of so many rows.
+    /// The next message, with room for `room` entries and a digest of `rows` rows.
     fn write(&mut self, room: usize, rows: usize) -> Option<Message> {
         let plan = self.gossip.plan(&self.replica, MOST, NOW)?;
         let delta = self.gossip.delta(&plan, &self.replica);

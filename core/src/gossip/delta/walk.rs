@@ -1,5 +1,5 @@
-//! The walk over all that a peer is to be sent: the waiting rumors, then row by row what it lacks, then, where vectors are equal and
-//! states are not, all.
+//! The walk over the entries that a peer is sent. First come the waiting rumors. Then follows, row by row, what the
+//! peer lacks. If vectors are equal and states are not (a repair), all entries follow.
 
 use super::Hot;
 use crate::causality::{Causality, Entry, Row, RowId, Tag};
@@ -8,31 +8,34 @@ use crate::gossip::common::is_news_to;
 use crate::id::{NodeIndex, Value};
 use crate::replicated::{Product, Replica, Store};
 
-/// Where entries are written. It says what does not fit any more: there the walk ends, and goes on with the next message.
+/// A page that entries are written on. The walk ends at the first entry that does not fit, and continues there in the
+/// next message.
 pub trait Page {
-    /// From here on so many bytes may follow, or one entry if that is longer: else it would never be sent.
+    /// From here on at most `bytes` bytes follow. One entry may be longer than that, since it would otherwise never be
+    /// sent.
     fn bound(&mut self, bytes: usize);
     /// Begins a chunk: the dots of a row after `from`.
     fn begin(&mut self, row: RowId, from: u64);
-    /// The entry of a dot, before which so many dots were superseded. False when it does not fit; then neither stands there.
+    /// The next entry; `superseded` dots lie between it and the entry before it. False if it does not fit: then nothing
+    /// was written.
     fn entry(&mut self, superseded: u64, entry: &Entry<'_>) -> bool;
-    /// So many dots were superseded. False when that does not fit.
+    /// The chunk ends with `superseded` dots that have no entry. False if that does not fit.
     fn skip(&mut self, superseded: u64) -> bool;
-    /// Ends the chunk. True when anything of it stands there.
+    /// Ends the chunk. True if anything of it was written.
     fn end(&mut self) -> bool;
 }
 
-/// A place in what a peer is to be sent.
+/// A place in the walk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub(super) phase: Phase,
     /// Rumor or row, counted from where the phase began.
     step: u32,
-    /// Its dots up to this one were sent.
+    /// The dots of that rumor or row up to this one were sent.
     pub(super) seq: u64,
 }
 
-/// What is sent at a place.
+/// The part of the walk to which a place belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     Rumors,
@@ -47,7 +50,7 @@ impl Place {
         self.step
     }
 
-    /// The row with which the entries begin, as a step: the first one unless rows are under way.
+    /// The row at which the place is, as a step: the first row, unless the place lies in the walk over rows.
     pub(super) const fn step_of_rows(self) -> u32 {
         match self.phase {
             Phase::Rows | Phase::Repair => self.step,
@@ -62,32 +65,32 @@ impl Phase {
     }
 }
 
-/// What one peer is to be sent.
+/// What one peer is sent.
 pub(super) struct Walk<'e, S: Product> {
     pub(super) replica: &'e Replica<S>,
     pub(super) peer: NodeIndex,
-    /// What the peer is known to hold, by row; what is beyond the slice counts as 0.
+    /// The frontier of each row that the peer is known to hold. A row beyond the slice counts as 0.
     pub(super) vector: &'e [u64],
     pub(super) hot: &'e [Hot],
-    /// What the peer is assumed to hold besides.
+    /// What the peer is assumed to hold beyond that.
     pub(super) assumed: Option<Assumed<'e>>,
     pub(super) rows: bool,
-    /// Where a repair goes on; `None` when there is nothing to repair.
+    /// The dot after which a repair continues; `None` if there is nothing to repair.
     pub(super) repair_from: Option<u64>,
-    /// The row with which the rows begin.
+    /// The row with which the walk over the rows begins.
     pub(super) first_row: u32,
-    /// Bytes that the peer may be handed, or one entry.
+    /// How many bytes of entries the peer may be handed. One entry may be longer.
     pub(super) window: usize,
 }
 
-/// What is done with a stretch of the dots of a row.
+/// What is done with a range of dots of a row.
 trait Visitor<S: Product> {
-    /// Takes the entries of `(from, to]`. When not all are taken: the last dot that was.
+    /// Takes the entries in `(from, to]`. The error is the last dot that was taken, if not all were.
     fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64>;
 }
 
 impl<'e, S: Product> Walk<'e, S> {
-    /// Where the first message begins.
+    /// Where the walk begins.
     pub(super) fn start(&self) -> Place {
         if self.hot.is_empty() { self.rows_start() } else { Phase::Rumors.at_start() }
     }
@@ -103,19 +106,19 @@ impl<'e, S: Product> Walk<'e, S> {
         }
     }
 
-    /// The row so many steps after the one with which the rows begin.
+    /// The row that lies `step` rows after the first one of the walk.
     pub(super) fn row_at(&self, step: u32) -> RowId {
         let rows = self.replica.causality.rows.len().max(1) as u32;
         RowId((self.first_row % rows + step) % rows)
     }
 
-    /// Whether the peer has to show that it got what a message from `start` on hands over.
+    /// Whether the peer has to show that it received the entries of a message that begins at `start`.
     pub(super) fn is_handing(&self, start: Place) -> bool {
         start.phase != Phase::Done && (self.window < usize::MAX || self.rows || self.repair_from.is_some())
     }
 
-    /// Writes the entries from `start` on, until the page takes no more: of rows only those before step `end`, which the digest lists. Gives
-    /// the place where it stopped, and the last dot that stands there.
+    /// Writes the entries from `start` on until the page takes no more. Rows from step `end` on are left out, because
+    /// the digest does not list them. Returns the place where it stopped, and the last dot that was written.
     pub(super) fn write(&self, start: Place, end: Option<u32>, page: &mut impl Page) -> (Place, Option<(RowId, u64)>) {
         page.bound(self.window);
         let mut writing = Writing { page, last: None };
@@ -125,7 +128,7 @@ impl<'e, S: Product> Walk<'e, S> {
 
     fn walk(&self, start: Place, end: Option<u32>, visitor: &mut impl Visitor<S>) -> Place {
         let mut place = start;
-        // Each phase leads to a later one.
+        // The loop ends because each phase leads to a later one.
         loop {
             let walked = match place.phase {
                 Phase::Rumors => self.walk_rumors(place, visitor).map(|()| self.rows_start()),
@@ -158,7 +161,7 @@ impl<'e, S: Product> Walk<'e, S> {
             let id = self.row_at(step);
             let row = self.replica.causality.rows.get(id);
             let known = self.known(id).max(here.seq);
-            // What is told as a gossip is not told again.
+            // Dots that the message sends as rumors are not sent again.
             let told = self.hot.iter().filter(|hot| hot.row == id && hot.from >= known).map(|hot| hot.from).min();
             let told = told.unwrap_or(u64::MAX);
             let cut = |seq| Place { seq, ..here };
@@ -170,7 +173,7 @@ impl<'e, S: Product> Walk<'e, S> {
                 visitor.stretch(self.replica, id, known, row.frontier.min(told)).map_err(cut)?;
             }
             let mut beyond = row.beyond().filter(|seq| *seq > known && *seq <= told).peekable();
-            // Dots that follow each other make one stretch.
+            // Dots without a gap between them make one range.
             while let Some(first) = beyond.next() {
                 let mut last = first;
                 while beyond.peek() == Some(&(last + 1)) {
@@ -192,8 +195,9 @@ impl<'e, S: Product> Walk<'e, S> {
             if frontier > here.seq {
                 visitor.stretch(self.replica, id, here.seq, frontier).map_err(cut)?;
             }
-            // Beyond the frontier each entry stands for itself, those too far beyond it to be marked included: when their
-            // author died with what lies before, nothing else brings them to the others.
+            // Beyond the frontier each entry is a range of its own. That includes entries too far beyond it to be
+            // marked: if their author died before it could send the missing dots, only a repair brings them to the
+            // others.
             let Replica { store, causality, .. } = self.replica;
             for (seq, _) in stretch(store, causality, id, frontier.max(here.seq), u64::MAX) {
                 visitor.stretch(self.replica, id, seq - 1, seq).map_err(cut)?;
@@ -202,7 +206,8 @@ impl<'e, S: Product> Walk<'e, S> {
         Ok(())
     }
 
-    /// Whether the peer lacks dots up to the frontier of a row. Those that it is sent count only if the digest lists the row.
+    /// Whether the peer is sent dots of a row because it lacks them. The digest then has to list the row: a receiver
+    /// believes a skip only up to the frontier that the digest shows.
     pub(super) fn lacks(&self, id: RowId, row: &Row) -> bool {
         self.rows && row.frontier > self.known(id)
     }
@@ -215,7 +220,7 @@ impl<'e, S: Product> Walk<'e, S> {
         }
     }
 
-    /// The value, when a message from `start` on holds exactly one entry and that is a value of the set.
+    /// The value, if a message that begins at `start` holds exactly one entry and that entry is a value of the set.
     pub(super) fn only_value(&self, start: Place) -> Option<Value<'e>> {
         let mut first = First { entries: 0, row: RowId(0), seq: 0 };
         self.walk(start, None, &mut first);
@@ -228,7 +233,7 @@ impl<'e, S: Product> Walk<'e, S> {
     }
 }
 
-/// Finds the first entry, and whether there are more.
+/// Finds the first entry, and whether there is a second one.
 struct First {
     entries: u32,
     row: RowId,
@@ -248,7 +253,7 @@ impl<S: Product> Visitor<S> for First {
     }
 }
 
-/// Writes stretches as chunks, until the page is full.
+/// Writes each range as a chunk, until the page is full.
 struct Writing<'p, P: Page> {
     page: &'p mut P,
     /// The last dot that was written.

@@ -1,4 +1,4 @@
-//! What a message teaches, one rule at a time.
+//! Tests of what a node learns from a message, one rule each.
 
 use rand_core::SeedableRng;
 use rand_xorshift::XorShiftRng;
@@ -28,7 +28,7 @@ fn change(replica: &mut Replica<Small>, value: i64) {
     replica.update(&Entry::bare(Arg::Int(value))).unwrap().unwrap();
 }
 
-/// A message that shows a state, in this node's view, and nothing else.
+/// A message that shows a digest, in this node's view, and nothing else.
 fn said(gossip: &Gossip<Small>, sum: Sum, number: i64) -> Said<core::iter::Empty<u8>> {
     Said {
         lane: Lane::Push,

@@ -1,4 +1,4 @@
-//! The record of one peer, and the table of those that were met.
+//! The record of one peer, and the table of the records.
 
 use super::{Pending, Resume};
 use crate::gossip::filling::Filling;
@@ -12,36 +12,37 @@ pub(crate) struct Peer {
     pub(super) session: Option<u64>,
     pub(super) heard_at: Option<Instant>,
     pub(super) sent_at: Option<Instant>,
-    /// Digest, in short, that was sent last.
+    /// The digest and view, as 64 bits, that it was sent last.
     pub(super) sent_sum: u64,
     /// Messages sent since the peer was heard.
     pub(super) unheard: u8,
-    /// This node's own changes that the peer is known to have.
+    /// How many of this node's own changes the peer is known to have.
     pub(super) own_acked: u64,
     pub(super) known: Option<u32>,
     pub(super) pending: Option<Pending>,
     pub(super) resume: Resume,
-    /// The digest of this node that met the same vector with another state at the peer, and how often in a row.
+    /// This node's digest in short when the peer showed the same vector with another state, and how often in a row it
+    /// did.
     pub(super) diverged: (u64, u8),
     /// The highest `msg_id` heard.
     pub(super) newest: i64,
-    /// The view it showed last; 0 for none.
+    /// The name of the view that it showed last; 0 for none.
     pub(super) view: u64,
     /// The version of this node's view that it is known to include.
     pub(super) view_version: u64,
-    /// The view of this node that it was told, and when.
+    /// The view of this node that it was sent, and when.
     pub(super) told: (u64, Instant),
     /// Rows that moved up to this version were listed to it.
     pub(super) listed: u64,
-    /// The row of a past life that is listed to it next.
+    /// The next row of a past life that is listed to it.
     pub(super) past_from: u32,
     /// The member with which the next list of sessions for it begins, when not all of them fit.
     pub(super) lives_from: u32,
-    /// Its vector differs although all that it listed is equal: all rows are to be listed, in turn.
+    /// Its vector differs although all rows that it listed are equal. So all rows are to be listed, in turn.
     pub(super) list_all: bool,
     /// It has no room for a row of this node.
     pub(super) no_row: bool,
-    /// It wrote from an older session than the newest known, which it has to be told.
+    /// It wrote from an older session than the newest known, and has to be told so.
     pub(super) old_session: bool,
     pub(super) filling: Filling,
 }
@@ -71,7 +72,7 @@ pub(super) const STRANGER: Peer = Peer {
     filling: Filling::NEW,
 };
 
-/// A record for each peer that was ever written to or heard; the others are strangers. So a member of a large cluster pays
+/// A record for each peer that was ever written to or heard; the others share [`STRANGER`]. So a node pays memory only
 /// for the peers that it meets.
 #[derive(Clone)]
 pub(super) struct Records<S: Storage> {
@@ -79,7 +80,7 @@ pub(super) struct Records<S: Storage> {
     pub(super) met: S::PerNode<Peer>,
 }
 
-/// No record.
+/// The place of a peer that has no record.
 pub(super) const NOWHERE: u32 = u32::MAX;
 
 impl<S: Storage> Records<S> {

@@ -1,4 +1,4 @@
-//! Each rule about what is known of a peer.
+//! Tests of what is known about a peer, one rule each.
 
 use std::vec::Vec;
 

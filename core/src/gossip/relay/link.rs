@@ -6,9 +6,9 @@ use crate::time::Instant;
 
 /// A deadline that is not set.
 pub(super) const NEVER: Instant = Instant::from_micros(u64::MAX);
-/// Round trip before any was measured, in microseconds.
+/// The round trip that is assumed before one was measured, in microseconds.
 const FIRST_RTT_US: u64 = 300_000;
-/// What is added to every expectation of an answer, in microseconds.
+/// The time that is added wherever an answer is expected, in microseconds.
 const SLACK_US: u64 = 100_000;
 
 /// This point and `us` microseconds more.
@@ -21,24 +21,28 @@ pub(super) const fn since(now: Instant, earlier: Instant) -> u64 {
     now.as_micros().saturating_sub(earlier.as_micros())
 }
 
-/// A sample so many times the expected answer's time is a standstill, unless nothing else comes for so long, in milliseconds.
+/// A sample longer than this many times [`Path::rto_us`] counts as a standstill of a process, unless all samples have
+/// been so long for [`STANDSTILL_MS`], in milliseconds.
 const STANDSTILL: u64 = 4;
 const STANDSTILL_MS: u32 = 2_000;
-/// A first sample above this is a standstill as well, in microseconds.
+/// A first sample above this counts as a standstill as well, in microseconds.
 const FIRST_MOST_US: u64 = 5_000_000;
-/// Messages whose departure is remembered: the latest. More than may be under way before the round trip is known.
+/// The departures of this many latest messages are remembered: of more than can be under way before the round trip is
+/// known.
 const TIMED: usize = 8;
-/// The departure is kept in units of 2^4 microseconds, in 32 bits: they last for 19 hours.
+/// A departure is kept in 32 bits, in units of 2^4 microseconds. It wraps after 19 hours.
 const TIMED_SHIFT: u32 = 4;
-/// After so long without a message the departures before are forgotten, in microseconds: `TIMED` such pauses fit into the 19 hours.
+/// After a pause this long without a message, earlier departures are forgotten, in microseconds. `TIMED` such pauses
+/// fit into the 19 hours, so no departure that wrapped is used.
 const TIMED_US: u64 = 3_600_000_000;
 
-/// Smoothed round trip and its mean deviation, in microseconds (Jacobson, "Congestion avoidance and control", 1988).
+/// The smoothed round trip to a peer and its mean deviation, in microseconds (Jacobson, "Congestion avoidance and
+/// control", 1988).
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Path {
     rtt_us: u32,
     var_us: u32,
-    /// When the first of the latest samples came that were taken for a standstill, in milliseconds; 0 for none.
+    /// When the first came of the samples in a row that were taken for a standstill, in milliseconds; 0 for none.
     standstill_ms: u32,
 }
 
@@ -55,14 +59,15 @@ impl Path {
         if self.is_measured() { u64::from(self.var_us) } else { FIRST_RTT_US / 16 }
     }
 
-    /// When an answer is overdue.
+    /// The time after which an answer is overdue, in microseconds.
     pub(super) fn rto_us(self) -> u64 {
         self.rtt_us() + 4 * self.var_us() + SLACK_US
     }
 
-    /// Takes a sample; says whether it counts. While a process stands still nothing is measured: what is far longer than expected
-    /// does not count, unless it has been so for a while. (Whoever goes on finds many messages at once, and the echoes in all of them
-    /// are as old as the standstill. So it is no sign of a long way that there are many.)
+    /// Takes a sample of the round trip. True if it counts. A sample that is far longer than expected is taken for a
+    /// standstill of a process and does not count, unless all samples have been so long for [`STANDSTILL_MS`]. (That
+    /// there are many of them proves nothing: a process that goes on after a standstill reads many messages at once,
+    /// and all their echoes are as old as the standstill.)
     pub(super) fn sample(&mut self, sample_us: u64, now: Instant) -> bool {
         let most_us = if self.is_measured() { STANDSTILL * self.rto_us() } else { FIRST_MOST_US };
         let since_ms = core::mem::take(&mut self.standstill_ms);
@@ -87,22 +92,22 @@ impl Path {
     }
 }
 
-/// One peer.
+/// What is remembered about one peer.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Link {
     /// When the last message left.
     pub(super) sent_at: Instant,
-    /// When the message with the highest ordinal came.
+    /// When the message with the highest ordinal arrived.
     pub(super) heard_at: Instant,
     /// When the last message with entries left.
     pub(super) data_at: Instant,
-    /// When the peer is asked, or suspected if it was asked.
+    /// When the peer is asked for an answer, or suspected if it was asked before.
     pub(super) deadline: Instant,
     /// When this node has to acknowledge entries.
     pub(super) ack_due: Instant,
-    /// When what the peer has and this node lacks is asked for.
+    /// When this node asks the peer for entries that it lacks.
     pub(super) gap_due: Instant,
-    /// When a gap of the peer was filled.
+    /// When the peer was last sent entries that it had asked for, or had lacked for long.
     pub(super) filled_at: Instant,
     /// Ordinal of the last message to the peer.
     pub(super) sent_ord: u32,
@@ -110,40 +115,40 @@ pub(super) struct Link {
     pub(super) heard_ord: u32,
     /// Ordinal of the last message with entries, until it is echoed; then 0.
     pub(super) data_ord: u32,
-    /// The ordinal whose echo the deadline is for.
+    /// The ordinal whose echo has to come before the deadline.
     pub(super) awaited_ord: u32,
-    /// The snapshot that the peer was sent all of; 0 for none.
+    /// The number of the snapshot that the peer was sent in full; 0 for none.
     pub(super) snapshot: u32,
     /// The relay that its latest message named.
     pub(super) relay: Option<NodeIndex>,
     pub(super) path: Path,
-    /// When the latest messages left, each at the place of its ordinal.
+    /// When the latest messages left. The place of a message is its ordinal modulo `TIMED`.
     timed: [u32; TIMED],
-    /// The departure of those before this ordinal is not known.
+    /// Departures of messages before this ordinal are not known.
     timed_from: u32,
-    /// When entries that were sent may be taken for lost again.
+    /// From when on entries that were sent may be taken for lost again.
     pub(super) refill_at: Instant,
-    /// Times in a row that they were.
+    /// How many times in a row entries were taken for lost.
     pub(super) refills: u8,
-    /// Times in a row that a gap was asked for.
+    /// How many times in a row this node has asked for a gap.
     pub(super) gap_tries: u8,
-    /// It was asked for an answer since the deadline passed.
+    /// The peer was asked for an answer when the deadline passed.
     pub(super) asked: bool,
-    /// It did not answer.
+    /// The peer did not answer, and counts as unreachable.
     pub(super) suspected: bool,
-    /// It sent entries and was not written to since.
+    /// The peer sent entries, and has not been written to since.
     pub(super) unanswered: bool,
     /// The message that waits is part of a flush.
     pub(super) flushed: bool,
     /// The message that waits is a random digest.
     pub(super) random: bool,
-    /// It cannot take everything: it is nobody's relay.
+    /// The peer refuses entries, so it is no relay.
     pub(super) unfit: bool,
-    /// It has rows that this node has nothing of.
+    /// The peer has rows of which this node has no entry.
     pub(super) unknown: bool,
-    /// It knows that this state is stable.
+    /// The peer was told that all members agree.
     pub(super) told: bool,
-    /// Its messages have no ordinals: another strategy is at work there.
+    /// Its messages have no ordinals: the peer uses another strategy.
     pub(super) unordered: bool,
 }
 
@@ -184,14 +189,15 @@ impl Link {
         self.deadline.min(self.ack_due).min(self.gap_due)
     }
 
-    /// What this node is to acknowledge.
+    /// The acknowledgement that this node owes.
     pub(super) fn echo(&self, now: Instant) -> Option<Echo> {
         let held_ms = u32::try_from(since(now, self.heard_at) / 1_000).unwrap_or(u32::MAX);
         (self.heard_ord > 0).then_some(Echo { ord: self.heard_ord, held_ms })
     }
 
-    /// Takes note of an echo: what it acknowledges is no longer waited for, what was sent since is for another `patience_us`.
-    /// Gives the sample of the round trip if it is of a message whose departure is remembered.
+    /// Takes an echo. The message that it acknowledges is no longer waited for; entries that were sent since are waited
+    /// for during another `patience_us`. Returns a sample of the round trip, in microseconds, if the departure of the
+    /// message is remembered.
     pub(super) fn echoed(&mut self, echo: Echo, acknowledges: bool, now: Instant, patience_us: u64) -> Option<u64> {
         if echo.ord > self.sent_ord {
             return None;
@@ -210,7 +216,7 @@ impl Link {
         self.since_departure(echo.ord, now)?.checked_sub(u64::from(echo.held_ms) * 1_000)
     }
 
-    /// How long ago the message with an ordinal left, in microseconds, if that is remembered.
+    /// How long ago the message with this ordinal left, in microseconds, if that is remembered.
     fn since_departure(&self, ord: u32, now: Instant) -> Option<u64> {
         let is_known = ord >= self.timed_from
             && self.sent_ord.checked_sub(ord).is_some_and(|age| (age as usize) < TIMED)
@@ -223,7 +229,7 @@ impl Link {
         self.sent_ord.saturating_add(1)
     }
 
-    /// A message leaves: it has the next ordinal.
+    /// A message leaves, and takes the next ordinal.
     pub(super) fn leaves(&mut self, now: Instant) {
         if since(now, self.sent_at) > TIMED_US {
             self.timed_from = self.next_ord();
@@ -233,7 +239,8 @@ impl Link {
         self.timed[self.sent_ord as usize % TIMED] = departure(now);
     }
 
-    /// Whether entries that were sent may be taken for lost now, and sent once more; at growing intervals while they show no effect.
+    /// Whether entries that were sent may be taken for lost now, and sent once more. The intervals grow from `least_us`
+    /// to 30 s while that shows no effect.
     pub(super) fn refill(&mut self, least_us: u64, now: Instant) -> bool {
         if now < self.refill_at {
             return false;
@@ -244,7 +251,7 @@ impl Link {
         true
     }
 
-    /// Forgets what this node's former session waited for.
+    /// Forgets the echoes that this node's former session waited for.
     pub(super) fn forget_echoes(&mut self) {
         self.deadline = NEVER;
         self.data_ord = 0;
@@ -252,12 +259,13 @@ impl Link {
         self.timed_from = self.next_ord();
     }
 
-    /// Whether the last entries may still be under way to the peer, or their echo from there.
+    /// Whether the last entries may still be under way to the peer, or their echo on its way back.
     pub(super) fn in_flight(&self, path: Path, now: Instant) -> bool {
         self.data_ord > 0 && since(now, self.data_at) <= path.rtt_us() + 2 * path.var_us()
     }
 
-    /// The peer is taken for unreachable: nothing is assumed of what it was sent, and what is owed to it is forgotten.
+    /// The peer is taken for unreachable. It is no longer assumed to hold what it was sent, and is owed no
+    /// acknowledgement.
     pub(super) fn suspect(&mut self) {
         self.deadline = NEVER;
         self.ack_due = NEVER;
@@ -269,14 +277,14 @@ impl Link {
         self.unanswered = false;
     }
 
-    /// The peer began a new session.
+    /// The peer began a new session. Its ordinals, round trip and suspicion stay.
     pub(super) fn reborn(&mut self) {
         let Self { sent_at, sent_ord, path, suspected, .. } = *self;
         *self = Self { sent_at, sent_ord, timed_from: self.next_ord(), path, suspected, ..Self::STRANGER };
     }
 }
 
-/// The departure of a message that leaves now.
+/// `now` in units of 2^4 microseconds, in 32 bits.
 const fn departure(now: Instant) -> u32 {
     (now.as_micros() >> TIMED_SHIFT) as u32
 }

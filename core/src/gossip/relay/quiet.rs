@@ -1,7 +1,8 @@
-//! How it ends: everybody is told that everybody has everything, and then nobody says anything.
+//! The end of traffic: each node is told that all members hold the same state, and then no node sends anything.
 //!
-//! That word is true only when all members are known to hold the same in one view. Said without one that was cut off, it stops the
-//! timers of the others; when the relay dies then, that member lacks a value for ever.
+//! A node says `stable` only when it knows that all members hold its state in one view. If it said so while one member
+//! was cut off, it would stop the timers of the others; if the relay died then, that member would lack a value for
+//! ever.
 
 use super::link::{NEVER, after};
 use super::{LONGEST_US, PATIENCE_US, Relay, Rule, Want};
@@ -10,7 +11,7 @@ use crate::storage::Storage;
 use crate::time::Instant;
 
 impl<S: Storage> Relay<S> {
-    /// Nobody is known any more to have everything.
+    /// Something has changed: it is no longer known that all members agree.
     pub(super) fn no_longer_stable(&mut self, now: Instant) {
         self.quiet.ask_pause_us = 4 * self.acknowledged_us();
         if !self.keeps(Rule::StableWord) {
@@ -24,7 +25,8 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// The relay's word, which is passed on. Who has the same digest and view as the relay knows what it knows.
+    /// The relay says `stable`, and this node passes that on. It does so only if it has the same digest and view as the
+    /// relay, and so has learned itself that all members agree.
     pub(super) fn hear_stable(&mut self, common: &Common<S>, heard: &Heard) {
         let said = heard.control.is_some_and(|control| control.stable);
         let known = common.is_settled() || !self.keeps(Rule::StableByAll);
@@ -46,7 +48,7 @@ impl<S: Storage> Relay<S> {
             self.quiet.tell = true;
             self.ask_at = NEVER;
         } else if self.quiet.stable && !common.is_settled() && self.keeps(Rule::StableByAll) {
-            // Somebody has shown something else since.
+            // Some member has shown another digest or view since.
             self.no_longer_stable(now);
         }
         if self.quiet.stable {
@@ -61,12 +63,13 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// Nobody has said that this is the end: is it?
+    /// Traffic has ended, but nobody has said `stable`: asks for what is missing.
     pub(super) fn ask_for_silence(&mut self, common: &mut Common<S>, now: Instant) {
         self.quiet.ask_at = after(now, self.quiet.ask_pause_us);
         self.quiet.ask_pause_us = (2 * self.quiet.ask_pause_us).min(LONGEST_US);
         if !self.is_root() {
-            // A relay that agrees is missing somebody else; whether it still is there is of no interest before the next change.
+            // A relay that agrees with this node waits for another member. It is not asked while this node asks others
+            // already: whether the relay is still alive matters only at the next change.
             let asks_others = self.watch.digest_at != NEVER || self.ask_at != NEVER;
             if !common.agreement.contains(self.relay) || !asks_others {
                 Self::write_full(common, self.relay, Want::Reply);

@@ -1,7 +1,7 @@
-//! This node's own version vector at a few earlier moments.
+//! Snapshots of this node's own version vector at a few earlier moments.
 //!
-//! What a peer is assumed to hold, because it was sent, is what this node held when it sent it. All peers of a flush share
-//! one snapshot, so a root needs a few vectors and a number per peer, not a vector per peer.
+//! A peer that was sent everything is assumed to hold what this node held at that moment. All peers of a flush share
+//! one snapshot. So a root keeps a few vectors and one number per peer, not one vector per peer.
 
 use crate::causality::{RowId, Rows};
 use crate::gossip::common::SNAPSHOTS;
@@ -10,14 +10,14 @@ use crate::time::Instant;
 
 use super::link::since;
 
-/// The latest few snapshots. An older one is forgotten: then a peer is assumed to hold what it has shown, and is sent some
-/// entries twice.
+/// The latest few snapshots. When the snapshot of a peer is forgotten, the peer is assumed to hold only what it has
+/// shown, and is sent some entries twice.
 #[derive(Clone)]
 pub(super) struct Snapshots<S: Storage> {
     frontiers: S::PerRow<[u64; SNAPSHOTS]>,
-    /// The digest, in short, of each.
+    /// The digest in short of each snapshot.
     sums: [u64; SNAPSHOTS],
-    /// Number of the latest one, counted from 1.
+    /// The number of the latest snapshot, counted from 1.
     latest: u32,
     limit: usize,
 }
@@ -32,7 +32,7 @@ impl<S: Storage> Snapshots<S> {
         &self.frontiers
     }
 
-    /// Where a snapshot is kept, if it is.
+    /// The place at which a snapshot is kept, or `None` if it is forgotten.
     pub(super) fn place(&self, number: u32) -> Option<usize> {
         let kept = number > 0 && number <= self.latest && self.latest - number < SNAPSHOTS as u32;
         kept.then_some(number as usize % SNAPSHOTS)
@@ -43,7 +43,7 @@ impl<S: Storage> Snapshots<S> {
         self.place(number).is_some_and(|at| self.sums[at] == sum)
     }
 
-    /// The number of the snapshot of the present vector, taken if there is none. O(rows).
+    /// The number of the snapshot of the present vector. It is taken if there is none. O(rows).
     pub(super) fn take(&mut self, sum: u64, rows: &Rows<S>) -> u32 {
         let oldest = self.latest.saturating_sub(SNAPSHOTS as u32 - 1).max(1);
         if let Some(number) = (oldest..=self.latest).rev().find(|number| self.is_of(*number, sum)) {
@@ -56,7 +56,7 @@ impl<S: Storage> Snapshots<S> {
         self.latest
     }
 
-    /// A snapshot of what a peer has shown.
+    /// Takes a snapshot of a vector that a peer has shown. Returns its number.
     pub(super) fn take_over(&mut self, vector: &[u64]) -> u32 {
         self.begin(0);
         for (at, frontier) in vector.iter().enumerate() {
@@ -87,7 +87,7 @@ impl<S: Storage> Snapshots<S> {
     }
 }
 
-/// The version vector some time ago: two snapshots that take turns, the older one of which counts.
+/// The version vector some time ago. Two snapshots take turns, and the older one counts.
 #[derive(Clone)]
 pub(super) struct Aged<S: Storage> {
     frontiers: S::PerRow<[u64; 2]>,
@@ -101,7 +101,7 @@ impl<S: Storage> Aged<S> {
         Self { frontiers: S::PerRow::with_limit(rows), newer_at: Instant::ZERO, limit: rows }
     }
 
-    /// Takes a new snapshot when the newer one is `age_us` old, which makes that the older one. O(rows) then.
+    /// If the newer snapshot is `age_us` old, it becomes the older one, and a new one is taken. That is O(rows).
     pub(super) fn keep(&mut self, rows: &Rows<S>, age_us: u64, now: Instant) {
         if since(now, self.newer_at) < age_us {
             return;

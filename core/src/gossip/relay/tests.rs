@@ -1,7 +1,7 @@
-//! Each rule of strategy `relay`: one scheduler, and neighbours made of messages, which this file has.
-//! One group of rules a file.
+//! Tests of strategy `relay`, one rule each, with one scheduler and neighbours that exist only as messages. This file
+//! has the neighbours; each file below it has one group of rules.
 //!
-//! Unless a test says otherwise nobody's round trip is known, which then counts as 300 ms, and flushes are 460 ms apart.
+//! Unless a test says otherwise, no round trip is known, so that each counts as 300 ms, and flushes are 460 ms apart.
 
 mod acknowledgements;
 mod commands;
@@ -19,11 +19,12 @@ use crate::gossip::common::Echo;
 use crate::storage::Small;
 
 const T: u64 = 460;
-/// The time for an acknowledgement of a flush, and after that for an answer while no round trip is known.
+/// The time for the acknowledgement of a flush, and the time for an answer while no round trip is known, in
+/// milliseconds.
 const A: u64 = T + 1_000;
 const RTO: u64 = 475;
 
-/// Node `me` among nodes in one view. All have node 0 for their relay, if they are asked.
+/// Node `me` among `nodes` nodes in one view. All of them name node 0 as their relay.
 fn bench(nodes: usize, me: u32, off: &[Rule]) -> Bench<Relay<Small>> {
     let mut bench = Bench::new(nodes, me, off, |common| {
         let mut relay = Relay::unfilled(nodes, NodeIndex(me), &Small::LIMITS, common.rules);
@@ -46,7 +47,7 @@ fn next(bench: &Bench<Relay<Small>>, from: u32) -> Heard {
     Heard { control: Some(control), ..message(from) }
 }
 
-/// The same with changes to the part that is about messages.
+/// The same message, with changes to its `Control`.
 fn next_with(bench: &Bench<Relay<Small>>, from: u32, change: impl FnOnce(&mut Control)) -> Heard {
     let mut heard = next(bench, from);
     change(heard.control.as_mut().unwrap());
@@ -57,7 +58,7 @@ fn flush(bench: &Bench<Relay<Small>>, from: u32) -> Heard {
     next_with(bench, from, |control| control.flush_ms = Some(T as u32))
 }
 
-/// Time passes in which these peers show within 10 ms that they hold what they were sent.
+/// `ms` pass. Each peer in `alive` shows within 10 ms that it holds what it was sent.
 fn run_with(bench: &mut Bench<Relay<Small>>, alive: &[u32], ms: u64) -> Vec<Message> {
     let mut written = Vec::new();
     for _ in 0..ms / 10 {
@@ -75,14 +76,14 @@ fn run_with(bench: &mut Bench<Relay<Small>>, alive: &[u32], ms: u64) -> Vec<Mess
     written
 }
 
-/// The round trip to a peer was the same so often that its deviation is below a millisecond.
+/// The round trip to a peer was measured as the same so often that its deviation is below 1 ms.
 fn measure(bench: &mut Bench<Relay<Small>>, peer: u32, rtt_ms: u64) {
     for _ in 0..40 {
         bench.scheduler.link_mut(NodeIndex(peer)).path.sample(rtt_ms * 1_000, Instant::ZERO);
     }
 }
 
-/// The round trip to a peer was one of these as often as the other.
+/// The round trip to a peer was measured as each of these two equally often.
 fn vary(bench: &mut Bench<Relay<Small>>, peer: u32, rtts_ms: [u64; 2]) {
     for rtt_ms in (0..20).flat_map(|_| rtts_ms) {
         bench.scheduler.link_mut(NodeIndex(peer)).path.sample(rtt_ms * 1_000, Instant::ZERO);

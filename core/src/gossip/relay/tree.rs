@@ -1,4 +1,5 @@
-//! Up and down: who is the relay, when an uplink leaves, when a flush does and to whom.
+//! The rules of a cluster without faults: which node is the relay, when an uplink leaves, when a flush leaves and to
+//! which peers.
 
 use super::link::{NEVER, after, since};
 use super::{FLUSHES_PER_TURN, Relay, Rule, Want};
@@ -8,19 +9,20 @@ use crate::id::NodeIndex;
 use crate::storage::Storage;
 use crate::time::Instant;
 
-/// The least time by which an uplink comes before the flush it is meant for, in microseconds.
+/// An uplink is timed to arrive at least this long before the flush that it is meant for, in microseconds.
 const GUARD_US: u64 = 15_000;
-/// The longest time to its next flush that a relay is believed, in intervals of this node: how long a value waits is not for others to say.
+/// The longest time to its next flush that a relay is believed, in intervals of this node. Without a bound a relay
+/// could hold back the values of this node for ever.
 const FLUSHES_WAITED: u64 = 4;
-/// How much later than expected a flush may come before it is no longer waited for, in microseconds.
+/// How much later than expected a flush may arrive before it is no longer waited for, in microseconds.
 const LATE_US: u64 = 10_000;
-/// Uplinks at most in the round trip that is assumed before it is known.
+/// How many uplinks may leave within the assumed round trip while no round trip was measured.
 const UNMEASURED: u64 = 5;
-/// What was taken for lost once is not taken for lost again sooner, in microseconds.
+/// The shortest time before entries are taken for lost again, in microseconds.
 const REFILL_US: u64 = 500_000;
 
 impl<S: Storage> Relay<S> {
-    /// The place of a node among those that may be the relay; 0 is first.
+    /// The rank of a node among those that may be the relay. Rank 0 is first.
     pub(super) fn rank(&self, node: NodeIndex) -> u32 {
         let nodes = self.nodes();
         (node.0 + nodes - self.turn % nodes) % nodes
@@ -30,7 +32,7 @@ impl<S: Storage> Relay<S> {
         NodeIndex((rank + self.turn % self.nodes()) % self.nodes())
     }
 
-    /// The lowest-ranked node that is not suspected, has a relay itself and can take everything.
+    /// The lowest-ranked node that is not suspected, uses this strategy and refuses nothing.
     fn lowest(&self, refuses: bool) -> NodeIndex {
         let fit = |node: &NodeIndex| {
             if *node == self.me {
@@ -50,7 +52,8 @@ impl<S: Storage> Relay<S> {
         }
         let before = core::mem::replace(&mut self.relay, lowest);
         let rank = self.rank(lowest);
-        // Whoever suspected them is another relay's child now, or was.
+        // Suspicions of nodes ranked behind the new relay are dropped: such a node may be silent only because it is, or
+        // was, the child of another relay.
         for peer in self.peers() {
             if self.link(peer).suspected && self.rank(peer) > rank {
                 self.forgive(peer);
@@ -64,7 +67,7 @@ impl<S: Storage> Relay<S> {
             self.uplink.slot = NEVER;
             self.uplink.urgent = lowest != self.me;
         } else if lowest == self.me {
-            // The old relay's flushes go on, at their times.
+            // The flushes of the old relay are continued by this node, at the same times.
             let flushed_us = now.as_micros().saturating_sub(self.path(before).rtt_us() / 2);
             self.flush.last = Some(Instant::from_micros(flushed_us));
             self.flush.at = NEVER;
@@ -75,7 +78,8 @@ impl<S: Storage> Relay<S> {
         self.no_longer_stable(now);
     }
 
-    /// What the old relay held, it sent to everybody: a new root assumes that of all, others of their new relay.
+    /// The old relay has sent all that it held to all peers. So a new root assumes that all peers hold it, and any
+    /// other node assumes it of its new relay.
     fn take_over(&mut self, common: &Common<S>, before: NodeIndex) {
         let number = self.snapshots.take_over(common.peers.vector(before).unwrap_or(&[]));
         let (root, relay) = (self.is_root(), self.relay);
@@ -87,8 +91,8 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// The rank moves on, with the flush that waits: the next relay goes on at the same pace. Not while somebody is
-    /// suspected, who might be next.
+    /// After enough flushes the first rank moves on to the next node, which continues the flushes at the same times. It
+    /// does not move while any peer is suspected, since that peer might be the next relay.
     fn hand_on(&mut self, common: &mut Common<S>, now: Instant) {
         self.flush.count += 1;
         if self.flush.count < FLUSHES_PER_TURN || self.watch.suspects > 0 || self.turn == u32::MAX {
@@ -106,14 +110,14 @@ impl<S: Storage> Relay<S> {
         self.uplink.next_us = self.interval_us;
     }
 
-    /// Whether a peer is sent down to.
+    /// Whether this node sends down to a peer.
     pub(super) fn is_target(&self, peer: NodeIndex) -> bool {
         let link = self.link(peer);
         let below = self.is_root() || link.relay == Some(self.me) || !self.keeps(Rule::Tree);
         !link.suspected && peer != self.me && peer != self.relay && below
     }
 
-    /// Whether a peer has to acknowledge what it is sent, or is suspected.
+    /// Whether a peer has to acknowledge entries, and is suspected if it does not.
     pub(super) fn is_watched(&self, peer: NodeIndex) -> bool {
         let link = self.link(peer);
         !link.suspected && !link.unordered && (peer == self.relay || self.is_target(peer))
@@ -136,7 +140,8 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// What a message from the relay says about time, and every message about the tree.
+    /// Learns from the part of a header that is about messages: from each peer its relay, ordinal and echo, and from
+    /// this node's relay the time of its next flush.
     pub(super) fn hear_control(&mut self, common: &Common<S>, heard: &Heard, rows: &Rows<S>, now: Instant) {
         let from = heard.from;
         let acknowledged = self.keeps(Rule::Echo) || self.covers(common, rows, from);
@@ -145,7 +150,7 @@ impl<S: Storage> Relay<S> {
         let path = self.path(from);
         let link = self.link_mut(from);
         let Some(control) = heard.control else {
-            // It acknowledges nothing, so nothing is assumed that it has not shown.
+            // The peer acknowledges nothing, so it is assumed to hold only what it has shown.
             link.unordered = true;
             link.relay = None;
             link.deadline = NEVER;
@@ -162,7 +167,8 @@ impl<S: Storage> Relay<S> {
         let later = control.echoed.is_some_and(|echo| link.data_ord > 0 && echo.ord > link.data_ord);
         let sample = control.echoed.and_then(|echo| link.echoed(echo, acknowledged, now, hold_us + rto_us));
         let counts = sample.is_some_and(|sample| link.path.sample(sample, now));
-        // An answer that does not know of it: it was lost. The echo of a later message does not tell, its digest does.
+        // Entries count as lost if the peer answers after a round trip without having shown them, or if it echoes a
+        // later message and its digest does not show them.
         let overdue = link.data_ord > 0 && !link.in_flight(path, now);
         let shown = self.has_shown(common, rows, from);
         if shown {
@@ -194,13 +200,15 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// Takes what a peer was sent and has not shown for lost, so that it is sent again: at growing intervals while that has no effect.
+    /// Takes entries for lost that a peer was sent and has not shown, so that they are sent again. The intervals grow
+    /// while that has no effect.
     pub(super) fn refill(&mut self, peer: NodeIndex, now: Instant) -> bool {
         let least_us = if self.keeps(Rule::Window) { REFILL_US } else { 0 };
         self.link_mut(peer).refill(least_us, now)
     }
 
-    /// Whether a peer is the child of another relay, and had the flush before this one: it gets every other.
+    /// Whether a peer is the child of another relay and got the flush before this one. Such a peer gets only every
+    /// other flush.
     fn is_served(&self, peer: NodeIndex, now: Instant) -> bool {
         let link = self.link(peer);
         let elsewhere = link.relay.is_some_and(|relay| relay != self.me);
@@ -222,7 +230,8 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// To exactly those that lack something, or wait for an answer. Those that another relay serves can wait for the next.
+    /// Sends a flush to exactly those children (or, as a root, peers) that lack something or wait for an answer. Peers
+    /// that another relay serves may wait for the next flush.
     fn flush(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
         self.flush.at = NEVER;
         self.flush.dirty = false;
@@ -263,9 +272,9 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// When an uplink leaves for which there is a reason now: just in time for the next flush.
+    /// When an uplink leaves that there is a reason for now: just in time for the next flush.
     fn slot(&self, now: Instant) -> Instant {
-        // Without a sample a long round trip is assumed, but no later flush is waited for.
+        // While no round trip is measured, a long one is assumed, and the uplink does not wait beyond the next flush.
         let path = self.path(self.relay);
         let Some(down_at) = self.uplink.down_at.filter(|_| !self.uplink.urgent && self.keeps(Rule::Alignment)) else {
             return self.paced(now);
@@ -287,14 +296,16 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// At once; but while the relay is overdue, one uplink in an interval is enough: it may be away. Of a relay that has not
-    /// flushed yet, an answer to the last uplink is waited for.
+    /// When an uplink leaves that is not timed to a flush: at once in general. While the flush of the relay is overdue,
+    /// one uplink per interval is enough, since the relay may be unreachable. If the relay has not flushed yet, the
+    /// next uplink waits a round trip for an answer to the last one.
     fn paced(&self, now: Instant) -> Instant {
         let link = self.link(self.relay);
         let path = self.path(self.relay);
         let (due, pause_us) = match self.uplink.down_at {
-            // Until the round trip is known, nobody can say which uplink is still in time for the next flush: a few go there.
-            // That flush echoes the last one.
+            // While no round trip is measured, the last moment for an uplink to be in time for the next flush is not
+            // known. So a few uplinks leave before it. The flush then echoes the last of them, which measures the round
+            // trip.
             Some(down_at) if !path.is_measured() => {
                 let awaited = now < after(down_at, self.uplink.next_us);
                 (now, if awaited { path.rtt_us() / UNMEASURED } else { self.interval_us })
@@ -302,7 +313,7 @@ impl<S: Storage> Relay<S> {
             Some(down_at) => (after(down_at, self.uplink.next_us), self.interval_us),
             None => (now, path.rtt_us().min(self.interval_us)),
         };
-        // Where delays vary so much that nothing is aligned, uplinks are apart all the same.
+        // If delays vary too much to time uplinks, there is still a pause between two of them.
         let longest_us = self.interval_us / 3;
         let apart_us = path.rtt_us().min(longest_us);
         let apart_us = apart_us.max(longest_us / 2);
@@ -316,7 +327,7 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// What waits leaves now.
+    /// Sends everything that waits now.
     pub(super) fn leave_now(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
         if !self.is_root() && self.lacks(common, rows, self.relay) {
             self.uplink.slot = NEVER;

@@ -1,4 +1,4 @@
-//! What faults need: acknowledgements, questions, suspicion, probes, random digests, gaps.
+//! The rules that faults need: acknowledgements, questions, suspicion, probes, random digests, gaps.
 
 use super::link::{NEVER, after, since};
 use super::{LONGEST_US, Relay, Rule, SOURCE_US, Want};
@@ -9,31 +9,32 @@ use crate::id::NodeIndex;
 use crate::storage::Storage;
 use crate::time::Instant;
 
-/// A root probes one suspect in turn, in microseconds: the pause for one suspect, and the least.
+/// A root probes its suspects in turn. The pause between two probes, in microseconds, is `PROBE_ONE_US` divided by the
+/// number of suspects, and at least `PROBE_LEAST_US`.
 const PROBE_ONE_US: u64 = 500_000;
 const PROBE_LEAST_US: u64 = 250_000;
-/// Others probe those ranked before their relay, at first after this many microseconds.
+/// Other nodes probe the suspects that are ranked before their relay. This is the first pause, in microseconds.
 const PROBE_UP_US: u64 = 2_000_000;
-/// When a suspect answers, the others are probed at once, but not twice within this many microseconds: then after them.
+/// When a suspect answers, all others are probed at once, but at most once in this time, in microseconds.
 const PROBE_ALL_US: u64 = 500_000;
 /// The first pause between two random digests, in microseconds.
 const DIGEST_US: u64 = 1_500_000;
-/// A gap is not asked for at once when delays vary more than this, in microseconds: it may close by itself.
+/// If delays vary more than this, in microseconds, a gap is not asked for at once: it may close by itself.
 const JITTER_US: u64 = 30_000;
-/// A gap that stays open is asked for ever more rarely after so many times.
+/// After this many questions for a gap that stays open, the pause between two of them doubles each time.
 const GAP_TRIES: u8 = 4;
-/// Answers to one peer are apart by so much, in microseconds: those that come sooner become one.
+/// The least time between two answers to one peer, in microseconds. Answers that would leave sooner become one.
 const APART_US: u64 = 100_000;
-/// Beyond the time for an answer, until a gap is asked for again, in microseconds.
+/// How much longer than the time for an answer a node waits before it asks for a gap again, in microseconds.
 const GAP_SLACK_US: u64 = 200_000;
 
 impl<S: Storage> Relay<S> {
-    /// The age of what random digests call old, in microseconds.
+    /// The age of the second vector in a random digest, in microseconds.
     pub(super) fn old_us(&self) -> u64 {
         self.interval_us + 2 * self.path.rtt_us() + 100_000
     }
 
-    /// Entries are to be acknowledged, and so are sessions.
+    /// Notes that entries or sessions came, which have to be acknowledged.
     pub(super) fn hear_data(&mut self, heard: &Heard, now: Instant) {
         if !heard.data && !heard.lives {
             return;
@@ -45,7 +46,8 @@ impl<S: Storage> Relay<S> {
             return;
         }
         let flushed = heard.control.is_some_and(|control| control.flush_ms.is_some());
-        // The flush with which a relay hands on is acknowledged to the next one.
+        // A flush that names this node's relay comes from a relay that has handed its rank on: it is acknowledged to
+        // the next relay.
         let handed_on = flushed && heard.control.is_some_and(|control| control.relay == Some(self.relay));
         let to = if handed_on { self.relay } else { from };
         let hold_us = if to == self.relay && flushed { self.acknowledged_us() } else { self.interval_us };
@@ -54,7 +56,7 @@ impl<S: Storage> Relay<S> {
         self.links_at = self.links_at.min(self.link(to).ack_due);
     }
 
-    /// What is missing, here or there.
+    /// Looks for entries that are missing here, or at the peer.
     pub(super) fn hear_gaps(&mut self, common: &mut Common<S>, heard: &Heard, rows: &Rows<S>, now: Instant) {
         let from = heard.from;
         let path = self.path(from);
@@ -70,7 +72,7 @@ impl<S: Storage> Relay<S> {
             link.gap_due = NEVER;
             link.gap_tries = 0;
         } else if heard.cut && heard.news {
-            // The rest is sent when it is asked for, by one of those who have it.
+            // The rest comes only when it is asked for, and one peer is enough.
             link.gap_due = if elsewhere { after(now, SOURCE_US) } else { now.max(after(link.sent_at, APART_US)) };
         } else if link.gap_due == NEVER {
             let told = heard.control.is_some_and(|control| control.stable);
@@ -80,7 +82,7 @@ impl<S: Storage> Relay<S> {
             } else if told || (long_behind && heard.control.is_some_and(|control| control.old)) {
                 link.gap_due = now;
             } else {
-                // What is missing may come from the relay in time.
+                // The missing entries may still come from the relay.
                 link.gap_due = after(now, acknowledged_us);
             }
         }
@@ -91,15 +93,15 @@ impl<S: Storage> Relay<S> {
         self.fill_gaps(common, heard, rows, now);
     }
 
-    /// What a peer lacks and asks for, or has lacked for long.
+    /// Sends a peer what it lacks, if it asked for that or has lacked it for long.
     fn fill_gaps(&mut self, common: &mut Common<S>, heard: &Heard, rows: &Rows<S>, now: Instant) {
         let from = heard.from;
         let path = self.path(from);
         let may_fill = common.peers.may_fill(from, now) || !self.keeps(Rule::Window);
         let random = heard.control.is_some_and(|control| control.old);
         let link = self.link(from);
-        // A gap shows in what has come already: only an earlier answer may be under way, no other message fills it. Where that
-        // was cut, the next part is asked for.
+        // A peer sees a gap by a message that has arrived, so no message under way fills it but an earlier answer. If
+        // that answer was cut, the peer asks for the next part.
         let answered = since(now, link.filled_at) <= path.rtt_us() + 2 * path.var_us() && link.data_ord > 0;
         let gap = heard.want == Want::Gap && !answered;
         let lacks_long = random && !link.in_flight(path, now) && self.had_long(common, from, rows);
@@ -114,7 +116,7 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// An answer that says no more than what this node holds.
+    /// Answers with a message that has a digest and no entries.
     fn answer(&mut self, common: &mut Common<S>, to: NodeIndex, now: Instant) {
         let link = self.link_mut(to);
         let at = after(link.sent_at, APART_US);
@@ -137,7 +139,8 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// Whether a peer has shown all that it is assumed to hold; of one that is not known in detail nobody can tell.
+    /// Whether a peer has shown all that it is assumed to hold. True also if its vector is not kept, since then nobody
+    /// can tell.
     pub(super) fn has_shown(&self, common: &Common<S>, rows: &Rows<S>, peer: NodeIndex) -> bool {
         let assumed = self.assumed_of(common, peer);
         let Some(vector) = common.peers.vector(peer) else { return true };
@@ -153,7 +156,7 @@ impl<S: Storage> Relay<S> {
         rows.iter().all(|(id, row)| row.frontier <= vector.get(id.at()).copied().unwrap_or(0))
     }
 
-    /// Whether a peer lacks what this node has had for some time.
+    /// Whether a peer lacks entries that this node has had for some time.
     fn had_long(&self, common: &Common<S>, peer: NodeIndex, rows: &Rows<S>) -> bool {
         let vector = common.peers.vector(peer).unwrap_or(&[]);
         let life = common.peers.life(peer);
@@ -165,12 +168,12 @@ impl<S: Storage> Relay<S> {
             })
     }
 
-    /// What peers ask for. Gaps are answered where they are seen.
+    /// Answers a peer that asks for a reply. Questions for a gap are answered in `fill_gaps`.
     pub(super) fn hear_questions(&mut self, common: &mut Common<S>, heard: &Heard, now: Instant) {
         if heard.want != Want::Reply {
             return;
         }
-        // While there is traffic, data goes its usual way.
+        // While there is traffic, entries take the usual way, with uplinks and flushes.
         let quiet = since(now, self.quiet.last_change) > self.acknowledged_us();
         let in_flight = self.link(heard.from).in_flight(self.path(heard.from), now);
         if quiet && !heard.equal && !in_flight && self.refill(heard.from, now) {
@@ -180,7 +183,7 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// Deadlines of links. O(peers).
+    /// Runs the deadlines of links that are due. O(peers).
     pub(super) fn links_due(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
         self.links_at = NEVER;
         for peer in self.peers() {
@@ -212,7 +215,7 @@ impl<S: Storage> Relay<S> {
             } else if link.asked || !asks {
                 self.suspect(common, peer, now);
             } else {
-                // What was sent may be lost, so it goes with the question.
+                // The entries may be lost, so the question carries them again.
                 link.asked = true;
                 link.deadline = after(now, rto_us);
                 if self.refill(peer, now) {
@@ -252,7 +255,8 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// Any message from a suspect clears it. Whatever kept it away may be over for the others too.
+    /// Any message from a suspect clears the suspicion. The fault may be over for other suspects too, so a root probes
+    /// them.
     pub(super) fn clear_suspicion(&mut self, common: &mut Common<S>, from: NodeIndex, now: Instant) {
         if !self.link(from).suspected {
             return;
@@ -278,12 +282,13 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// Whether this node suspects somebody it needs: a root everybody, others those ranked before their relay.
+    /// Whether a peer is suspected and this node needs it: a root needs all peers, another node those ranked before its
+    /// relay.
     fn is_relevant(&self, peer: NodeIndex) -> bool {
         self.link(peer).suspected && (self.is_root() || self.rank(peer) < self.rank(self.relay))
     }
 
-    /// Arms and disarms probes and random digests.
+    /// Sets or clears the timers of probes and random digests.
     pub(super) fn look_for_suspects(&mut self, common: &mut Common<S>, now: Instant) {
         let relevant = self.watch.suspects > 0 && self.peers().any(|peer| self.is_relevant(peer));
         if !relevant {
@@ -327,7 +332,7 @@ impl<S: Storage> Relay<S> {
         self.watch.probe_at = after(now, self.probe_pause_us(common, now));
     }
 
-    /// New values make random digests worth their price again.
+    /// After a change random digests are sent at short intervals again.
     pub(super) fn hurry_digests(&mut self, common: &mut Common<S>, now: Instant) {
         self.watch.digest_pause_us = DIGEST_US;
         if self.watch.digest_at != NEVER && self.watch.digest_at > after(now, DIGEST_US * 5 / 4) {

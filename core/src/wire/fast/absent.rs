@@ -1,4 +1,4 @@
-//! The door of the fast path in a build without it: the same names, and behind each of them the plain way or nothing.
+//! The names of the fast path in a build without it. Behind each of them is the plain way, or nothing.
 
 use core::convert::Infallible;
 use core::marker::PhantomData;
@@ -9,7 +9,7 @@ use super::super::message::Message;
 use super::super::short::Short;
 use crate::output::Sink;
 
-/// Remembers nothing.
+/// A predictor that remembers nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Predictor(());
 
@@ -23,7 +23,7 @@ impl Predictor {
     }
 }
 
-/// Keeps nothing.
+/// A tape that keeps nothing.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Tape;
 
@@ -56,12 +56,12 @@ impl Kept<'_> {
     }
 }
 
-/// There is none: every line is written piece by piece.
+/// A block that cannot exist: every line is written piece by piece.
 #[derive(Debug)]
 pub struct Block<'b>(Infallible, PhantomData<&'b ()>);
 
 impl<'b> Block<'b> {
-    /// Never one.
+    /// Always `None`.
     pub const fn within(_room: &'b mut [u8]) -> Option<Self> {
         None
     }
@@ -106,7 +106,7 @@ impl Serial {
         self.number
     }
 
-    /// Goes on to the next number; after the largest, to 0.
+    /// Moves on to the next number, and from the largest to 0.
     pub const fn advance(&mut self) {
         self.number = self.number.wrapping_add(1);
     }
@@ -122,18 +122,18 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     a == b
 }
 
-/// Copies a slice to one that is as long.
+/// Copies a slice to another one of the same length.
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
-    // No check of the lengths is left in a small program.
+    // Unlike `copy_from_slice`, this leaves no check of the lengths and no panic in a small program.
     to.iter_mut().zip(from).for_each(|(to, from)| *to = *from);
 }
 
-/// No integer is read here.
+/// Always `None`: the caller reads the integer in the plain way.
 pub(crate) const fn short_integer(_chars: &[u8]) -> Option<(i64, usize)> {
     None
 }
 
-/// No integer is written here.
+/// Always `None`: the caller writes the integer in the plain way.
 pub(crate) const fn digits(_int: u64) -> Option<([u8; 8], usize)> {
     None
 }

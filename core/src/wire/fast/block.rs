@@ -1,19 +1,20 @@
-//! Lines of a few short pieces, written into one block.
+//! Lines of a few short pieces, which are written into one block.
 //!
-//! All pieces together are shorter than the block, so each is a few moves of a size that is known when this is compiled:
-//! the bytes of a move that are not part of its piece are written over by the next. What the compiler can prove to fit needs no check.
+//! All pieces together are shorter than the block. So each piece is written with a few moves of a size that the
+//! compiler knows; the bytes of a move that are not part of its piece are overwritten by the next one. Where the
+//! compiler can prove that a piece fits, there is no check.
 
 use super::super::short::Short;
 use super::integer::digits;
 use super::serial::Serial;
 
-/// Bytes of a block: more than four [`Short`] texts and what stands between them.
+/// Bytes of a block: more than four [`Short`] texts and the literals between them take.
 const BLOCK: usize = 1_024;
 
-/// Bytes that are moved for a short text, if it is not longer.
+/// How many bytes are moved for a short text of up to this length.
 const MOVE: usize = 32;
 
-/// Writes a line into a block. Nothing of the block counts unless [`Block::finish`] says how much.
+/// Writes a line into a block. Only the bytes that [`Block::finish`] reports are the line.
 pub struct Block<'b> {
     block: &'b mut [u8; BLOCK],
     len: usize,
@@ -29,7 +30,7 @@ impl<'b> Block<'b> {
         Some(Self { block: room.first_chunk_mut()?, len: 0, full: false })
     }
 
-    /// The length of the line, if all pieces fitted.
+    /// The length of the line in bytes, or `None` if a piece did not fit.
     #[must_use]
     #[inline]
     pub fn finish(self) -> Option<usize> {
@@ -51,7 +52,7 @@ impl<'b> Block<'b> {
         }
     }
 
-    /// Writes an integer of up to eight digits; for others the line does not fit.
+    /// Writes an integer of up to eight digits. A longer one counts as a piece that does not fit.
     #[inline(always)]
     pub fn unsigned(&mut self, int: u64) {
         match digits(int) {

@@ -1,4 +1,5 @@
-//! Short stretches of bytes, compared and copied in words that overlap: a call into the library costs more than the work.
+//! Short slices of bytes are compared and copied here in words that overlap. A call into the library would cost more
+//! than the work itself.
 
 /// Whether two slices are the same.
 #[inline]
@@ -19,7 +20,7 @@ pub(crate) fn same(a: &[u8], b: &[u8]) -> bool {
     }
 }
 
-/// Copies a slice to one that is as long.
+/// Copies a slice to another one of the same length.
 #[inline]
 pub(crate) fn copy(to: &mut [u8], from: &[u8]) {
     match from.len() {

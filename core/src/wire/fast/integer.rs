@@ -1,11 +1,11 @@
-//! Digits to integers and back, eight at a time.
+//! Digits to integers and back, eight digits at a time.
 
 const ONES: u64 = 0x0101_0101_0101_0101;
 const ASCII: u64 = 0x30 * ONES;
 pub(super) const EIGHT_DIGITS: u64 = 100_000_000;
 
-/// The integer of one to seven digits without a sign at the start of `chars`, and how many digits it has. `None` for all others,
-/// for fractions, and when fewer than eight characters are left.
+/// The integer at the start of `chars`, and the number of its digits, if it has one to seven digits and no sign. `None`
+/// for any other value, for a fraction, and if fewer than eight characters are left.
 #[inline]
 pub(crate) fn short_integer(chars: &[u8]) -> Option<(i64, usize)> {
     let eight = chars.first_chunk::<8>()?;
@@ -17,7 +17,8 @@ pub(crate) fn short_integer(chars: &[u8]) -> Option<(i64, usize)> {
     Some((number.cast_signed(), count))
 }
 
-/// The text of an integer of up to eight digits, and how many of the characters are its digits. `None` for longer ones.
+/// The text of an integer of up to eight digits, and how many of the eight characters are its digits. `None` for a
+/// longer one.
 #[inline]
 pub(crate) const fn digits(int: u64) -> Option<([u8; 8], usize)> {
     if int >= EIGHT_DIGITS {
@@ -29,8 +30,8 @@ pub(crate) const fn digits(int: u64) -> Option<([u8; 8], usize)> {
     Some((((digits | ASCII) >> (8 * zeros)).to_le_bytes(), 8 - zeros))
 }
 
-/// The eight decimal digits of an integer below 10^8, one in each byte, the first one lowest: divided by 100 and by 10 in
-/// all lanes of a word at once, by multiplication.
+/// The eight decimal digits of an integer below 10^8, one in each byte, the first one in the lowest byte. All lanes of
+/// a word are divided by 100 and by 10 at once, by multiplication.
 #[inline]
 const fn eight_digits(int: u64) -> u64 {
     let fours = (int / 10_000) | ((int % 10_000) << 32);
@@ -40,8 +41,9 @@ const fn eight_digits(int: u64) -> u64 {
     tens | ((pairs - 10 * tens) << 8)
 }
 
-/// The number that the leading digits of eight characters make, the first one lowest, and how many there are: all at once
-/// in one word (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019).
+/// The number that the leading digits of eight characters make, and how many digits there are. The first character is
+/// in the lowest byte. All digits are converted at once in one word (Langdale and Lemire, "Parsing gigabytes of JSON
+/// per second", 2019).
 #[inline]
 fn up_to_eight(chars: u64) -> (u64, usize) {
     let digits = chars ^ ASCII;
@@ -51,24 +53,24 @@ fn up_to_eight(chars: u64) -> (u64, usize) {
     if count == 0 {
         return (0, 0);
     }
-    // Digits to the end, zeros before them.
+    // The digits are moved to the end of the word, with zeros before them.
     (number(digits << (64 - 8 * count)), count)
 }
 
-/// The number that the last `len` of eight characters make, the first one lowest. `None` unless they are from one to eight
-/// digits.
+/// The number that the last `len` of eight characters make. The first character is in the lowest byte. `None` unless
+/// they are one to eight digits.
 #[inline]
 pub(super) fn last_of_eight(chars: u64, len: usize) -> Option<u64> {
     if !(1..9).contains(&len) {
         return None;
     }
     let digits = (chars ^ ASCII) & (u64::MAX << (64 - 8 * len));
-    // No carry crosses a byte whose high bit is clear.
+    // The high bit of each byte is masked out before the addition, so no carry goes into the next byte.
     let others = (((digits & (0x7f * ONES)) + 0x76 * ONES) | digits) & (0x80 * ONES);
     (others == 0).then(|| number(digits))
 }
 
-/// The number of eight decimal digits, the first one lowest.
+/// The number that eight decimal digits make, the first one in the lowest byte.
 #[inline]
 fn number(digits: u64) -> u64 {
     let pairs = (digits.wrapping_mul(10).wrapping_add(digits >> 8)) & 0x00ff_00ff_00ff_00ff;

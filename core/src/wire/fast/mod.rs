@@ -1,21 +1,22 @@
-//! The hand-tuned path: other ways to do what the rest of [`crate::wire`] does, which only save time.
+//! The hand-tuned path: faster ways to do what the rest of [`crate::wire`] does. They only save time.
 //!
-//! It owns the layouts of earlier lines, the integers that are kept while a line is checked, the line that is written as one block,
-//! the counter that is kept as text, and what is read, written, compared and copied in whole words. It must never know what a
-//! request does or what a node holds: what a line means and which bytes an answer has is decided elsewhere, and is the same without
-//! this folder.
+//! This folder owns the layouts of earlier lines, the integers that are kept while a line is checked, the line that is
+//! written as one block, the counter that is kept as text, and functions that read, write, compare and copy in whole
+//! words. It never knows what a request does or what a node holds. The meaning of a line and the bytes of an answer are
+//! decided elsewhere, and are the same without this folder.
 //!
-//! The door is the list of names below. Without the feature `fast` the door is the file `absent`: the same names, and behind each
-//! of them the plain way or nothing at all. So the code outside does not ask whether the feature is on, but for what it inlines.
+//! Other code uses only the names in the list below. Without the feature `fast` the file `absent` has the same names;
+//! behind each of them is the plain way, or nothing. So no other code asks whether the feature is on, except in
+//! attributes about inlining.
 //!
-//! | name | what it saves |
+//! | name | how it saves time |
 //! |---|---|
-//! | [`Predictor`] | a line that looks like one before it is compared with that one, not scanned |
-//! | [`Tape`], [`Kept`] | the integers among the entries of a message between nodes are read once |
-//! | [`Block`] | an answer that only acknowledges is a few moves of bytes |
-//! | [`Serial`] | the number of a message is kept as text; the next one mostly differs in one digit |
+//! | [`Predictor`] | a line that looks like an earlier one is compared with it, not scanned |
+//! | [`Tape`], [`Kept`] | integers among the entries of a message between nodes are read once, not twice |
+//! | [`Block`] | an answer that only acknowledges is written with a few moves of bytes |
+//! | [`Serial`] | the number of a message is kept as text, since the next number mostly differs in one digit |
 //! | [`short_integer`], [`digits`] | integers are read and written eight digits at a time |
-//! | [`same`], [`copy`] | short stretches of bytes are compared and copied without a call |
+//! | [`same`], [`copy`] | short slices of bytes are compared and copied without a call |
 
 #[cfg(not(feature = "fast"))]
 mod absent;

@@ -1,8 +1,9 @@
-//! The layout of the last line of a kind predicts the next one.
+//! Prediction: the layout of an earlier line is tried on the next one.
 //!
-//! Clients write their lines with one and the same encoder, so two requests of a kind differ in a few numbers and in
-//! who asks. A [`Layout`] is a line with holes for these. A line that fits is read by comparing what is between the
-//! holes; one that does not fit goes to the scanner. Both read the same message: the fuzz target `decode` compares them.
+//! All lines of a client come from one encoder, so two requests of a kind differ only in a few numbers and in the
+//! sender. A [`Layout`] is a line with holes for these parts. To read a line that fits, only the text between the holes
+//! is compared. A line that does not fit goes to the scanner. Both ways give the same message: the fuzz target `decode`
+//! compares them.
 
 use super::super::json::{Malformed, Scanner, Str, Token};
 use super::super::message::Message;
@@ -30,7 +31,7 @@ impl Predictor {
         self.decode_unlike(line, message)
     }
 
-    /// Reads a line that differs from the last one in more than the contents of its holes.
+    /// Reads a line that differs from the last one in more than the contents of holes.
     #[inline(never)]
     fn decode_unlike<'a>(&mut self, line: &'a [u8], message: &mut Message<'a>) -> Result<(), Malformed> {
         let other = 1 - self.last;
@@ -56,7 +57,7 @@ impl Predictor {
 }
 
 impl<'a> Message<'a> {
-    /// Forgets everything, then takes what a line says in which nothing stands twice.
+    /// Makes the message hold exactly these parts. The line has no duplicate field.
     #[inline]
     fn set_all(
         &mut self,
@@ -72,13 +73,13 @@ impl<'a> Message<'a> {
         (self.twice, self.envelope_twice) = (0, None);
         self.fields.clear();
         if let Some(field) = field {
-            // There is room for all keys.
+            // There is a place for each key.
             let _ = self.fields.push(field);
         }
     }
 
-    /// Whether no field is a duplicate and the body has one integer at most besides `type` and `msg_id`, so that its
-    /// layout can be learned.
+    /// Whether the layout of the line can be learned: no field is a duplicate, and besides `type` and `msg_id` the body
+    /// has at most one known field, which is an integer.
     fn is_predictable(&self) -> bool {
         !self.has_twice()
             && !self.is_reply
@@ -87,12 +88,12 @@ impl<'a> Message<'a> {
     }
 }
 
-/// What stands in a hole.
+/// The part of a line that fills a hole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Hole {
     /// Nothing: the line ends here.
     End,
-    /// A number of the envelope or of a key that no message knows.
+    /// A number of the envelope, or of a key that no message knows.
     Ignored,
     /// The number of `msg_id`.
     MsgId,
@@ -102,10 +103,10 @@ enum Hole {
     Src,
 }
 
-/// A stretch of literal text and the hole after it.
+/// A piece of literal text and the hole after it.
 #[derive(Clone, Copy, Debug)]
 struct Stretch {
-    /// Where the text stands in the line that the layout remembers.
+    /// The place of the text in the line that the layout remembers.
     text: Place,
     hole: Hole,
 }
@@ -120,7 +121,8 @@ struct Fixed {
     len: u8,
 }
 
-/// Where the parts of a line lie that a message is made of. What the line does not have is empty.
+/// The places of the parts of a line that a message is made of. The place of a part that the line does not have is
+/// empty.
 #[derive(Clone, Copy, Debug, Default)]
 struct Parts {
     src: Place,
@@ -138,19 +140,19 @@ type Starts = [u8; STRETCHES];
 struct Layout {
     stretches: heapless::Vec<Stretch, STRETCHES>,
     kind: Option<Kind>,
-    /// The one field of the body besides `type` and `msg_id` that a message may know.
+    /// The known field of the body besides `type` and `msg_id`, if there is one.
     field: Option<Key>,
     dest: Fixed,
     type_name: Fixed,
-    /// The last line as one piece, and where its parts lie in it.
+    /// The shape of the last line, and the places of its parts.
     shape: Shape,
     parts: Parts,
-    /// Length of the last line that had another shape.
+    /// The length of the last line that fitted the layout and not the shape.
     missed: u8,
 }
 
 impl Layout {
-    /// Reads the line if it differs from the last one only inside of holes of the same lengths.
+    /// Reads the line if it differs from the last one only inside of holes, and each hole is as long as there.
     #[inline]
     fn read_alike<'a>(&self, line: &'a [u8], message: &mut Message<'a>) -> bool {
         self.shape.fits(line) && self.set(line, self.parts, message)
@@ -163,8 +165,8 @@ impl Layout {
         if !self.set(line, parts, message) {
             return false;
         }
-        // The first line of another length leaves the shape as it is: where lengths take turns, that would be more work
-        // than it saves.
+        // The first line of another length does not change the shape: if two lengths took turns, a new shape each time
+        // would cost more than it saves.
         let len = line.len() as u8;
         if core::mem::replace(&mut self.missed, len) == len {
             self.remember(line, &starts);
@@ -172,7 +174,7 @@ impl Layout {
         true
     }
 
-    /// Makes the message of a line that fits and has its parts in these places.
+    /// Makes the message from a line that fits and has its parts at these places.
     #[inline]
     fn set<'a>(&self, line: &'a [u8], parts: Parts, message: &mut Message<'a>) -> bool {
         let text = |place: Place| place.of(line).map(|raw| Str { raw, escaped: false });
@@ -186,7 +188,7 @@ impl Layout {
         true
     }
 
-    /// Where the stretches begin in a line that fits.
+    /// The bytes at which the stretches begin, if the line fits.
     fn starts(&self, line: &[u8]) -> Option<Starts> {
         if line.len() > LINE {
             return None;
@@ -202,7 +204,7 @@ impl Layout {
             }
             let hole = match stretch.hole {
                 Hole::End => return after.is_empty().then_some(starts),
-                // An empty one would be taken for none.
+                // An empty `src` would be taken for an absent one.
                 Hole::Src => after.iter().position(|byte| !is_plain(*byte)).filter(|len| *len > 0)?,
                 // A fraction or an exponent does not fit the literal text that follows.
                 Hole::Ignored | Hole::MsgId | Hole::Field => integer_len(after)?,
@@ -212,7 +214,7 @@ impl Layout {
         None
     }
 
-    /// Where the parts lie in a line whose stretches begin at `starts`.
+    /// The places of the parts in a line whose stretches begin at `starts`.
     fn parts(&self, starts: &Starts) -> Parts {
         let fixed = |fixed: Fixed| {
             let start = starts.get(usize::from(fixed.stretch)).map_or(0, |start| start + fixed.offset);
@@ -239,7 +241,7 @@ impl Layout {
         })
     }
 
-    /// Remembers a line that fits as one piece; its stretches begin at `starts`.
+    /// Remembers the shape of a line that fits. Its stretches begin at `starts`.
     fn remember(&mut self, line: &[u8], starts: &Starts) {
         self.parts = self.parts(starts);
         let holes: heapless::Vec<(Hole, Place), STRETCHES> = self.holes(starts).collect();
@@ -256,8 +258,8 @@ impl Layout {
         }
     }
 
-    /// The layout of a line that was read into `message`, if it is of the kind that can be predicted: one object with a
-    /// body, whose values are numbers and plain strings.
+    /// The layout of a line that was read into `message`, if such a line can be predicted: an object with a body, whose
+    /// values are integers and plain strings.
     fn learn(line: &[u8], message: &Message<'_>) -> Option<Self> {
         if line.len() > LINE {
             return None;
@@ -405,7 +407,7 @@ mod tests {
             for (at, byte) in changes {
                 let mut changed = line.clone().into_bytes();
                 changed[at.index(line.len())] = byte;
-                // Thrice, so that it was learned, and read as one piece.
+                // The line comes three times: it is learned, and then read as one piece.
                 for line in [line.as_bytes(), line.as_bytes(), line.as_bytes(), &changed] {
                     let (mut predicted, mut scanned) = (Message::new(), Message::new());
                     let outcome = predictor.decode(line, &mut predicted);

@@ -4,7 +4,7 @@ use super::super::encode::Out;
 use super::super::short::Short;
 use crate::output::Sink;
 
-/// A number that only counts up, kept as text as well: the next one mostly differs in one digit.
+/// A number that only counts up. It is kept as text as well, since the next number mostly differs in one digit.
 #[derive(Clone, Copy, Debug)]
 pub struct Serial {
     number: u64,
@@ -41,7 +41,7 @@ impl Serial {
         out.short(self.text.bytes());
     }
 
-    /// Goes on to the next number; after the largest, to 0. O(digits), mostly O(1).
+    /// Moves on to the next number, and from the largest to 0. O(digits), mostly O(1).
     #[inline]
     pub fn advance(&mut self) {
         self.number = self.number.wrapping_add(1);
@@ -55,7 +55,7 @@ impl Serial {
                 *digit = b'0';
             }
         }
-        // One digit more, or none.
+        // All digits were 9, or the number is 0: the text has another length.
         self.spell();
     }
 

@@ -1,8 +1,9 @@
-//! A line as one piece: which bytes it may have, place by place.
+//! The shape of a line: the range of values that each of its bytes may have.
 //!
-//! Numbers mostly have as many digits as the ones before and clients ask more than once, so most lines of a kind differ
-//! only inside of holes that stay where they are. Each byte of such a line lies in a range: outside of holes it is the same
-//! as before, and in a hole for a number it is a digit. One loop over all bytes checks that, whatever they stand for.
+//! A number mostly has as many digits as the one before, and a client sends many requests. So most lines of a kind
+//! differ only inside of holes that stay at their places. Each byte of such a line lies in a range: outside of holes it
+//! is the same byte as before, and in a hole for a number it is a digit. One loop over all bytes checks that, whatever
+//! the bytes mean.
 
 use super::integer::last_of_eight;
 
@@ -18,7 +19,7 @@ pub(super) struct Place {
 }
 
 impl Place {
-    /// From `start` to `end`, which are at most [`LINE`].
+    /// The place from `start` to `end`, which are at most [`LINE`].
     pub(super) fn new(start: usize, end: usize) -> Self {
         Self { start: start as u8, end: end as u8 }
     }
@@ -31,7 +32,7 @@ impl Place {
         usize::from(self.end - self.start)
     }
 
-    /// A place as long as this one.
+    /// A place of the same length that begins at `start`.
     pub(super) fn moved_to(self, start: u8) -> Self {
         Self { start, end: start + (self.end - self.start) }
     }
@@ -41,7 +42,7 @@ impl Place {
         line.get(usize::from(self.start)..usize::from(self.end))
     }
 
-    /// The integer that takes all of this place, of up to 18 digits.
+    /// The integer of up to 18 digits that fills this place.
     #[inline]
     pub(super) fn integer(self, line: &[u8]) -> Option<i64> {
         let chars = line.get(..usize::from(self.end))?.last_chunk::<8>()?;
@@ -51,7 +52,7 @@ impl Place {
         }
     }
 
-    /// As [`Place::integer`], for those of more than eight digits and for negative ones.
+    /// As [`Place::integer`], for integers of more than eight digits and negative ones.
     #[cold]
     fn unusual_integer(self, line: &[u8]) -> Option<i64> {
         let text = self.of(line)?;
@@ -67,21 +68,21 @@ impl Place {
     }
 }
 
-/// Digits of the longest integer that is read from a place: it cannot overflow.
+/// The longest integer that is read from a place, in digits. It cannot overflow an `i64`.
 const DIGITS_MAX: usize = 18;
 
-/// The length of the JSON integer of up to 18 digits at the start of `rest`, if there is one. What follows it is not looked
-/// at: it may be a fraction or an exponent.
+/// The length of the JSON integer of up to 18 digits at the start of `rest`, if there is one. The bytes after it are
+/// not checked: they may be a fraction or an exponent.
 pub(super) fn integer_len(rest: &[u8]) -> Option<usize> {
     let sign = usize::from(rest.first() == Some(&b'-'));
     let magnitude = rest.get(sign..)?;
     let digits = magnitude.iter().take(DIGITS_MAX + 1).take_while(|byte| byte.is_ascii_digit()).count();
-    // A single zero without a sign is the only one that begins with a zero.
+    // The only integer that begins with a zero is a single zero without a sign.
     let canonical = magnitude.first() != Some(&b'0') || (digits == 1 && sign == 0);
     ((1..=DIGITS_MAX).contains(&digits) && canonical).then_some(sign + digits)
 }
 
-/// A byte of a string that stands for itself and for no other.
+/// Whether a byte of a string is a character of ASCII by itself, without an escape.
 #[inline]
 pub(super) const fn is_plain(byte: u8) -> bool {
     matches!(byte, 0x20..=0x7e) && byte != b'"' && byte != b'\\'
@@ -90,10 +91,10 @@ pub(super) const fn is_plain(byte: u8) -> bool {
 /// The ranges of plain bytes.
 const PLAIN: [(u8, u8); 3] = [(b' ', b'!'), (b'#', b'['), (b']', b'~')];
 
-/// A line, and the range that each byte of another one may lie in.
+/// A line, and the range in which each byte of another line may lie.
 #[derive(Clone, Debug)]
 pub(super) struct Shape {
-    /// Length of the line; 0 while there is none.
+    /// The length of the line in bytes; 0 while there is none.
     len: u8,
     lowest: [u8; LINE],
     highest: [u8; LINE],
@@ -106,7 +107,7 @@ impl Default for Shape {
 }
 
 impl Shape {
-    /// Takes the shape of a line, of up to [`LINE`] bytes, without holes.
+    /// Takes the shape of a line of up to [`LINE`] bytes. It has no holes yet.
     pub(super) fn take(&mut self, line: &[u8]) {
         let len = line.len();
         if let (Some(lowest), Some(highest)) = (self.lowest.get_mut(..len), self.highest.get_mut(..len)) {
@@ -116,20 +117,20 @@ impl Shape {
         }
     }
 
-    /// Lets a hole have any integer with as many digits, and the same sign, as the one that is there.
+    /// Makes a hole for any integer that has as many digits and the same sign as the one at this place.
     pub(super) fn open_integer(&mut self, place: Place) {
         let negative = self.literal(place).and_then(<[u8]>::first) == Some(&b'-');
         let first = usize::from(place.start) + usize::from(negative);
         for at in first..usize::from(place.end) {
             self.open(at, (b'0', b'9'));
         }
-        // Zeros in front are not JSON, and a negative zero is no integer.
+        // A number with zeros in front is no JSON, and a negative zero is no integer.
         if negative || first + 1 < usize::from(place.end) {
             self.open(first, (b'1', b'9'));
         }
     }
 
-    /// Lets a hole have other plain text: a letter where there is a small letter, and so on.
+    /// Makes a hole for other plain text. Each byte may be any byte of the range in [`PLAIN`] in which it lies.
     pub(super) fn open_text(&mut self, place: Place) {
         for at in usize::from(place.start)..usize::from(place.end) {
             let here = self.lowest.get(at).copied().unwrap_or(0);
@@ -145,7 +146,7 @@ impl Shape {
         }
     }
 
-    /// The text of a place outside of holes.
+    /// The text at a place outside of holes.
     #[inline]
     pub(super) fn literal(&self, place: Place) -> Option<&[u8]> {
         place.of(&self.lowest)
@@ -176,7 +177,7 @@ impl Shape {
     }
 }
 
-/// Notes by how much bytes lie outside of their ranges.
+/// Collects in `outside` by how much each byte lies outside of its range: all zeros if none does.
 #[inline]
 fn collect(outside: &mut [u8; BLOCK], block: &[u8; BLOCK], lowest: &[u8; BLOCK], highest: &[u8; BLOCK]) {
     for (((outside, byte), lowest), highest) in outside.iter_mut().zip(block).zip(lowest).zip(highest) {

@@ -1,30 +1,32 @@
-//! Integers of a list that are kept while the line is checked: so the entries of a message between nodes are read once.
+//! Integers of a list that are kept while the line is checked. So most entries of a message between nodes are read only
+//! once.
 //!
-//! What is not kept, because there is no room or because it is no short integer, is read from the line again, and the entries are the
-//! same either way.
+//! An item that is not kept, because it is no short integer or because there is no room, is read from the line again.
+//! The entries are the same either way.
 
 use super::super::json::{Malformed, Recorder, Scanner, Token};
 
-/// Integers that are kept of one list: as many as a message of the usual size has.
+/// How many integers of one list are kept: as many as a message of the usual size has.
 const INTEGERS: usize = 128;
-/// Stretches of them without anything in between.
+/// How many runs of integers of one list are kept.
 const RUNS: usize = 8;
 
 /// Integers with nothing but commas between them.
 #[derive(Clone, Copy, Debug, Default)]
 struct Run {
-    /// The comma before the first, and the end of the last, as bytes of the list.
+    /// The byte of the list at which the comma before the first integer is, and the byte after the last one.
     start: usize,
     end: usize,
-    /// Its integers, as places on the tape.
+    /// The range of its integers on the tape.
     from: u16,
     to: u16,
 }
 
 /// The integers of the list that was read last, if one was.
 ///
-/// The flag in [`List`] is where `None` is noted. A zero would be set together with those around it, and all of the room in between
-/// with them, for every line.
+/// The compiler notes `None` in the flag of [`List`], so that a line without a list writes one byte here. If the mark
+/// were a zero, the compiler would set it together with the zeros around it, and all of the room between them, for
+/// every line.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Tape(Option<List>);
 
@@ -33,26 +35,26 @@ pub(crate) struct Tape(Option<List>);
 struct List {
     integers: heapless::Vec<u32, INTEGERS>,
     runs: heapless::Vec<Run, RUNS>,
-    /// After one that found no room no other is kept.
+    /// An integer found no room. No other one is kept after it.
     is_full: bool,
 }
 
-/// A list that is being kept.
+/// A list that is being read and kept.
 struct Recording<'t> {
     list: &'t mut List,
     run: Run,
-    /// Where the list begins in the line.
+    /// The byte of the line at which the list begins.
     base: usize,
 }
 
 impl Tape {
-    /// A tape that has kept nothing yet.
+    /// A tape that holds nothing yet.
     #[inline(always)]
     pub(crate) const fn new() -> Self {
         Self(None)
     }
 
-    /// Reads a value as [`Scanner::value`] does, and keeps the integers of a list in place of those that were kept before.
+    /// Reads a value as [`Scanner::value`] does. If it is a list, its integers replace those that were kept before.
     #[inline(never)]
     pub(crate) fn value<'a>(&mut self, scanner: &mut Scanner<'a>, depth: u32) -> Result<Token<'a>, Malformed> {
         let list = self.0.insert(List::default());
@@ -60,7 +62,7 @@ impl Tape {
         scanner.recorded_value(depth, &mut Recording { list, run: Run::default(), base })
     }
 
-    /// What was kept of the list that was read last.
+    /// The integers of the list that was read last.
     pub(crate) fn kept(&self) -> Kept<'_> {
         match &self.0 {
             Some(list) => Kept { integers: &list.integers, runs: &list.runs, run: [].iter() },
@@ -95,12 +97,12 @@ impl Recorder for Recording<'_> {
     }
 }
 
-/// What a tape holds, while the list is read a second time.
+/// The integers on a tape, while the list is read a second time.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Kept<'a> {
     integers: &'a [u32],
     runs: &'a [Run],
-    /// What is left of the present run.
+    /// The integers of the present run that were not given yet.
     run: core::slice::Iter<'a, u32>,
 }
 
@@ -117,9 +119,9 @@ impl Kept<'_> {
         self.run.next().map(|int| i64::from(*int))
     }
 
-    /// Begins the run that begins at this byte of the list, if one does; gives the byte at which it ends.
+    /// Begins the run that starts at this byte of the list, if there is one. Returns the byte at which the run ends.
     pub(crate) fn begin(&mut self, at: usize) -> Option<usize> {
-        // Bounded by the number of runs: those that were passed are left behind.
+        // The loop is bounded by the number of runs: each turn drops one.
         while let Some((run, rest)) = self.runs.split_first() {
             if run.start > at {
                 return None;
@@ -145,7 +147,7 @@ mod tests {
     use std::string::String;
     use std::vec::Vec;
 
-    /// All that chunks say.
+    /// All chunks and items, as text.
     fn all(mut chunks: Chunks<'_>) -> Vec<String> {
         let mut all = Vec::new();
         while let Some(chunk) = chunks.chunk() {
@@ -157,7 +159,8 @@ mod tests {
         all
     }
 
-    /// Reads `data` with what was kept and without; gives what is read, and how many integers were kept.
+    /// Reads `data` with the integers that were kept and without them. Returns the items, and how many integers were
+    /// kept.
     fn read(data: &str) -> (Vec<String>, usize) {
         let line = format!("{{\"body\":{{\"x\":[1,2,3],\"data\":{data},\"data\":[[\"b\",0,1,2]],\"y\":[4,5]}}}}");
         let mut message = Message::new();

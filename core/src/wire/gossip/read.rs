@@ -1,4 +1,4 @@
-//! A message between nodes as it was read: what is not of the form that `WIRE.md` gives says nothing.
+//! A message between nodes as it was read. A field that is not of the form that `WIRE.md` gives counts as absent.
 
 use super::super::chunks::{Chunks, SEQ_MAX};
 use super::super::field::Scalar;
@@ -13,11 +13,11 @@ use crate::storage::INCARNATION_MAX;
 /// A message between nodes.
 #[derive(Clone, Debug)]
 pub enum Letter<'a> {
-    /// Of this implementation: it has a session.
+    /// A message of this implementation: it has a session.
     Ours(Received<'a>),
-    /// Of another one.
+    /// A message of another implementation.
     Foreign(Foreign<'a>),
-    /// Its session is none.
+    /// Its `inc` is no session.
     Unreadable,
 }
 
@@ -26,18 +26,18 @@ pub enum Letter<'a> {
 pub struct Received<'a> {
     /// The fields before the lists.
     pub header: Header<'a>,
-    /// The fields behind them.
+    /// The fields after the lists.
     pub closing: Closing,
     /// Whether there is an `old`.
     pub has_old: bool,
     lives: &'a str,
     digest: &'a str,
     old: &'a str,
-    /// Where the entries are.
+    /// The message, for its entries.
     message: &'a Message<'a>,
 }
 
-/// What another implementation of the same exercise says.
+/// The contents of a message of another implementation of the same exercise.
 #[derive(Clone, Debug)]
 pub enum Foreign<'a> {
     /// A value of the set.
@@ -46,12 +46,12 @@ pub enum Foreign<'a> {
     Vectors(Pairs<'a>, Pairs<'a>),
     /// No value.
     Nothing,
-    /// A vector is missing, or not all of its numbers are.
+    /// A vector is missing, or one of its numbers is none.
     Unreadable,
 }
 
 impl<'a> Letter<'a> {
-    /// Reads what a message of type `kind` says. O(length of the line) for a foreign one, else O(fields).
+    /// Reads a message of type `kind`. O(length of the line) for one of another implementation, else O(fields).
     #[must_use]
     pub fn decode(kind: Kind, message: &'a Message<'a>) -> Self {
         match message.get(Key::Incarnation) {
@@ -109,13 +109,14 @@ impl<'a> Received<'a> {
         Pairs::new(self.lives).filter_map(|(name, session)| Some((name, unsigned(session)?)))
     }
 
-    /// The frontiers that the sender has applied; those that say nothing are left out.
+    /// The frontiers that the sender has applied. Those that are 0 or no integer are left out.
     pub fn digest(&self) -> impl Iterator<Item = (Str<'a>, u64)> + Clone + use<'a> {
         let frontiers = Pairs::new(self.digest).filter_map(|(name, frontier)| Some((name, unsigned(frontier)?)));
         frontiers.map(|(name, frontier)| (name, frontier.min(SEQ_MAX))).filter(|(_, frontier)| *frontier > 0)
     }
 
-    /// What the digest shows of the row with exactly this name; 0 for nothing. O(length of the digest).
+    /// The frontier that the digest shows for the row with exactly this name; 0 if it shows none. O(length of the
+    /// digest).
     #[must_use]
     pub fn shown(&self, row: Str<'_>) -> u64 {
         let found = Pairs::new(self.digest).find(|(name, _)| name.raw() == row.raw());
@@ -191,7 +192,7 @@ fn echoed(token: Token<'_>) -> Option<Echoed> {
     Some(Echoed { ord, session, held_ms })
 }
 
-/// 32 hexadecimal digits, the vector's first.
+/// Reads 32 hexadecimal digits: 16 of the vector, then 16 of the state.
 fn sum(token: Token<'_>) -> Option<Sum> {
     let (vector, state) = text(token)?.raw().split_at_checked(16)?;
     let hex = |digits: &[u8]| {
@@ -201,7 +202,7 @@ fn sum(token: Token<'_>) -> Option<Sum> {
     Some(Sum { vector: hex(vector)?, state: hex(state)? })
 }
 
-/// Sixteen hexadecimal digits that name the view, and after a colon the members, if they are listed.
+/// Reads 16 hexadecimal digits that name the view, and after a colon the members, if they are listed.
 fn agree(token: Token<'_>) -> (Option<u64>, Holders<'_>) {
     let nothing = (None, Holders::Sender);
     let Some(text) = text(token).and_then(|text| core::str::from_utf8(text.raw()).ok()) else { return nothing };

@@ -1,6 +1,7 @@
-//! How long the parts of a message between nodes can be. All other sizes of that message are made of these.
+//! How long the parts of a message between nodes can be. All other sizes of that message are sums of these.
 //!
-//! Each bound is the sum of its parts and of some room, so that messages are cut where they were before the parts were added up.
+//! Each bound is the sum of its parts and of a few spare bytes. With the spare bytes messages are cut at the same
+//! places as before these sums replaced fixed numbers.
 
 use super::super::encode::{DEST, SRC};
 use super::super::names::{Key, Kind};
@@ -20,58 +21,58 @@ const LONG: usize = u64::MAX.ilog10() as usize + 1;
 const HEX: usize = 16;
 /// A bracket, a brace or a quote.
 const SIGN: usize = 1;
-/// Between a key and its value.
+/// The separator between a key and its value.
 const COLON: usize = 2;
 
-/// `inc`, `sum`, `agree` when it says that all do, and `refuses`.
+/// `inc`, `sum`, `agree` with all members, and `refuses`.
 const HEADER: usize =
     INC.len() + SESSION + SUM.len() + 2 * HEX + SIGN + AGREE.len() + HEX + ALL.len() + SIGN + REFUSES.len() + SIGN;
-/// The fields behind the lists, as strategy `rumor` writes them.
+/// The fields after the lists, as strategy `rumor` writes them.
 const CLOSING: usize = WANT.len() + SIGN + MSG_ID.len() + LONG + END.len();
 /// An empty digest.
 const EMPTY_DIGEST: usize = DIGEST.len() + SIGN;
-/// The beginning of a message, but for the two ids.
+/// The beginning of a message, without the two ids.
 const ENVELOPE: usize = SRC.len() + DEST.len() + TYPE.len() + Kind::Replicate.name().len() + TYPE_END.len();
-/// The vectors of the counter, when they list nothing.
+/// The two vectors of the counter, if they are empty.
 const EMPTY_VECTORS: usize = vector(Key::PCounters) + vector(Key::NCounters);
 
 const fn vector(key: Key) -> usize {
     AND.len() + SIGN + key.name().len() + SIGN + COLON + 2 * SIGN
 }
 
-/// Fixed text and numbers that follow the vectors, but for what strategy `relay` adds.
+/// Fixed text and numbers after the vectors, without the fields that strategy `relay` adds.
 pub(super) const REST: usize = HEADER + EMPTY_DIGEST + DATA.len() + SIGN + CLOSING + 29;
-/// What may follow the entries: the bracket behind them, and the end.
+/// The longest text after the entries: the bracket that ends them, and the closing fields.
 pub(super) const TAIL: usize = SIGN + CLOSING + 9;
-/// What strategy `relay` adds to that.
+/// The text that strategy `relay` adds to that.
 pub(super) const TAIL_RELAY: usize = FULL.len();
 /// Fixed text around a digest and the first entry.
 pub(super) const LATE: usize = EMPTY_DIGEST + DATA.len() + 23;
-/// Fixed text around the digest of some time ago.
+/// Fixed text around the digest of some time ago (`old`).
 pub(super) const EMPTY_OLD: usize = OLD.len() + SIGN + 5;
-/// What stands around a number in a list: a comma before it, and a colon.
+/// The separators of a row in a list: a comma before it, and a colon.
 pub(super) const AROUND_ROW: usize = AND.len() + COLON;
-/// What stands around a session in a list, when that ends behind it.
+/// The separators of a session in a list, with the brace that ends the list.
 pub(super) const AROUND_SESSION: usize = AND.len() + 2 * SIGN + COLON + SIGN + 1;
-/// What opens and closes a chunk, but for its row and its first dot: the first one opens the list as well.
+/// The text that opens and closes a chunk, without its row and its first dot. The first chunk also opens the list.
 pub(super) const CHUNK: usize = DATA.len() + SIGN + AND.len() + SIGN + 1;
-/// Dots that were superseded.
+/// An item that says how many dots were superseded.
 pub(super) const SKIP: usize = AND.len() + SIGN + LONG + SIGN;
-/// What stands before an entry.
+/// The separator before an entry.
 pub(super) const AROUND_ENTRY: usize = AND.len();
 
-/// The name of a row, quotes and `@` included.
+/// The longest name of a row, with quotes and `@`.
 const fn row_name(limits: &Limits) -> usize {
     SIGN + limits.id_bytes + SIGN + SESSION + SIGN
 }
 
-/// One row of a digest.
+/// The longest row of a digest.
 #[must_use]
 pub const fn digest_row(limits: &Limits) -> usize {
     row_name(limits) + LONG + AROUND_ROW
 }
 
-/// A chunk that holds nothing but the largest entry.
+/// A chunk that holds only the largest entry.
 #[must_use]
 pub const fn largest_entry(limits: &Limits) -> usize {
     // `["w", key, value, µs]`: a stamp has at most 17 digits until the year 5138.
@@ -82,13 +83,13 @@ pub const fn largest_entry(limits: &Limits) -> usize {
     chunk + if write > cell { write } else { cell }
 }
 
-/// The smallest bound on messages with which header, one row of the digest and every entry fit.
+/// The smallest bound on messages with which the header, one row of the digest and every entry fit.
 #[must_use]
 pub const fn least(limits: &Limits) -> usize {
     ENVELOPE + 2 * limits.id_bytes + EMPTY_VECTORS + REST + digest_row(limits) + largest_entry(limits) + 9
 }
 
-/// What strategy `relay` adds: `ord`, `echoed`, `relay`, `turn`, `flush`, `stable` and `full`.
+/// The bytes that strategy `relay` adds: `ord`, `echoed`, `relay`, `turn`, `flush`, `stable` and `full`.
 #[must_use]
 pub const fn control(limits: &Limits) -> usize {
     let echoed = ECHOED.len() + SHORT + AND.len() + SESSION + AND.len() + SHORT + SIGN;

@@ -1,4 +1,4 @@
-//! What is written is read as it was meant, and is never longer than the sizes say.
+//! Tests: a message that was written is read as the same values, and is never longer than the sizes say.
 
 use proptest::prelude::*;
 use std::string::String;
@@ -12,11 +12,13 @@ use crate::causality::{Arg, Entry, Tag};
 use crate::id::Value;
 use crate::storage::{INCARNATION_MAX, Limits, Storage as _, Tiny};
 
-/// Names with numbers.
+/// Node, life and number of each row or session.
 type Numbers = Vec<(String, u64, u64)>;
-/// Chunks: row, life, first dot, and per entry the dots that were superseded before it, and an integer.
+/// Chunks: row, life, the dot before the first one, and for each entry the number of dots superseded before it, and an
+/// integer.
 type Chunks = Vec<(String, u64, u64, Vec<(u64, i64)>)>;
-/// Chunks as they are read: row, first dot, and per item the dots that it covers, and the integer if it is one.
+/// Chunks as they are read: row, the dot before the first one, and for each item the number of dots that it covers, and
+/// the integer if it is one.
 type Read = Vec<(String, u64, Vec<(u64, Option<i64>)>)>;
 
 /// A message with all that it borrows.
@@ -63,7 +65,7 @@ impl Owned {
         }
     }
 
-    /// Writes the message into one that may have `limit` bytes.
+    /// Writes the message, of at most `limit` bytes.
     fn write(&self, limit: usize, limits: &Limits, kind: Kind) -> String {
         let mut line: Vec<u8> = Vec::new();
         let mut sink = Growing(&mut line);
@@ -224,7 +226,7 @@ fn chunks(received: &Received<'_>) -> Read {
     all
 }
 
-/// The same of what was written. A chunk in which nothing is written is not there.
+/// The chunks that should be read. A chunk without entries is not written.
 fn entries(data: &Chunks) -> Read {
     let written = data.iter().filter(|chunk| !chunk.3.is_empty());
     let items = |entries: &[(u64, i64)]| {

@@ -1,7 +1,7 @@
-//! Writes a message between nodes piece by piece, as it is told, and says what does not fit any more.
+//! Writes a message between nodes, one part per call, and says when a part does not fit any more.
 //!
-//! It knows how much of the room is still free and what has to be kept for what must follow. What goes into a list, and in which
-//! order, is up to whoever calls it.
+//! The writer knows how much room is free, and how much has to be kept for the parts that must follow. The caller
+//! decides what goes into a list, and in which order.
 
 use super::super::encode::{Count, Out, length};
 use super::super::names::Kind;
@@ -11,13 +11,13 @@ use crate::id::Value;
 use crate::output::Sink;
 use crate::storage::Limits;
 
-/// How long a message may be, and what has to be kept free in it.
+/// How long a message may be, and how much of it has to be kept free. All numbers are bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Room {
     limit: usize,
-    /// Kept for what must follow the vectors: a row of the digest, the largest entry, fixed text.
+    /// Kept for the parts that must follow the vectors: a row of the digest, the largest entry, fixed text.
     must: usize,
-    /// Kept for what may follow the entries.
+    /// Kept for the text after the entries.
     tail: usize,
     digest_row: usize,
     entry: usize,
@@ -33,7 +33,8 @@ impl Room {
     }
 }
 
-/// A message that is being written. Its parts are to be written in the order of these functions; each may be left out.
+/// A message that is being written. Its parts have to be written in the order of these functions. Each part may be left
+/// out.
 pub struct Writer<'o, 'w, W: Sink> {
     out: &'o mut Out<'w, W>,
     room: Room,
@@ -53,7 +54,7 @@ impl<'o, 'w, W: Sink> Writer<'o, 'w, W> {
         Self { out, room, has_data: false }
     }
 
-    /// A single value, apart from the entries.
+    /// Writes `value`, the single value for other implementations, if it fits.
     pub fn value(&mut self, value: Value<'_>) {
         if length(|out: &mut Out<'_, Count>| out.value(value)) + VALUE.len() <= self.spare() {
             self.out.str(VALUE);
@@ -61,13 +62,13 @@ impl<'o, 'w, W: Sink> Writer<'o, 'w, W> {
         }
     }
 
-    /// The byte before which all vectors have to end: they get half of what is free.
+    /// The byte before which all vectors have to end: they get half of the free room.
     #[must_use]
     pub fn end_of_vectors(&self) -> usize {
         self.out.written() + self.spare() / 2
     }
 
-    /// A vector of numbers, cut at byte `end`.
+    /// Begins a vector of numbers, which is cut before byte `end`.
     pub fn vector(&mut self, name: &str, end: usize) -> List<'_, 'w, W> {
         self.out.str(", \"");
         self.out.str(name);
@@ -75,12 +76,13 @@ impl<'o, 'w, W: Sink> Writer<'o, 'w, W> {
         List::opened(self.out, end)
     }
 
-    /// The header.
+    /// Writes the header.
     pub fn header(&mut self, header: &Header<'_>) {
         header.encode(self.out, self.room.limit.saturating_sub(self.room.must));
     }
 
-    /// Sessions. The first one may take the room of the entries, but a row of the digest has to follow.
+    /// Begins the list of sessions. The first session may take the room of the entries, but a row of the digest has to
+    /// fit after it.
     pub fn lives(&mut self) -> List<'_, 'w, W> {
         let least = self.room.digest_row + LIVES.len() + 1;
         let spare = self.late_spare().saturating_sub(self.room.digest_row);
@@ -88,7 +90,7 @@ impl<'o, 'w, W: Sink> Writer<'o, 'w, W> {
         List { out: self.out, end, count: 0, name: LIVES }
     }
 
-    /// The digest. It gets half of what is free, and there is always room for one row.
+    /// Begins the digest. It gets half of the free room, and there is always room for one row.
     pub fn digest(&mut self) -> List<'_, 'w, W> {
         let budget = (self.late_spare() / 2).max(self.room.digest_row);
         self.out.str(DIGEST);
@@ -96,7 +98,7 @@ impl<'o, 'w, W: Sink> Writer<'o, 'w, W> {
         List::opened(self.out, end)
     }
 
-    /// The digest of some time ago, if there is room for any of it.
+    /// Begins the digest of some time ago, if there is room for a row of it.
     pub fn old(&mut self) -> Option<List<'_, 'w, W>> {
         if self.late_spare() < self.room.digest_row + size::EMPTY_OLD {
             return None;
@@ -106,13 +108,13 @@ impl<'o, 'w, W: Sink> Writer<'o, 'w, W> {
         Some(List::opened(self.out, end))
     }
 
-    /// The entries.
+    /// Begins the entries.
     pub fn data<'n>(&mut self) -> Data<'_, 'w, 'n, W> {
         let end = self.room.limit.saturating_sub(self.room.tail);
         Data { out: self.out, end, most: end, has_data: &mut self.has_data, chunk: ("", 0, 0), open: false }
     }
 
-    /// The end of the message.
+    /// Ends the message.
     pub fn finish(self, closing: &Closing) {
         if self.has_data {
             self.out.raw(b"]");
@@ -121,24 +123,24 @@ impl<'o, 'w, W: Sink> Writer<'o, 'w, W> {
         debug_assert!(self.out.written() <= self.room.limit, "a message is as long as it may be at most");
     }
 
-    /// Bytes that may still be spent on what need not be there.
+    /// How many bytes are free for parts that may be left out.
     fn spare(&self) -> usize {
         self.room.limit.saturating_sub(self.out.written() + self.room.must)
     }
 
-    /// The same when nothing but a digest and entries is left to write.
+    /// The same once only digests and entries are left to write.
     fn late_spare(&self) -> usize {
         self.room.limit.saturating_sub(self.out.written() + self.room.tail + self.room.entry + size::LATE)
     }
 }
 
-/// Numbers by name: a JSON object that is being written.
+/// A JSON object of numbers that is being written.
 pub struct List<'l, 'w, W: Sink> {
     out: &'l mut Out<'w, W>,
     /// The byte before which the last number ends.
     end: usize,
     count: u32,
-    /// The field, while it is not written: one that lists nothing is left out.
+    /// The text that begins the field, if that is not written yet: an empty list is left out.
     name: &'static str,
 }
 
@@ -149,7 +151,7 @@ impl<'l, 'w, W: Sink> List<'l, 'w, W> {
         Self { out, end, count: 0, name: "" }
     }
 
-    /// Writes a row with its number if that fits; says whether it does.
+    /// Writes a row with its number, if it fits. True if it does.
     pub fn row(&mut self, node: &str, life: u64, number: u64) -> bool {
         let piece = length(|out: &mut Out<'_, Count>| {
             out.row(node, life);
@@ -168,7 +170,7 @@ impl<'l, 'w, W: Sink> List<'l, 'w, W> {
         true
     }
 
-    /// Writes a node with its session if that fits; says whether it does.
+    /// Writes a node with its session, if it fits. True if it does.
     pub fn session(&mut self, node: &str, session: u64) -> bool {
         let piece = length(|out: &mut Out<'_, Count>| {
             out.escaped(node);
@@ -198,10 +200,10 @@ impl<'l, 'w, W: Sink> List<'l, 'w, W> {
     }
 }
 
-/// The entries, chunk by chunk. A chunk in which nothing fits is not there.
+/// The entries, chunk by chunk. A chunk of which no item fits is left out.
 pub struct Data<'o, 'w, 'n, W: Sink> {
     out: &'o mut Out<'w, W>,
-    /// The byte before which the last entry ends, and the first one.
+    /// The byte before which every entry has to end, and the same for the first one.
     end: usize,
     most: usize,
     has_data: &'o mut bool,
@@ -214,7 +216,7 @@ pub struct Data<'o, 'w, 'n, W: Sink> {
 names_itself!(impl[W: Sink] Data<'_, '_, '_, W>, "Data");
 
 impl<'n, W: Sink> Data<'_, '_, 'n, W> {
-    /// From here on so many bytes may follow, or one entry if that is longer.
+    /// From here on at most `bytes` bytes of entries follow. One entry may be longer than that.
     pub fn bound(&mut self, bytes: usize) {
         self.end = self.end.min(self.out.written().saturating_add(bytes));
     }
@@ -226,7 +228,7 @@ impl<'n, W: Sink> Data<'_, '_, 'n, W> {
         self.chunk = (node, life, from);
     }
 
-    /// Writes an entry, and before it that so many dots were superseded, if both fit; says whether they do.
+    /// Writes an entry, and before it the number of dots that were superseded, if both fit. True if they do.
     #[inline]
     pub fn entry(&mut self, superseded: u64, entry: &Entry<'_>) -> bool {
         let skip = if superseded == 0 { 0 } else { size::SKIP };
@@ -240,7 +242,7 @@ impl<'n, W: Sink> Data<'_, '_, 'n, W> {
         true
     }
 
-    /// Writes that so many dots were superseded, if that fits; says whether it does.
+    /// Writes the number of dots that were superseded, if it fits. True if it does.
     pub fn skip(&mut self, superseded: u64) -> bool {
         let fits = self.fits(size::SKIP);
         if fits {
@@ -250,7 +252,7 @@ impl<'n, W: Sink> Data<'_, '_, 'n, W> {
         fits
     }
 
-    /// Ends the chunk. Says whether anything of it was written.
+    /// Ends the chunk. True if anything of it was written.
     pub fn end(&mut self) -> bool {
         if self.open {
             self.out.raw(b"]");
@@ -265,7 +267,7 @@ impl<'n, W: Sink> Data<'_, '_, 'n, W> {
         self.out.written() + head + piece <= end
     }
 
-    /// Bytes that open and close the chunk.
+    /// How many bytes open and close the chunk.
     fn head_len(&self) -> usize {
         let (node, life, from) = self.chunk;
         let names = length(|out: &mut Out<'_, Count>| {
@@ -296,11 +298,12 @@ impl<'n, W: Sink> Data<'_, '_, 'n, W> {
     }
 }
 
-/// How the list and its first chunk begin.
+/// The text that begins the list and its first chunk.
 const DATA_FIRST: &str = ", \"data\": [[";
 const _: () = assert!(DATA_FIRST.len() == DATA.len() + 1);
 
-/// Bytes of an entry, by the encoder itself, but for the integers that most sets are made of.
+/// How many bytes an entry takes. The encoder itself counts them, except for an integer of the set, the most common
+/// entry: its digits and a sign are computed.
 fn entry_len(entry: &Entry<'_>) -> usize {
     match entry.args() {
         [Arg::Int(int)] if entry.tag == Tag::BARE => int.unsigned_abs().checked_ilog10().unwrap_or(0) as usize + 2,

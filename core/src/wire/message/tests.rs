@@ -1,4 +1,4 @@
-//! Lines, and what is read from them.
+//! Tests: what is read from a line.
 
 use super::*;
 use crate::wire::field::{BadField, Why};
@@ -6,7 +6,7 @@ use crate::wire::json::DEPTH_MAX;
 use std::format;
 use std::string::String;
 
-/// What the reader makes of a line.
+/// The message that is read from a line.
 #[track_caller]
 fn read(line: &str) -> Message<'_> {
     let mut message = Message::new();

@@ -1,4 +1,4 @@
-//! What counts as an acknowledgement, who owes one, and what is sent again without one.
+//! Tests: what counts as an acknowledgement, which peer owes one, and what is sent again if none comes.
 
 use super::*;
 

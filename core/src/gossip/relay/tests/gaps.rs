@@ -1,4 +1,4 @@
-//! What a node asks for when it sees that it lacks something, and what such questions are answered with.
+//! Tests: what a node asks for when it sees that it lacks entries, and what the answer to such a question holds.
 
 use super::*;
 

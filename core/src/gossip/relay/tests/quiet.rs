@@ -1,8 +1,8 @@
-//! How all come to know that all is well, and what ends that.
+//! Tests: how all nodes learn that all members agree, and what ends that.
 
 use super::*;
 
-/// All others have shown that they hold what this node holds.
+/// All `peers` show that they hold what this node holds.
 fn settle(bench: &mut Bench<Relay<Small>>, peers: &[u32]) -> Vec<Message> {
     let mut written = Vec::new();
     for peer in peers {

@@ -1,4 +1,5 @@
-//! Who sends down to whom and when, who sends up to the relay and when, and whose turn it is to be the relay.
+//! Tests: which node sends down to which peers and when, when a node sends up to its relay, and which node is the
+//! relay.
 
 use super::*;
 

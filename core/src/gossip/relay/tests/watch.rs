@@ -1,4 +1,4 @@
-//! Whom a node suspects, whom it asks before, and how it looks for suspects.
+//! Tests: which peers a node suspects, which it asks before that, and how it probes suspects.
 
 use super::*;
 
@@ -41,7 +41,7 @@ fn an_answer_to_the_question_ends_it() {
 #[test]
 fn an_answer_to_a_question_has_no_time_beyond_that_of_the_way() {
     let mut bench = bench(2, 0, &[]);
-    // A new session asks after a second.
+    // A new session asks after 1 s.
     assert_eq!(times(&asking(&bench.run(1_000 + 2 * RTO - 1), Want::Gap)), [1_000]);
     assert!(!is_suspected(&bench, 1));
     bench.run(1);
@@ -80,7 +80,7 @@ fn a_newer_session_that_others_name_leaves_a_suspect_one() {
     bench.write();
     bench.run(A + 2 * RTO);
     bench.common.learn_session(NodeIndex(1), SESSION + 1);
-    bench.scheduler.reborn(&mut bench.common, NodeIndex(1), bench.now);
+    bench.scheduler.view_changed(&mut bench.common, NodeIndex(1), bench.now);
     let suspected = [1, 2].map(|peer| is_suspected(&bench, peer));
     assert_eq!((suspected, bench.scheduler.watch.suspects), ([true; 2], 2), "nobody has heard it");
 }
