@@ -1,4 +1,4 @@
-//! Judges a run: all checkers that have anything to say about its workload, in order.
+//! Judges a run: runs the general checkers and those of the data type, in order.
 
 use clap::ValueEnum as _;
 
@@ -10,7 +10,7 @@ use crate::settings::{Settings, Workload};
 use crate::trace::Trace;
 
 impl Workload {
-    /// The checkers that judge it, in the order in which their findings are listed.
+    /// The checkers that judge a run of this workload, in the order in which their findings are listed.
     #[must_use]
     pub fn checkers(self) -> Vec<Checker> {
         let data_type = self.data_type();
@@ -18,7 +18,7 @@ impl Workload {
     }
 }
 
-/// All checkers, each once.
+/// The checkers of all workloads, each of them once.
 #[must_use]
 pub fn checkers() -> Vec<Checker> {
     let all = Workload::value_variants().iter().flat_map(|workload| workload.checkers());

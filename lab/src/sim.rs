@@ -1,9 +1,10 @@
-//! Nodes in process, in virtual time: the same run as with processes, thousands of times faster, and the same for the same
-//! seed, byte for byte.
+//! Runs nodes in this process and in virtual time. A run is the same as with processes, thousands of times faster, and
+//! the same for the same seed, byte for byte.
 //!
-//! Two phases, as TigerBeetle's simulator has them. *Safety* at every step: what a node holds keeps the rules of each data
-//! type, its messages keep to their limit, and nodes with equal digests hold equal state. Then *liveness*: once all faults are taken back, all nodes have to come to hold the same
-//! within the quiet time.
+//! A run has two phases, as in TigerBeetle's simulator. *Safety* is checked at every step: what a node holds keeps the
+//! rules of each data type, its messages keep to their limit, and nodes with equal digests hold equal state. *Liveness*
+//! is checked in the end: once all faults are taken back, all nodes have to come to hold the same within the quiet
+//! time.
 
 use std::collections::HashMap;
 
@@ -23,9 +24,9 @@ use crate::workload::{self, Inside};
 const STANDSTILL_US: Micros = 4_000_000;
 /// Steps between two comparisons of all states.
 const COMPARE_EVERY: u64 = 4_096;
-/// Above this many nodes states are compared in the end only.
+/// With more nodes than this, states are compared in the end only.
 const COMPARE_NODES_MAX: usize = 100;
-/// Bytes of a text that the lab sends as a value, and some more.
+/// More bytes than any text has that the lab sends as a value.
 const TEXT_BYTES: usize = 32;
 /// Nodes that are named when states differ.
 const NAMED_MAX: usize = 20;
@@ -44,11 +45,11 @@ pub struct Program {
 /// What a simulation was.
 #[derive(Debug)]
 pub struct Simulated {
-    /// What it was to be.
+    /// The settings of the run.
     pub settings: Settings,
     /// What clients did and saw.
     pub history: History,
-    /// What else was seen.
+    /// Everything else that was seen.
     pub trace: Trace,
     /// Lines handled and timers run by all nodes.
     pub steps: u64,
@@ -60,7 +61,7 @@ struct Sim {
     nodes: Nodes<Node<Heap>>,
     /// Choices and capacities of each node.
     choices: Vec<(Config, Limits)>,
-    /// Whether wall clocks differ or jump, so that the numbers of lives follow them as those of processes do.
+    /// Whether wall clocks differ or jump. If so, the number of a life is taken from the clock, as a process takes it.
     clocks_differ: bool,
     /// The digest of each live node after its last step.
     seen: Vec<Option<Sum>>,
@@ -75,12 +76,12 @@ struct Sim {
     inside: Vec<Box<dyn Inside>>,
 }
 
-/// Capacities for a run: those that are shipped, but for tables that the run cannot fill. What no run can reach is
-/// not reserved, because a simulation of thousands of runs would spend its time on clearing it.
+/// Capacities for a run: those that are shipped, but smaller for tables that the run cannot fill. A simulation of
+/// thousands of runs would otherwise spend its time on clearing memory that no run uses.
 #[must_use]
 pub fn limits_for(settings: &Settings) -> Limits {
     let shipped = Heap::LIMITS;
-    // Twice what is due on average, and room for the first moments of a short run.
+    // Twice the expected number, and room for the first moments of a short run.
     let ops = (settings.rate * settings.time_limit_us as f64 / 1e6) as usize;
     let values = (2 * ops + 1_024 + settings.preload).next_power_of_two();
     let keys = (settings.keys as usize + 2 * ops).next_power_of_two().min(shipped.keys);
@@ -98,8 +99,8 @@ pub fn limits_for(settings: &Settings) -> Limits {
     if settings.nodes <= shipped.nodes {
         return limits;
     }
-    // A cluster that is larger than the shipped one needs other options in any case. Few of its nodes write, and each of
-    // those has a row of its own in each of its lives.
+    // A cluster that is larger than the shipped limit needs other options in any case. Few of its nodes write, and each
+    // writer has a row for each of its lives.
     let writers = if settings.writers == 0 { settings.nodes } else { settings.writers };
     let faults = &settings.faults;
     let kills = faults.kinds.contains(&FaultKind::Kill)
@@ -178,7 +179,7 @@ impl Sim {
     }
 
     fn start(&mut self, at: usize) {
-        // A fresh incarnation for every life: wall time in milliseconds, as the process takes it.
+        // Every life has a new incarnation: the wall time in milliseconds, as the process takes it.
         let from_clock = self.nodes.clock(self.now, at).wall_us.unwrap_or_default() / 1_000;
         let larger = from_clock.max(self.incarnations[at] + 1);
         self.incarnations[at] = if self.clocks_differ { from_clock } else { larger };
@@ -206,7 +207,7 @@ impl Sim {
         let Some(node) = self.nodes.get(at) else { return };
         let is_introduced = node.member().is_some();
         let stood = self.nodes.resume(self.now, at);
-        // As the runner does: who has waited for so long has given up. Before `init` was read there is nobody to be late for.
+        // The runner does the same: after so long, clients have given up. Before `init` nobody waits for an answer.
         if stood.for_us <= STANDSTILL_US || !is_introduced {
             stood.lines.iter().for_each(|line| self.deliver(at, line));
         }
@@ -217,8 +218,8 @@ impl Sim {
         match self.nodes.handle_line(self.now, at, line) {
             Fate::Waits | Fate::Lost => return,
             Fate::Taken => {}
-            // A line that is refused is counted by the node; what the lab sends is never refused, and what peers send is
-            // checked where they send it.
+            // A line that is refused is counted by the node; what the lab sends is never refused, and what peers send
+            // is checked where they send it.
             Fate::Refused(why) => {
                 let shown = String::from_utf8_lossy(&line[..line.len().min(200)]).into_owned();
                 self.bench.note_unsafe(at, format!("refused a line ({why:?}): {shown}"));

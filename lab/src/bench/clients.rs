@@ -1,4 +1,5 @@
-//! Clients: what they ask and when, and which reply belongs to which request.
+//! Clients: when they make which call, and which reply belongs to which request. The calls themselves come from the
+//! data type.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -14,7 +15,7 @@ use crate::workload::Calls;
 
 use super::{INIT_TIMEOUT_US, topology};
 
-/// The lab itself as a client: it introduces nodes, and looks at them in the end.
+/// The lab itself is a client too: it introduces nodes, and inspects them in the end.
 pub(super) const LAB: usize = usize::MAX;
 
 /// What a request is for.
@@ -22,7 +23,7 @@ pub(super) const LAB: usize = usize::MAX;
 pub(super) enum What {
     Init,
     Topology,
-    /// A request of the lab itself that has to be answered by this kind and `_ok`.
+    /// A request of the lab itself. The type of its reply is this type with `_ok` at the end.
     Lab(&'static str),
     /// An operation: its place in the history.
     Op(usize),
@@ -61,7 +62,7 @@ pub(super) struct Clients {
     pub acknowledged: usize,
     /// When the next operation is to be invoked, in the load stage.
     pub next_op_us: Micros,
-    /// When clients stop before the load stage ends, so that faults go on without them.
+    /// When clients stop, if they stop before the load stage ends. Faults go on without them.
     pub ends_us: Option<Micros>,
     workers: Vec<Worker>,
     free: usize,
@@ -73,11 +74,11 @@ pub(super) struct Clients {
     timeout_us: Micros,
     rng: XorShiftRng,
     calls: Box<dyn Calls>,
-    /// The ids of all nodes as `init` lists them, once they were needed.
+    /// The ids of all nodes as `init` lists them. It is empty until they are needed.
     all_ids: String,
 }
 
-/// All node ids, quoted, with commas. It is the same text for every node, and long where there are many.
+/// All node ids, quoted, with commas between them. The text is the same for every node, and long if there are many.
 fn ids(settings: &Settings) -> String {
     let mut all = String::new();
     for node in 0..settings.nodes {
@@ -125,7 +126,7 @@ impl Clients {
         self.waiting
     }
 
-    /// Operations in flight, leaving out the lab's own requests to nodes that start.
+    /// The number of operations in flight. Requests of the lab itself do not count.
     pub(super) fn ops_in_flight(&self) -> usize {
         let is_op =
             |at: usize| self.requests[at].state == State::Waiting && matches!(self.requests[at].what, What::Op(_));
@@ -166,7 +167,7 @@ impl Clients {
         requests.map(|(kind, fields)| self.lab_request(now, 0, kind, &fields, settings)).collect()
     }
 
-    /// A request of the lab itself; the fields begin with a comma.
+    /// A request of the lab itself. There is a comma before each of its fields.
     pub(super) fn lab_request(
         &mut self,
         now: Micros,
@@ -197,7 +198,7 @@ impl Clients {
         Some((client, self.workers[client].node, call))
     }
 
-    /// Invokes an operation. `None` when the node is known to be down: it failed then, and nothing is sent.
+    /// Invokes an operation. If the node is known to be down, the operation has failed and nothing is sent: `None`.
     #[allow(clippy::too_many_arguments, reason = "an operation has that many parts")]
     pub(super) fn invoke(
         &mut self,
@@ -244,7 +245,7 @@ impl Clients {
         self.end(at, State::Answered);
     }
 
-    /// An operation ended, by a reply that was read or by one that could not be.
+    /// An operation ended. Its reply was read, or could not be read.
     pub(super) fn complete(&mut self, now: Micros, op: usize, outcome: Outcome) {
         self.acknowledged += usize::from(matches!(outcome, Outcome::Ok { .. }));
         let op = &mut self.history.ops[op];
@@ -252,7 +253,7 @@ impl Clients {
         op.completed_us = now;
     }
 
-    /// The next request without a reply in time, if any: its node, what it was for, and when it was made.
+    /// The next request that got no reply in time, if there is one: its node, what it was for, and when it was made.
     pub(super) fn give_up(&mut self, now: Micros) -> Option<(usize, What, Micros)> {
         loop {
             let Reverse((deadline, at)) = *self.deadlines.peek()?;
@@ -272,7 +273,7 @@ impl Clients {
 
     /// A node is gone: its requests will not be answered any more.
     pub(super) fn lose_node(&mut self, now: Micros, node: usize, why: &str) {
-        // Deadlines lie in the order of the requests but for `init`, and old ones are gone: few are left to look at.
+        // Old deadlines are gone, so there are few to look at.
         let lost: Vec<usize> = self
             .deadlines
             .iter()
@@ -287,7 +288,7 @@ impl Clients {
         if let What::Op(op) = request.what {
             self.complete(now, op, Outcome::Info { why: why.to_owned() });
         }
-        // The client goes on under another id, so that a late reply is known for what it is.
+        // The client goes on under another id, so that a late reply can be told from others.
         if let Some(worker) = self.workers.iter_mut().find(|worker| worker.id == request.client) {
             worker.id = self.next_id;
             self.next_id += 1;
@@ -309,13 +310,13 @@ impl Clients {
     fn end_state(&mut self, at: usize, state: State) {
         self.requests[at].state = state;
         self.waiting -= 1;
-        // What is over needs no deadline: those in front go at once, so that no wake-up is asked for in vain.
+        // Deadlines of requests that are over are removed from the front, so that they cause no needless wake-up.
         while self.deadlines.peek().is_some_and(|Reverse((_, at))| self.requests[*at].state != State::Waiting) {
             self.deadlines.pop();
         }
     }
 
-    /// What the lab asks a node in the end: nothing where a client that talks to this node has read it already.
+    /// What the lab asks a node in the end. It asks nothing if a client that talks to this node has read it already.
     pub(super) fn inspection(&self, node: usize, settings: &Settings) -> Vec<Call> {
         let is_read = settings.workload.data_type().final_read().is_some() && node < settings.concurrency;
         if is_read { Vec::new() } else { self.calls.inspection() }

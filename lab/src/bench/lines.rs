@@ -1,4 +1,4 @@
-//! What nodes print.
+//! What the bench does with a line that a node prints.
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use super::id::number;
 use super::{Bench, Payload, SHOWN, observe, reply};
 
 impl Bench {
-    /// A node printed a line; without its newline. A carriage return before that is white space.
+    /// A node printed a line. `line` has no newline; a carriage return at its end is white space.
     pub fn handle_line(&mut self, now: Micros, node: usize, line: &[u8]) {
         self.now = self.now.max(now);
         if self.is_done() || self.cluster.is_down(node) || self.cluster.is_muted(node) {
@@ -143,7 +143,7 @@ impl Bench {
     }
 }
 
-/// A line as a complaint shows it: cut, and without control characters.
+/// A line as a complaint shows it: cut short, and without control characters.
 fn shown(line: &[u8]) -> String {
     let cut = &line[..line.len().min(SHOWN)];
     let text: String =

@@ -1,4 +1,4 @@
-//! Reading what a node printed, as strictly as Maelstrom's client does, and saying what is wrong.
+//! Reads what a node printed, as strictly as Maelstrom's client does, and says what is wrong.
 
 use std::borrow::Cow;
 
@@ -25,7 +25,7 @@ pub(super) struct Envelope<'a> {
     id: Option<i64>,
 }
 
-/// What a line is, or why it is no message.
+/// Reads the envelope of a line, or says why the line is no message.
 pub(super) fn envelope(line: &[u8]) -> Result<Envelope<'_>, (Misdeed, String)> {
     if line.iter().all(u8::is_ascii_whitespace) {
         return Err((Misdeed::MalformedLine, "a blank line".to_owned()));
@@ -48,18 +48,18 @@ fn bad<T>(detail: impl Into<String>) -> Read<T> {
     Err((Misdeed::BadReply, detail.into()))
 }
 
-/// An `error` body: whether the operation certainly failed.
+/// Reads an `error` body: the operation has failed for sure, or its outcome is unknown.
 pub(super) fn error(fields: &Fields<'_>) -> Read<Outcome> {
     let Some(code) = fields.int("code") else { return bad("an error without an integer \"code\"") };
     let text = fields.text("text").unwrap_or_default().into_owned();
-    // 0 is a timeout, 13 a crash: it may have happened all the same.
+    // 0 is a timeout and 13 a crash. The operation may have happened all the same.
     let is_definite = !matches!(code, 0 | 13);
     let outcome =
         if is_definite { Outcome::Fail { code, text } } else { Outcome::Info { why: format!("error {code}: {text}") } };
     Ok(outcome)
 }
 
-/// What the reply to an operation says: its type and exactly its keys are expected.
+/// Reads the reply to an operation. It must have the type that is due, and exactly the keys that are due.
 pub(super) fn answer(call: &Call, settings: &Settings, fields: &Fields<'_>) -> Read<Answer> {
     let data_type = settings.workload.data_type();
     let (request, keys) = (data_type.request(call), data_type.keys(call));
@@ -88,7 +88,7 @@ pub(super) fn answer(call: &Call, settings: &Settings, fields: &Fields<'_>) -> R
     })
 }
 
-/// Keys that a body of `init_ok` or `topology_ok` may have: anything. Only the type counts.
+/// Whether a body has this type. A body of `init_ok` or `topology_ok` may have any other keys.
 pub(super) fn is_kind(fields: &Fields<'_>, kind: &str) -> bool {
     fields.text("type").is_some_and(|found| found == kind)
 }
@@ -136,6 +136,15 @@ mod tests {
             r#"{"type":"read_ok","messages":[],"in_reply_to":3,"msg_id":"x"}"#,
         ] {
             assert_eq!(misdeed(&Call::Read, body), Misdeed::BadReply, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_set_that_answers_with_a_number_and_a_counter_that_answers_with_a_list_are_refused() {
+        let number = r#"{"type":"read_ok","value":5,"in_reply_to":1}"#;
+        let list = r#"{"type":"read_ok","value":[5],"in_reply_to":1}"#;
+        for (workload, body) in [(Workload::GSet, number), (Workload::GCounter, list), (Workload::PnCounter, list)] {
+            assert!(matches!(read(&Call::Read, workload, body), Err((Misdeed::BadReply, _))), "{workload:?}");
         }
     }
 

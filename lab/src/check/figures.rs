@@ -1,4 +1,4 @@
-//! The plain figures: operations, latencies, messages. They demand nothing.
+//! The plain figures of a run: operations, latencies, messages. They make no run invalid.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::history::{Call, Outcome};
 use crate::judgement::{Judgement, OpCount, Quantiles, Validity};
 use crate::settings::{Micros, SECOND};
 
-/// A judgement with the figures that need no checker. `name` is what a call is called on the wire.
+/// A judgement with the figures that need no checker. `name` gives the type of a request.
 pub(crate) fn plain(view: &View<'_>, name: impl Fn(&Call) -> &'static str) -> Judgement {
     let invocations = view.history.counted().count();
     let net = &view.trace.net;
@@ -37,7 +37,7 @@ pub(crate) fn plain(view: &View<'_>, name: impl Fn(&Call) -> &'static str) -> Ju
     }
 }
 
-/// As Maelstrom takes them: `sorted[min(n - 1, floor(n · q))]`; all 0 for an empty list.
+/// Quantiles as Maelstrom computes them: `sorted[min(n - 1, floor(n · q))]`. All are 0 for an empty list.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
 pub(crate) fn quantiles(mut all: Vec<f64>) -> Quantiles {
     all.sort_by(f64::total_cmp);
@@ -83,7 +83,7 @@ fn operations(view: &View<'_>, name: impl Fn(&Call) -> &'static str) -> Vec<OpCo
 fn load(view: &View<'_>) -> (f64, u64) {
     let messages = &view.trace.messages;
     let nodes = messages.iter().map(|message| message.from as usize + 1).max().unwrap_or(0);
-    // Counting sort by sender, so that the times of each are together and in order.
+    // A counting sort by sender brings the times of each sender together, in order.
     let mut starts = vec![0; nodes + 1];
     for message in messages {
         starts[message.from as usize + 1] += 1;
@@ -104,7 +104,7 @@ fn load(view: &View<'_>) -> (f64, u64) {
     (share, worst.unwrap_or(0))
 }
 
-/// The most of these times, which are in order, that lie in any window [t, t + 1 s).
+/// How many of these times lie in one window [t, t + 1 s), at most. The times are in order.
 fn most_in_a_second(times: &[Micros]) -> u64 {
     let (mut from, mut most) = (0, 0);
     for (place, &time) in times.iter().enumerate() {

@@ -1,6 +1,7 @@
-//! In the end all nodes show the same: in the final reads, in the lab's own look, and in simulation in their memory.
+//! In the end all nodes show the same state: in the final reads, when the lab inspects them, and in simulation in their
+//! memory.
 //!
-//! Each data type compares what its nodes show. Here is what all data types have in common.
+//! Each data type compares what its nodes show. This file has the parts that all data types share.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,8 +15,8 @@ pub(crate) const fn checker(run: fn(&View<'_>) -> Found) -> Checker {
     Checker { name: "final-state", meaning: "in the end all nodes show the same", run }
 }
 
-/// What can be seen without knowing the data type: memories that differ, and nodes that do not answer. `shows` says which
-/// calls show the state and do not change it.
+/// The part that needs no data type: nodes whose memories differ, and nodes that do not answer. `shows` tells the calls
+/// that only show the state.
 pub(crate) fn common(view: &View<'_>, shows: impl Fn(&Call) -> bool, found: &mut Found) {
     if !view.trace.diverged.is_empty() {
         let (n, hint) = (count(view.trace.diverged.len(), "node"), view.quiet_hint());
@@ -26,7 +27,7 @@ pub(crate) fn common(view: &View<'_>, shows: impl Fn(&Call) -> bool, found: &mut
     silent(view, shows, found);
 }
 
-/// Nodes that were asked in the end, and did not say what they hold.
+/// Nodes that were asked for their state in the end and did not answer.
 fn silent(view: &View<'_>, shows: impl Fn(&Call) -> bool, found: &mut Found) {
     let mut answered: BTreeMap<usize, bool> = BTreeMap::new();
     for op in view.closing().filter(|op| shows(&op.call)) {
@@ -45,7 +46,8 @@ fn silent(view: &View<'_>, shows: impl Fn(&Call) -> bool, found: &mut Found) {
     }
 }
 
-/// The keys for which nodes show different things, each with who shows what; how many, and a hint why it may be.
+/// Three parts of a sentence: a text for each key for which nodes show different things, the number of these keys, and
+/// a hint where the end of the run cannot be judged.
 pub(crate) fn differing(view: &View<'_>, keys: BTreeMap<u64, Vec<(String, usize)>>) -> (Vec<String>, String, String) {
     let differ: Vec<String> = keys
         .into_iter()
@@ -55,7 +57,8 @@ pub(crate) fn differing(view: &View<'_>, keys: BTreeMap<u64, Vec<(String, usize)
     (differ, n, view.quiet_hint())
 }
 
-/// Who shows what, the most frequent first, unless all show the same: `41 at n0, n1, n2 and 4 more; 40 at n3`.
+/// What nodes show, and which nodes: `41 at n0, n1, n2 and 4 more; 40 at n3`. The most frequent comes first. `None`
+/// when all show the same.
 pub(crate) fn disagreement(view: &View<'_>, shown: impl IntoIterator<Item = (String, usize)>) -> Option<String> {
     let mut groups: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     for (what, node) in shown {

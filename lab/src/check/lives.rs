@@ -1,14 +1,14 @@
-//! When processes came and went: which reads come from one memory, and who was up.
+//! When processes started and ended. From this follows which reads come from the same memory, and which nodes were up.
 
 use std::collections::BTreeMap;
 
 use crate::settings::Micros;
 use crate::trace::{FaultChange, Misdeed, Trace};
 
-/// Comings and goings, per node that has any.
+/// Starts and ends of processes, for each node that has any.
 #[derive(Default)]
 pub(crate) struct Lives {
-    /// Time, and whether it came up; in order of time.
+    /// The time of each change, and whether the process started then; in order of time.
     changes: BTreeMap<usize, Vec<(Micros, bool)>>,
 }
 
@@ -38,7 +38,7 @@ impl Lives {
         Self { changes }
     }
 
-    /// The number of the process life in which all of an operation took place; `None` when the process ended meanwhile.
+    /// The number of the process life in which an operation began and ended. `None` when the process ended in between.
     pub(crate) fn life(&self, node: usize, from: Micros, until: Micros) -> Option<usize> {
         let Some(changes) = self.changes.get(&node) else { return Some(0) };
         let ends = |at: Micros| changes.iter().filter(|&&(when, up)| !up && when < at).count();

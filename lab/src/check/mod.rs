@@ -1,7 +1,8 @@
-//! What judges a run, whatever its data type is: the general checkers, and what the checkers of data types are made from.
+//! The checkers that every run has, and the tools from which the checkers of data types are made. This module knows no
+//! data type, no bench and no node.
 //!
-//! A checker is a pure function of what was asked, answered and seen. It knows settings, history and trace, and neither the
-//! bench nor the nodes. The checkers of a data type are in its folder (`workload`), and [`crate::judge`] runs them all.
+//! A checker is a pure function of settings, history and trace. The checkers of a data type are in the folder of that
+//! data type (`workload`). [`crate::judge`] runs all of them.
 
 mod acknowledged;
 mod availability;

@@ -1,7 +1,8 @@
-//! No node forgets what it has shown: its later reads show at least as much as its earlier ones, while its process lives.
+//! No node forgets what it has shown: while its process lives, a later read shows at least as much as an earlier one.
 //!
-//! Later means invoked after the earlier one had completed. A process that was killed starts from nothing, and a read
-//! during which its process ended says nothing. Each data type says which of two reads shows less.
+//! A read is later when it was invoked after the earlier one had completed. A process that was killed starts from
+//! nothing. A read during which its process ended is not compared. Each data type defines which of two reads shows
+//! less.
 
 use std::collections::BTreeMap;
 
@@ -10,12 +11,12 @@ use super::words::{count, examples};
 use super::{Checker, Found};
 use crate::history::Op;
 
-/// The checker of a data type. It takes [`told`] to the reads that showed less.
+/// The checker of a data type. Its function ends with [`told`].
 pub(crate) const fn checker(run: fn(&View<'_>) -> Found) -> Checker {
     Checker { name: "monotonic", meaning: "no node forgets what it has shown, while its process lives", run }
 }
 
-/// Finds these reads wrong: each showed less than an earlier one of the same process.
+/// The finding for these reads: each of them showed less than an earlier read of the same process.
 pub(crate) fn told(broken: Vec<String>) -> Found {
     let mut found = Found::default();
     if !broken.is_empty() {
@@ -25,13 +26,14 @@ pub(crate) fn told(broken: Vec<String>) -> Found {
     found
 }
 
-/// Acknowledged operations of one process life, in order of invocation, and the same in order of completion.
+/// The acknowledged operations of one process life, sorted twice: by invocation and by completion.
 struct Life<'a> {
     invoked: Vec<&'a Op>,
     completed: Vec<&'a Op>,
 }
 
-/// Calls `each` with every operation of a life, after `past` with all that had completed before it was invoked.
+/// Calls `each` with every operation of a process life, in order of invocation. Before that it calls `past` with all
+/// operations that had completed by then.
 pub(crate) fn replay<'a, K: Ord, S: Default>(
     view: &View<'a>,
     relevant: impl Fn(&'a Op) -> Option<K>,

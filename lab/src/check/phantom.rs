@@ -1,6 +1,5 @@
-//! No value is shown that nobody wrote, nor one whose write failed, nor one before it was asked for.
-//!
-//! A write of unknown outcome may show up.
+//! A read shows no value that nobody wrote, none whose write failed, and none before its write was invoked. It may show
+//! a value whose write has an unknown outcome.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +14,7 @@ pub(crate) const fn checker(run: fn(&View<'_>) -> Found) -> Checker {
     Checker { name: "phantom", meaning: "no value is shown that nobody wrote", run }
 }
 
-/// Reads that show what they must not, each as a text.
+/// Reads that show a value which they must not show. Each read is described in words.
 #[derive(Debug, Default)]
 pub(crate) struct Phantoms {
     /// A value that nobody ever wrote.
@@ -27,7 +26,7 @@ pub(crate) struct Phantoms {
 }
 
 impl Phantoms {
-    /// Finds them wrong.
+    /// The findings for these reads.
     pub(crate) fn told(self) -> Found {
         let mut found = Found::default();
         for (list, what) in [
@@ -47,16 +46,17 @@ fn shows(n: usize) -> String {
     format!("{} {}", count(n, "read"), if n == 1 { "shows" } else { "show" })
 }
 
-/// Keys and values.
+/// Pairs of a key and a value.
 type Entries = Vec<(u64, i64)>;
 
-/// For data types that write values under keys: `written` and `shown` say which an operation wrote and showed.
+/// The phantoms of a data type that writes values under keys. `written` gives the pairs that an operation writes,
+/// `shown` those that its answer shows.
 pub(crate) fn under_keys(
     view: &View<'_>,
     written: impl Fn(&Op) -> Entries,
     shown: impl Fn(&Op) -> Entries,
 ) -> Phantoms {
-    // Earliest invocation of a write of a value to a key, and whether it may have happened.
+    // For each pair: the earliest invocation of a write, and whether a write may have happened.
     let mut writes: BTreeMap<(u64, i64), (Micros, bool)> = BTreeMap::new();
     for op in &view.history.ops {
         for entry in written(op) {

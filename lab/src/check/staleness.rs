@@ -1,7 +1,8 @@
-//! Counts the reads of the main phase that lacked something that had been acknowledged anywhere before they were invoked.
+//! Counts stale reads: reads of the main phase that lacked something which some node had acknowledged before the read
+//! was invoked.
 //!
-//! A count and no demand: under eventual consistency reads may be stale. What died with a killed process is not missed.
-//! Each data type says what a read has to show.
+//! It never finds anything wrong, because reads may be stale under eventual consistency. What died with a killed
+//! process does not make a read stale. Each data type defines what a read has to show.
 
 use super::view::View;
 use super::{Checker, Figures, Found};
@@ -11,7 +12,7 @@ pub(crate) const fn checker(run: fn(&View<'_>) -> Found) -> Checker {
     Checker { name: "staleness", meaning: "counts reads that lack what was acknowledged before; never fails", run }
 }
 
-/// So many reads, and so many stale ones among them.
+/// The figures: the number of reads, and the number of stale ones among them.
 pub(crate) fn told((reads, stale): (usize, usize)) -> Found {
     Found { figures: Figures::Reads { reads, stale }, ..Found::default() }
 }

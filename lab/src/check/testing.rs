@@ -31,7 +31,8 @@ impl Run {
         Self { settings, history: History::default(), trace }
     }
 
-    /// An operation of the main phase, of the final reads from 20 s, or the lab's own from 20.5 s.
+    /// An operation. Before 20 s it belongs to the main phase, before 20.5 s to the final reads, then to the
+    /// inspection.
     pub(crate) fn op(&mut self, node: usize, from: Micros, until: Micros, call: Call, outcome: Outcome) -> usize {
         let phase = match from {
             0..20_000 => Phase::Main,
@@ -48,12 +49,12 @@ impl Run {
         self.op(node, from, until, call, Outcome::Ok { answer })
     }
 
-    /// Refused for sure.
+    /// An operation that was certainly refused.
     pub(crate) fn fail(&mut self, node: usize, from: Micros, call: Call) -> usize {
         self.op(node, from, from + 1, call, Outcome::Fail { code: 11, text: "full".to_owned() })
     }
 
-    /// Of unknown outcome.
+    /// An operation of unknown outcome.
     pub(crate) fn info(&mut self, node: usize, from: Micros, call: Call) -> usize {
         self.op(node, from, from + 5000, call, Outcome::Info { why: "no reply".to_owned() })
     }
@@ -94,7 +95,7 @@ impl Run {
         self.trace.faults.push(FaultEvent { at_us: at * 1000, what, label: String::new() });
     }
 
-    /// A process is killed, starts again 1 s later and speaks at once; these operations may have died with it.
+    /// A process is killed. It starts again 1 s later and speaks at once. The operations given may have died with it.
     pub(crate) fn kill(&mut self, node: usize, at: Micros, unsent: &[usize], undelivered: &[usize]) {
         self.fault(at, FaultChange::Kill { node });
         self.fault(at + 1000, FaultChange::Restart { node });
@@ -161,7 +162,8 @@ fn outcome(kind: u8, answer: Answer) -> Outcome {
 }
 
 prop_compose! {
-    /// Adds and reads at three nodes that overlap at will, of up to 70 elements, so that rows have two words. Values are 0, `stride`, …
+    /// Adds and reads at three nodes, which may overlap. There are up to 70 elements, so rows have two words. Values
+    /// are 0, `stride`, …
     pub(crate) fn histories()(
         stride in prop_oneof![Just(1_i64), Just(-3), Just(1_000_003)],
         ops in proptest::collection::vec((any::<bool>(), 0_u64..40, 0_u8..8, any::<u128>(), any::<bool>(), 0_usize..3), 0..140),
@@ -171,10 +173,10 @@ prop_compose! {
         for (index, (add, length, kind, shown, inspect, node)) in ops.into_iter().enumerate() {
             let call = if add { Call::Add(next * stride) } else { Call::Read };
             next += i64::from(add);
-            // Reads show any of the elements so far, some to come, and what nobody adds.
+            // A read shows some elements that were added, some that will be, and some that nobody adds.
             let values = (0..75).filter(|i| shown >> i & 1 == 1 && *i < next + 3).map(|i| i * stride).collect();
             let answer = if add { Answer::Done } else { Answer::Elements(Vec::into(values)) };
-            // Invocations at whole milliseconds, completions in between and each at a time of its own.
+            // Invocations are at whole milliseconds. Completions are in between, and no two at the same time.
             let invoked_us = index as u64 * 1000;
             history.ops.push(Op {
                 index,

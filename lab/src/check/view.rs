@@ -1,5 +1,5 @@
-//! A run as the checkers look at it: what was given, and what several of them derive from it. Knows no checker and no data
-//! type.
+//! A run as checkers look at it: settings, history and trace, and what several checkers derive from them. It knows no
+//! checker and no data type.
 
 use std::any::Any;
 use std::cell::OnceCell;
@@ -13,12 +13,12 @@ use crate::judgement::Validity;
 use crate::settings::{Micros, Settings};
 use crate::trace::Trace;
 
-/// What a process that was killed had done with an acknowledged operation.
+/// How far an acknowledged operation had come when the process that knew of it was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
-    /// No message had carried it away.
+    /// The process had sent no message with it.
     Unsent,
-    /// Messages had, and none had arrived.
+    /// The process had sent messages with it, and none had arrived.
     Undelivered,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct View<'a> {
     pub(crate) lives: Lives,
     /// Until when nodes may talk and differ in the end.
     pub(crate) patience: Patience,
-    /// Acknowledged operations that may be gone, by index.
+    /// Acknowledged operations that may be lost with a killed process, by index.
     died: BTreeMap<usize, Fate>,
     shared: OnceCell<Box<dyn Any>>,
 }
@@ -49,7 +49,7 @@ impl<'a> View<'a> {
         Self { settings, history, trace, lives: Lives::new(trace), patience, died, shared: OnceCell::new() }
     }
 
-    /// Whether an acknowledged operation may be gone with a process that was killed.
+    /// Whether an acknowledged operation may be lost with a killed process, and how.
     pub(crate) fn died(&self, op: &Op) -> Option<Fate> {
         self.fate(op.index)
     }
@@ -59,14 +59,14 @@ impl<'a> View<'a> {
         self.died.get(&op).copied()
     }
 
-    /// What the checkers of the data type share: made when the first of them asks for it. All of them belong to one data
-    /// type, so there is one kind of it in a run.
+    /// Something that the checkers of the data type share. It is made when the first of them asks for it. A run has one
+    /// data type, so all of them ask for the same type `T`.
     pub(crate) fn shared<T: Any>(&self, make: impl FnOnce() -> T) -> &T {
         let shared = self.shared.get_or_init(|| Box::new(make()));
         shared.downcast_ref().unwrap_or_else(|| unreachable!("the checkers of one data type share one thing"))
     }
 
-    /// Operations after the main phase: the final reads, and the lab's own.
+    /// Operations after the main phase: final reads and inspection.
     pub(crate) fn closing(&self) -> impl Iterator<Item = &'a Op> {
         self.history.ops.iter().filter(|op| op.phase != Phase::Main)
     }
@@ -78,12 +78,12 @@ impl<'a> View<'a> {
         last.unwrap_or(self.trace.main_from_us).max(self.trace.healed_us)
     }
 
-    /// `n3`
+    /// The name of a node: `n3`.
     pub(crate) fn node(&self, node: usize) -> String {
         self.settings.id(node)
     }
 
-    /// `4.21 s`, from the moment when clients began.
+    /// A time in words, counted from the moment when clients began: `4.21 s`.
     pub(crate) fn time(&self, at: Micros) -> String {
         if at >= self.trace.main_from_us {
             format!("{:.2} s", seconds(at - self.trace.main_from_us))
@@ -92,12 +92,12 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Ends a sentence about the final state where it could not be expected to be whole.
+    /// Ends a sentence about the final state, with a hint if the end of the run cannot be judged.
     pub(crate) fn quiet_hint(&self) -> String {
         self.patience.hint()
     }
 
-    /// How bad it is when nodes differ in the end: nothing follows from it where there was no time to become equal.
+    /// How bad it is when nodes differ in the end: unknown where they had too little time to become the same.
     pub(crate) fn in_the_end(&self) -> Validity {
         if self.patience.is_too_long() { Validity::Unknown } else { Validity::Invalid }
     }

@@ -1,4 +1,4 @@
-//! Numbers, times and lists as they stand in the sentences of findings.
+//! How findings write numbers, times and lists.
 
 use crate::settings::Micros;
 

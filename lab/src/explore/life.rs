@@ -9,17 +9,15 @@ use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
-use rumormill_core::causality::{RowId, Sum};
-use rumormill_core::replicated::Sign;
-use rumormill_core::{Config, Instant, Node, Now, Transmit, Value};
+use rumormill_core::causality::Sum;
+use rumormill_core::{Config, Instant, Node, Now, Transmit};
 
+use super::contents::Contents;
 use super::packet::Packet;
 use super::recipe::Recipe;
 use super::violation::Violation;
 use super::{Fewer, NODES_MAX, hash, observe};
 
-/// The key that is written to.
-pub(super) const KEY: &str = "k";
 /// Wall time when all clocks stand at 0, in microseconds since 1970.
 const EPOCH_US: u64 = 1_700_000_000_000_000;
 /// Steps of nodes that are remembered by each worker, and as many older ones: few enough that they stay in the cache of a core.
@@ -65,19 +63,6 @@ macro_rules! vessel {
             Vessel::Small($node) => $call,
         }
     };
-}
-
-/// What a node holds.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Contents {
-    /// The set.
-    pub(super) values: Vec<u64>,
-    /// The increments of the counter: node, life, number.
-    pub(super) cells: Vec<(usize, u64, u64)>,
-    /// The value of the key, and its stamp.
-    pub(super) stored: Option<(u64, u64)>,
-    /// Something else, which nobody can have written.
-    pub(super) strange: Option<String>,
 }
 
 /// The states that a session has held, the latest first.
@@ -389,42 +374,6 @@ impl Heard<'_> {
 fn is_error(line: &[u8]) -> bool {
     let word = b"\"type\": \"error\"";
     line.windows(word.len()).any(|window| window == word)
-}
-
-impl Contents {
-    fn of<S: Application>(node: &Node<S>) -> Self {
-        let store = observe::member(node).store();
-        let rows = &observe::member(node).replica().causality.rows;
-        let mut contents = Self::default();
-        for value in store.set.values() {
-            match value {
-                Value::Int(value) if value > 0 => contents.values.push(value.unsigned_abs()),
-                Value::Int(_) | Value::Text(_) => contents.strange = Some(format!("{value:?} in the set")),
-            }
-        }
-        contents.values.sort_unstable();
-        let mut total = 0;
-        for (id, row) in (0..rows.len() as u32).map(RowId).map(|id| (id, rows.get(id))) {
-            let number = store.counter.cell(id, Sign::P);
-            if number > 0 {
-                contents.cells.push((row.node.at(), row.incarnation, number));
-                total += i128::from(number);
-            }
-        }
-        contents.cells.sort_unstable();
-        if store.counter.value() != total {
-            contents.strange = Some(format!("a counter of {}", store.counter.value()));
-        }
-        for (key, value, stamp_us) in store.map.iter() {
-            match (key, value) {
-                (Value::Text(KEY), Value::Int(value)) if value > 0 => {
-                    contents.stored = Some((value.unsigned_abs(), stamp_us));
-                }
-                (Value::Text(_) | Value::Int(_), _) => contents.strange = Some(format!("{value:?} under {key:?}")),
-            }
-        }
-        contents
-    }
 }
 
 /// Whether a session has ever held a state.

@@ -20,6 +20,7 @@
 //!
 //! See [`Clocks`].
 
+mod contents;
 mod fair;
 mod hash;
 mod life;
@@ -39,8 +40,9 @@ use rumormill_core::gossip::Rule;
 use rumormill_core::storage::{Heap, Limits, Storage as _};
 use rumormill_core::{Config, ConfigError, fixed_storage};
 
+pub use contents::Kind;
 pub use search::{Progress, run, run_with};
-pub use step::{Kind, Parcel, Step};
+pub use step::{Parcel, Step};
 pub use trail::{Replayed, Trail, replay};
 pub use violation::Violation;
 

@@ -1,4 +1,4 @@
-//! How the nodes of a search are made: their choices and capacities, and what is asked of them.
+//! How the nodes of a search are made: their options and capacities, and what is demanded of them.
 
 use rumormill_core::gossip::Rule;
 use rumormill_core::storage::{Limits, Storage as _};
@@ -6,8 +6,8 @@ use rumormill_core::{Config, ConfigError, Strategy};
 
 use super::{Clocks, Fewer, NODES_MAX, Options, Strategies};
 
-/// How far wall clocks may differ, in milliseconds: longer than any trail. A stamp that is refused for a while is not what
-/// is looked for here.
+/// How far wall clocks may differ, in milliseconds. It is longer than any trail, because the search is not about stamps
+/// that are refused for a while.
 const CLOCK_AHEAD_MS: u64 = 1 << 40;
 
 /// How the nodes of a search are made.
@@ -17,7 +17,7 @@ pub(super) struct Recipe {
     pub(super) nodes: usize,
     pub(super) without: Vec<Rule>,
     pub(super) greeted: bool,
-    /// One bit for each node with room for little.
+    /// One bit for each node. It is set if the node has the small capacities.
     pub(super) small: u8,
     pub(super) lenient: bool,
     pub(super) clocks: Clocks,
@@ -60,7 +60,7 @@ impl Recipe {
         })
     }
 
-    /// Whether a node has room for little.
+    /// Whether a node has the small capacities.
     pub(super) fn is_small(&self, at: usize) -> bool {
         self.small >> at & 1 == 1
     }

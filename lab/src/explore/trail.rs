@@ -11,9 +11,10 @@ use clap::ValueEnum;
 use rumormill_core::ConfigError;
 use rumormill_core::storage::{Heap, Limits, Storage as _};
 
+use super::contents::Kind;
 use super::life::Said;
 use super::recipe::Recipe;
-use super::step::{Kind, Step, node};
+use super::step::{Step, node};
 use super::violation::Violation;
 use super::world::{Left, World};
 use super::{Few, HEAP_LIMITS, Options, fair, rule_name, rule_named};

@@ -8,10 +8,11 @@ use std::rc::Rc;
 use rumormill_core::causality::Sum;
 use rumormill_core::data_type::Application;
 
-use super::life::{self, Contents, Held, Input, KEY, Life, Said};
+use super::contents::{Contents, Kind, Write};
+use super::life::{self, Held, Input, Life, Said};
 use super::packet::{NUMBER, Packet};
 use super::recipe::Recipe;
-use super::step::{Kind, Parcel, Step};
+use super::step::{Parcel, Step};
 use super::violation::Violation;
 use super::{Clocks, NODES_MAX, hash};
 
@@ -55,19 +56,6 @@ impl Flight {
     fn parcel(&self) -> Parcel {
         Parcel { from: self.packet.from, to: self.packet.to, number: self.number }
     }
-}
-
-/// A write that a client made.
-#[derive(Clone, Copy)]
-struct Write {
-    kind: Kind,
-    node: usize,
-    life: u64,
-    seq: u64,
-    /// The value; of the counter, what the cell holds since.
-    number: u64,
-    /// The stamp, in the store.
-    stamp_us: u64,
 }
 
 /// Faults and writes that may still happen.
@@ -369,26 +357,19 @@ impl<S: Application> World<S> {
 
     fn write(&mut self, kind: Kind, at: usize, recipe: &Recipe, said: &mut Said<S>) -> Result<(), Violation> {
         let earlier = self.writes.iter().filter(|write| write.node == at).count() as u64;
-        let mut number = NUMBER + NUMBERS * at as u64 + 1 + earlier;
-        let body = match kind {
-            Kind::Set => format!("\"type\":\"broadcast\",\"message\":{number}"),
-            Kind::Counter => format!("\"type\":\"add\",\"delta\":{number}"),
-            Kind::Store => format!("\"type\":\"write\",\"key\":\"{KEY}\",\"value\":{number}"),
-        };
+        let number = NUMBER + NUMBERS * at as u64 + 1 + earlier;
+        let body = kind.request(number);
         let line = format!("{{\"src\":\"c1\",\"dest\":\"n{at}\",\"body\":{{{body},\"msg_id\":{}}}}}", 10 + earlier);
         let before = &self.lives[at];
         let (life, seq) = (before.own.0, before.own.1 + 1);
-        if kind == Kind::Counter {
-            number += before.contents.cells.iter().find(|cell| (cell.0, cell.1) == (at, life)).map_or(0, |cell| cell.2);
-        }
+        let number = number + before.contents.counted_before(kind, at, life);
         let before = self.before(at);
         let refused = self.tell(at, &before, &Input::Line(&line.into_bytes()), said)?;
         if !refused {
             if self.writes.iter().any(|other| (other.node, other.life, other.seq) == (at, life, seq)) {
                 return Err(Violation::DotTwice { node: at, life, seq });
             }
-            let stamp_us =
-                self.lives[at].contents.stored.filter(|_| kind == Kind::Store).map_or(0, |(_, stamp_us)| stamp_us);
+            let stamp_us = self.lives[at].contents.stamp_us(kind);
             Rc::make_mut(&mut self.writes).push(Write { kind, node: at, life, seq, number, stamp_us });
         }
         self.look_at(at, &before, recipe)

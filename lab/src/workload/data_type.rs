@@ -1,4 +1,4 @@
-//! What the lab asks of a data type: everything about it that no other part of the lab knows.
+//! What a data type has to tell the lab. No other part of the lab knows any of it.
 
 use std::fmt;
 
@@ -9,9 +9,9 @@ use crate::check::Checker;
 use crate::history::{Answer, Call};
 use crate::settings::{Settings, ValueKind};
 
-/// A data type as one workload uses it: what clients ask, what the lines say, and who judges it.
+/// A data type, as one workload uses it: calls of clients, requests and replies, and checkers.
 ///
-/// A data type is only ever given calls that its own [`Calls`] have drawn, and answers that it has read itself.
+/// The lab hands a data type only calls that were drawn from its own [`Calls`], and answers that it has read itself.
 pub(crate) trait DataType: Sync {
     /// The name of the workload on the command line.
     fn name(&self) -> &'static str;
@@ -19,18 +19,18 @@ pub(crate) trait DataType: Sync {
     /// The workload as the built-in node knows it.
     fn of_node(&self) -> rumormill_core::Workload;
 
-    /// Whether nodes replicate anything, so that there is a state to compare in the end.
+    /// Whether nodes replicate a state. If so, the lab waits for them in the end and compares what they hold.
     fn is_replicated(&self) -> bool {
         true
     }
 
-    /// Whether a run follows each value from node to node. It can where every value is added once, by [`Call::Add`], and
-    /// stands in messages and in [`Answer::Elements`] as it was added.
+    /// Whether the bench follows each value from node to node. Each value then has to be added once, by [`Call::Add`],
+    /// and messages and [`Answer::Elements`] have to show it as it was added.
     fn follows_values(&self) -> bool {
         false
     }
 
-    /// Whether nodes are sent `topology` after `init`.
+    /// Whether the lab sends nodes `topology` after `init`.
     fn is_told_topology(&self) -> bool {
         false
     }
@@ -38,13 +38,13 @@ pub(crate) trait DataType: Sync {
     /// The calls of one run.
     fn calls(&self, settings: &Settings) -> Box<dyn Calls>;
 
-    /// Requests that give the first node the values that it begins with: the type of each, and its fields with a comma
-    /// before each.
+    /// Requests that give the first node the values that it begins with. Each is a type and its fields, with a comma
+    /// before each field.
     fn preload(&self, _settings: &Settings) -> Vec<(&'static str, String)> {
         Vec::new()
     }
 
-    /// What every client asks once in the end, as under Maelstrom. `None` for nothing.
+    /// The call that every client makes once in the end, as under Maelstrom. `None` if it makes none.
     fn final_read(&self) -> Option<Call> {
         None
     }
@@ -52,19 +52,19 @@ pub(crate) trait DataType: Sync {
     /// What a call does to the state.
     fn effect(&self, call: &Call) -> Effect;
 
-    /// The type of the request. The reply to it has the same type with `_ok` behind.
+    /// The type of the request. The type of its reply is the same with `_ok` at the end.
     fn request(&self, call: &Call) -> &'static str;
 
-    /// The other fields of the request, with a comma before each.
+    /// The other fields of the request, with a comma before each field.
     fn fields(&self, call: &Call, values: ValueKind) -> String;
 
-    /// The keys of the reply beside those that every reply has.
+    /// The keys of the reply, without the keys that every reply has.
     fn keys(&self, call: &Call) -> &'static [&'static str];
 
-    /// What a reply says. It has exactly the keys of [`DataType::keys`].
+    /// Reads a reply. The lab has checked before that the reply has exactly the keys of [`DataType::keys`].
     fn answer(&self, call: &Call, reply: &Fields<'_>, settings: &Settings) -> Result<Answer, Wrong>;
 
-    /// The answer that an error of this code is, where it is one and not a failure.
+    /// The answer that an error stands for. `None` if an error of this code is a failure.
     fn answer_of_error(&self, _call: &Call, _code: i64) -> Option<Answer> {
         None
     }
@@ -72,31 +72,31 @@ pub(crate) trait DataType: Sync {
     /// The checkers of the data type, in the order in which their findings are listed.
     fn checkers(&self) -> &'static [Checker];
 
-    /// Checkers that only count and demand nothing. They come last.
+    /// Checkers that only count and find nothing wrong. They come last.
     fn statistics(&self) -> &'static [Checker] {
         &[]
     }
 
-    /// What a node of a system that is right answers to the call of `done`, when it has seen these operations before, in
-    /// this order.
+    /// The answer of a correct node to the call of `done`. `seen` are the operations that have reached the node before,
+    /// in the order of their arrival.
     #[cfg(test)]
     fn model(&self, _seen: &[Done], _done: &Done) -> Answer {
         unreachable!("nothing is replicated")
     }
 
-    /// Another answer, which is wrong in the end wherever this one is right. `None` where there is none.
+    /// An answer that is wrong in the end of a run in which `answer` is right. `None` if there is none.
     #[cfg(test)]
     fn corrupted(&self, _answer: &Answer) -> Option<Answer> {
         None
     }
 }
 
-/// The calls of one run: all clients draw from the same numbers and keys.
+/// The calls of one run. All clients draw from the same numbers and keys.
 pub(crate) trait Calls: fmt::Debug {
     /// The next call.
     fn draw(&mut self, rng: &mut XorShiftRng, is_write: bool) -> Call;
 
-    /// What the lab asks a node that no client has read in the end, so that it sees everything that was written.
+    /// Calls with which the lab reads the whole state of a node in the end, where no client has done so.
     fn inspection(&self) -> Vec<Call>;
 }
 
@@ -110,18 +110,18 @@ pub(crate) struct Done {
     pub(crate) node: usize,
     /// What was asked.
     pub(crate) call: Call,
-    /// When, by the clock of that node; later than everything that it had seen.
+    /// The time by the clock of that node. It is later than the stamps of all operations that the node had seen.
     pub(crate) stamp: u64,
 }
 
 /// What a call does to the state of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
-    /// It shows the state, or a part of it, and changes nothing.
+    /// It shows the state or a part of it, and changes nothing.
     Shows,
     /// It changes the state.
     Changes,
-    /// Neither.
+    /// It does neither.
     None,
 }
 

@@ -11,7 +11,7 @@ use crate::check::{Checker, Found};
 use crate::history::{Answer, Call};
 use crate::settings::{Settings, ValueKind};
 
-/// A text that comes back. Nothing is replicated.
+/// A text that comes back. Nodes replicate nothing.
 #[derive(Debug)]
 pub(crate) struct Echo;
 

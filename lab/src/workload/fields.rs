@@ -1,4 +1,4 @@
-//! An object of JSON as far as anybody has to look into it: its keys in their order, each value as it stands there.
+//! A JSON object whose values are read only when somebody asks for them.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-/// The keys of an object in their order, values unread.
+/// The keys of an object in their order, each with the text of its value.
 #[derive(Debug)]
 pub(crate) struct Fields<'a>(pub(crate) Vec<(Cow<'a, str>, &'a RawValue)>);
 
@@ -15,7 +15,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Fields<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct Object;
 
-        /// A key, borrowed where it has no escapes.
+        /// A key. It is borrowed if it has no escapes.
         #[derive(Deserialize, PartialEq)]
         struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
@@ -45,19 +45,19 @@ impl<'a> Fields<'a> {
         self.0.iter().find(|(other, _)| other == key).map(|(_, value)| *value)
     }
 
-    /// The value under a key as it stands there, and `null` where there is none.
+    /// The text of the value under a key, and `null` if there is none.
     pub(crate) fn raw(&self, key: &str) -> &'a str {
         self.get(key).map_or("null", RawValue::get)
     }
 
-    /// A text under a key.
+    /// The value under a key, if it is a string.
     pub(crate) fn text(&self, key: &str) -> Option<Cow<'a, str>> {
         #[derive(Deserialize)]
         struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
         serde_json::from_str::<Text<'_>>(self.get(key)?.get()).ok().map(|Text(text)| text)
     }
 
-    /// An integer under a key.
+    /// The value under a key, if it is an integer.
     pub(crate) fn int(&self, key: &str) -> Option<i64> {
         serde_json::from_str(self.get(key)?.get()).ok()
     }

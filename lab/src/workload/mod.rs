@@ -1,8 +1,8 @@
-//! What clients ask of the nodes. Everything that the lab knows of a data type is in the file or folder of that data type:
-//! the names of its workloads, how calls are drawn, requests, replies, checkers, and a model of a system that is right.
+//! The data types that the lab knows. Everything about a data type is in its own file or folder: the names of its
+//! workloads, calls, requests, replies, checkers, and a model of a correct node.
 //!
-//! A new data type is such a file, a variant of [`Workload`], and the line of [`Workload::data_type`] that the compiler then
-//! asks for. No other part of the lab matches on a workload.
+//! To add a data type is to write such a file, to add a variant to [`Workload`], and to add the line to
+//! [`Workload::data_type`] that the compiler then asks for. No other part of the lab matches on a workload.
 
 mod counter;
 mod data_type;
@@ -24,13 +24,14 @@ pub(crate) use data_type::{Calls, Effect, Wrong};
 pub(crate) use fields::Fields;
 pub(crate) use inside::Inside;
 
-/// All data types that a node holds, for a simulation: what no client writes has to stay as it was, too.
+/// The rules of all data types inside of a node. A simulation checks all of them in every run, because a data type that
+/// no client writes to has to stay empty.
 pub(crate) fn inside(nodes: usize) -> Vec<Box<dyn Inside>> {
     vec![Box::new(set::inside::Grows::new(nodes)), Box::new(counter::inside::Bounded::new(nodes)), Box::new(kv::Kv)]
 }
 
 impl Workload {
-    /// The data type that it is about.
+    /// The data type of the workload.
     pub(crate) fn data_type(self) -> &'static dyn DataType {
         match self {
             Self::Broadcast => &set::BROADCAST,
@@ -56,13 +57,13 @@ impl Workload {
         self.data_type().of_node()
     }
 
-    /// Whether nodes replicate anything for it, so that there is a state to compare in the end.
+    /// Whether nodes replicate a state. If so, the lab waits for them in the end and compares what they hold.
     #[must_use]
     pub fn is_replicated(self) -> bool {
         self.data_type().is_replicated()
     }
 
-    /// Whether each value is followed from node to node, so that it is known when it was where.
+    /// Whether the bench follows each value from node to node, so that it knows when the value was where.
     #[must_use]
     pub fn follows_values(self) -> bool {
         self.data_type().follows_values()

@@ -1,8 +1,9 @@
-//! A replicated system that is right by construction, run at random: no checker may call it invalid, and one final answer
-//! that is changed has to be found.
+//! Random runs of a replicated system that is correct by construction. No checker may call such a run invalid. If one
+//! final answer is changed, some checker has to.
 //!
-//! Nodes gossip all that they have seen in one moment. Operations overlap, are refused, or lose their reply, and one
-//! process may be killed. What a node answers is said by its data type ([`DataType::model`]). Time goes in milliseconds.
+//! When a node gossips, the receiver gets all operations that the sender has seen, at once. Operations overlap, are
+//! refused, or lose their reply, and one process may be killed. The data type decides what a node answers
+//! ([`DataType::model`]). Times are in milliseconds.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,9 +25,9 @@ const KEYS: u64 = 2;
 /// What a node remembers.
 #[derive(Clone, Default)]
 struct Memory {
-    /// Operations whose effect has come here, in the order of their arrival.
+    /// The operations that have reached the node, in the order of their arrival.
     seen: Vec<Done>,
-    /// The same by their number.
+    /// The numbers of these operations.
     ops: BTreeSet<usize>,
     clock: u64,
 }
@@ -46,7 +47,7 @@ impl Memory {
         self.clock
     }
 
-    /// Notes an operation that took effect here.
+    /// Notes an operation that the node has carried out.
     fn note(&mut self, done: Done) {
         self.ops.insert(done.op);
         self.seen.push(done);
@@ -75,16 +76,16 @@ struct System {
     run: Run,
     nodes: Vec<Memory>,
     steps: Vec<Step>,
-    /// The call of each step, for those that are operations.
+    /// A call for each step, which is used if the step is an operation.
     calls: Vec<Call>,
-    /// What the lab asks every node in the end.
+    /// The calls with which the lab reads every node in the end.
     looks: Vec<Call>,
     outcomes: BTreeMap<usize, Outcome>,
-    /// When each operation came to each node.
+    /// When each operation reached each node.
     arrivals: BTreeMap<usize, Vec<u64>>,
 }
 
-/// Lets the system run. `kill` is a process and a time.
+/// Runs the system. `kill` is a process and the time at which it is killed.
 fn run(workload: Workload, steps: Vec<Step>, seed: u64, kill: Option<(usize, u64)>) -> Run {
     let settings = Settings { keys: KEYS, ..Settings::default() };
     let mut drawn: Box<dyn Calls> = workload.data_type().calls(&settings);
@@ -107,7 +108,7 @@ fn run(workload: Workload, steps: Vec<Step>, seed: u64, kill: Option<(usize, u64
 }
 
 impl System {
-    /// Requests take effect in the order of time, and may be invoked in another.
+    /// Carries out the steps in the order of time. Requests may be invoked in another order.
     fn load(&mut self, kill: Option<(usize, u64)>) {
         let mut events: Vec<(u64, usize)> =
             self.steps.iter().enumerate().map(|(i, step)| (i as u64 * 5 + step.delay, i)).collect();
@@ -147,7 +148,7 @@ impl System {
         } else if is_down {
             self.outcomes.insert(i, unknown());
         } else {
-            // Half of the nodes have a clock that is behind.
+            // The clocks of half of the nodes are behind.
             let stamp = self.nodes[node].stamp(at * 1000 / (1 + node as u64 % 2));
             let done = Done { op: i, node, call: self.calls[i].clone(), stamp };
             let answer = self.data_type.model(&self.nodes[node].seen, &done);
@@ -157,7 +158,7 @@ impl System {
         }
     }
 
-    /// Writes the history down, which has no gossip in it.
+    /// Writes the operations into the history. Gossip is left out.
     fn write_down(&mut self) {
         let mut places = BTreeMap::new();
         for (i, outcome) in &self.outcomes {
@@ -174,7 +175,7 @@ impl System {
         }
     }
 
-    /// Lets all nodes agree, and looks at each.
+    /// Lets all nodes agree, and reads each of them.
     fn agree(&mut self) {
         for _ in 0..NODES {
             for node in 0..NODES {
@@ -202,7 +203,7 @@ fn as_value(done: &Done) -> Option<i64> {
     if let Call::Add(value) = done.call { Some(value) } else { None }
 }
 
-/// Makes one final answer of a node a wrong one. False where there is nothing that could be wrong.
+/// Changes one final answer of a node to a wrong one. False if no answer of it could be wrong.
 fn corrupt(run: &mut Run, node: usize) -> bool {
     let data_type = run.settings.workload.data_type();
     let last = run.history.ops.iter_mut().rev().find(|op| op.node == node && op.invoked_us >= 20_000_000);
@@ -212,7 +213,7 @@ fn corrupt(run: &mut Run, node: usize) -> bool {
     true
 }
 
-/// Workloads whose nodes replicate anything.
+/// Workloads whose nodes replicate a state.
 fn workloads() -> impl Strategy<Value = Workload> {
     let all = Workload::value_variants().iter().copied();
     proptest::sample::select(all.filter(|workload| workload.is_replicated()).collect::<Vec<_>>())

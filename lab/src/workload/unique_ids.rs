@@ -11,7 +11,7 @@ use crate::check::{Checker, Found};
 use crate::history::{Answer, Call, Op, Scalar};
 use crate::settings::{Settings, ValueKind};
 
-/// Ids that differ. Nothing is replicated.
+/// Ids that differ. Nodes replicate nothing.
 #[derive(Debug)]
 pub(crate) struct UniqueIds;
 
@@ -72,7 +72,7 @@ impl Calls for Generates {
     }
 }
 
-/// All ids differ, and are of one kind.
+/// All ids differ, and they are either all integers or all strings.
 fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let mut ids: Vec<(&Scalar, &Op)> = Vec::new();

@@ -1,4 +1,4 @@
-//! The counter inside of the nodes: it stays between the sums that are possible.
+//! The rule for the counter inside of a node: its total stays between the least and the largest sum that is possible.
 
 use rumormill_core::Member;
 use rumormill_core::storage::Heap;
@@ -7,12 +7,12 @@ use crate::history::{Call, History};
 use crate::settings::Settings;
 use crate::workload::inside::{Inside, Look};
 
-/// What was seen of the counters so far.
+/// The totals of all nodes, and the sums that are possible.
 #[derive(Debug)]
 pub(crate) struct Bounded {
     /// The total of each node.
     totals: Vec<i128>,
-    /// The sum of all decrements and of all increments that clients have asked for in the first `read` operations.
+    /// The sum of all decrements, and that of all increments, among the first `read` operations.
     possible: (i128, i128),
     read: usize,
 }

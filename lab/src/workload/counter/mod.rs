@@ -26,13 +26,13 @@ pub(crate) static G_COUNTER: Counter =
 pub(crate) static PN_COUNTER: Counter =
     Counter { name: "pn-counter", of_node: Workload::PnCounter, deltas: -5..5, only_grows: false };
 
-/// A counter, and what is added to it.
+/// A counter, and the numbers that clients add to it.
 #[derive(Debug)]
 pub(crate) struct Counter {
     name: &'static str,
     of_node: Workload,
     deltas: Range<i64>,
-    /// A node never shows less than before.
+    /// Whether a node may never show less than before.
     only_grows: bool,
 }
 

@@ -1,5 +1,5 @@
-//! What reads of a counter show: in the end the same everywhere, no less than before where it only grows; and how many of
-//! them were stale.
+//! Checkers of what reads of a counter show. In the end all nodes show the same total. A counter that only grows never
+//! shows less than before. Stale reads are counted.
 
 use super::sums::{Asked, increment};
 use crate::check::final_state::disagreement;
@@ -61,7 +61,7 @@ pub(super) fn staleness(view: &View<'_>) -> Found {
 /// How many reads there were, and how many of them were stale.
 fn stale(view: &View<'_>) -> (usize, usize) {
     let asked = Asked::new(view);
-    // Completion; all acknowledged by then, those of them that lower, those that raise.
+    // The completion of each acknowledged increment, and its delta.
     let mut acknowledged: Vec<(Micros, i128)> = Vec::new();
     for op in view.history.ops.iter().filter(|op| op.answer().is_some() && view.died(op).is_none()) {
         acknowledged.extend(increment(op).map(|delta| (op.completed_us, delta)));
@@ -82,7 +82,7 @@ fn stale(view: &View<'_>) -> (usize, usize) {
         let before = sums.partition_point(|&(at, ..)| at < op.invoked_us);
         let (lowering, raising) = before.checked_sub(1).map_or((0, 0), |last| (sums[last].1, sums[last].2));
         let (least, most) = asked.until(op.completed_us);
-        // What was acknowledged is in, whatever else was asked for may be.
+        // A total has to include what was acknowledged, and may include whatever else was asked for.
         let possible = least + raising..=most + lowering;
         reads += 1;
         stale += usize::from(!possible.contains(&i128::from(total)));

@@ -1,8 +1,8 @@
 //! Every total is a possible sum.
 //!
-//! In the end: the acknowledged increments, and any of those whose outcome is unknown or that may have died with a killed
-//! process. Before: anything between the least and the most that was asked for by then, because a node may not have heard
-//! of any of it.
+//! A total in the end is the sum of all acknowledged increments, with or without each increment whose outcome is
+//! unknown or that may have died with a killed process. A total of the main phase may be anything between the least and
+//! the largest sum that was asked for by then, because a node may have heard of any part of it.
 
 use crate::check::Found;
 use crate::check::bits::has;
@@ -81,9 +81,9 @@ pub(crate) fn increment(op: &Op) -> Option<i128> {
     }
 }
 
-/// Increments by time of invocation: what could be summed by when.
+/// The sums that were possible at each time, from the increments that were invoked by then.
 pub(crate) struct Asked {
-    /// Time, sum of all that lower and of all that raise until then.
+    /// A time, the sum of all negative increments until then, and the sum of all positive ones.
     sums: Vec<(Micros, i128, i128)>,
 }
 
@@ -154,14 +154,14 @@ impl Sums {
 pub(crate) struct Subsets {
     least: i128,
     most: i128,
-    /// Bit i: `least + i` is a sum. `None` when there are too many to tell; then every number in between passes.
+    /// Bit i says that `least + i` is a sum. `None` when there are too many sums; then every number in between passes.
     exact: Option<Vec<u64>>,
 }
 
 impl Subsets {
-    /// Widest range that is told exactly: 8 KiB, far beyond what a run with small deltas can leave uncertain.
+    /// The widest range that is computed exactly. It takes 8 KiB, and a run with small deltas stays far below it.
     const WIDEST: i128 = 1 << 16;
-    /// Most words to be shifted in all.
+    /// The most words that are shifted for all numbers together.
     const WORK: usize = 1 << 21;
 
     pub(crate) fn new(numbers: &[i128]) -> Self {
@@ -173,7 +173,8 @@ impl Subsets {
             return Self { least, most, exact: None };
         }
         let mut exact = vec![0; words];
-        // All that lower are in to begin with: leaving one out raises the sum by as much, as taking another in does.
+        // The least sum has all negative numbers. To leave one of them out raises the sum by its amount, just as to
+        // take a positive number in does.
         exact[0] = 1;
         for &number in numbers {
             or_shifted(&mut exact, usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX));

@@ -106,16 +106,16 @@ impl DataType for Kv {
     }
 }
 
-/// What the store has to keep is seen from outside, by its stamps.
+/// The store has no rule inside of a node: its stamps show from outside whether it is right.
 impl Inside for Kv {
-    /// `["w", key, value, stamp]` for each key.
+    /// Each key is one entry `["w", key, value, stamp]`.
     fn bytes(&self, member: &Member<Heap>) -> u64 {
         let entries = member.store().map.iter();
         entries.map(|(key, value, _)| inside::bytes(key) + inside::bytes(value) + 29).sum()
     }
 }
 
-/// Seconds as a decimal number, to whole microseconds: exact up to six decimals.
+/// A decimal number of seconds in microseconds. It is exact for up to six decimals.
 fn micros(text: &str) -> Option<u64> {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     if part.len() > 6 || !part.bytes().all(|byte| byte.is_ascii_digit()) {

@@ -1,6 +1,7 @@
-//! What reads of keys show: nothing that nobody wrote, no older stamp than before; and how many of them were stale.
+//! Checkers of what reads of keys show. A read shows nothing that nobody wrote, and no older stamp than an earlier
+//! read. Stale reads are counted.
 //!
-//! Who wins a key is a matter of [`super::lww`]. Here only the memories are compared in the end.
+//! [`super::lww`] decides who wins a key. So in the end only the memories of the nodes are compared here.
 
 use std::collections::BTreeMap;
 
@@ -34,7 +35,7 @@ pub(super) fn monotonic(view: &View<'_>) -> Found {
 
 /// Reads that show an older stamp than an earlier read of the same process.
 fn set_back(view: &View<'_>) -> Vec<String> {
-    // A key without a value comes before every stamp.
+    // No value counts as older than every stamp.
     let stamp = |op: &Op| match op.answer() {
         Some(Answer::Value(_, stamp)) => Some(*stamp),
         Some(_) | None => None,
@@ -86,7 +87,7 @@ fn stale(view: &View<'_>) -> (usize, usize) {
     (reads, stale)
 }
 
-/// An acknowledged read of a key; no stamp where the key had no value.
+/// An acknowledged read: its key, and the stamp if the key had a value.
 fn stamp_read(op: &Op) -> Option<(&Op, u64, Option<u64>)> {
     match (&op.call, op.answer()) {
         (&Call::KvRead(key), Some(&Answer::Value(_, stamp))) => Some((op, key, Some(stamp))),

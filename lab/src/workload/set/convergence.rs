@@ -1,6 +1,7 @@
-//! In the end every acknowledged value is at every node that is up; and how long that took.
+//! In the end every acknowledged value is at every node that is up. The time until then is measured for each value.
 //!
-//! A node has a value when its last read in the end shows it, or, when it was not read, when the value was seen to arrive.
+//! A node has a value if its last read in the end shows it. If the node was not read, it has a value that was seen to
+//! arrive.
 
 use std::collections::BTreeMap;
 
@@ -76,7 +77,7 @@ fn report(view: &View<'_>, nodes: BTreeMap<usize, Vec<i64>>, how: &str, found: &
     found.note(view.in_the_end(), format!("In the end {list}{hint}."));
 }
 
-/// Acknowledged values that did not rightly die with a killed process.
+/// Acknowledged values, without those that rightly died with a killed process.
 fn wanted<'a>(view: &'a View<'_>) -> impl Iterator<Item = (usize, &'a Element, Micros)> {
     let sets = sets(view);
     let elements = sets.elements.iter().enumerate();
@@ -100,8 +101,9 @@ fn last_reads(view: &View<'_>) -> Vec<Option<usize>> {
     last
 }
 
-/// For each heal that ended a partition: until all nodes that were up then had every value acknowledged before. Where a
-/// value never came, until the end of the run. A heal that the next partition cuts short says nothing and is left out.
+/// The time from each heal of a partition until all nodes that were up then had every value acknowledged before it. If
+/// a value never arrived, the time lasts to the end of the run. A heal is left out if the next partition began too
+/// soon.
 fn catch_up(view: &View<'_>) -> Vec<f64> {
     let mut cut = false;
     let mut all = Vec::new();

@@ -1,4 +1,4 @@
-//! The set inside of the nodes: it only grows, and holds nothing that nobody added.
+//! The rule for the set inside of a node: it only grows, and holds no value that nobody added.
 
 use std::collections::HashSet;
 
@@ -9,12 +9,12 @@ use crate::history::{Call, History};
 use crate::settings::{Settings, value_of};
 use crate::workload::inside::{self, Inside, Look};
 
-/// What was seen of the sets so far.
+/// The sizes of all sets, and the values that clients added.
 #[derive(Debug)]
 pub(crate) struct Grows {
-    /// How many values each node held.
+    /// The number of values that each node held after its last step.
     held: Vec<usize>,
-    /// What clients have asked to add in the first `read` operations.
+    /// The values that clients asked to add in the first `read` operations.
     added: HashSet<i64>,
     read: usize,
 }

@@ -1,4 +1,4 @@
-//! The set: `broadcast` and `g-set`. Clients add values, each once, and read them all.
+//! The set: `broadcast` and `g-set`. Clients add values, each of them once, and read all of them.
 
 mod convergence;
 mod duplicates;
@@ -20,7 +20,7 @@ use crate::check::{Checker, final_state, monotonic, phantom, staleness};
 use crate::history::{Answer, Call};
 use crate::settings::{Settings, ValueKind};
 
-/// Values of one request `gossip_sync`.
+/// The most values of one request `gossip_sync`.
 const PRELOADED_AT_ONCE: usize = 10_000;
 
 /// Maelstrom's broadcast.
@@ -43,7 +43,7 @@ pub(crate) static G_SET: Set = Set {
     is_told_topology: false,
 };
 
-/// A set, and how its messages are called.
+/// A set, and the names in its messages.
 #[derive(Debug)]
 pub(crate) struct Set {
     name: &'static str,
@@ -52,7 +52,7 @@ pub(crate) struct Set {
     add: &'static str,
     /// The key of that value.
     element: &'static str,
-    /// The key under which a read lists the values, and no other key.
+    /// The only key of a reply to a read. It lists the values.
     list: &'static [&'static str; 1],
     is_told_topology: bool,
 }
@@ -159,7 +159,7 @@ impl DataType for Set {
     }
 }
 
-/// The values of a set, but for those that it began with.
+/// The values of a list, without those that the first node began with.
 fn elements(raw: &str, settings: &Settings) -> Option<Vec<i64>> {
     let mut elements: Vec<i64> = if settings.values == ValueKind::Int {
         serde_json::from_str(raw).ok()?
@@ -173,7 +173,7 @@ fn elements(raw: &str, settings: &Settings) -> Option<Vec<i64>> {
     Some(elements)
 }
 
-/// Values are the integers from the first that no node begins with.
+/// Clients add integers in order. The first one is the first that no node begins with.
 #[derive(Debug)]
 struct Adds {
     next: i64,

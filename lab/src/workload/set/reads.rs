@@ -1,5 +1,5 @@
-//! What reads of a set show: in the end the same everywhere, nothing that nobody added, nothing less than before; and how
-//! many of them were stale.
+//! Checkers of what reads of a set show. In the end all nodes show the same values. A read shows no value that nobody
+//! added, and all values of an earlier read. Stale reads are counted.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,7 +69,7 @@ pub(super) fn phantom(view: &View<'_>) -> Found {
         let asked = sets.asked_before_end_of(&sets.reads[read]);
         for (place, word) in sets.row(read).iter().enumerate() {
             for_each_bit(place, word & !prefix(place, asked), |element| {
-                // At the very same time the order is not known.
+                // If both times are the same, the order is not known.
                 if sets.elements[element].invoked_us > sets.reads[read].completed_us {
                     phantoms.early.push(says(sets.elements[element].value, read));
                 }

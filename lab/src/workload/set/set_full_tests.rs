@@ -246,7 +246,8 @@ fn a_value_that_was_killed_without_being_listed_is_lost() {
     run.finds("set-full", Validity::Invalid, &["lost: 7"]);
 }
 
-/// Jepsen's checker word for word: an event for each invocation and completion, and all elements updated at each read.
+/// A literal transcription of Jepsen's checker. Each invocation and completion is an event, and each read updates all
+/// elements.
 fn literally(history: &History) -> BTreeMap<i64, Fortune> {
     #[derive(Clone, Default)]
     struct Element {

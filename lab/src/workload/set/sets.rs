@@ -1,7 +1,7 @@
-//! Reads of a set as bit sets: every checker of sets compares words instead of numbers.
+//! Reads of a set as rows of bits, so that the checkers compare words and not single values.
 //!
-//! An element's number is its place in the order of the first invocations of its add, so the elements that had been
-//! invoked at some time are a prefix of every row.
+//! Elements are numbered in the order in which their adds were first invoked. So the elements that had been invoked by
+//! some time are a prefix of every row.
 
 use std::collections::HashMap;
 
@@ -11,13 +11,13 @@ use crate::history::{Answer, Call, Elements, History, Outcome, Phase};
 use crate::settings::Micros;
 use crate::trace::NEVER;
 
-/// A value that was added, or asked to be.
+/// A value that some client asked to add.
 #[derive(Clone, Debug)]
 pub(crate) struct Element {
     pub(crate) value: i64,
-    /// Index of the add that was acknowledged first; without one, of the first.
+    /// The index of the add that was acknowledged first, or of the first add if none was.
     pub(crate) op: usize,
-    /// The node that it was asked.
+    /// The node that this add was sent to.
     pub(crate) node: usize,
     /// First invocation.
     pub(crate) invoked_us: Micros,
@@ -25,7 +25,7 @@ pub(crate) struct Element {
     pub(crate) first: usize,
     /// Completion of the first acknowledged add.
     pub(crate) acknowledged_us: Option<Micros>,
-    /// Whether it may have been added: not every add of it failed.
+    /// Whether it may have been added. If not, all adds of it failed.
     pub(crate) possible: bool,
 }
 
@@ -48,11 +48,11 @@ pub(crate) fn sets<'v>(view: &'v View<'_>) -> &'v Sets {
 #[derive(Default)]
 pub(crate) struct Sets {
     pub(crate) elements: Vec<Element>,
-    /// In order of invocation, the lab's own look in the end included.
+    /// All reads in order of invocation, with those of the inspection.
     pub(crate) reads: Vec<SetRead>,
-    /// Read and value, where nobody ever asked to add the value.
+    /// Pairs of a read and a value that nobody ever asked to add.
     pub(crate) strangers: Vec<(usize, i64)>,
-    /// Read and value, where the reply listed the value more than once.
+    /// Pairs of a read and a value that the reply listed more than once.
     pub(crate) repeated: Vec<(usize, i64)>,
     words: usize,
     bits: Vec<u64>,
@@ -73,7 +73,8 @@ impl Sets {
             let read = sets.reads.len();
             let start = sets.bits.len();
             sets.bits.resize(start + words, 0);
-            // What a list shares with the last one of the same node was looked up there, if nothing in it was odd.
+            // A list that begins with the last list of the same node begins with the same bits, unless one of its
+            // values was odd.
             let shared =
                 last.get(&op.node).filter(|(_, before)| before.shares_with(values) && before.len() <= values.len());
             let known = shared.map_or(0, |(row, before)| {
@@ -135,22 +136,22 @@ impl Sets {
         has(&self.end, element)
     }
 
-    /// Whether an acknowledged element of the set is rightly gone: a killed process was the only one to have it when it
-    /// died, no read in the end shows it, and whoever got it later was killed as well.
+    /// Whether an acknowledged element is rightly lost. It is if a killed process was the only one to have it, no read
+    /// in the end shows it, and every process that got it later was killed as well.
     pub(crate) fn excused(&self, view: &View<'_>, element: usize) -> Option<Fate> {
         let Element { op, node: author, value, .. } = self.elements[element];
         let fate = view.fate(op)?;
         if self.shown_at_end(element) {
             return None;
         }
-        // That the author is gone is said by the death itself; its acknowledgement may have been read after that.
+        // The author is dead already, although its acknowledgement may have been read after its death.
         let arrivals = view.trace.arrivals.get(&value).into_iter().flatten().enumerate();
         let mut others = arrivals.filter(|&(node, &at)| node != author && at != NEVER);
         let survived = others.any(|(node, &at)| !view.lives.killed_since(node, at));
         (!survived).then_some(fate)
     }
 
-    /// How many elements, from the first, had been asked to be added when a read completed.
+    /// The number of elements whose adds had been invoked when a read completed. They are the first ones.
     pub(crate) fn asked_before_end_of(&self, read: &SetRead) -> usize {
         self.elements.partition_point(|element| {
             element.invoked_us < read.completed_us
@@ -203,11 +204,11 @@ fn elements(history: &History) -> Vec<Element> {
     elements
 }
 
-/// From a value to the number of its element.
+/// Finds the number of the element of a value.
 enum Lookup {
-    /// The smallest value, and a table from there: for the small dense integers that the lab writes.
+    /// The smallest value, and a table that begins with it. It serves the small dense integers that the lab writes.
     Table(i64, Vec<u32>),
-    /// Sorted by value: for any others.
+    /// Values and numbers, sorted by value. It serves all others.
     Sorted(Vec<(i64, usize)>),
 }
 
@@ -220,7 +221,7 @@ impl Lookup {
         let (Some(&(least, _)), Some(&(most, _))) = (sorted.first(), sorted.last()) else {
             return Self::Sorted(sorted);
         };
-        // A table of at most eight places per element costs less than the rows that are filled through it.
+        // A table with at most eight places for each element costs less than the rows that are filled with its help.
         let width = i128::from(most) - i128::from(least) + 1;
         let Some(width) = usize::try_from(width).ok().filter(|&width| width <= 8 * elements.len() + 1024) else {
             return Self::Sorted(sorted);

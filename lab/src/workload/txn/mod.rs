@@ -21,9 +21,9 @@ use crate::settings::{Settings, ValueKind};
 
 /// Writes to one key before another key takes its place, as under Maelstrom.
 const WRITES_PER_KEY: u64 = 16;
-/// Reads and writes of a transaction, at most.
+/// The most reads and writes of a transaction.
 const LENGTH_MAX: usize = 4;
-/// Keys that one transaction of the inspection reads.
+/// The most keys that one transaction of the inspection reads.
 const INSPECTED_AT_ONCE: usize = 64;
 
 /// Transactions.
@@ -88,7 +88,7 @@ impl DataType for Txn {
         // The last value that a transaction wrote to a key.
         let last = |call: &Call, key: u64| {
             let writes = micros(call).iter().filter_map(reads::write);
-            writes.filter(|(written, _)| *written == key).last().map(|(_, value)| value)
+            writes.rev().find(|(written, _)| *written == key).map(|(_, value)| value)
         };
         let shown = |key: u64| {
             let values = seen.iter().filter_map(|done| Some((done.stamp, done.node, last(&done.call, key)?)));
@@ -139,7 +139,7 @@ struct Txns {
 }
 
 impl Calls for Txns {
-    /// A transaction reads and writes by chance, so the share of writes does not matter.
+    /// Each part of a transaction is a read or a write by chance, so `is_write` does not matter.
     fn draw(&mut self, rng: &mut XorShiftRng, _: bool) -> Call {
         let length = rng.random_range(1..=LENGTH_MAX);
         let micros = (0..length).map(|_| {

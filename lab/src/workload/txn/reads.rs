@@ -1,4 +1,5 @@
-//! What transactions show: in the end the same everywhere, and nothing that nobody wrote.
+//! Checkers of what transactions show. In the end all nodes show the same values, and no read shows a value that nobody
+//! wrote.
 
 use std::collections::BTreeMap;
 
