@@ -83,20 +83,38 @@
 //!
 //! # Laws
 //!
-//! A state has to keep them, or nodes will differ, or never fall silent:
+//! A state has to keep these laws, or nodes will differ, or will never fall silent. Debug builds check some of them.
 //!
 //! - Merging is commutative, associative and idempotent.
 //! - An entry that [`Replicated::merge`] calls [`Merged::Applied`] is in the state under its dot until another entry
 //!   supersedes it; that other entry is then in the state under its own dot. [`Merged::Superseded`] changes nothing.
-//! - Whatever was refused changed nothing.
-//! - Two states have equal fingerprints if, and only if, they are equal. Make them with [`mix2`], so that they differ all over.
-//! - Tag [`Tag::BARE`] belongs to the set, `p` and `n` to the counter, and `w` to the store. Another byte of printable
-//!   ASCII, but for `"` and `\`, can be the tag of an own type. All members of a cluster have to know it: one that does not refuses the entries,
-//!   says so to its peers, and is offered them again.
-//! - Work and memory have bounds: a peer chooses what it sends.
+//! - [`Replicated::covers`] is true exactly if [`Replicated::merge`] would give [`Merged::Superseded`], and for an entry that cannot be
+//!   read. Otherwise a node takes the echo of its own change for the change of somebody else.
+//! - An entry that was refused changed nothing.
+//! - Two states have equal fingerprints if, and only if, they are equal. Make them with [`mix2`], so that they differ in all
+//!   bits. The fingerprint of the empty state is 0. A [`RowId`] is no part of a fingerprint, because each node numbers rows
+//!   in its own way. A dot is none either, unless all nodes keep the same one of several dots.
+//! - An entry has a tag of its own: a character of printable ASCII, but not `"`, `\` and `!`. `p` and `n` belong to the counter, `w` to
+//!   the store, and [`Tag::BARE`] to the set.
+//! - An entry has room in every message: each string has at most [`Limits::text_bytes`](crate::storage::Limits::text_bytes) bytes as JSON prints it, and the whole is
+//!   not longer than the write of a key and a value that are as long as that. A longer entry is refused where it is made.
+//! - An integer above the range of `i64` is made with [`Arg::unsigned`].
+//! - Work and memory have bounds: a peer chooses what it sends. A table that is full gives [`Refused::Full`] with [`Bound::Own`].
+//!
+//! All members of a cluster have to know the data type before one of them uses it. A member that does not know it refuses the entries
+//! and says so. It then takes no later change of that row either, the cluster does not settle, and the entries are offered
+//! again for ever, at pauses that grow to 30 s.
+//!
+//! # What it cannot do
+//!
+//! - A node has one data type of a user. Two are one that holds both, with two tags.
+//! - Capacities are constants of the type, or those of [`Storage`](crate::storage::Storage): a table in one of its containers is a field of
+//!   `MyType<S>`, and the storage of the node `With<S, MyType<S>>`.
+//! - There are no stamps: last-writer-wins is what the store is for.
+//! - Requests have integers and strings, no lists. Replies have lists of values, and no objects inside.
 
 pub use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
 pub use crate::id::mix2;
 pub use crate::replicated::{Applied, At, Bound, Ends, Lane, Link, Linked, Merged, Product, Refused, Replicated};
-pub use crate::service::{Application, Fields, Replied, Request, RequestContext, RequestError, Requests, Texts};
+pub use crate::service::{Application, Fields, Replied, Request, RequestContext, RequestError, Requests, Strings};
 pub use crate::storage::With;

@@ -364,3 +364,20 @@ fn what_is_not_answered_is_counted_and_shown_in_stats() {
     bench.ask(&json!({"type": "add", "delta": 5}));
     assert_eq!(bench.ask(&json!({"type": "read"}))["value"], 5);
 }
+
+#[test]
+fn a_read_counts_as_stale_when_a_write_made_before_it_arrives_by_a_peer_or_a_client() {
+    let mut bench = Bench::start(&["n1", "n2"], Config { incarnation: 5, ..Config::default() });
+    bench.pass(100, 100);
+    let stale = |bench: &mut Bench| bench.ask(&json!({"type": "bench_stats"}))["stale_reads"].clone();
+    assert_eq!(bench.ask(&json!({"type": "kv_read", "key": "k"}))["code"], 20);
+    let write = |seq: u64, key: &str, us: u64| json!({"type": "gossip", "inc": 9, "data": [["n2@9", seq - 1, ["w", key, 1, WALL_US + us]]], "digest": {"n2@9": seq}});
+    assert_eq!(bench.send("n2", &write(1, "other", 50_000)), None);
+    assert_eq!(stale(&mut bench), 0, "another key");
+    assert_eq!(bench.send("n2", &write(2, "k", 50_000)), None);
+    assert_eq!(bench.ask(&json!({"type": "kv_read", "key": "k"}))["value"], 1);
+    assert_eq!(stale(&mut bench), 1, "the read of nothing was older than the write");
+    let late = |ts: f64| json!({"type": "kv_merge", "entries": {"k": {"value": 2, "ts": ts}}});
+    assert_eq!(bench.ask(&late(WALL_US as f64 / 1e6 + 0.08))["updated"], 1);
+    assert_eq!(stale(&mut bench), 2, "the read of 1 was older than what the client brings");
+}

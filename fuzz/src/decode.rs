@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use rumormill_core::wire::json::{DEPTH_MAX, Malformed};
-use rumormill_core::wire::{Chunks, Items, Key, Kind, Message, Pairs, Predictor, Str, Token};
+use rumormill_core::wire::{Body, Chunks, Duplicate, Items, Key, Kind, Message, Pairs, Predictor, Str, Token};
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -244,6 +244,7 @@ fn check_message(message: &Message<'_>, text: &str) {
     assert_eq!(message.msg_id, of("msg_id").next().and_then(integer), "{text}");
     assert_eq!(message.is_reply, of("in_reply_to").any(|value| value.get() != "null"), "{text}");
 
+    let by_name = Body::of(text.as_bytes()).expect("a message has a body");
     let mut twice = Vec::new();
     for key in Key::ALL.iter().copied() {
         let first = of(key.name()).next().filter(|value| match key {
@@ -259,6 +260,13 @@ fn check_message(message: &Message<'_>, text: &str) {
             (Some(token), Some(value)) => check_token(token, value, text),
             (None, None) => {}
             (token, value) => panic!("{} is {token:?}, not {value:?}: {text}", key.name()),
+        }
+        // The requests of a user's data type are read by name.
+        match (by_name.get(key.name()), of(key.name()).next()) {
+            (Ok(Some(token)), Some(value)) => check_token(token, value, text),
+            (Ok(None), None) => {}
+            (Err(Duplicate), _) => assert!(of(key.name()).count() > 1, "{} of {text}", key.name()),
+            (token, value) => panic!("{} is {token:?} by name, not {value:?}: {text}", key.name()),
         }
         let means_something =
             matches!(key, Key::Type | Key::MsgId) || kind.is_some_and(|kind| kind.fields().contains(&key));

@@ -5,7 +5,7 @@
 
 use rumormill_core::data_type::{
     Arg, At, Causality, Dot, Entry, Lane, Merged, Product, Refused, Replicated, Replied, Request, RequestContext,
-    RequestError, Requests, RowId, Tag, Texts, With, mix2,
+    RequestError, Requests, RowId, Strings, Tag, With, mix2,
 };
 use rumormill_core::storage::{Limits, Storage, Tiny};
 use rumormill_core::{Change, Config, Member, Strategy};
@@ -93,8 +93,8 @@ impl<S: Product<Own = Self>> Requests<S> for MaxRegister {
     fn handle(
         name: &'static str,
         request: &Request<'_>,
-        _: &mut Texts<S>,
-        cx: &mut RequestContext<'_, S>,
+        _: &mut Strings<S>,
+        mut cx: RequestContext<'_, S>,
     ) -> Result<Replied, RequestError> {
         match name {
             "max_write" => {

@@ -127,6 +127,8 @@ pub enum UpdateError {
     Full(Bound),
     /// The counter, or one of its cells, would leave the range of its integers.
     Overflow,
+    /// A bug of the caller: no data type takes the entry of [`Change::Entry`](crate::Change::Entry), or it is too long to travel.
+    Unreadable,
     /// The clock has no later stamp.
     EndOfTime,
     /// Weather or misconfiguration: this node has no row to make changes in.
@@ -139,7 +141,7 @@ impl UpdateError {
             Refused::Full(bound) => Self::Full(bound),
             Refused::ClockAhead | Refused::EndOfTime => Self::EndOfTime,
             Refused::Overflow => Self::Overflow,
-            // What a caller can make an entry of is readable, unless it is too long.
+            // Of the changes that this crate makes entries of, only strings that are too long are refused in this way.
             Refused::Unreadable => Self::TooLong { max_bytes: limits.text_bytes },
             // A local change goes to this node's own row.
             Refused::Row(_) | Refused::Impostor => Self::NoRow,
@@ -152,7 +154,8 @@ impl core::fmt::Display for UpdateError {
         match self {
             Self::TooLong { max_bytes } => write!(f, "a string is longer than {max_bytes} bytes"),
             Self::Full(bound) => bound.fmt(f),
-            Self::Overflow => f.write_str("the counter would leave the range of its integers"),
+            Self::Overflow => f.write_str("a number would leave the range of its integers"),
+            Self::Unreadable => f.write_str("no data type takes this entry, or it is too long"),
             Self::EndOfTime => f.write_str("the clock is at its end"),
             Self::NoRow => f.write_str("this node has no row to make changes in"),
         }

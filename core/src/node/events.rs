@@ -67,7 +67,7 @@ impl<S: Storage> Events<S> {
     }
 
     pub(super) fn push(&mut self, event: Noted) {
-        // Once one was missed, the next that counts is the one after the gap was reported.
+        // After an event was missed, no event is kept until `pop` has reported the gap: events are told in their order.
         let has_room = self.missed == 0 && self.waiting < self.places.len();
         let at = self.place(self.waiting);
         match self.places.get_mut(at).filter(|_| has_room) {
@@ -92,7 +92,7 @@ impl<S: Storage> Events<S> {
     /// The place of the event that is so many behind the first.
     fn place(&self, behind: usize) -> usize {
         let at = self.first + behind;
-        // Both are below the number of places, or there is none.
+        // `first` is below the number of places, and `behind` not above it, unless there is no place at all.
         if at < self.places.len() { at } else { at.saturating_sub(self.places.len()) }
     }
 }

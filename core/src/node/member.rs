@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::gossip::Gossip;
 use crate::id::{NodeIndex, mix2};
 use crate::output::{Sink, SinkFull, Transmit, Wakeup};
-use crate::replicated::{Applied, Bound, Change, Made, Replica, Store};
+use crate::replicated::{Applied, Bound, Change, Made, Refused, Replica, Store};
 use crate::service::{self, Application, Head, Service};
 use crate::stats::{Skipped, Stats};
 use crate::storage::{Limits, Scratch as _};
@@ -177,7 +177,11 @@ impl<S: Application> Member<S> {
     /// Why it cannot be made; nothing changed, the clock included.
     pub fn update(&mut self, now: Now, change: Change<'_>) -> Result<Option<Dot>, UpdateError> {
         self.replica.causality.clock.set_wall(now.wall_us);
-        let made = self.replica.change(&change).map_err(|refused| UpdateError::new(refused, &self.limits))?;
+        let made = match (change, service::change(&mut self.replica, &change, &self.limits)) {
+            (_, Ok(made)) => made,
+            (Change::Entry(_), Err(Refused::Unreadable)) => return Err(UpdateError::Unreadable),
+            (_, Err(refused)) => return Err(UpdateError::new(refused, &self.limits)),
+        };
         if let Some(made) = made {
             self.made(made, None, now.at);
         }

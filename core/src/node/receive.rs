@@ -5,10 +5,11 @@ use super::{Member, Rejected};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId};
 use crate::gossip::{self, Control, Echo, Exchange, Hot, Said, Want};
 use crate::id::{Id, NodeIndex};
-use crate::replicated::{Bound, Lane, Outcome, Refused, Replica};
+use crate::replicated::{Bound, Lane, Outcome, Refused, Replica, Store};
 use crate::service::Application;
 use crate::storage::{INCARNATION_MAX, Scratch as _};
 use crate::time::Now;
+use crate::wire::gossip::size::can_travel;
 use crate::wire::gossip::{Header, Holders, Letter, Received, Refuses, Wanted};
 use crate::wire::{Chunks, Item, Kind, Message, RawEntry, SEQ_MAX, Str};
 
@@ -187,8 +188,10 @@ impl<S: Application> Member<S> {
     fn merge_raw(&mut self, reading: &mut Reading<'_>, dot: Dot, raw: &RawEntry<'_>) {
         let mut scratch = self.scratch.lend();
         match raw.resolve(scratch.as_mut()) {
-            Some(entry) => self.merge(reading, dot, &entry),
-            None => {
+            Some(entry) if !Store::<S>::is_own(entry.tag) || can_travel(&entry, &self.limits) => {
+                self.merge(reading, dot, &entry);
+            }
+            Some(_) | None => {
                 self.desk.stats.refused_unreadable += 1;
                 reading.exchange.refuse();
             }

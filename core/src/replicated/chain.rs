@@ -12,8 +12,9 @@ const TALLER: u32 = 1 << 31;
 /// The part of an entry that links it into the tree of its row.
 #[derive(Clone, Copy, Debug)]
 pub struct Link {
+    /// The number of the entry in its row. It is not to be changed while the entry is linked.
     pub seq: u64,
-    /// For the data type to use.
+    /// For the data type to use. The data types of this crate keep the row here.
     pub note: u32,
     parent: u32,
     /// Before and after this entry, with [`TALLER`].
@@ -21,6 +22,8 @@ pub struct Link {
 }
 
 impl Link {
+    /// The link of an entry that is in no tree.
+    #[must_use]
     pub const fn new(seq: u64, note: u32) -> Self {
         Self { seq, note, parent: NONE, children: [NONE; 2] }
     }
@@ -62,9 +65,11 @@ impl Side {
     }
 }
 
-/// An entry that can be linked.
+/// An entry that can be linked: an item of the table of a data type that has a [`Link`] inside.
 pub trait Linked {
+    /// The link.
     fn link(&self) -> &Link;
+    /// The link, to be changed by [`Ends`] alone.
     fn link_mut(&mut self) -> &mut Link;
 }
 
@@ -118,7 +123,8 @@ pub(super) fn next<T: Linked>(items: &[T], at: u32) -> Option<u32> {
     (next != NONE).then_some(next)
 }
 
-/// The tree of one row: its root, its first and its last entry.
+/// The tree of one row: its root, its first and its last entry. A data type has one `Ends` for each row, as in
+/// `S::PerRow<Ends>`, and one table of items for all rows. `items` is that table in each of the methods, and `at` a place in it.
 #[derive(Clone, Debug)]
 pub struct Ends {
     root: u32,
@@ -127,11 +133,20 @@ pub struct Ends {
 }
 
 impl Ends {
+    /// The tree of a row without entries.
+    #[must_use]
     pub const fn empty() -> Self {
         Self { root: NONE, head: NONE, tail: NONE }
     }
 
+    /// The entry after `at` in its row. O(1) on average over a walk, O(log entries) at worst.
+    #[must_use]
+    pub fn next<T: Linked>(items: &[T], at: u32) -> Option<u32> {
+        next(items, at)
+    }
+
     /// The first entry above `after`. O(log entries), and O(1) where all or none are.
+    #[must_use]
     pub fn seek<T: Linked>(&self, items: &[T], after: u64) -> Option<u32> {
         let found = if self.tail == NONE || link_of(items, self.tail).seq <= after {
             NONE
@@ -144,6 +159,7 @@ impl Ends {
     }
 
     /// The last entry up to `limit`. O(log entries), and O(1) where all or none are.
+    #[must_use]
     pub fn floor<T: Linked>(&self, items: &[T], limit: u64) -> Option<u32> {
         let found = if self.tail == NONE || link_of(items, self.head).seq > limit {
             NONE
@@ -156,11 +172,13 @@ impl Ends {
     }
 
     /// The first entry.
+    #[must_use]
     pub fn head(&self) -> Option<u32> {
         (self.head != NONE).then_some(self.head)
     }
 
     /// Whether this is the last entry.
+    #[must_use]
     pub fn is_tail(&self, at: u32) -> bool {
         self.tail == at
     }

@@ -116,6 +116,11 @@ pub enum Bound {
     Nodes(usize),
     /// The lives of all nodes that are told apart, of which each node is guaranteed a share. For good: rows stay.
     Rows(usize),
+    /// A table of a user's data type.
+    Own {
+        /// What clients are told, such as "register full: it has at most 8 names".
+        text: &'static str,
+    },
 }
 
 impl core::fmt::Display for Bound {
@@ -128,6 +133,7 @@ impl core::fmt::Display for Bound {
             Self::Keys(max) => write!(f, "store full: it holds at most {max} keys"),
             Self::StoreText(max) => write!(f, "store full: its strings take at most {max} bytes"),
             Self::Nodes(max) => write!(f, "node_ids: a cluster has at most {max} nodes"),
+            Self::Own { text } => f.write_str(text),
             Self::Rows(max) => write!(
                 f,
                 "no room for another life of this node: at most {max} lives of all nodes are told apart, and the rest is \
@@ -165,7 +171,9 @@ pub enum Refused {
 pub trait Replicated<S: Storage>: Sized {
     /// How its changes travel.
     const LANE: Lane;
-    /// Names of the vectors that a [`Lane::Tick`] message carries in full, in the order of the message.
+    #[doc(hidden)]
+    /// Names of the vectors that a [`Lane::Tick`] message carries in full, in the order of the message. Other implementations
+    /// read them. A data type of a user has none.
     const VECTORS: &'static [&'static str] = &[];
 
     /// The empty state, with room as given.
@@ -207,6 +215,7 @@ pub trait Replicated<S: Storage>: Sized {
     }
     /// Hash of the state: equal states have equal fingerprints, whatever order they came about in.
     fn fingerprint(&self) -> u64;
+    #[doc(hidden)]
     /// The number in one of the [`Replicated::VECTORS`], `None` where it has none.
     fn vector(&self, _which: usize, _row: RowId) -> Option<u64> {
         None

@@ -4,8 +4,8 @@ use super::{At, Lane, Merged, Refused, Replicated};
 use crate::causality::{Causality, Dot, Entry, RowId, Tag};
 use crate::storage::{Limits, Storage};
 
-/// A storage whose data type of the user, if it has one, can be replicated. Everything that can be is one; there is
-/// nothing to implement.
+/// A storage whose data type of the user, if it has one, is [`Replicated`]. The trait is implemented for every such
+/// storage.
 ///
 /// [`Heap`](crate::storage::Heap) and what [`fixed_storage!`](crate::fixed_storage) declares have none, which is `()`.
 /// [`With`](crate::storage::With) has one.

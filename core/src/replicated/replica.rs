@@ -165,6 +165,7 @@ impl<S: Product> Replica<S> {
         let dot = Dot { row, seq: self.causality.rows.get(row).frontier + 1 };
         match self.store.merge(&mut self.causality, dot, entry)? {
             Merged::Applied => {
+                self.check_law(dot, entry);
                 self.causality.rows.mark(dot);
                 Ok(Some(dot))
             }
@@ -197,6 +198,7 @@ impl<S: Product> Replica<S> {
         match self.store.merge(&mut self.causality, dot, entry) {
             Ok(merged) if !has_room => Outcome::TooFarAhead { news: merged == Merged::Applied },
             Ok(Merged::Applied) => {
+                self.check_law(dot, entry);
                 self.causality.rows.mark(dot);
                 Outcome::News
             }
@@ -229,6 +231,15 @@ impl<S: Product> Replica<S> {
         } else {
             Outcome::TooFarAhead { news: false }
         }
+    }
+
+    /// In debug builds: a data type of a user keeps an entry that it applied under its dot.
+    #[inline(always)]
+    fn check_law(&self, dot: Dot, entry: &Entry<'_>) {
+        debug_assert!(
+            !Store::<S>::is_own(entry.tag) || self.store.applied(dot, &self.causality).is_some(),
+            "an entry that `merge` calls applied is found by `seek` under its dot"
+        );
     }
 
     /// The digest in short.

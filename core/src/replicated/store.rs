@@ -20,6 +20,8 @@ impl Cursor {
 macro_rules! product {
     ($($(#[$doc:meta])* $name:ident: $type:ty = $at:literal,)+) => {
         const TYPES: usize = [$($at),+].len();
+        /// The place of the data type of the user: the last.
+        const OWN: usize = TYPES - 1;
 
         /// The state of a node: all data types side by side.
         #[derive(Clone, Debug)]
@@ -51,6 +53,14 @@ macro_rules! product {
             pub fn lane(tag: Tag) -> Option<Lane> {
                 $(if <$type as Replicated<S>>::owns(tag) { return Some(<$type as Replicated<S>>::LANE); })+
                 None
+            }
+
+            #[doc(hidden)]
+            /// Whether entries of this tag belong to the data type of the user.
+            #[must_use]
+            #[inline(always)]
+            pub fn is_own(tag: Tag) -> bool {
+                <S::Own as Replicated<S>>::owns(tag)
             }
 
             #[doc(hidden)]
@@ -111,9 +121,10 @@ macro_rules! product {
             }
 
             #[doc(hidden)]
-            /// The vectors that messages of a lane carry in full: name, and number by row.
+            /// The vectors that messages of a lane carry in full: name, and number by row. Other implementations read them, and
+            /// know no data type of a user.
             pub fn vectors(&self, lane: Lane, mut visit: impl FnMut(&'static str, &dyn Fn(RowId) -> Option<u64>)) {
-                $(if <$type as Replicated<S>>::LANE == lane {
+                $(if $at != OWN && <$type as Replicated<S>>::LANE == lane {
                     for (which, name) in <$type as Replicated<S>>::VECTORS.iter().enumerate() {
                         visit(name, &|row| self.$name.vector(which, row));
                     }

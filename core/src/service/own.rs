@@ -4,19 +4,21 @@ use super::basic::PayloadSink;
 use super::{Answer, Answered, Context, Problem, Service, Spread, too_long, within_bounds};
 use crate::config::Config;
 use crate::id::Value;
-use crate::replicated::{Change, Product, Refused, Replica, Replicated, Store};
+use crate::replicated::{Change, Made, Product, Refused, Replica, Replicated, Store};
 use crate::storage::{Buf, Limits, Scratch, Storage, TEXTS, Text};
 use crate::time::Now;
-use crate::wire::{Body, Out, Scalar, Str, Why, integer};
+use crate::wire::gossip::size::can_travel;
+use crate::wire::{Body, Kind, Out, Scalar, Str, Why, integer};
 
 /// Room for the strings of a request whose escapes have to be resolved.
-pub type Texts<S> = [<<S as Storage>::Scratch as Scratch>::Text; TEXTS];
+pub type Strings<S> = [<<S as Storage>::Scratch as Scratch>::Text; TEXTS];
 
 /// The requests of a data type, which clients send as they send those of the set, the counter and the map.
 ///
 /// A data type that clients do not speak to has none: `impl<S: Product<Own = Self>> Requests<S> for MyType {}`.
 pub trait Requests<S: Product>: Replicated<S> {
-    /// The types of the messages that [`Requests::handle`] is given. Types that this crate knows are not among them.
+    /// The types of the messages that [`Requests::handle`] is given. A type that this crate knows cannot be taken over: it is a
+    /// compile error.
     const NAMES: &'static [&'static str] = &[];
 
     /// Handles a request. `name` is one of [`Requests::NAMES`]. `texts` is room for the strings of the request.
@@ -27,8 +29,8 @@ pub trait Requests<S: Product>: Replicated<S> {
     fn handle(
         name: &'static str,
         request: &Request<'_>,
-        texts: &mut Texts<S>,
-        cx: &mut RequestContext<'_, S>,
+        texts: &mut Strings<S>,
+        cx: RequestContext<'_, S>,
     ) -> Result<Replied, RequestError> {
         let _ = (name, request, texts, cx);
         Err(RequestError::UNKNOWN_TYPE)
@@ -38,7 +40,7 @@ pub trait Requests<S: Product>: Replicated<S> {
 impl<S: Product> Requests<S> for () {}
 
 /// A storage with a data type whose requests a node can answer: what [`Node`](crate::Node) and
-/// [`Member`](crate::Member) are generic over. Everything that can be is one; there is nothing to implement.
+/// [`Member`](crate::Member) are generic over. It is implemented for every such storage.
 pub trait Application: Storage<Own: Requests<Self>> {}
 
 impl<S: Storage<Own: Requests<Self>>> Application for S {}
@@ -136,6 +138,24 @@ impl<S: Product> RequestContext<'_, S> {
         self.now
     }
 
+    /// The capacities of the node.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        self.limits
+    }
+
+    /// The ids of all members, in the order of their bytes.
+    pub fn members(&self) -> impl Iterator<Item = &str> {
+        self.replica.causality.members.iter()
+    }
+
+    /// The id of this node.
+    #[must_use]
+    pub fn me(&self) -> &str {
+        let members = &self.replica.causality.members;
+        members.id(members.me())
+    }
+
     /// The choices of the node.
     #[must_use]
     pub fn config(&self) -> &Config {
@@ -146,8 +166,8 @@ impl<S: Product> RequestContext<'_, S> {
     ///
     /// # Errors
     /// Why it cannot be made; nothing changed.
-    pub fn change(&mut self, change: Change<'_>) -> Result<bool, RequestError> {
-        match self.replica.change(&change) {
+    pub fn change(&mut self, made: Change<'_>) -> Result<bool, RequestError> {
+        match change(self.replica, &made, self.limits) {
             Ok(Some(made)) => {
                 self.spread.made(made);
                 Ok(true)
@@ -162,17 +182,17 @@ impl<S: Product> RequestContext<'_, S> {
         match refused {
             Refused::Full(bound) => Problem::Full(bound),
             Refused::ClockAhead | Refused::EndOfTime => Problem::EndOfTime,
-            Refused::Overflow => Problem::Own { code: 12, text: "the change would leave the range of its integers" },
-            Refused::Unreadable => Problem::Own { code: 12, text: "the data type cannot take this change" },
+            Refused::Overflow => Problem::Own { code: 12, text: "a number would leave the range of its integers" },
+            Refused::Unreadable => Problem::Own { code: 12, text: "no data type takes this change, or it is too long" },
             Refused::Row(_) | Refused::Impostor => Problem::Full(crate::replicated::Bound::Rows(self.limits.rows)),
         }
     }
 
-    /// Writes the reply: its type, and its fields as `fields` adds them. A further reply takes the place of the one before.
+    /// Writes the reply: its type, and its fields as `fields` adds them.
     ///
     /// # Errors
-    /// The reply is longer than [`Limits::payload_bytes`].
-    pub fn reply(&mut self, kind: &str, fields: impl FnOnce(&mut Fields<'_, '_, S>)) -> Result<Replied, RequestError> {
+    /// The reply is longer than [`Limits::payload_bytes`]: error 13, because the changes of the request were made.
+    pub fn reply(self, kind: &str, fields: impl FnOnce(&mut Fields<'_, '_, S>)) -> Result<Replied, RequestError> {
         self.payload.clear();
         let mut sink = PayloadSink(self.payload);
         let mut out = Out::new(&mut sink);
@@ -243,6 +263,7 @@ impl<S: Application> Service<S> {
     #[inline]
     pub fn handle_own<G: Spread<S>>(&mut self, kind: Str<'_>, line: &[u8], cx: &mut Context<'_, S, G>) -> Answered {
         let names = <S::Own as Requests<S>>::NAMES;
+        const { check_names(<S::Own as Requests<S>>::NAMES) }
         if names.is_empty() {
             return Err(Problem::UnknownType);
         }
@@ -257,13 +278,38 @@ impl<S: Application> Service<S> {
         name: &'static str,
         request: &Request<'_>,
         cx: &mut Context<'_, S, G>,
-        texts: &mut Texts<S>,
+        texts: &mut Strings<S>,
     ) -> Answered {
         let Context { replica, spread, config, limits, now, .. } = cx;
-        let mut cx = RequestContext { replica, spread, payload: &mut self.payload, limits, config, now: *now };
-        match <S::Own as Requests<S>>::handle(name, request, texts, &mut cx) {
+        let cx = RequestContext { replica, spread, payload: &mut self.payload, limits, config, now: *now };
+        match <S::Own as Requests<S>>::handle(name, request, texts, cx) {
             Ok(Replied(())) => Ok(Answer::Own),
             Err(RequestError(problem)) => Err(problem),
         }
+    }
+}
+
+/// A data type of a user cannot take over a message of this crate.
+const fn check_names(names: &[&str]) {
+    let mut at = 0;
+    while at < names.len() {
+        assert!(Kind::is_free(names[at]), "Requests::NAMES has the type of a message of rumormill");
+        at += 1;
+    }
+}
+
+/// Makes a local change. An entry that a program made itself has to be one that can travel: else it would be in the way of
+/// all later changes of this node.
+///
+/// # Errors
+/// As [`Replica::change`].
+pub fn change<S: Product>(
+    replica: &mut Replica<S>,
+    change: &Change<'_>,
+    limits: &Limits,
+) -> Result<Option<Made>, Refused> {
+    match change {
+        Change::Entry(entry) if Store::<S>::is_own(entry.tag) && !can_travel(entry, limits) => Err(Refused::Unreadable),
+        Change::Entry(_) | Change::Broadcast(_) | Change::Add(_) | Change::Write { .. } => replica.change(change),
     }
 }

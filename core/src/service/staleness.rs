@@ -12,7 +12,8 @@ const PER_KEY: usize = 2;
 /// Reads of keys that were not there, watched over all keys.
 const MISSES: usize = 32;
 
-/// A read that may yet turn out to have been stale. Zero is a read that does not: memory of zeros is one that nobody has to touch.
+/// A read that may yet turn out to have been stale. A read of zeros never does. The table begins with zeros, because the system
+/// gives memory of zeros without touching it.
 type Read = [u64; 2];
 /// When it happened, in microseconds on the hybrid clock.
 const AT_US: usize = 0;

@@ -64,9 +64,9 @@ pub struct Limits {
     pub id_bytes: usize,
     /// Ranges of new dots that wait for their push.
     pub rumors: usize,
-    /// Events that wait to be polled, where [`Config::events`](crate::Config::events) is on. 0: each is missed, and counted.
+    /// Events that wait to be polled, where [`Config::events`](crate::Config::events) is on. With 0 every event is counted as missed.
     pub events: usize,
-    /// Bytes of the payload of an `echo` or `txn` reply.
+    /// Bytes of the payload of a reply to `echo`, `txn`, or a request of a user's data type.
     pub payload_bytes: usize,
 }
 
@@ -206,7 +206,7 @@ pub trait Storage: Clone + 'static {
     type PerRumor<T: Clone>: Buf<T>;
     /// Waiting events.
     type PerEvent<T: Clone>: Buf<T>;
-    /// The payload of a reply that gives the client its own data back.
+    /// The payload of a reply to `echo`, `txn`, or a request of a user's data type.
     type Payload: Buf<u8>;
     /// The data type of a user that a node holds beside the set, the counter and the map; `()` is none, and [`With`] has one.
     type Own: Clone;

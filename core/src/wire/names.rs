@@ -139,11 +139,33 @@ impl Kind {
         }
     }
 
+    /// Whether no message has this type.
+    #[must_use]
+    pub const fn is_free(name: &str) -> bool {
+        let mut at = 0;
+        while at < Self::ALL.len() {
+            if same(Self::ALL[at].name().as_bytes(), name.as_bytes()) {
+                return false;
+            }
+            at += 1;
+        }
+        true
+    }
+
     /// Whether such a message is between nodes, so that it is never answered.
     #[must_use]
     pub const fn is_unanswered(self) -> bool {
         matches!(self, Self::Gossip | Self::Replicate)
     }
+}
+
+/// Whether two names are equal, at compile time as well.
+const fn same(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
 }
 
 names! {

@@ -3,12 +3,14 @@
 //! Each bound is the sum of its parts and of a few spare bytes. With the spare bytes messages are cut at the same
 //! places as before these sums replaced fixed numbers.
 
-use super::super::encode::{DEST, SRC};
+use super::super::encode::{Count, DEST, Out, SRC, length};
 use super::super::names::{Key, Kind};
 use super::{
     AGREE, ALL, AND, DATA, DIGEST, ECHOED, END, FLUSH, FULL, INC, MSG_ID, OLD, ORD, REFUSES, RELAY, STABLE, SUM, TURN,
     TYPE, TYPE_END, WANT,
 };
+use crate::causality::{Arg, Entry};
+use crate::id::json_len;
 use crate::storage::{INCARNATION_MAX, Limits};
 
 /// Digits of the largest session or life.
@@ -75,12 +77,32 @@ pub const fn digest_row(limits: &Limits) -> usize {
 /// A chunk that holds only the largest entry.
 #[must_use]
 pub const fn largest_entry(limits: &Limits) -> usize {
+    row_name(limits) + LONG + CHUNK + entry(limits)
+}
+
+/// The largest entry of the data types that every node has.
+const fn entry(limits: &Limits) -> usize {
     // `["w", key, value, µs]`: a stamp has at most 17 digits until the year 5138.
     let write = SIGN + 3 + 2 * (AND.len() + 2 * SIGN + limits.text_bytes) + AND.len() + 17 + SIGN;
     // `["p", row, n]`: a cell is below 2^63.
     let cell = SIGN + 3 + AND.len() + row_name(limits) + AND.len() + 19 + SIGN;
-    let chunk = row_name(limits) + LONG + CHUNK;
-    chunk + if write > cell { write } else { cell }
+    if write > cell { write } else { cell }
+}
+
+/// Whether an entry of a user's data type can travel: its tag is a character that JSON writes as it is, each of its strings
+/// is within the bound on strings, and the whole is not longer than the largest entry that every message has room for.
+#[must_use]
+pub fn can_travel(of_user: &Entry<'_>, limits: &Limits) -> bool {
+    let tag = of_user.tag.0;
+    let fits = |arg: &Arg<'_>| match *arg {
+        Arg::Int(_) | Arg::Big(_) => true,
+        Arg::Text(text) => json_len(text) <= limits.text_bytes,
+        Arg::Row { .. } => false,
+    };
+    let is_written = tag.is_ascii_graphic() && !matches!(tag, b'"' | b'\\') && tag != Entry::NOTHING.tag.0;
+    is_written
+        && of_user.args().iter().all(fits)
+        && length(|out: &mut Out<'_, Count>| out.entry(of_user)) <= entry(limits)
 }
 
 /// The smallest bound on messages with which the header, one row of the digest and every entry fit.
