@@ -90,15 +90,15 @@ laws! {
     product_on_the_heap: Product on rumormill_core::storage::Heap;
 }
 
-/// Everybody, sorted by bytes as nodes sort them: `n10` comes before `n2`.
+/// All nodes, sorted by bytes as nodes sort them: `n10` comes before `n2`.
 const NODES: [&str; 5] = ["b", "n10", "n2", "observer", "é"];
-/// The nodes whose changes are merged; the observer only looks on.
+/// The nodes whose changes are merged. The observer makes no changes.
 const AUTHORS: [usize; 4] = [0, 1, 2, 4];
 const OBSERVER: &str = "observer";
 const LIVES: [u64; 3] = [0, 7, 12];
 
 fixed_storage! {
-    /// Room for four values of sixteen bytes together, and two keys.
+    /// A storage with room for four values, sixteen bytes of strings in the set, and two keys.
     struct Cramped {
         values: 4,
         set_text_bytes: 16,
@@ -110,15 +110,16 @@ fixed_storage! {
     }
 }
 
-/// What the laws need to know about a data type: changes to try, and what the state is, apart from how it is kept.
+/// What the laws need to know about a data type: changes to try, and the content of a state, whatever its
+/// representation.
 trait Subject {
     /// Any change that a node could make.
     fn change() -> BoxedStrategy<Change>;
-    /// Changes of one row that no node makes both of: only the first stays in a history.
+    /// Whether no node makes both of these changes in one row. A history keeps only the first of them.
     fn excludes(_: &Change, _: &Change) -> bool {
         false
     }
-    /// What the state is, sorted.
+    /// The content of the state, sorted.
     fn content<S: Storage>(replica: &Replica<S>) -> Vec<String>;
     /// The content after these entries, by the definition of the data type.
     fn model(history: &[Dotted]) -> Vec<String>;
@@ -334,8 +335,8 @@ impl Subject for Product {
     }
 }
 
-/// Any order, and any entry any number of times, give the state that the definition gives; every dot counts as applied,
-/// and a second delivery of everything is no news.
+/// In any order, and with any entry any number of times, entries give the state of the definition. Every dot counts as
+/// applied, and a second delivery of everything is no news.
 fn order_and_repetition_do_not_matter<T: Subject, S: Storage>(
     history: &[Dotted],
     order: &[Dotted],
@@ -359,7 +360,8 @@ fn order_and_repetition_do_not_matter<T: Subject, S: Storage>(
     Ok(())
 }
 
-/// Joining a replica into an empty one, by walking the rows as a message does, gives state, sum and vector.
+/// A replica that is sent to an empty one, by a walk over the rows as in a message, gives the same state, sum and
+/// vector.
 fn a_replica_walked_into_an_empty_one_is_the_same<T: Subject, S: Storage>(
     history: &[Dotted],
 ) -> Result<(), TestCaseError> {
@@ -393,7 +395,7 @@ fn replicas_join_in_any_grouping<T: Subject, S: Storage>(parts: &[Vec<Dotted>; 3
     Ok(())
 }
 
-/// Two states are equal exactly when their fingerprints are.
+/// Two states are equal exactly if their fingerprints are equal.
 fn fingerprints_are_equal_exactly_when_states_are<T: Subject, S: Storage>(
     one: &[Dotted],
     other: &[Dotted],
@@ -606,7 +608,7 @@ fn every_table_that_can_be_full_refuses_and_the_refused_dot_fits_where_there_is_
     full::<LwwMap>(&mut numbers(0).map(write), 2, Bound::Keys(2));
 }
 
-/// The first `fitting` changes fit, and the next one finds `bound`; from here and from a peer.
+/// The first `fitting` changes fit, and the next one finds `bound` full: as local changes, and as entries of a peer.
 fn full<T: Subject>(changes: &mut dyn Iterator<Item = Change>, fitting: u64, bound: Bound) {
     let changes: Vec<Change> = changes.take(fitting as usize + 1).collect();
     let (last, first) = changes.split_last().expect("there is one more");
@@ -694,7 +696,7 @@ fn the_counters_of_rows_that_this_memory_makes_change_only_here_by_whatever_name
         assert_eq!(replica.merge(Dot { row: other, seq }, &structured), Outcome::Impostor);
         assert_eq!(replica.update(&structured), Err(Refused::Impostor));
         assert_eq!(before, whole(&replica, Product::content));
-        // What it has made is no claim.
+        // A change that it has made itself is no claim.
         let known = cell(&[Arg::Text(name), Arg::Int(1)]);
         assert_eq!(replica.merge(Dot { row: other, seq }, &known), Outcome::Covered);
     }
@@ -728,7 +730,7 @@ fn a_counter_stays_in_64_bits_and_may_come_back_from_beyond() {
         assert_eq!((after(&replica, one), after(&replica, 2 * one)), (Some((sign, most)), None));
         replica.update(&cell(sign, most)).expect("there is room");
         assert_eq!((after(&replica, one), after(&replica, -one)), (None, Some((against, 1))));
-        // A peer that did not know of that has added more.
+        // A peer that did not know that number has added more.
         assert_eq!(replica.merge(Dot { row: other, seq: 1 }, &cell(sign, 10)), Outcome::News);
         assert_eq!(after(&replica, one), None);
         assert_eq!(
@@ -737,7 +739,7 @@ fn a_counter_stays_in_64_bits_and_may_come_back_from_beyond() {
         );
         assert_eq!(replica.store.counter.cells(), 2);
     }
-    // A cell ends before the value does.
+    // A cell is full before the value is.
     replica.update(&cell(Sign::P, u64::MAX - 1)).expect("there is room");
     replica.update(&cell(Sign::N, u64::MAX - 1)).expect("there is room");
     assert_eq!((after(&replica, 1), after(&replica, 2)), (Some((Sign::P, u64::MAX)), None));
@@ -811,7 +813,7 @@ fn reads_that_turn_out_older_than_a_write_are_counted_once() {
     };
     let read = |replica: &mut Replica<Tiny>, key, now| replica.store.map.read(Value::Int(key), now).is_some();
     assert!(replica.store.map.is_empty());
-    // Keys that are not there yet.
+    // Reads of missing keys.
     assert!(!read(&mut replica, 1, 100) && !read(&mut replica, 1, 100) && !read(&mut replica, 2, 100));
     assert_eq!(write(&mut replica, 1, 100), Outcome::News);
     assert_eq!(replica.store.map.reads(), (3, 0), "a write of the same moment");
@@ -820,7 +822,7 @@ fn reads_that_turn_out_older_than_a_write_are_counted_once() {
     assert_eq!(replica.store.map.reads(), (3, 2));
     assert_eq!(write(&mut replica, 1, 50), Outcome::Covered);
     assert_eq!(replica.store.map.reads(), (3, 2), "each read counts once");
-    // Keys that are there: the last two reads are watched.
+    // Reads of a key that exists: the last two are watched.
     assert!([200, 210, 220].map(|now| read(&mut replica, 1, now)).iter().all(|found| *found));
     assert_eq!(write(&mut replica, 1, 100), Outcome::Covered);
     assert_eq!(replica.store.map.reads(), (6, 2), "a write that is not newer than what was seen");
@@ -828,7 +830,7 @@ fn reads_that_turn_out_older_than_a_write_are_counted_once() {
     assert_eq!(replica.store.map.reads(), (6, 3), "the read of 210 is older than the write");
     assert_eq!(write(&mut replica, 1, 220), Outcome::News);
     assert_eq!(replica.store.map.reads(), (6, 3));
-    // Of the keys that were not there the last 32 reads are watched: not that of key 2 any more, nor the first of these.
+    // Of the reads of missing keys the last 32 are watched. That of key 2 and the first of these are no longer watched.
     for key in 10..43 {
         assert!(!read(&mut replica, key, 1_000));
     }
@@ -964,7 +966,7 @@ fn a_row_is_made_only_when_something_in_it_is_applied() {
         assert_eq!(replica.merge(Dot { row, seq: 1 }, &entry), outcome);
         assert_eq!((replica.close(row), rows(&replica)), (None, 1), "{entry:?}");
     }
-    // A number of nothing is known, and counts as a dot; the row that it names is not made.
+    // The number 0 is known already, and its dot counts. The row that it names is not made.
     let row = replica.open(node, 7).expect("there is room");
     assert_eq!(replica.merge(Dot { row, seq: 1 }, &cell(&[Arg::Text("n10@8"), Arg::Int(0)])), Outcome::Covered);
     assert_eq!((replica.close(row), rows(&replica)), (Some(row), 2));
@@ -976,7 +978,7 @@ fn a_row_is_made_only_when_something_in_it_is_applied() {
     assert_eq!(replica.merge(Dot { row, seq: 999 }, &Entry::bare(Arg::Int(3))), Outcome::TooFarAhead { news: false });
     assert_eq!(replica.skip(row, 500, 600, u64::MAX), Outcome::TooFarAhead { news: false });
     assert_eq!((replica.close(row), rows(&replica)), (None, 3));
-    // So is one that names another row, which is made with it.
+    // An entry too far ahead that names another row is kept as well, and that row is made.
     let row = replica.open(node, 11).expect("there is room");
     let named = cell(&[Arg::Text("n10@12"), Arg::Int(4)]);
     assert_eq!(replica.merge(Dot { row, seq: 999 }, &named), Outcome::TooFarAhead { news: true });
@@ -1024,8 +1026,8 @@ proptest! {
             let values = said.iter().filter(|(life, _)| lives.contains(life));
             values.filter(|(_, value)| !replica.store.set.contains(Value::Int(*value))).count() as u64
         };
-        // What was known elsewhere of the first life never comes back, and what the second life says under the same
-        // dots is taken for known.
+        // Changes of the first life that others know never come back. Changes of the second life under the same dots
+        // are taken for known.
         prop_assert_eq!(lacks(&reborn, &[1]), first);
         prop_assert_eq!(lacks(&survivor, &[2]), first.min(second));
         if second >= first {
@@ -1068,7 +1070,7 @@ proptest! {
     }
 }
 
-/// A seed that is printed when a test fails; the environment variable with its name repeats the run.
+/// A configuration whose seed is printed when a test fails. The environment variable with its name repeats the run.
 fn seeded() -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, ..ProptestConfig::default() };
     if config.rng_seed == RngSeed::Random {
@@ -1079,11 +1081,11 @@ fn seeded() -> ProptestConfig {
     config
 }
 
-/// A node that died, came back, and spoke to one that had heard it before.
+/// A node that died and came back, and a node that has heard both lives.
 struct Lives {
     survivor: Replica<Tiny>,
     reborn: Replica<Tiny>,
-    /// Every value that was said, with the number of the life that said it.
+    /// Every value that was sent, with the number of the life that sent it.
     said: Vec<(u64, i64)>,
 }
 
@@ -1102,7 +1104,7 @@ fn two_lives(life: u64, next_life: u64, first: u64, second: u64) -> Lives {
     transfer(&node, &mut survivor, Since::TheDigest);
     let mut reborn = replica_of::<Tiny>("b", next_life);
     say(&mut reborn, 2, second);
-    // More often than it takes.
+    // Four times is more than needed.
     for _ in 0..4 {
         transfer(&reborn, &mut survivor, Since::TheDigest);
         transfer(&survivor, &mut reborn, Since::TheDigest);
@@ -1182,7 +1184,7 @@ fn history_and_order<T: Subject>() -> impl Strategy<Value = (Vec<Dotted>, Vec<Do
     })
 }
 
-/// Part of a history in any order: rows have gaps.
+/// A part of a history in any order, so that rows have gaps.
 fn any_part<T: Subject>() -> impl Strategy<Value = Vec<Dotted>> {
     three_parts::<T>().prop_map(|[part, _, _]| part)
 }
@@ -1235,17 +1237,17 @@ fn deliver<S: Storage>(replica: &mut Replica<S>, dotted: &Dotted) -> Outcome {
     dotted.change.with_entry(|entry| replica.merge(dot, entry))
 }
 
-/// What a replica sends.
+/// The point from which on a replica sends entries.
 #[derive(Clone, Copy)]
 enum Since {
-    /// All it has.
+    /// It sends everything.
     TheBeginning,
-    /// What the receiver's version vector lacks.
+    /// It sends what the receiver's version vector lacks.
     TheDigest,
 }
 
-/// Sends entries as a message does: row by row a range that is covered completely, in which what is missing was
-/// superseded.
+/// Sends entries as a message does: for each row a range that is covered completely. A dot without an entry in that
+/// range was superseded.
 fn transfer<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, since: Since) {
     for (id, row) in from.causality.rows.iter() {
         let node = NODES[row.node.at()];
@@ -1277,7 +1279,7 @@ fn send_stretch<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, row: (RowId,
     to.skip(theirs, covered, last, u64::MAX);
 }
 
-/// Rows by name, with frontier and what lies beyond it.
+/// Rows by name, with the frontier and the dots beyond it.
 fn vector<S: Storage>(replica: &Replica<S>) -> Vec<(String, u64, Vec<u64>)> {
     let rows = replica.causality.rows.iter().map(|(id, row)| {
         let (node, life) = replica.causality.name(id);
@@ -1317,7 +1319,7 @@ fn sorted(lines: impl Iterator<Item = String>) -> Vec<String> {
     lines
 }
 
-/// Shows every order of `0..count` to `visit` (Heap, 1963).
+/// Calls `visit` with every order of `0..count` (Heap, 1963).
 fn permutations(count: usize, visit: &mut dyn FnMut(&[usize])) {
     fn permute(order: &mut [usize], fixed: usize, visit: &mut dyn FnMut(&[usize])) {
         if fixed == order.len() {

@@ -1,6 +1,6 @@
-//! Rules of a node that show in its messages: one node, and neighbours that are made of lines of text.
+//! Rules of a node that show in its messages, with one node, and neighbours that exist only as lines of text.
 //!
-//! What a scheduler decides is tested beside it, and faults that were seen are in `faults.rs`.
+//! Decisions of a scheduler are tested beside the scheduler, and faults that were seen are in `faults.rs`.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
@@ -14,17 +14,17 @@ use serde_json::Value as Json;
 use support::one::{One, Sent, config, view};
 
 const NOTHING: &str = "00000000000000000000000000000000";
-/// Messages that may follow each other at once.
+/// How many messages may be sent at once.
 const BURST: usize = 6;
 
-/// A node in session 1 that has joined as the first of these.
+/// A node in session 1 that has joined as the first of these ids.
 fn joined(strategy: Strategy, ids: &[&str]) -> One {
     let mut one = One::new(config(1, strategy), &[]);
     one.join(ids[0], ids);
     one
 }
 
-/// The same with messages that are so much longer than they have to be.
+/// The same, with a limit on messages that is `above_least` bytes above the smallest one.
 fn with_small_messages(strategy: Strategy, ids: &[&str], above_least: usize) -> One {
     let limits = Limits { text_bytes: 32, id_bytes: 8, ..Heap::LIMITS };
     let config = config(1, strategy);
@@ -47,7 +47,7 @@ fn keys(sent: &[Sent], field: &str) -> BTreeSet<String> {
     objects.flat_map(|object| object.keys().cloned()).collect()
 }
 
-/// The rows of which there are entries.
+/// The rows of which the messages have entries.
 fn rows_with_data(sent: &[Sent]) -> BTreeSet<String> {
     let chunks = sent.iter().filter_map(|sent| sent.body["data"].as_array()).flatten();
     chunks.map(|chunk| chunk[0].as_str().unwrap().to_owned()).collect()
@@ -67,7 +67,7 @@ fn covered(sent: &Sent, row: &str) -> Vec<(u64, u64)> {
     chunks.map(ends).collect()
 }
 
-// Cuts.
+// Messages that are cut.
 
 #[test]
 fn what_does_not_fit_a_message_follows_at_once_and_then_on_request() {
@@ -79,7 +79,7 @@ fn what_does_not_fit_a_message_follows_at_once_and_then_on_request() {
         while held < 1_000 {
             one.run_for_ms(1_000);
             let before = one.sent.len();
-            // All that was sent is acknowledged, so nothing is sent again by itself.
+            // All messages are acknowledged, so nothing is sent again by itself.
             let echoed = one.sent.last().map_or(0, |sent| sent.body["ord"].as_u64().unwrap_or(0));
             let shown = format!(r#""sum":"{NOTHING}","digest":{{"n1@1":{held}}}"#);
             let control = format!(r#""ord":{},"echoed":[{echoed},1,0],"relay":"n1""#, questions + 1);
@@ -120,7 +120,7 @@ fn after_messages_that_followed_each_other_one_at_a_time_leaves_for_a_while() {
     (2_000..2_300).for_each(|value| one.update(Change::Broadcast(Value::Int(value * 1_000_003))));
     one.run_for_ms(250);
     let pushes: Vec<_> = one.sent[before..].iter().flat_map(|sent| covered(sent, "n1@1")).collect();
-    // The first value at once, and as many of the others as fit one message.
+    // The first message has the first value, and the second one has as many of the others as fit.
     assert!(matches!(pushes[..], [(1_000, 1_001), (1_001, 1_002..1_300)]), "{pushes:?}");
 }
 
@@ -229,7 +229,7 @@ fn a_relay_sends_the_rest_of_a_list_of_sessions_unasked() {
     }
     for ord in 1..=450 {
         one.run_for_ms(200);
-        // n11 acknowledges, and says nothing about its view.
+        // n11 acknowledges, and does not show a view.
         let echoed = one.sent_to("n11").last().map_or(0, |sent| sent.body["ord"].as_u64().unwrap());
         one.hear("n11", &format!(r#""inc":1,"ord":{ord},"echoed":[{echoed},1,0],"relay":"n10","digest":{{}}"#));
     }
@@ -273,7 +273,7 @@ fn a_repair_that_does_not_fit_goes_on_where_it_was_cut() {
     assert!(one.sent_to("n2").iter().any(|sent| sent.data().contains(r#"["p",6]"#)));
 }
 
-// What is believed.
+// What a node believes of a message.
 
 #[test]
 fn a_message_with_this_nodes_own_name_as_its_source_is_a_strangers() {
@@ -287,7 +287,7 @@ fn a_message_with_this_nodes_own_name_as_its_source_is_a_strangers() {
 fn who_claims_more_of_a_row_than_was_made_is_sent_what_is_made_in_it_later() {
     for strategy in Strategy::ALL {
         let mut one = joined(strategy, &["n1", "n2"]);
-        // The first claim costs a session at once, so that the next one is taken a second later.
+        // The first claim makes the node take a session at once, so it takes the next one a second later.
         one.hear("n2", r#""inc":1,"ord":1,"relay":"n1","digest":{"n1@1":50}"#);
         assert_eq!(one.session(), 2);
         one.hear("n2", r#""inc":1,"ord":2,"relay":"n1","digest":{"n1@2":50}"#);
@@ -299,7 +299,7 @@ fn who_claims_more_of_a_row_than_was_made_is_sent_what_is_made_in_it_later() {
     }
 }
 
-/// Node n0 with a value, which has heard session 9 of n1. That one holds nothing.
+/// Node n0 with a value. It has heard session 9 of n1, which holds nothing.
 fn beside_a_new_session(strategy: Strategy) -> One {
     let mut one = joined(strategy, &["n0", "n1", "n2"]);
     one.ask(r#""type":"broadcast","message":4711"#);
@@ -308,7 +308,7 @@ fn beside_a_new_session(strategy: Strategy) -> One {
     one
 }
 
-/// What session 9 of n1 is sent when it asks for what it lacks.
+/// The entries that session 9 of n1 is sent when it asks for them.
 fn sent_to_the_new_session(one: &mut One) -> String {
     one.run_for_ms(5_000);
     let before = one.sent.len();
@@ -321,7 +321,7 @@ fn sent_to_the_new_session(one: &mut One) -> String {
 fn the_digest_of_an_older_session_says_nothing_about_the_newest() {
     for strategy in Strategy::ALL {
         let mut one = beside_a_new_session(strategy);
-        // A skip makes a node look into the digest.
+        // A skip makes the node search the digest.
         one.hear("n1", r#""inc":5,"digest":{"n0@1":1,"n1@5":3},"data":[["n1@5",0,[3]]]"#);
         assert_eq!(one.frontier("n1", 5), 3);
         let sent = sent_to_the_new_session(&mut one);
@@ -359,7 +359,7 @@ fn a_session_far_ahead_that_somebody_names_for_another_is_refused() {
         let expected = view(&[("n0", 1), ("n1", 1), ("n2", WALL_US + ahead_us)]);
         assert_eq!(one.view() == expected, taken, "{ahead_us}");
         assert_eq!(one.node().stats().refused_sessions, u64::from(!taken));
-        // Counted sessions are below all clocks.
+        // Sessions that are counts are below all clocks.
         one.hear("n1", r#""inc":2"#);
         assert_eq!(one.node().stats().refused_sessions, u64::from(!taken));
     }
@@ -419,7 +419,7 @@ fn who_shows_the_same_state_needs_no_repair() {
 
 // Refusals.
 
-/// What the next message to a peer that asks says about refusals.
+/// The value of `refuses` in the next message to a peer that asks.
 fn says_of_refusals(one: &mut One, peer: &str, session: u64) -> Json {
     one.run_for_ms(1_000);
     one.hear(peer, &format!(r#""inc":{session},"sum":"{NOTHING}","digest":{{}},"want":1"#));
@@ -428,7 +428,7 @@ fn says_of_refusals(one: &mut One, peer: &str, session: u64) -> Json {
 
 #[test]
 fn who_could_not_read_an_entry_says_so_for_a_minute() {
-    // One that no data type owns, and one that is none.
+    // An entry that no data type owns, and one that is malformed.
     for entry in [r#"["z",1]"#, r#"["w","k",null,1]"#] {
         let mut one = joined(Strategy::Rumor, &["n0", "n1", "n2"]);
         broadcast(&mut one, 1);
@@ -478,9 +478,9 @@ fn who_refused_what_a_peer_sent_does_not_ask_for_it_at_once() {
     }
 }
 
-// What is sent.
+// What a node sends.
 
-/// Node n0, which knows 30 past lives of n2, and n1 that was listed all of them.
+/// Node n0, which knows 30 past lives of n2 and has listed all of them to n1.
 fn with_past_lives() -> One {
     let mut one = joined(Strategy::Rumor, &["n0", "n1", "n2"]);
     for life in 1..=31 {
@@ -507,7 +507,7 @@ fn rows_of_past_lives_are_listed_a_few_at_a_time_in_turn() {
         // An equal state in another view.
         one.hear("n1", &format!(r#""inc":1,"sum":"{sum}","agree":"{at:016}","digest":{{{all}}},"want":1"#));
     }
-    // Those of newest lives, and a few others.
+    // The rows of newest lives, and a few others.
     let listed: Vec<_> = one.sent_to("n1").into_iter().map(|sent| keys(&[sent], "digest")).collect();
     assert!(listed.iter().all(|rows| rows.len() <= 5), "{listed:?}");
     assert_eq!(listed.into_iter().flatten().collect::<BTreeSet<_>>().len(), 31);
@@ -635,7 +635,7 @@ fn a_change_has_arrived_when_every_peer_has_shown_it_once() {
     one.hear("n2", r#""inc":1"#);
     one.hear("n3", r#""inc":1"#);
     one.ask(r#""type":"add","delta":1"#);
-    // n2 shows an equal state, and n3, after the next change, that it holds the first.
+    // n2 shows an equal state. After the next change n3 shows that it holds the first change.
     one.hear("n2", &format!(r#""inc":1,"sum":"{}","agree":"{}","digest":{{}}"#, one.sum(), one.view()));
     one.ask(r#""type":"broadcast","message":1"#);
     one.run_for_ms(100);
@@ -679,7 +679,7 @@ fn a_random_digest_says_what_this_node_held_some_time_ago() {
     for value in 0..80 {
         one.update(Change::Broadcast(Value::Int(value)));
         one.run_for_ms(250);
-        // n1 is gone.
+        // n1 is no longer heard.
         ord += 1;
         let echoed = one.sent_to("n2").last().map_or(0, |sent| sent.body["ord"].as_u64().unwrap());
         one.hear("n2", &format!(r#""inc":1,"ord":{ord},"echoed":[{echoed},1,0],"relay":"n0""#));
@@ -751,7 +751,7 @@ fn who_shows_exactly_this_nodes_counter_agrees_if_there_is_nothing_else() {
 fn numbers_of_another_implementation_decide_what_a_read_means_if_they_are_any() {
     for (name, expected) in [("n1@1", "value"), ("n9", "messages")] {
         let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
-        // A change of the program around the node decides nothing.
+        // A change by the program around the node does not decide the meaning of `read`.
         one.update(Change::Add(5));
         one.line(&format!(
             r#"{{"src":"n2","dest":"n1","body":{{"type":"replicate","p_counters":{{"{name}":5}},"n_counters":{{}}}}}}"#
@@ -764,7 +764,7 @@ fn numbers_of_another_implementation_decide_what_a_read_means_if_they_are_any() 
 
 #[test]
 fn a_merge_by_a_client_changes_a_key_only_to_a_later_stamp() {
-    // The node's own row would win over that of n0 among equal stamps.
+    // With equal stamps the node's own row would win over that of n0.
     for (ts, value) in [("5.0", "a"), ("4.0", "a"), ("5.000001", "b")] {
         let mut one = joined(Strategy::Rumor, &["n1", "n0"]);
         one.hear("n0", r#""inc":1,"digest":{"n0@1":1},"data":[["n0@1",0,["w","k","a",5000000]]]"#);
