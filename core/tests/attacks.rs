@@ -1,4 +1,5 @@
-//! Attacks of a member that lies, and their bounds: each row of docs/attacks.md has a test here.
+//! Attacks of a member that lies, and their bounds. Each row of docs/attacks.md has a test here. The table is one page,
+//! so its tests are one file, although it is long.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;

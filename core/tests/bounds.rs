@@ -1,4 +1,5 @@
-//! What happens when something is full: one test for each row of the table in ARCHITECTURE.md.
+//! What happens when something is full: one test for each row of the table in ARCHITECTURE.md. The table is one, so its
+//! tests are one file, although it is long.
 
 use std::collections::BTreeSet;
 use std::fmt::Debug;

@@ -117,6 +117,11 @@ fn drive(requests: u32, report: &mut Report) -> Result<(), Wrong> {
         }
         pair.pass(1, report)?;
     }
+    agree(&mut pair, count, report)
+}
+
+/// Lets the nodes gossip until they agree, for at most a minute. Both have to hold the same state, and count `count`.
+fn agree(pair: &mut Pair, count: i128, report: &mut Report) -> Result<(), Wrong> {
     for _ in 0..60_000 {
         if pair.tiny.is_settled() && pair.small.is_settled() {
             break;
