@@ -109,6 +109,7 @@
 //! | inputs | [`Now`], [`Instant`], [`Change`], [`Value`] |
 //! | outputs | [`Sink`], [`Transmit`], [`NodeIndex`], [`Wakeup`], [`Timer`], [`Event`], [`Applied`], [`Bound`] |
 //! | what it holds and how it stands | [`Store`] with [`BroadcastSet`], [`Counter`] and [`LwwMap`]; [`Sum`], [`Stats`] with [`Skipped`] |
+//! | a data type of your own | [`data_type`]: [`Replicated`](data_type::Replicated), [`Requests`](data_type::Requests), [`With`](data_type::With) |
 //! | errors | [`ConfigError`], [`JoinError`], [`UpdateError`], [`Rejected`], [`Malformed`], [`SinkFull`] |
 //!
 //! # Features
@@ -131,8 +132,9 @@
 //! | `causality` | dots, version vectors, digests, hybrid logical clocks |
 //! | `storage` | containers and capacities: fixed, or on the heap |
 //! | `config`, `stats`, `time`, `id`, `output` | what their names say |
+//! | `data_type` | nothing: it shows what a data type of a user is made of |
 //!
-//! These modules are open to the tests and tools of this project and hidden here, but for [`storage`]: their names may change in any
+//! These modules are open to the tests and tools of this project and hidden here, but for [`storage`] and [`data_type`]: their names may change in any
 //! version.
 
 #![no_std]
@@ -156,6 +158,7 @@ macro_rules! names_itself {
 pub mod causality;
 #[doc(hidden)]
 pub mod config;
+pub mod data_type;
 #[doc(hidden)]
 pub mod gossip;
 #[doc(hidden)]

@@ -19,8 +19,9 @@ mod waiting;
 use crate::config::{Config, ConfigError};
 use crate::output::{Sink, SinkFull, Transmit, Wakeup};
 use crate::replicated::Bound;
+use crate::service::Application;
 use crate::stats::{Skipped, Stats};
-use crate::storage::{Limits, Storage};
+use crate::storage::Limits;
 use crate::time::Now;
 
 pub use error::{JoinError, Rejected, UpdateError};
@@ -43,12 +44,12 @@ pub use member::Member;
 /// No input can make it panic, allocate, or grow beyond its [`Limits`]. (Storage on the heap takes the memory of the state when the node is
 /// made, that of gossip when it becomes a member, and no more after that but for a change of strategy.)
 #[derive(Clone, Debug)]
-pub struct Node<S: Storage> {
+pub struct Node<S: Application> {
     /// Complete, but for what follows from the cluster: see `Member::begin`. Only `waiting.rs` uses it before that.
     member: Member<S>,
 }
 
-impl<S: Storage> Node<S> {
+impl<S: Application> Node<S> {
     /// A node with the capacities its storage comes with.
     ///
     /// # Errors

@@ -1,6 +1,7 @@
 //! What happens when something is full: one test for each row of the table in ARCHITECTURE.md. The table is one, so its
 //! tests are one file, although it is long.
 
+use rumormill_core::data_type::Application;
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::time::UNIX_EPOCH;
@@ -11,7 +12,7 @@ use rumormill_core::causality::{RowId, Sum};
 use rumormill_core::config::{INCARNATION_MAX, min_message_bytes};
 use rumormill_core::id::json_len;
 use rumormill_core::replicated::{Applied, Bound};
-use rumormill_core::storage::{Small, Storage, Tiny};
+use rumormill_core::storage::{Small, Storage as _, Tiny};
 use rumormill_core::wire::SEQ_MAX;
 use rumormill_core::{
     Change, Config, Event, Instant, JoinError, Member, Node, Now, Rejected, Sink, SinkFull, Stats, Transmit,
@@ -395,7 +396,7 @@ impl Sink for Bytes {
     }
 }
 
-fn started<S: Storage>(me: &str, ids: &[&str], config: Config) -> Member<S> {
+fn started<S: Application>(me: &str, ids: &[&str], config: Config) -> Member<S> {
     Member::join(config, me, ids.iter().copied(), NOW).expect("choices within their bounds, and a cluster")
 }
 
@@ -421,7 +422,7 @@ trait Resident: Machine {
     fn frontier(&self, row: &str) -> u64;
 }
 
-impl<S: Storage> Resident for Member<S> {
+impl<S: Application> Resident for Member<S> {
     fn update(&mut self, now: Now, change: Change<'_>) -> Result<(), UpdateError> {
         Self::update(self, now, change).map(drop)
     }
@@ -467,7 +468,7 @@ impl Net {
     }
 
     /// Starts a node, in place of the one that had its id before.
-    fn add<S: Storage + 'static>(&mut self, id: &str, config: Config) {
+    fn add<S: Application + 'static>(&mut self, id: &str, config: Config) {
         let at = self.at(id);
         self.0.start(at, |seat| {
             let joined = Member::<S>::join(config, id, seat.ids(), seat.now);

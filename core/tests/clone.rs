@@ -4,13 +4,14 @@
 #![cfg(feature = "alloc")]
 #![allow(missing_docs, clippy::unwrap_used)]
 
-use rumormill_core::storage::{Heap, Small, Storage, Tiny};
+use rumormill_core::data_type::Application;
+use rumormill_core::storage::{Heap, Small, Tiny};
 use rumormill_core::{Change, Config, Node, Now, Strategy, Value};
 
 use rumormill_sim::{Joined as _, Machine as _};
 
 /// The messages of a node while it runs `rounds` timers.
-fn lines<S: Storage>(node: &mut Node<S>, from_ms: u64, rounds: u64) -> Vec<u8> {
+fn lines<S: Application>(node: &mut Node<S>, from_ms: u64, rounds: u64) -> Vec<u8> {
     let mut out = Vec::new();
     for round in 0..rounds {
         let now = Now::monotonic_ms(from_ms + 100 * round);
@@ -20,7 +21,7 @@ fn lines<S: Storage>(node: &mut Node<S>, from_ms: u64, rounds: u64) -> Vec<u8> {
     out
 }
 
-fn say_the_same<S: Storage>(strategy: Strategy) {
+fn say_the_same<S: Application>(strategy: Strategy) {
     let mut node = Node::<S>::new(Config { strategy, seed: 7, ..Config::default() }).unwrap();
     node.join("n0", ["n0", "n1", "n2"], Now::monotonic_ms(0)).unwrap();
     node.update(Now::monotonic_ms(1), Change::Broadcast(Value::Int(5))).unwrap();

@@ -10,6 +10,7 @@ mod lives;
 #[path = "laws/subjects.rs"]
 mod subjects;
 
+use rumormill_core::data_type::Product;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::UNIX_EPOCH;
 
@@ -18,10 +19,10 @@ use proptest::test_runner::{RngSeed, TestCaseError};
 use rumormill_core::causality::{Arg, Dot, Entry, RowId, RowRefused, Sum, Tag, WINDOW};
 use rumormill_core::id::NodeIndex;
 use rumormill_core::replicated::{Bound, Lane, Outcome, Refused, Replica, Replicated as _, Sign, Store};
-use rumormill_core::storage::{Storage, Tiny};
+use rumormill_core::storage::{Storage as _, Tiny};
 use rumormill_core::{Value, fixed_storage};
 
-use subjects::{BroadcastSet, Counter, LwwMap, Product};
+use subjects::{BroadcastSet, Counter, LwwMap, Together};
 
 /// Makes one module of property tests per data type and storage.
 macro_rules! laws {
@@ -94,9 +95,9 @@ laws! {
     set: BroadcastSet on Tiny;
     counter: Counter on Tiny;
     map: LwwMap on Tiny;
-    product: Product on Tiny;
+    product: Together on Tiny;
     #[cfg(feature = "alloc")]
-    product_on_the_heap: Product on rumormill_core::storage::Heap;
+    product_on_the_heap: Together on rumormill_core::storage::Heap;
 }
 
 /// All nodes, sorted by bytes as nodes sort them: `n10` comes before `n2`.
@@ -115,6 +116,7 @@ fixed_storage! {
         dense_values: 64,
         keys: 2,
         rumors: 4,
+        events: 0,
         payload_bytes: 64,
         ..Tiny::LIMITS
     }
@@ -130,11 +132,11 @@ trait Subject {
         false
     }
     /// The content of the state, sorted.
-    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String>;
+    fn content<S: Product>(replica: &Replica<S>) -> Vec<String>;
     /// The content after these entries, by the definition of the data type.
     fn model(history: &[Dotted]) -> Vec<String>;
     /// The fingerprint of this data type alone.
-    fn fingerprint<S: Storage>(store: &Store<S>) -> u64;
+    fn fingerprint<S: Product>(store: &Store<S>) -> u64;
 }
 
 /// An argument of an entry, owned.
@@ -178,7 +180,7 @@ impl Change {
 
 /// In any order, and with any entry any number of times, entries give the state of the definition. Every dot counts as
 /// applied, and a second delivery of everything is no news.
-fn order_and_repetition_do_not_matter<T: Subject, S: Storage>(
+fn order_and_repetition_do_not_matter<T: Subject, S: Product>(
     history: &[Dotted],
     order: &[Dotted],
 ) -> Result<(), TestCaseError> {
@@ -203,7 +205,7 @@ fn order_and_repetition_do_not_matter<T: Subject, S: Storage>(
 
 /// A replica that is sent to an empty one, by a walk over the rows as in a message, gives the same state, sum and
 /// vector.
-fn a_replica_walked_into_an_empty_one_is_the_same<T: Subject, S: Storage>(
+fn a_replica_walked_into_an_empty_one_is_the_same<T: Subject, S: Product>(
     history: &[Dotted],
 ) -> Result<(), TestCaseError> {
     let replica = observer_of::<S>(history);
@@ -214,7 +216,7 @@ fn a_replica_walked_into_an_empty_one_is_the_same<T: Subject, S: Storage>(
 }
 
 /// Joining replicas is commutative, associative and idempotent, and a delta gives what the whole state gives.
-fn replicas_join_in_any_grouping<T: Subject, S: Storage>(parts: &[Vec<Dotted>; 3]) -> Result<(), TestCaseError> {
+fn replicas_join_in_any_grouping<T: Subject, S: Product>(parts: &[Vec<Dotted>; 3]) -> Result<(), TestCaseError> {
     let [a, b, c] = parts;
     let join = |into: &[Dotted], others: &[&Replica<S>], since| {
         let mut replica = observer_of::<S>(into);
@@ -237,7 +239,7 @@ fn replicas_join_in_any_grouping<T: Subject, S: Storage>(parts: &[Vec<Dotted>; 3
 }
 
 /// Two states are equal exactly if their fingerprints are equal.
-fn fingerprints_are_equal_exactly_when_states_are<T: Subject, S: Storage>(
+fn fingerprints_are_equal_exactly_when_states_are<T: Subject, S: Product>(
     one: &[Dotted],
     other: &[Dotted],
 ) -> Result<(), TestCaseError> {
@@ -287,7 +289,7 @@ fn a_full_store_changes_nothing<T: Subject>(history: &[Dotted], local: &[Change]
 }
 
 /// An entry beyond the window is merged but not marked, and its dot counts once the gap has closed.
-fn what_is_beyond_the_window_is_not_marked<T: Subject, S: Storage>(
+fn what_is_beyond_the_window_is_not_marked<T: Subject, S: Product>(
     change: &Change,
     beyond: u64,
 ) -> Result<(), TestCaseError> {
@@ -417,11 +419,11 @@ fn three_parts<T: Subject>() -> impl Strategy<Value = [Vec<Dotted>; 3]> {
     })
 }
 
-fn observer<S: Storage>() -> Replica<S> {
+fn observer<S: Product>() -> Replica<S> {
     replica_of(OBSERVER, 3)
 }
 
-fn observer_of<S: Storage>(history: &[Dotted]) -> Replica<S> {
+fn observer_of<S: Product>(history: &[Dotted]) -> Replica<S> {
     let mut replica = observer();
     for dotted in history {
         deliver(&mut replica, dotted);
@@ -429,7 +431,7 @@ fn observer_of<S: Storage>(history: &[Dotted]) -> Replica<S> {
     replica
 }
 
-fn replica_of<S: Storage>(me: &str, life: u64) -> Replica<S> {
+fn replica_of<S: Product>(me: &str, life: u64) -> Replica<S> {
     let limits = if S::ADJUSTABLE { Tiny::LIMITS } else { S::LIMITS };
     let mut replica = Replica::new(&limits, 0);
     replica.causality.members.set(me, NODES.into_iter()).expect("a cluster");
@@ -437,12 +439,12 @@ fn replica_of<S: Storage>(me: &str, life: u64) -> Replica<S> {
     replica
 }
 
-fn row<S: Storage>(replica: &mut Replica<S>, node: usize, life: u64) -> RowId {
+fn row<S: Product>(replica: &mut Replica<S>, node: usize, life: u64) -> RowId {
     let rows = &mut replica.causality.rows;
     rows.find_or_add(NodeIndex(node as u32), life, NODES[node]).expect("room for every life")
 }
 
-fn deliver<S: Storage>(replica: &mut Replica<S>, dotted: &Dotted) -> Outcome {
+fn deliver<S: Product>(replica: &mut Replica<S>, dotted: &Dotted) -> Outcome {
     let row = row(replica, dotted.node, dotted.life);
     let dot = Dot { row, seq: dotted.seq };
     dotted.change.with_entry(|entry| replica.merge(dot, entry))
@@ -459,7 +461,7 @@ enum Since {
 
 /// Sends entries as a message does: for each row a range that is covered completely. A dot without an entry in that
 /// range was superseded.
-fn transfer<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, since: Since) {
+fn transfer<S: Product>(from: &Replica<S>, to: &mut Replica<S>, since: Since) {
     for (id, row) in from.causality.rows.iter() {
         let node = NODES[row.node.at()];
         let theirs = to.causality.rows.find_or_add(row.node, row.incarnation, node);
@@ -477,7 +479,7 @@ fn transfer<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, since: Since) {
     }
 }
 
-fn send_stretch<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, row: (RowId, RowId), after: u64, last: u64) {
+fn send_stretch<S: Product>(from: &Replica<S>, to: &mut Replica<S>, row: (RowId, RowId), after: u64, last: u64) {
     let (mine, theirs) = row;
     let mut covered = after;
     let mut cursor = from.store.seek(mine, after);
@@ -491,7 +493,7 @@ fn send_stretch<S: Storage>(from: &Replica<S>, to: &mut Replica<S>, row: (RowId,
 }
 
 /// Rows by name, with the frontier and the dots beyond it.
-fn vector<S: Storage>(replica: &Replica<S>) -> Vec<(String, u64, Vec<u64>)> {
+fn vector<S: Product>(replica: &Replica<S>) -> Vec<(String, u64, Vec<u64>)> {
     let rows = replica.causality.rows.iter().map(|(id, row)| {
         let (node, life) = replica.causality.name(id);
         let name = if life == 0 { node.to_owned() } else { format!("{node}@{life}") };
@@ -502,7 +504,7 @@ fn vector<S: Storage>(replica: &Replica<S>) -> Vec<(String, u64, Vec<u64>)> {
     rows
 }
 
-fn frontiers<S: Storage>(replica: &Replica<S>) -> Vec<(String, u64)> {
+fn frontiers<S: Product>(replica: &Replica<S>) -> Vec<(String, u64)> {
     vector(replica).into_iter().map(|row| (row.0, row.1)).filter(|row| row.1 > 0).collect()
 }
 
@@ -515,7 +517,7 @@ struct Whole {
     vector: Vec<(String, u64, Vec<u64>)>,
 }
 
-fn whole<S: Storage>(replica: &Replica<S>, content: impl FnOnce(&Replica<S>) -> Vec<String>) -> Whole {
+fn whole<S: Product>(replica: &Replica<S>, content: impl FnOnce(&Replica<S>) -> Vec<String>) -> Whole {
     Whole {
         content: content(replica),
         sum: replica.sum(),

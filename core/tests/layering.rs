@@ -21,6 +21,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("config", &["storage", "gossip", "wire"]),
     ("service", &["time", "storage", "id", "causality", "output", "config", "stats", "replicated", "wire"]),
     (
+        "data_type",
+        &["time", "storage", "id", "causality", "output", "config", "stats", "replicated", "wire", "service"],
+    ),
+    (
         "node",
         &["time", "storage", "id", "causality", "output", "config", "stats", "replicated", "wire", "gossip", "service"],
     ),
@@ -159,15 +163,14 @@ fn row(module: &str) -> Option<&'static (&'static str, &'static [&'static str])>
     MAY_KNOW.iter().find(|row| row.0 == module)
 }
 
-/// The data types that the product is made of: the lines `name: Type = place` of `product!`.
+/// The data types that the product is made of: the lines `name: Type<S> = place` of `product!`.
 fn data_types() -> BTreeSet<String> {
     let sources = sources();
     let store = sources.iter().find(|source| source.path == "replicated/store.rs").expect("the product has a file");
-    let lines = store.tokens.windows(5).filter(|window| {
-        let [_, colon, _, equals, place] = window else {
-            return false;
-        };
-        (&*colon.text, &*equals.text) == (":", "=") && place.text.parse::<usize>().is_ok()
+    let lines = store.tokens.windows(8).filter(|window| {
+        let text = |at: usize| &*window[at].text;
+        let is_line = [(1, ":"), (3, "<"), (4, "S"), (5, ">"), (6, "=")].iter().all(|(at, word)| text(*at) == *word);
+        is_line && text(7).parse::<usize>().is_ok()
     });
     let types: BTreeSet<String> = lines.map(|window| window[2].text.clone()).collect();
     assert!(types.len() >= 3, "found only {types:?}");

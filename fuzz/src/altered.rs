@@ -72,6 +72,7 @@ const LIMITS: Limits = Limits {
     store_text_bytes: 4_096,
     id_bytes: 8,
     rumors: 16,
+    events: 0,
     payload_bytes: 64,
 };
 

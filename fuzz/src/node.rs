@@ -28,6 +28,7 @@ const SMALLEST: Limits = Limits {
     store_text_bytes: 24,
     id_bytes: 5,
     rumors: 2,
+    events: 2,
     payload_bytes: 64,
 };
 

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
 
-use crate::settings::{Micros, Workload};
+use crate::settings::Micros;
 
 /// A JSON integer or string, the two distinct.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -53,34 +53,17 @@ pub enum Call {
     Txn(Vec<Micro>),
 }
 
-impl Call {
-    /// The name of the request on the wire.
-    #[must_use]
-    pub fn name(&self, workload: Workload) -> &'static str {
-        match self {
-            Self::Echo(_) => "echo",
-            Self::Generate => "generate",
-            Self::Add(_) if workload == Workload::Broadcast => "broadcast",
-            Self::Add(_) | Self::Increment(_) => "add",
-            Self::Read => "read",
-            Self::Write { .. } => "write",
-            Self::KvRead(_) => "kv_read",
-            Self::Txn(_) => "txn",
-        }
-    }
-}
-
 /// What a node answered.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Answer {
-    /// Done, nothing to show: `broadcast_ok`, `add_ok`.
+    /// The operation is done, and there is nothing to show: `broadcast_ok`, `add_ok`.
     Done,
     /// `echo_ok`
     Echo(String),
     /// `generate_ok`
     Id(Scalar),
-    /// The set, as the node listed it: order and repetitions kept.
+    /// The set as the node listed it, with order and repetitions.
     Elements(Elements),
     /// The counter.
     Total(i64),
@@ -94,8 +77,8 @@ pub enum Answer {
     Txn(Vec<Micro>),
 }
 
-/// The values of a set as a node listed them. A node that only adds lists the same values again and again, so lists that
-/// begin alike share their memory: what a run keeps grows with the values, not with values times reads.
+/// The values of a set as a node listed them. A node lists the same values again in each read, so lists that begin
+/// alike share their memory. The memory of a run then grows with the number of values, and not with values times reads.
 #[derive(Clone)]
 pub struct Elements {
     list: Arc<Mutex<Vec<i64>>>,
@@ -115,7 +98,7 @@ impl Elements {
         self.len == 0
     }
 
-    /// Looks at the values. Not to be called from within itself for a list that shares memory with this one.
+    /// Looks at the values. `look` must not call it for a list that shares memory with this one.
     pub fn with<R>(&self, look: impl FnOnce(&[i64]) -> R) -> R {
         look(&self.list.lock().unwrap_or_else(PoisonError::into_inner)[..self.len])
     }
@@ -132,7 +115,7 @@ impl Elements {
         Arc::ptr_eq(&self.list, &other.list)
     }
 
-    /// The same values, in the memory of a list that was seen before if one is the beginning of the other.
+    /// The same values, in the memory of the list `before` if one of both is the beginning of the other.
     #[must_use]
     pub fn after(self, before: &Self) -> Self {
         let values = self.to_vec();
@@ -188,7 +171,7 @@ pub enum Outcome {
         /// Its text.
         text: String,
     },
-    /// It may have happened: no reply in time, a reply that cannot be read, or an indefinite error.
+    /// It may have happened: there was no reply in time, a reply that cannot be read, or an indefinite error.
     Info {
         /// What came instead of an answer.
         why: String,
@@ -199,11 +182,11 @@ pub enum Outcome {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Phase {
-    /// Under load and faults.
+    /// The time of load and faults.
     Main,
-    /// The final read of each client, after heal and quiet time. Counts as an operation.
+    /// The final read of each client, after heal and quiet time. Figures count it as an operation.
     Final,
-    /// The lab's own look at every node and key in the end. Not an operation: no figure counts it.
+    /// The inspection of every node and key by the lab in the end. No figure counts it.
     Inspection,
 }
 

@@ -1,4 +1,4 @@
-//! What a run is: the choices a person makes, without any of the machinery.
+//! The settings of a run: the choices that a person makes. This module knows nothing of how a run works.
 
 use clap::ValueEnum;
 use serde::Serialize;
@@ -9,7 +9,8 @@ pub type Micros = u64;
 /// One second.
 pub const SECOND: Micros = 1_000_000;
 
-/// What clients ask of the nodes. The names and the messages are Maelstrom's, and `kv` is our own.
+/// What clients ask of the nodes. The names and the messages are Maelstrom's, and `kv` is our own. What the lab knows
+/// of each is in a file of its own, in the folder `workload`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Workload {
@@ -21,52 +22,14 @@ pub enum Workload {
     GCounter,
     /// `add` of -5 to 4, and `read`.
     PnCounter,
-    /// `generate`: all ids differ.
+    /// `generate`, to get ids that all differ.
     UniqueIds,
-    /// `echo`: the same value comes back.
+    /// `echo`, to get the same value back.
     Echo,
     /// Transactions of reads and writes.
     TxnRwRegister,
     /// `write` and `kv_read`, last writer wins.
     Kv,
-}
-
-impl Workload {
-    /// The name as on the command line.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Broadcast => "broadcast",
-            Self::GSet => "g-set",
-            Self::GCounter => "g-counter",
-            Self::PnCounter => "pn-counter",
-            Self::UniqueIds => "unique-ids",
-            Self::Echo => "echo",
-            Self::TxnRwRegister => "txn-rw-register",
-            Self::Kv => "kv",
-        }
-    }
-
-    /// The same workload as the built-in node knows it.
-    #[must_use]
-    pub const fn of_node(self) -> rumormill_core::Workload {
-        match self {
-            Self::Broadcast => rumormill_core::Workload::Broadcast,
-            Self::GSet => rumormill_core::Workload::GSet,
-            Self::GCounter => rumormill_core::Workload::GCounter,
-            Self::PnCounter => rumormill_core::Workload::PnCounter,
-            Self::UniqueIds => rumormill_core::Workload::UniqueIds,
-            Self::Echo => rumormill_core::Workload::Echo,
-            Self::TxnRwRegister => rumormill_core::Workload::TxnRwRegister,
-            Self::Kv => rumormill_core::Workload::Kv,
-        }
-    }
-
-    /// Whether nodes replicate anything for it, so that there is a state to compare in the end.
-    #[must_use]
-    pub const fn is_replicated(self) -> bool {
-        !matches!(self, Self::UniqueIds | Self::Echo)
-    }
 }
 
 /// How long a message between two nodes takes. Messages of clients take no time.
@@ -86,15 +49,16 @@ pub enum LatencyDist {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum NetworkMode {
-    /// As Maelstrom: a receiver has one message in delivery and what comes meanwhile waits, client requests too; a
+    /// As under Maelstrom. A receiver has one message in delivery, and all others wait, also requests of clients. A
     /// partition is checked when the receiver takes the message from its queue.
     #[default]
     Compat,
-    /// Each message on its own: it arrives when it is due, unless its link is cut when it leaves or when it arrives.
+    /// No message waits for another. A message arrives when it is due, unless its link is cut when it leaves or
+    /// arrives.
     Precise,
 }
 
-/// Who is whose neighbour, as told by `topology`. Advice only: nodes may talk to anyone.
+/// The neighbours of each node, as told by `topology`. It is advice only: nodes may talk to all others.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Topology {
@@ -139,7 +103,7 @@ pub enum PartitionKind {
     Majority,
     /// A third of the nodes, rounded down but at least one, is cut off.
     MinorityThird,
-    /// Every node sees a majority and no two the same one, so "sees" is not transitive.
+    /// Every node sees a majority, and no two nodes see the same one. So "sees" is not transitive.
     MajoritiesRing,
 }
 
@@ -151,13 +115,13 @@ impl PartitionKind {
 /// Faults of a run.
 #[derive(Clone, Debug, Serialize)]
 pub struct FaultPlan {
-    /// Kinds that happen by chance; each follows a clock of its own.
+    /// Kinds of faults that happen by chance. Each kind follows a clock of its own.
     pub kinds: Vec<FaultKind>,
     /// Mean time between start and stop, and stop and start: gaps are uniform in [0, 2 · interval).
     pub interval_us: Micros,
-    /// This kind of partition only; otherwise each is equally likely.
+    /// The only kind of partition, if it is given. Otherwise all kinds are equally likely.
     pub partition_kind: Option<PartitionKind>,
-    /// Partitions cut one direction only: nothing comes out of the smaller side, everything gets in.
+    /// Partitions cut one direction only: messages from the smaller side are lost, messages to it arrive.
     pub one_way: bool,
     /// The node that is cut off, killed or paused; otherwise one by chance. Index into the node ids.
     pub victim: Option<usize>,
@@ -167,9 +131,9 @@ pub struct FaultPlan {
     pub duplicate_rate: f64,
     /// How many nodes are killed or paused at one moment, at most.
     pub at_once: usize,
-    /// What is dead when clients stop stays dead.
+    /// Nodes that are dead when clients stop stay dead.
     pub keep_dead: bool,
-    /// Times instead of chance: in order of time. Used instead of `kinds` when not empty.
+    /// Faults at given times, in order of time. If there are any, `kinds` is not used.
     pub schedule: Vec<Scheduled>,
 }
 
@@ -190,7 +154,7 @@ pub enum Planned {
     Partition(PartitionKind, Option<usize>),
     /// These nodes are cut off from the others.
     Isolate(Vec<usize>),
-    /// Nothing passes from the first to the second; the other direction is untouched.
+    /// No message passes from the first to the second node. The other direction is untouched.
     Cut(usize, usize),
     /// All links work again.
     Heal,
@@ -234,7 +198,7 @@ impl Tuning {
     }
 }
 
-/// What values of the set and the store are on the wire. The lab numbers them in any case.
+/// How values of the set and the store are written on the wire. To the lab they are numbers in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum ValueKind {
@@ -247,7 +211,7 @@ pub enum ValueKind {
     Mixed,
 }
 
-/// What stands behind the number in a text: a quote, a letter of two bytes, one of four, a backslash.
+/// The end of each text, after the number: a quote, a letter of two bytes, one of four, and a backslash.
 const TEXT_END: &str = " \"\u{e9}\u{1f600}\\";
 
 /// The number of a text that the lab has sent as a value.
@@ -267,7 +231,7 @@ impl ValueKind {
         }
     }
 
-    /// A value as it stands in a request.
+    /// A value as JSON.
     #[must_use]
     pub fn json(self, value: i64) -> String {
         if self.is_text(value) {
@@ -276,7 +240,7 @@ impl ValueKind {
         value.to_string()
     }
 
-    /// The number of a value in a reply; `None` when it is of the wrong kind, because 1 and "1" are two values.
+    /// The number of a value in a reply. `None` if it is of the wrong kind, because 1 and "1" are two values.
     #[must_use]
     pub fn read(self, value: &serde_json::Value) -> Option<i64> {
         let (number, is_text) = match value {
@@ -290,7 +254,7 @@ impl ValueKind {
         (self.is_text(number) == is_text).then_some(number)
     }
 
-    /// What a list of values is called.
+    /// The words for a list of values.
     #[must_use]
     pub const fn list(self) -> &'static str {
         match self {
@@ -300,7 +264,7 @@ impl ValueKind {
     }
 }
 
-/// What a store of transactions has to keep.
+/// The anomalies that transactions must not show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Consistency {
@@ -311,7 +275,7 @@ pub enum Consistency {
     ReadCommitted,
 }
 
-/// Everything that decides what happens in a run, but for the program under test.
+/// Everything that decides what happens in a run, except for the program under test.
 #[derive(Clone, Debug, Serialize)]
 pub struct Settings {
     /// What clients ask.
@@ -330,9 +294,9 @@ pub struct Settings {
     pub network: NetworkMode,
     /// Clients; each has one operation in flight, and client i talks to node i modulo the number of nodes.
     pub concurrency: usize,
-    /// Told to the nodes in `broadcast`.
+    /// The neighbours that nodes are told in the workload `broadcast`.
     pub topology: Topology,
-    /// Model that transactions are held against.
+    /// The consistency model that transactions are checked against.
     pub consistency: Consistency,
     /// Share of operations that must succeed, 0 to 1; 1 is "total".
     pub availability: Option<f64>,
@@ -341,8 +305,8 @@ pub struct Settings {
     pub interval_us: Micros,
     /// The shortest interval between rounds of the nodes, as far as it is known.
     pub fastest_interval_us: Micros,
-    /// More messages than this from one node to one peer within a second are found wrong: `Some(0)` for the bound of the
-    /// built-in node, `None` for no bound.
+    /// The most messages from one node to one peer within a second; more make a run invalid. `Some(0)` stands for the
+    /// bound of the built-in node, `None` for no bound.
     pub storm_above: Option<u64>,
     /// Bytes per second that a link between two nodes carries in one direction; `None` for any number.
     pub bandwidth: Option<f64>,
@@ -350,9 +314,9 @@ pub struct Settings {
     pub mute_late: bool,
     /// Values that the first node is given before clients begin.
     pub preload: usize,
-    /// What values are on the wire.
+    /// How values are written on the wire.
     pub values: ValueKind,
-    /// When clients stop, after they began; faults go on until the time limit. `None` for the time limit.
+    /// When clients stop, counted from when they begin. Faults go on until the time limit. `None` for the time limit.
     pub ops_until_us: Option<Micros>,
     /// In simulation: how far the wall clocks of nodes are ahead, or behind, in microseconds.
     pub clocks_us: Vec<(usize, i64)>,
@@ -362,13 +326,13 @@ pub struct Settings {
     pub timeout_us: Micros,
     /// Share of operations that write, 0 to 1.
     pub write_share: f64,
-    /// Only the first so many nodes get writes; 0 for all.
+    /// The number of nodes that get writes, from the first. 0 for all.
     pub writers: usize,
     /// Keys in `kv` and `txn-rw-register`.
     pub keys: u64,
-    /// What goes wrong.
+    /// The faults of the run.
     pub faults: FaultPlan,
-    /// Decides every random choice of the lab.
+    /// The seed of all random choices of the lab.
     pub seed: u64,
     /// Checkers whose complaints do not make a run invalid.
     pub ignore: Vec<String>,

@@ -1,31 +1,32 @@
-//! Nodes in process, in virtual time: the same run as with processes, thousands of times faster, and the same for the same
-//! seed, byte for byte.
+//! Runs nodes in this process and in virtual time. A run is the same as with processes, thousands of times faster, and
+//! the same for the same seed, byte for byte.
 //!
-//! Two phases, as TigerBeetle's simulator has them. *Safety* at every step: a node's set only grows and holds nothing that
-//! nobody added, its counter stays between the sums that are possible, its messages keep to their limit, and nodes with
-//! equal digests hold equal state. Then *liveness*: once all faults are taken back, all nodes have to come to hold the same
-//! within the quiet time.
+//! A run has two phases, as in TigerBeetle's simulator. *Safety* is checked at every step: what a node holds keeps the
+//! rules of each data type, its messages keep to their limit, and nodes with equal digests hold equal state. *Liveness*
+//! is checked in the end: once all faults are taken back, all nodes have to come to hold the same within the quiet
+//! time.
 
 use std::collections::HashMap;
 
 use rumormill_core::causality::Sum;
 use rumormill_core::config::ConfigError;
 use rumormill_core::storage::{Heap, Limits, Storage as _};
-use rumormill_core::{Config, Node, Transmit, Value};
+use rumormill_core::{Config, Node, Transmit};
 use rumormill_sim::{Fate, Machine, Nodes, State};
 
 use crate::bench::{Action, Bench};
-use crate::history::{Call, History};
-use crate::settings::{FaultKind, Micros, Planned, Settings, value_of};
+use crate::history::History;
+use crate::settings::{FaultKind, Micros, Planned, Settings};
 use crate::trace::Trace;
+use crate::workload::{self, Inside};
 
 /// A process that stood still for longer drops the lines that waited for it meanwhile.
 const STANDSTILL_US: Micros = 4_000_000;
 /// Steps between two comparisons of all states.
 const COMPARE_EVERY: u64 = 4_096;
-/// Above this many nodes states are compared in the end only.
+/// With more nodes than this, states are compared in the end only.
 const COMPARE_NODES_MAX: usize = 100;
-/// Bytes of a text that the lab sends as a value, and some more.
+/// More bytes than any text has that the lab sends as a value.
 const TEXT_BYTES: usize = 32;
 /// Nodes that are named when states differ.
 const NAMED_MAX: usize = 20;
@@ -44,21 +45,14 @@ pub struct Program {
 /// What a simulation was.
 #[derive(Debug)]
 pub struct Simulated {
-    /// What it was to be.
+    /// The settings of the run.
     pub settings: Settings,
     /// What clients did and saw.
     pub history: History,
-    /// What else was seen.
+    /// Everything else that was seen.
     pub trace: Trace,
     /// Lines handled and timers run by all nodes.
     pub steps: u64,
-}
-
-/// What was seen of a node in its present life.
-struct Seen {
-    sum: Sum,
-    set_len: usize,
-    total: i128,
 }
 
 /// A simulation.
@@ -67,9 +61,10 @@ struct Sim {
     nodes: Nodes<Node<Heap>>,
     /// Choices and capacities of each node.
     choices: Vec<(Config, Limits)>,
-    /// Whether wall clocks differ or jump, so that the numbers of lives follow them as those of processes do.
+    /// Whether wall clocks differ or jump. If so, the number of a life is taken from the clock, as a process takes it.
     clocks_differ: bool,
-    seen: Vec<Option<Seen>>,
+    /// The digest of each live node after its last step.
+    seen: Vec<Option<Sum>>,
     incarnations: Vec<u64>,
     /// How many live nodes hold which state.
     sums: HashMap<Sum, usize>,
@@ -77,17 +72,16 @@ struct Sim {
     now: Micros,
     steps: u64,
     line: Vec<u8>,
-    /// Sum of all decrements and of all increments that were invoked.
-    possible: (i128, i128),
-    summed: usize,
+    /// The data types inside of the nodes.
+    inside: Vec<Box<dyn Inside>>,
 }
 
-/// Capacities for a run: those that are shipped, but for tables that the run cannot fill. What no run can reach is
-/// not reserved, because a simulation of thousands of runs would spend its time on clearing it.
+/// Capacities for a run: those that are shipped, but smaller for tables that the run cannot fill. A simulation of
+/// thousands of runs would otherwise spend its time on clearing memory that no run uses.
 #[must_use]
 pub fn limits_for(settings: &Settings) -> Limits {
     let shipped = Heap::LIMITS;
-    // Twice what is due on average, and room for the first moments of a short run.
+    // Twice the expected number, and room for the first moments of a short run.
     let ops = (settings.rate * settings.time_limit_us as f64 / 1e6) as usize;
     let values = (2 * ops + 1_024 + settings.preload).next_power_of_two();
     let keys = (settings.keys as usize + 2 * ops).next_power_of_two().min(shipped.keys);
@@ -105,8 +99,8 @@ pub fn limits_for(settings: &Settings) -> Limits {
     if settings.nodes <= shipped.nodes {
         return limits;
     }
-    // A cluster that is larger than the shipped one needs other options in any case. Few of its nodes write, and each of
-    // those has a row of its own in each of its lives.
+    // A cluster that is larger than the shipped limit needs other options in any case. Few of its nodes write, and each
+    // writer has a row for each of its lives.
     let writers = if settings.writers == 0 { settings.nodes } else { settings.writers };
     let faults = &settings.faults;
     let kills = faults.kinds.contains(&FaultKind::Kill)
@@ -142,8 +136,7 @@ pub fn run(settings: Settings, program: &Program) -> Result<Simulated, ConfigErr
         now: 0,
         steps: 0,
         line: Vec::new(),
-        possible: (0, 0),
-        summed: 0,
+        inside: workload::inside(count),
     };
     sim.run();
     let diverged = sim.diverged();
@@ -186,7 +179,7 @@ impl Sim {
     }
 
     fn start(&mut self, at: usize) {
-        // A fresh incarnation for every life: wall time in milliseconds, as the process takes it.
+        // Every life has a new incarnation: the wall time in milliseconds, as the process takes it.
         let from_clock = self.nodes.clock(self.now, at).wall_us.unwrap_or_default() / 1_000;
         let larger = from_clock.max(self.incarnations[at] + 1);
         self.incarnations[at] = if self.clocks_differ { from_clock } else { larger };
@@ -197,14 +190,15 @@ impl Sim {
         let sum = Machine::digest(&node);
         *self.sums.entry(sum).or_default() += 1;
         self.nodes.start(at, node);
-        self.seen[at] = Some(Seen { sum, set_len: 0, total: 0 });
+        self.seen[at] = Some(sum);
+        self.inside.iter_mut().for_each(|inside| inside.start(at));
         self.note_convergence();
     }
 
     fn kill(&mut self, at: usize) {
         self.nodes.crash(at);
-        if let Some(seen) = self.seen[at].take() {
-            self.forget_sum(seen.sum);
+        if let Some(sum) = self.seen[at].take() {
+            self.forget_sum(sum);
             self.note_convergence();
         }
     }
@@ -213,7 +207,7 @@ impl Sim {
         let Some(node) = self.nodes.get(at) else { return };
         let is_introduced = node.member().is_some();
         let stood = self.nodes.resume(self.now, at);
-        // As the runner does: who has waited for so long has given up. Before `init` was read there is nobody to be late for.
+        // The runner does the same: after so long, clients have given up. Before `init` nobody waits for an answer.
         if stood.for_us <= STANDSTILL_US || !is_introduced {
             stood.lines.iter().for_each(|line| self.deliver(at, line));
         }
@@ -224,8 +218,8 @@ impl Sim {
         match self.nodes.handle_line(self.now, at, line) {
             Fate::Waits | Fate::Lost => return,
             Fate::Taken => {}
-            // A line that is refused is counted by the node; what the lab sends is never refused, and what peers send is
-            // checked where they send it.
+            // A line that is refused is counted by the node; what the lab sends is never refused, and what peers send
+            // is checked where they send it.
             Fate::Refused(why) => {
                 let shown = String::from_utf8_lossy(&line[..line.len().min(200)]).into_owned();
                 self.bench.note_unsafe(at, format!("refused a line ({why:?}): {shown}"));
@@ -261,41 +255,19 @@ impl Sim {
         let (Some(node), Some(seen)) = (self.nodes.get(at), &mut self.seen[at]) else { return };
         let Some(member) = node.member() else { return };
         let sum = member.digest();
-        if sum == seen.sum {
+        if sum == *seen {
             return;
         }
-        let before = std::mem::replace(&mut seen.sum, sum);
-        let store = member.store();
+        let before = std::mem::replace(seen, sum);
         let mut broken = Vec::new();
-        if store.set.len() < seen.set_len {
-            broken.push(format!("the set shrank from {} to {} values", seen.set_len, store.set.len()));
+        let mut total = None;
+        for inside in &mut self.inside {
+            let look = inside.look(at, member, self.bench.settings(), self.bench.history());
+            broken.extend(look.broken);
+            total = total.or(look.total);
         }
-        for value in store.set.values().skip(seen.set_len) {
-            let kind = self.bench.settings().values;
-            let is_ours = match value {
-                Value::Int(int) => !kind.is_text(int) && self.bench.was_added(int),
-                Value::Text(text) => value_of(text).is_some_and(|int| kind.is_text(int) && self.bench.was_added(int)),
-            };
-            if !is_ours {
-                broken.push(format!("the set holds {value:?}, which nobody added"));
-            }
-        }
-        seen.set_len = store.set.len();
-        let total = store.counter.value();
-        if total != seen.total {
-            seen.total = total;
-            for op in &self.bench.history().ops[self.summed..] {
-                match op.call {
-                    Call::Increment(delta) if delta < 0 => self.possible.0 += i128::from(delta),
-                    Call::Increment(delta) => self.possible.1 += i128::from(delta),
-                    _ => {}
-                }
-            }
-            self.summed = self.bench.history().ops.len();
-            if total < self.possible.0 || total > self.possible.1 {
-                broken.push(format!("the counter is {total}, possible are {:?}", self.possible));
-            }
-            self.bench.note_total(at, i64::try_from(total).unwrap_or(i64::MAX));
+        if let Some(total) = total {
+            self.bench.note_total(at, total);
         }
         broken.into_iter().for_each(|detail| self.bench.note_unsafe(at, detail));
         *self.sums.entry(sum).or_default() += 1;
@@ -358,15 +330,7 @@ impl Sim {
     /// Bytes of the state of the first live node, as it would stand in a message.
     fn state_bytes(&self) -> u64 {
         let Some(member) = self.nodes.iter().next().and_then(|(_, node)| node.member()) else { return 0 };
-        let store = member.store();
-        let bytes = |value: Value<'_>| match value {
-            Value::Int(int) => int.to_string().len() as u64,
-            Value::Text(text) => serde_json::Value::from(text).to_string().len() as u64,
-        };
-        let set: u64 = store.set.values().map(|value| bytes(value) + 2).sum();
-        // `["w", key, value, stamp]` and a cell of the counter.
-        let map: u64 = store.map.iter().map(|(key, value, _)| bytes(key) + bytes(value) + 29).sum();
-        set + map + member.replica().causality.rows.len() as u64 * 24
+        self.inside.iter().map(|inside| inside.bytes(member)).sum()
     }
 }
 

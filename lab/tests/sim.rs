@@ -4,8 +4,8 @@
 use clap::ValueEnum as _;
 use rumormill_core::Config;
 use rumormill_core::storage::Limits;
-use rumormill_lab::check;
 use rumormill_lab::history::{Answer, Outcome, Phase};
+use rumormill_lab::judge;
 use rumormill_lab::judgement::{Judgement, Validity};
 use rumormill_lab::settings::{
     FaultKind, FaultPlan, LatencyDist, NetworkMode, Planned, SECOND, Scheduled, Settings, Tuning, ValueKind, Workload,
@@ -35,7 +35,7 @@ fn run(settings: Settings) -> (Simulated, Judgement) {
     let workload = settings.workload.of_node();
     let program = Program { config: Config { workload: Some(workload), ..Config::default() }, ..Program::default() };
     let done = sim::run(settings, &program).unwrap();
-    let judgement = check::judge(&done.settings, &done.history, &done.trace);
+    let judgement = judge::judge(&done.settings, &done.history, &done.trace);
     (done, judgement)
 }
 
@@ -191,7 +191,7 @@ fn started(settings: Settings, change: impl Fn(&mut Program)) -> (Simulated, Jud
     let mut program = Program { config, ..Program::default() };
     change(&mut program);
     let done = sim::run(settings, &program).unwrap();
-    let judgement = check::judge(&done.settings, &done.history, &done.trace);
+    let judgement = judge::judge(&done.settings, &done.history, &done.trace);
     (done, judgement)
 }
 

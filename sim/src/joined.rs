@@ -1,13 +1,13 @@
 //! Questions of tests to a node that has joined its cluster.
 
 use rumormill_core::causality::Dot;
+use rumormill_core::data_type::Application;
 use rumormill_core::gossip::{Gossip, Rule};
 use rumormill_core::replicated::{Replica, Store};
-use rumormill_core::storage::Storage;
 use rumormill_core::{Change, Member, Node, Now, UpdateError};
 
 /// A [`Node`] that has joined its cluster, as the test knows. Every method panics if it has not.
-pub trait Joined<S: Storage> {
+pub trait Joined<S: Application> {
     /// The member that the node is.
     fn joined(&self) -> &Member<S>;
 
@@ -43,7 +43,7 @@ pub trait Joined<S: Storage> {
     }
 }
 
-impl<S: Storage> Joined<S> for Node<S> {
+impl<S: Application> Joined<S> for Node<S> {
     fn joined(&self) -> &Member<S> {
         self.member().expect("the node has joined a cluster")
     }

@@ -1,7 +1,7 @@
 //! What the simulator needs of a node.
 
 use rumormill_core::causality::Sum;
-use rumormill_core::storage::Storage;
+use rumormill_core::data_type::Application;
 use rumormill_core::{Instant, Member, Node, Now, Rejected, Transmit};
 
 /// A node as the simulator drives it: the inputs and outputs of [`Node`], and getters that show its state.
@@ -68,7 +68,7 @@ macro_rules! driven {
 }
 
 /// A node that waits for its cluster holds nothing.
-impl<S: Storage> Machine for Node<S> {
+impl<S: Application> Machine for Node<S> {
     driven!();
 
     fn digest(&self) -> Sum {
@@ -80,7 +80,7 @@ impl<S: Storage> Machine for Node<S> {
     }
 }
 
-impl<S: Storage> Machine for Member<S> {
+impl<S: Application> Machine for Member<S> {
     driven!();
 
     fn digest(&self) -> Sum {

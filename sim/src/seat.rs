@@ -1,6 +1,7 @@
 //! A place in a cluster, and the facts that a node needs to take it.
 
-use rumormill_core::storage::{Limits, Storage};
+use rumormill_core::data_type::Application;
+use rumormill_core::storage::Limits;
 use rumormill_core::{Config, Member, Now};
 
 /// The names of a cluster, and their order.
@@ -65,7 +66,7 @@ impl<'a> Seat<'a> {
     /// # Panics
     /// The configuration is out of its bounds, or the storage has no room for the cluster.
     #[must_use]
-    pub fn member<S: Storage>(&self, config: Config) -> Member<S> {
+    pub fn member<S: Application>(&self, config: Config) -> Member<S> {
         self.member_with(config, S::LIMITS)
     }
 
@@ -74,7 +75,7 @@ impl<'a> Seat<'a> {
     /// # Panics
     /// The configuration or a capacity is out of its bounds, or there is no room for the cluster.
     #[must_use]
-    pub fn member_with<S: Storage>(&self, config: Config, limits: Limits) -> Member<S> {
+    pub fn member_with<S: Application>(&self, config: Config, limits: Limits) -> Member<S> {
         let joined = Member::join_with_limits(self.config(config), limits, self.id, self.ids(), self.now);
         joined.unwrap_or_else(|why| panic!("{} cannot join: {why}", self.id))
     }

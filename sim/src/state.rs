@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rumormill_core::causality::RowId;
+use rumormill_core::data_type::Application;
 use rumormill_core::replicated::Sign;
-use rumormill_core::storage::Storage;
 use rumormill_core::{Member, Value};
 
 /// The whole state of a node, in an order that does not depend on the order of changes.
@@ -25,7 +25,7 @@ impl State {
     /// # Panics
     /// The node lists a value of its set twice.
     #[must_use]
-    pub fn of<S: Storage>(node: &Member<S>) -> Self {
+    pub fn of<S: Application>(node: &Member<S>) -> Self {
         let (store, causality) = (node.store(), &node.replica().causality);
         let show = |value: Value<'_>| format!("{value:?}");
         let mut state = Self::default();

@@ -1,9 +1,9 @@
 //! The loop around the state machine.
 
+use rumormill_core::data_type::Application;
 use std::io;
 use std::time::{Duration, Instant as Clock, SystemTime, UNIX_EPOCH};
 
-use rumormill_core::storage::Storage;
 use rumormill_core::{Instant, Node, Now, Skipped};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::FileType;
@@ -32,7 +32,7 @@ const DROP_AT_MOST: Duration = Duration::from_millis(100);
 ///
 /// # Errors
 /// Reading or writing failed. A closed stdout is no error.
-pub fn run<S: Storage>(node: Node<S>, max_line: usize) -> io::Result<()> {
+pub fn run<S: Application>(node: Node<S>, max_line: usize) -> io::Result<()> {
     let session = node.session();
     let mut process = Process {
         node,
@@ -51,7 +51,7 @@ pub fn run<S: Storage>(node: Node<S>, max_line: usize) -> io::Result<()> {
     }
 }
 
-struct Process<S: Storage> {
+struct Process<S: Application> {
     node: Node<S>,
     lines: Lines,
     out: Output,
@@ -66,7 +66,7 @@ struct Process<S: Storage> {
     more_is_likely: bool,
 }
 
-impl<S: Storage> Process<S> {
+impl<S: Application> Process<S> {
     fn until_end(&mut self) -> io::Result<()> {
         loop {
             if !self.wait_and_read()? {

@@ -28,10 +28,13 @@ pub struct Dot {
 /// Members, version vector and clock: all that a data type may look at when it merges an entry.
 #[derive(Clone)]
 pub struct Causality<S: Storage> {
+    #[doc(hidden)]
     /// The cluster.
     pub members: Members<S>,
+    #[doc(hidden)]
     /// The version vector.
     pub rows: Rows<S>,
+    #[doc(hidden)]
     /// Stamps for last-writer-wins.
     pub clock: HybridClock,
 }
@@ -39,6 +42,7 @@ pub struct Causality<S: Storage> {
 names_itself!(impl[S: Storage] Causality<S>, "Causality");
 
 impl<S: Storage> Causality<S> {
+    #[doc(hidden)]
     /// The causality of a node that knows nothing yet. Stamps more than `max_clock_ahead_us` ahead of the wall clock
     /// are refused.
     #[inline(always)]

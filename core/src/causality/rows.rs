@@ -188,7 +188,9 @@ impl<S: Storage> Rows<S> {
             hash: 0,
             moved: 0,
         };
-        self.rows.get(row.at()).unwrap_or(&NOTHING)
+        let found = self.rows.get(row.at());
+        debug_assert!(found.is_some(), "the id of a row comes from this table, and rows stay");
+        found.unwrap_or(&NOTHING)
     }
 
     /// Hash of all frontiers. It does not depend on the order of rows, so equal vectors have equal hashes.

@@ -9,7 +9,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-use super::common::{Common, Control, Heard, Hot, Scheduler, Sent};
+use super::common::{Began, Common, Control, Heard, Hot, Scheduler, Sent};
 use super::peers::{Peers, Want};
 use super::rule::Rule;
 use crate::causality::{Dot, RowId, Rows};
@@ -120,7 +120,7 @@ impl<T: Scheduler<Small>> Bench<T> {
     }
 
     pub(super) fn start(&mut self) {
-        self.scheduler.start(&mut self.common, false, self.now);
+        self.scheduler.start(&mut self.common, Began::Heard, self.now);
     }
 
     /// Node `of` makes a change: this node itself, or a peer (`source` says who told this node of it).
@@ -175,7 +175,7 @@ impl<T: Scheduler<Small>> Bench<T> {
             steps += 1;
             assert!(steps < 100_000, "a timer that is always due: {due:?}");
             self.now = self.now.max(due.at);
-            self.scheduler.timeout(&mut self.common, self.sum, &self.rows, self.now);
+            self.scheduler.timeout(&mut self.common, &self.rows, self.now);
             written.extend(self.drain());
         }
         self.now = end;

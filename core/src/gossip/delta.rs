@@ -9,8 +9,7 @@ mod walk;
 use super::{Agreement, Control, Gossip, Hot, Pending, Resume, Rule, Sent, Want};
 use crate::causality::{Row, RowId};
 use crate::id::{NodeIndex, Value};
-use crate::replicated::{Lane, Replica};
-use crate::storage::Storage;
+use crate::replicated::{Lane, Product, Replica};
 use crate::time::Instant;
 
 pub use walk::Page;
@@ -64,7 +63,7 @@ impl Plan {
 }
 
 /// What one peer is sent, made from the state as it is now.
-pub struct Delta<'e, S: Storage> {
+pub struct Delta<'e, S: Product> {
     gossip: &'e Gossip<S>,
     plan: &'e Plan,
     control: Option<Control>,
@@ -72,7 +71,7 @@ pub struct Delta<'e, S: Storage> {
     walk: Walk<'e, S>,
 }
 
-names_itself!(impl[S: Storage] Delta<'_, S>, "Delta");
+names_itself!(impl[S: Product] Delta<'_, S>, "Delta");
 
 /// Whether all sessions that the peer may lack were named; if not, the member with which the next list begins.
 #[derive(Clone, Copy, Debug)]
@@ -107,7 +106,7 @@ pub struct Ended {
     pub want: Want,
 }
 
-impl<S: Storage> Gossip<S> {
+impl<S: Product> Gossip<S> {
     /// Whether any peer is to be written to.
     #[must_use]
     #[inline]
@@ -220,7 +219,7 @@ impl Ended {
     }
 }
 
-impl<'e, S: Storage> Delta<'e, S> {
+impl<'e, S: Product> Delta<'e, S> {
     /// The value, if the message will hold exactly one entry and that entry is a value of the set.
     #[must_use]
     pub fn only_value(&self) -> Option<Value<'e>> {
@@ -354,7 +353,7 @@ impl<'e, S: Storage> Delta<'e, S> {
 }
 
 /// How many changes of this node a peer with this vector lacks. O(rows).
-fn lacking<S: Storage>(replica: &Replica<S>, vector: &[u64]) -> u64 {
+fn lacking<S: Product>(replica: &Replica<S>, vector: &[u64]) -> u64 {
     let known = |id: RowId| vector.get(id.at()).copied().unwrap_or(0);
     let rows = replica.causality.rows.iter();
     rows.fold(0, |sum: u64, (id, row)| sum.saturating_add(row.frontier.saturating_sub(known(id))))

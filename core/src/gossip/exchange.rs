@@ -8,8 +8,7 @@
 use super::{Control, Gossip, Heard, Hot, Rule, Session, Want};
 use crate::causality::{RowId, Rows, Sum};
 use crate::id::NodeIndex;
-use crate::replicated::{Lane, Outcome, Replica};
-use crate::storage::Storage;
+use crate::replicated::{Lane, Outcome, Product, Replica};
 use crate::time::Instant;
 
 /// How often one message may search its digest for a row that is new here. Without this bound a line of many chunks
@@ -156,7 +155,7 @@ struct Agreed {
     by_all: bool,
 }
 
-impl<S: Storage> Gossip<S> {
+impl<S: Product> Gossip<S> {
     /// A message of another implementation came. It shows only that the peer is alive.
     pub fn hear(&mut self, peer: NodeIndex, now: Instant) {
         self.common.peers.hear(peer, now);

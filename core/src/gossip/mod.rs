@@ -35,7 +35,7 @@ use crate::storage::{Limits, Storage};
 use crate::time::Instant;
 
 pub use agreement::Agreement;
-use common::{Assumed, Common, Heard, Scheduler, Sent};
+use common::{Assumed, Began, Common, Heard, Scheduler, Sent};
 pub use common::{Control, Echo, Hot};
 pub use delta::{Delta, Ended, Listed, Named, Page, Plan};
 pub use exchange::{Exchange, Holders, Learned, Said};
@@ -79,6 +79,7 @@ impl Strategy {
         }
     }
 
+    #[doc(hidden)]
     /// Whether the header of its messages has a [`Control`].
     #[must_use]
     pub const fn says_control(self) -> bool {
@@ -171,10 +172,7 @@ impl<S: Storage> Gossip<S> {
         }
         self.common.source = None;
         if self.started {
-            scheduler!(&mut self.scheduler, s => {
-                s.start(&mut self.common, false, now);
-                s.took_over(&mut self.common, now);
-            });
+            scheduler!(&mut self.scheduler, s => s.start(&mut self.common, Began::Replaced, now));
         }
     }
 
@@ -203,11 +201,11 @@ impl<S: Storage> Gossip<S> {
 
     /// See `Scheduler::start`.
     pub fn start(&mut self, now: Instant) {
-        let speaks = self.speak_at <= now;
+        let began = if self.speak_at <= now { Began::ByItself } else { Began::Heard };
         self.started = true;
         self.speak_at = NEVER;
         self.set_wake();
-        scheduler!(&mut self.scheduler, s => s.start(&mut self.common, speaks, now));
+        scheduler!(&mut self.scheduler, s => s.start(&mut self.common, began, now));
     }
 
     /// See `Scheduler::news`. Nothing is done where there is nobody to tell.
@@ -231,7 +229,7 @@ impl<S: Storage> Gossip<S> {
 
     /// A newer session of a peer is known.
     fn reborn(&mut self, peer: NodeIndex, now: Instant) {
-        scheduler!(&mut self.scheduler, s => Scheduler::<S>::reborn(s, &mut self.common, peer, now));
+        scheduler!(&mut self.scheduler, s => s.view_changed(&mut self.common, peer, now));
     }
 
     /// A message names a session of a member. If it is a session of this node, and larger than the present one, this
@@ -263,7 +261,7 @@ impl<S: Storage> Gossip<S> {
         let me = self.common.me();
         self.common.view.learn(me, session?);
         self.common.peers.forget_own();
-        scheduler!(&mut self.scheduler, s => s.session_taken(&mut self.common, now));
+        scheduler!(&mut self.scheduler, s => s.view_changed(&mut self.common, me, now));
         Some(self.common.own.life())
     }
 
@@ -300,7 +298,7 @@ impl<S: Storage> Gossip<S> {
             self.start(now);
         }
         self.common.refresh(sum);
-        scheduler!(&mut self.scheduler, s => s.timeout(&mut self.common, sum, rows, now));
+        scheduler!(&mut self.scheduler, s => s.timeout(&mut self.common, rows, now));
     }
 
     /// See `Scheduler::settle`.
@@ -319,7 +317,7 @@ impl<S: Storage> Gossip<S> {
     pub fn finish(&mut self, sum: u64, rows: &Rows<S>, now: Instant) {
         self.wake_at = NEVER;
         self.common.refresh(sum);
-        scheduler!(&mut self.scheduler, s => s.finish(&mut self.common, sum, rows, now));
+        scheduler!(&mut self.scheduler, s => s.finish(&mut self.common, rows, now));
     }
 
     /// See `Scheduler::hot`.

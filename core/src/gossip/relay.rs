@@ -18,7 +18,7 @@ mod snapshots;
 mod tree;
 mod watch;
 
-use super::common::{Assumed, Common, Control, Heard, Hot, SOURCE_MS, Scheduler, Sent};
+use super::common::{Assumed, Began, Common, Control, Heard, Hot, SOURCE_MS, Scheduler, Sent};
 use super::peers::{Pending, Want};
 use super::rule::{Rule, Rules};
 use crate::causality::{RowId, Rows};
@@ -310,16 +310,14 @@ impl<S: Storage> Relay<S> {
 }
 
 impl<S: Storage> Scheduler<S> for Relay<S> {
-    fn start(&mut self, common: &mut Common<S>, speaks: bool, now: Instant) {
+    fn start(&mut self, common: &mut Common<S>, began: Began, now: Instant) {
         self.reconfigured(common, now);
-        if common.has_peers() {
-            self.no_longer_stable(now);
-            self.ask_at = if speaks { now } else { after(now, FIRST_ASK_US) };
+        if !common.has_peers() {
+            return;
         }
-    }
-
-    fn took_over(&mut self, common: &mut Common<S>, now: Instant) {
-        if common.has_peers() {
+        self.no_longer_stable(now);
+        self.ask_at = if began == Began::ByItself { now } else { after(now, FIRST_ASK_US) };
+        if began == Began::Replaced {
             self.changed(common, now);
         }
     }
@@ -365,18 +363,17 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         self.look(common, rows, now);
     }
 
-    fn reborn(&mut self, _: &mut Common<S>, peer: NodeIndex, now: Instant) {
-        self.link_mut(peer).reborn();
-        self.flush.dirty = true;
-        self.uplink.dirty = true;
-        self.look_at = now;
-        self.no_longer_stable(now);
-    }
-
-    fn session_taken(&mut self, common: &mut Common<S>, now: Instant) {
-        // Echoes that were meant for the session before do not count any more.
-        self.links.iter_mut().for_each(Link::forget_echoes);
-        self.changed(common, now);
+    fn view_changed(&mut self, common: &mut Common<S>, member: NodeIndex, now: Instant) {
+        if member == common.me() {
+            // Echoes that were meant for the session before do not count any more.
+            self.links.iter_mut().for_each(Link::forget_echoes);
+            self.changed(common, now);
+        } else {
+            self.link_mut(member).reborn();
+            self.flush.dirty = true;
+            self.uplink.dirty = true;
+            self.no_longer_stable(now);
+        }
         self.look_at = now;
     }
 
@@ -391,7 +388,7 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         !self.finished && self.timers().into_iter().any(|at| at <= now)
     }
 
-    fn timeout(&mut self, common: &mut Common<S>, _: u64, rows: &Rows<S>, now: Instant) {
+    fn timeout(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
         if self.links_at <= now {
             self.links_due(common, rows, now);
         }
@@ -427,7 +424,7 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         (chosen, sent)
     }
 
-    fn finish(&mut self, common: &mut Common<S>, _: u64, rows: &Rows<S>, now: Instant) {
+    fn finish(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) {
         self.leave_now(common, rows, now);
         self.finished = true;
     }
@@ -492,18 +489,8 @@ impl<S: Storage> Scheduler<S> for Relay<S> {
         }
     }
 
-    fn hot(&self) -> &[Hot] {
-        &[]
-    }
-
-    fn all_sent(&mut self) {}
-
     fn rounds(&self) -> u64 {
         self.rounds
-    }
-
-    fn forgotten(&self) -> u64 {
-        0
     }
 }
 

@@ -11,7 +11,7 @@
 //! - *Silence*: when all members are known to hold this digest in this view, no timer runs. A silent node answers peers
 //!   that are not silent.
 
-use super::common::{Common, Heard, Hot, SOURCE_MS, Scheduler, is_news_to};
+use super::common::{Began, Common, Heard, Hot, SOURCE_MS, Scheduler, is_news_to};
 use super::fanout::Draw;
 use super::peers::{Pending, Want};
 use super::rule::Rule;
@@ -81,18 +81,16 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
     }
 
-    fn start(&mut self, common: &mut Common<S>, speaks: bool, now: Instant) {
+    fn start(&mut self, common: &mut Common<S>, began: Began, now: Instant) {
         self.last_change = now;
         self.started = true;
         self.arm_anti_entropy(common, now);
-        if speaks && common.has_peers() {
-            self.set(Timer::AntiEntropy, now);
+        match began {
+            Began::Heard => {}
+            Began::ByItself if common.has_peers() => self.set(Timer::AntiEntropy, now),
+            Began::ByItself => {}
+            Began::Replaced => self.arm_tick(common, now),
         }
-    }
-
-    fn took_over(&mut self, common: &mut Common<S>, now: Instant) {
-        self.arm_tick(common, now);
-        self.arm_anti_entropy(common, now);
     }
 
     fn rounds(&self) -> u64 {
@@ -171,14 +169,13 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         }
     }
 
-    fn reborn(&mut self, common: &mut Common<S>, _: NodeIndex, now: Instant) {
+    fn view_changed(&mut self, common: &mut Common<S>, member: NodeIndex, now: Instant) {
         self.last_change = now;
-        self.go_on_asking(common, now);
-    }
-
-    fn session_taken(&mut self, common: &mut Common<S>, now: Instant) {
-        self.last_change = now;
-        self.arm_anti_entropy(common, now);
+        if member == common.me() {
+            self.arm_anti_entropy(common, now);
+        } else {
+            self.go_on_asking(common, now);
+        }
     }
 
     fn settle(&mut self, common: &Common<S>) -> bool {
@@ -205,7 +202,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         self.timers.iter().flatten().any(|at| *at <= now)
     }
 
-    fn timeout(&mut self, common: &mut Common<S>, _: u64, _: &Rows<S>, now: Instant) {
+    fn timeout(&mut self, common: &mut Common<S>, _: &Rows<S>, now: Instant) {
         for timer in Timer::ALL {
             if self.timers[timer as usize].is_none_or(|at| at > now) {
                 continue;
@@ -250,7 +247,7 @@ impl<S: Storage> Scheduler<S> for Rumor<S> {
         (chosen, sent)
     }
 
-    fn finish(&mut self, common: &mut Common<S>, _: u64, _: &Rows<S>, now: Instant) {
+    fn finish(&mut self, common: &mut Common<S>, _: &Rows<S>, now: Instant) {
         let tick = self.timers[Timer::Tick as usize].is_some();
         if self.timers[Timer::Push as usize].is_some() {
             self.push(common, now);

@@ -4,12 +4,13 @@ use super::Member;
 use crate::causality::{Arg, Entry};
 use crate::id::{Id, NodeIndex};
 use crate::replicated::{Outcome, Sign};
-use crate::storage::{Scratch as _, Storage};
+use crate::service::Application;
+use crate::storage::Scratch as _;
 use crate::time::Now;
 use crate::wire::Str;
 use crate::wire::gossip::Foreign;
 
-impl<S: Storage> Member<S> {
+impl<S: Application> Member<S> {
     /// A message of another implementation: a bare value, or vectors by node name. What changes the state is a local
     /// change, with this node's next dot.
     pub(super) fn receive_foreign(&mut self, now: Now, from: NodeIndex, foreign: Foreign<'_>) {

@@ -13,9 +13,9 @@ use crate::gossip::Gossip;
 use crate::id::{NodeIndex, mix2};
 use crate::output::{Sink, SinkFull, Transmit, Wakeup};
 use crate::replicated::{Applied, Bound, Change, Made, Replica, Store};
-use crate::service::{self, Head, Service};
+use crate::service::{self, Application, Head, Service};
 use crate::stats::{Skipped, Stats};
-use crate::storage::{Limits, Scratch as _, Storage};
+use crate::storage::{Limits, Scratch as _};
 use crate::time::{Instant, Now};
 use crate::wire::{Block, Message, Out, Predictor};
 
@@ -24,7 +24,7 @@ use crate::wire::{Block, Message, Out, Predictor};
 /// The contract is that of [`Node`](crate::Node), which becomes one when it has read `init`. A program that knows its cluster makes one
 /// with [`Member::join`], hands over the lines of its peers, makes changes with [`Member::update`], and needs no client.
 #[derive(Clone)]
-pub struct Member<S: Storage> {
+pub struct Member<S: Application> {
     pub(super) config: Config,
     pub(super) limits: Limits,
     pub(super) replica: Replica<S>,
@@ -34,12 +34,12 @@ pub struct Member<S: Storage> {
     pub(super) scratch: S::Scratch,
     predictor: Predictor,
     pub(super) desk: Desk,
-    pub(super) events: Events,
+    pub(super) events: Events<S>,
     pub(super) head: Head,
     settled: bool,
 }
 
-impl<S: Storage> Member<S> {
+impl<S: Application> Member<S> {
     /// Joins the cluster of `ids` as `me`, with the capacities the storage comes with, and speaks to peers from then on.
     ///
     /// A member with fixed storage is one value of that size: [`Small`](crate::storage::Small) has 307 KB, and needs a stack of 3 MiB in a
@@ -84,7 +84,7 @@ impl<S: Storage> Member<S> {
             scratch: S::Scratch::with_limits(limits),
             predictor: Default::default(),
             desk: Desk::default(),
-            events: Events::default(),
+            events: Events::unfilled(limits),
             head: Head::default(),
             settled: false,
             config: Config::default(),
@@ -97,7 +97,10 @@ impl<S: Storage> Member<S> {
         self.replica.causality.clock = HybridClock::new(config.max_clock_ahead_ms.saturating_mul(1_000));
         // The seed itself shows in whom this node speaks to.
         self.replica.store.fill(&self.limits, mix2(config.seed, u64::from_be_bytes(*b"hashkeys")));
-        self.service.bench.fill();
+        self.service.fill(&self.limits);
+        if config.events {
+            self.events.fill(&self.limits);
+        }
         self.config = config;
     }
 
@@ -156,7 +159,7 @@ impl<S: Storage> Member<S> {
             self.desk.stats.malformed_lines += 1;
             return Err(Rejected::Malformed(malformed));
         }
-        let done = self.dispatch(now, &message);
+        let done = self.dispatch(now, line, &message);
         self.run_due(now);
         done
     }
@@ -429,7 +432,7 @@ impl<S: Storage> Member<S> {
     }
 }
 
-impl<S: Storage> core::fmt::Debug for Member<S> {
+impl<S: Application> core::fmt::Debug for Member<S> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let members = &self.replica.causality.members;
         f.debug_struct("Member")

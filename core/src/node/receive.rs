@@ -6,7 +6,8 @@ use crate::causality::{Arg, Causality, Dot, Entry, RowId};
 use crate::gossip::{self, Control, Echo, Exchange, Hot, Said, Want};
 use crate::id::{Id, NodeIndex};
 use crate::replicated::{Bound, Lane, Outcome, Refused, Replica};
-use crate::storage::{INCARNATION_MAX, Scratch as _, Storage};
+use crate::service::Application;
+use crate::storage::{INCARNATION_MAX, Scratch as _};
 use crate::time::Now;
 use crate::wire::gossip::{Header, Holders, Letter, Received, Refuses, Wanted};
 use crate::wire::{Chunks, Item, Kind, Message, RawEntry, SEQ_MAX, Str};
@@ -21,7 +22,7 @@ struct Reading<'m> {
     exchange: Exchange,
 }
 
-impl<S: Storage> Member<S> {
+impl<S: Application> Member<S> {
     /// Handles `gossip` or `replicate`. O(length of the line).
     #[inline(never)]
     pub(super) fn receive(&mut self, now: Now, kind: Kind, message: &Message<'_>) -> Result<(), Rejected> {
@@ -209,6 +210,9 @@ impl<S: Storage> Member<S> {
     #[inline]
     fn merge(&mut self, reading: &mut Reading<'_>, dot: Dot, entry: &Entry<'_>) {
         let outcome = self.replica.merge(dot, entry);
+        if outcome.is_included() {
+            self.service.staleness.arrived(&self.replica.store.map, entry);
+        }
         self.note(reading, Hot::dot(dot, Some(reading.exchange.from())), outcome, Some(entry));
     }
 

@@ -2,14 +2,13 @@
 
 use super::spread::GossipSpread;
 use super::{Member, Rejected};
-use crate::service::{self, Answer, Context, Done, Problem};
-use crate::storage::Storage;
+use crate::service::{self, Answer, Application, Context, Done, Problem};
 use crate::time::Now;
 use crate::wire::{BadField, Key, Kind, Message, Str, Why, same};
 
-impl<S: Storage> Member<S> {
+impl<S: Application> Member<S> {
     #[inline]
-    pub(super) fn dispatch(&mut self, now: Now, message: &Message<'_>) -> Result<(), Rejected> {
+    pub(super) fn dispatch(&mut self, now: Now, line: &[u8], message: &Message<'_>) -> Result<(), Rejected> {
         if message.is_reply {
             self.desk.stats.replies_received += 1;
             return Ok(());
@@ -27,7 +26,7 @@ impl<S: Storage> Member<S> {
         let Some(in_reply_to) = message.msg_id.filter(|_| answerable) else {
             return self.desk.unanswerable();
         };
-        match self.request(now, message) {
+        match self.request(now, line, message) {
             Ok(answer) => self.desk.reply.answer = answer,
             Err(problem) => self.desk.refuse(problem, message),
         }
@@ -37,16 +36,19 @@ impl<S: Storage> Member<S> {
 
     /// A request that can be answered.
     #[inline(always)]
-    fn request(&mut self, now: Now, message: &Message<'_>) -> Result<Answer, Problem> {
+    fn request(&mut self, now: Now, line: &[u8], message: &Message<'_>) -> Result<Answer, Problem> {
         check_twice(message)?;
-        let kind = known_kind(message)?;
-        if kind == Kind::Init {
+        if message.kind == Some(Kind::Init) {
             return self.another_init(message);
         }
         let Self { replica, gossip, service, desk, config, limits, events, scratch, .. } = self;
         let spread = GossipSpread { gossip, events: config.events.then_some(events), now: now.at };
         let mut cx = Context { replica, spread, stats: &mut desk.stats, config, limits, scratch, now };
-        let done = service.handle(kind, message, &mut cx);
+        let done = match (message.kind, message.type_name) {
+            (Some(kind), _) => service.handle(kind, message, &mut cx),
+            (None, Some(name)) => service.handle_own(name, line, &mut cx),
+            (None, None) => Err(no_type(message)),
+        };
         // A change here teaches nothing about peers, unless there are none.
         if !self.gossip.has_peers() {
             self.judge_convergence(now.at);
@@ -88,13 +90,9 @@ fn what_stands_twice(message: &Message<'_>) -> Result<(), Problem> {
     }
 }
 
-pub(super) fn known_kind(message: &Message<'_>) -> Result<Kind, Problem> {
-    match (message.kind, message.type_name) {
-        (Some(kind), _) => Ok(kind),
-        (None, Some(_)) => Err(Problem::UnknownType),
-        (None, None) => {
-            let why = if message.need(Key::Type).is_ok() { Why::Not("a string") } else { Why::Missing };
-            Err(BadField { key: Key::Type, why }.into())
-        }
-    }
+/// What is wrong with a message that has no type.
+#[cold]
+fn no_type(message: &Message<'_>) -> Problem {
+    let why = if message.need(Key::Type).is_ok() { Why::Not("a string") } else { Why::Missing };
+    BadField { key: Key::Type, why }.into()
 }

@@ -5,12 +5,12 @@ use crate::causality::{Causality, Entry, RowId};
 use crate::gossip::{Delta, Ended, Named, Page, Want};
 use crate::output::{Sink, SinkFull, Transmit};
 use crate::replicated::{Lane, Replica};
-use crate::storage::Storage;
+use crate::service::Application;
 use crate::time::Now;
 use crate::wire::gossip::{Closing, Data, Digits, Echoed, Header, Holders, Refuses, Room, Wanted, Writer};
 use crate::wire::{Kind, Out, Str};
 
-impl<S: Storage> Member<S> {
+impl<S: Application> Member<S> {
     /// Writes the next message to a peer, if one waits.
     #[inline(never)]
     pub(super) fn poll_gossip<W: Sink>(&mut self, now: Now, sink: &mut W) -> Result<Option<Transmit>, SinkFull> {
@@ -40,14 +40,14 @@ impl<S: Storage> Member<S> {
 }
 
 /// What a message is made of.
-struct Text<'t, S: Storage> {
+struct Text<'t, S: Application> {
     replica: &'t Replica<S>,
     delta: Delta<'t, S>,
     lane: Lane,
     session: u64,
 }
 
-impl<S: Storage> Text<'_, S> {
+impl<S: Application> Text<'_, S> {
     /// Writes the message, in the order of WIRE.md.
     fn write<W: Sink>(&self, mut writer: Writer<'_, '_, W>, msg_id: u64) -> (Named, Ended) {
         let Self { replica, delta, .. } = self;
@@ -143,12 +143,12 @@ impl<S: Storage> Text<'_, S> {
 }
 
 /// The entries of a message, row by row, under the names that rows have on the wire.
-struct Sheet<'o, 'w, 'n, S: Storage, W: Sink> {
+struct Sheet<'o, 'w, 'n, S: Application, W: Sink> {
     causality: &'n Causality<S>,
     data: Data<'o, 'w, 'n, W>,
 }
 
-impl<S: Storage, W: Sink> Page for Sheet<'_, '_, '_, S, W> {
+impl<S: Application, W: Sink> Page for Sheet<'_, '_, '_, S, W> {
     fn bound(&mut self, bytes: usize) {
         self.data.bound(bytes);
     }

@@ -5,19 +5,18 @@ use crate::config::Config;
 use crate::gossip::{Gossip, Hot};
 use crate::id::NodeIndex;
 use crate::replicated::{Made, Replica};
-use crate::service::Spread;
-use crate::storage::Storage;
+use crate::service::{Application, Spread};
 use crate::time::Instant;
 
 /// Gossip as requests see it, at the moment of the request.
-pub(super) struct GossipSpread<'r, S: Storage> {
+pub(super) struct GossipSpread<'r, S: Application> {
     pub(super) gossip: &'r mut Gossip<S>,
     /// `None` when nobody wants events.
-    pub(super) events: Option<&'r mut Events>,
+    pub(super) events: Option<&'r mut Events<S>>,
     pub(super) now: Instant,
 }
 
-impl<S: Storage> GossipSpread<'_, S> {
+impl<S: Application> GossipSpread<'_, S> {
     /// A local change was made: the one place from which gossip and events learn of it. `source`: the peer that asked for it,
     /// which need not be told.
     #[cfg_attr(feature = "fast", inline(always))]
@@ -29,7 +28,7 @@ impl<S: Storage> GossipSpread<'_, S> {
     }
 }
 
-impl<S: Storage> Spread<S> for GossipSpread<'_, S> {
+impl<S: Application> Spread<S> for GossipSpread<'_, S> {
     #[cfg_attr(feature = "fast", inline(always))]
     fn made(&mut self, made: Made) {
         self.made(made, None);

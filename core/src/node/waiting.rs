@@ -6,20 +6,20 @@ use super::request;
 use super::{Member, Node, Rejected};
 use crate::config::{Config, ConfigError};
 use crate::output::{Sink, SinkFull, Transmit};
-use crate::service::{self, Answer, Done, Problem};
-use crate::storage::{Limits, Storage};
+use crate::service::{self, Answer, Application, Done, Problem};
+use crate::storage::Limits;
 use crate::time::Now;
 use crate::wire::{Kind, Message, Out};
 
 /// Whether a node with these choices and capacities can be.
-pub(super) fn check<S: Storage>(config: &Config, limits: &Limits) -> Result<(), ConfigError> {
+pub(super) fn check<S: Application>(config: &Config, limits: &Limits) -> Result<(), ConfigError> {
     if !S::ADJUSTABLE && *limits != S::LIMITS {
         return Err(ConfigError::Capacity { name: "capacities of fixed storage", min: 0, max: 0 });
     }
     config.check(limits)
 }
 
-impl<S: Storage> Node<S> {
+impl<S: Application> Node<S> {
     /// A line before the cluster is known.
     #[cold]
     #[inline(never)]

@@ -11,17 +11,17 @@ const TALLER: u32 = 1 << 31;
 
 /// The part of an entry that links it into the tree of its row.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Link {
-    pub(super) seq: u64,
+pub struct Link {
+    pub seq: u64,
     /// For the data type to use.
-    pub(super) note: u32,
+    pub note: u32,
     parent: u32,
     /// Before and after this entry, with [`TALLER`].
     children: [u32; 2],
 }
 
 impl Link {
-    pub(super) const fn new(seq: u64, note: u32) -> Self {
+    pub const fn new(seq: u64, note: u32) -> Self {
         Self { seq, note, parent: NONE, children: [NONE; 2] }
     }
 
@@ -63,7 +63,7 @@ impl Side {
 }
 
 /// An entry that can be linked.
-pub(super) trait Linked {
+pub trait Linked {
     fn link(&self) -> &Link;
     fn link_mut(&mut self) -> &mut Link;
 }
@@ -120,19 +120,19 @@ pub(super) fn next<T: Linked>(items: &[T], at: u32) -> Option<u32> {
 
 /// The tree of one row: its root, its first and its last entry.
 #[derive(Clone, Debug)]
-pub(super) struct Ends {
+pub struct Ends {
     root: u32,
     head: u32,
     tail: u32,
 }
 
 impl Ends {
-    pub(super) const fn empty() -> Self {
+    pub const fn empty() -> Self {
         Self { root: NONE, head: NONE, tail: NONE }
     }
 
     /// The first entry above `after`. O(log entries), and O(1) where all or none are.
-    pub(super) fn seek<T: Linked>(&self, items: &[T], after: u64) -> Option<u32> {
+    pub fn seek<T: Linked>(&self, items: &[T], after: u64) -> Option<u32> {
         let found = if self.tail == NONE || link_of(items, self.tail).seq <= after {
             NONE
         } else if link_of(items, self.head).seq > after {
@@ -144,7 +144,7 @@ impl Ends {
     }
 
     /// The last entry up to `limit`. O(log entries), and O(1) where all or none are.
-    pub(super) fn floor<T: Linked>(&self, items: &[T], limit: u64) -> Option<u32> {
+    pub fn floor<T: Linked>(&self, items: &[T], limit: u64) -> Option<u32> {
         let found = if self.tail == NONE || link_of(items, self.head).seq > limit {
             NONE
         } else if link_of(items, self.tail).seq <= limit {
@@ -156,24 +156,24 @@ impl Ends {
     }
 
     /// The first entry.
-    pub(super) fn head(&self) -> Option<u32> {
+    pub fn head(&self) -> Option<u32> {
         (self.head != NONE).then_some(self.head)
     }
 
     /// Whether this is the last entry.
-    pub(super) fn is_tail(&self, at: u32) -> bool {
+    pub fn is_tail(&self, at: u32) -> bool {
         self.tail == at
     }
 
     /// Links the entry at `at` where its number belongs, behind those of the same number. O(log entries), and O(1) on average
     /// where it is the last one.
-    pub(super) fn insert<T: Linked>(&mut self, items: &mut [T], at: u32) {
+    pub fn insert<T: Linked>(&mut self, items: &mut [T], at: u32) {
         let before = self.floor(items, link_of(items, at).seq);
         self.insert_after(items, before, at);
     }
 
     /// Links the entry at `at` behind `before`, or in front of all others. Same bound as [`Ends::insert`].
-    pub(super) fn insert_after<T: Linked>(&mut self, items: &mut [T], before: Option<u32>, at: u32) {
+    pub fn insert_after<T: Linked>(&mut self, items: &mut [T], before: Option<u32>, at: u32) {
         let (parent, side) = match before {
             None => (self.head, Side::Before),
             Some(before) => match link_of(items, before).child(Side::After) {
@@ -197,7 +197,7 @@ impl Ends {
     }
 
     /// Takes the entry at `at` out of the tree. O(log entries).
-    pub(super) fn remove<T: Linked>(&mut self, items: &mut [T], at: u32) {
+    pub fn remove<T: Linked>(&mut self, items: &mut [T], at: u32) {
         if self.head == at {
             self.head = neighbour(items, at, Side::After);
         }

@@ -3,10 +3,9 @@
 //! Requests of clients, [`crate::Node`]'s own users and other implementations come here. A change becomes an entry, the entry is
 //! merged under this node's next dot, and whoever asked tells gossip of it. Knows neither who asked nor who is told.
 
-use super::{Lane, LwwMap, Refused, Replica};
+use super::{Lane, LwwMap, Product, Refused, Replica};
 use crate::causality::{Arg, Dot, Entry};
 use crate::id::Value;
-use crate::storage::Storage;
 
 /// A local change.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub struct Made {
     pub lane: Lane,
 }
 
-impl<S: Storage> Replica<S> {
+impl<S: Product> Replica<S> {
     /// Makes a local change. `None` when the state included it already; then no dot is used up.
     ///
     /// # Errors

@@ -89,18 +89,21 @@ impl<S: Storage> Counter<S> {
         self.totals[0] as i128 - self.totals[1] as i128
     }
 
+    #[doc(hidden)]
     /// The number in a cell; 0 when the row has none.
     #[must_use]
     pub fn cell(&self, row: RowId, sign: Sign) -> u64 {
         self.cells.get(place(row, sign)).map_or(0, |cell| cell.number)
     }
 
+    #[doc(hidden)]
     /// How many cells have a number.
     #[must_use]
     pub fn cells(&self) -> u64 {
         self.filled
     }
 
+    #[doc(hidden)]
     /// The number that this row's cell takes when it changes by `delta`, or `None` when the cell, or the value as a
     /// 64-bit integer, would overflow.
     #[must_use]
@@ -238,7 +241,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     fn entry<'a>(&'a self, at: At, causality: &'a Causality<S>) -> Entry<'a> {
         let cell = self.cells.get(at.slot as usize).copied();
         debug_assert!(cell.is_some(), "a place that `seek` or `next` gave has a cell");
-        let cell = cell.unwrap_or(Cell::NOTHING);
+        let Some(cell) = cell else { return Entry::NOTHING };
         let sign = Sign::ALL[at.slot as usize % 2];
         let row = RowId(at.slot / 2);
         let number = Arg::unsigned(cell.number);

@@ -2,19 +2,12 @@
 //!
 //! The entry of a dot is key, value and stamp. The larger (stamp, node, incarnation) wins: a total order, so there are
 //! no ties and every replica ends with the same winner. Nodes compare by their ids.
-//!
-//! It also keeps the last reads of each key, because whether a read was stale shows only when an older write arrives.
 
 use super::chain::{self, Ends, Link, Linked};
 use super::{Applied, At, Bound, Lane, Merged, Refused, Replicated};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
 use crate::id::{NodeIndex, Value, json_len, mix, mix2};
 use crate::storage::{Buf, Index, Limits, Owners, Storage, Texts};
-
-/// Reads of one key that are watched for staleness.
-pub const READS_PER_KEY: usize = 2;
-/// Reads of keys that were not there, watched over all keys.
-pub const MISSES: usize = 32;
 
 /// Tag of a write.
 const WRITE: Tag = Tag(b'w');
@@ -63,32 +56,6 @@ fn owner(slot: u32, is_value: bool) -> u32 {
     slot << 1 | u32::from(is_value)
 }
 
-/// A read that may yet turn out to have been stale.
-#[derive(Clone, Copy, Debug)]
-struct Read {
-    /// When it happened on the hybrid clock; 0 when there is none.
-    at_us: u64,
-    /// Stamp of what it saw, 0 for nothing.
-    saw_us: u64,
-    /// Hash of the key, for reads that saw nothing.
-    key: u64,
-}
-
-impl Read {
-    const NONE: Self = Self { at_us: 0, saw_us: 0, key: 0 };
-    /// Zeros, in one piece: a loop over it would be run on the stack when a map is made.
-    const MISSES: [Self; MISSES] = [Self::NONE; MISSES];
-
-    /// A write of `stamp_us` has arrived: was this read older than it? Counts once.
-    fn turns_out_stale(&mut self, stamp_us: u64) -> bool {
-        let stale = self.saw_us < stamp_us && stamp_us < self.at_us;
-        if stale {
-            self.at_us = 0;
-        }
-        stale
-    }
-}
-
 #[derive(Clone)]
 struct Slot<H> {
     key: Kept<H>,
@@ -96,7 +63,6 @@ struct Slot<H> {
     stamp_us: u64,
     /// The note is the row of the dot.
     link: Link,
-    reads: [Read; READS_PER_KEY],
 }
 
 impl<H> Slot<H> {
@@ -147,10 +113,6 @@ pub struct LwwMap<S: Storage> {
     ends: S::PerRow<Ends>,
     fingerprint: u64,
     text_bytes: usize,
-    misses: [Read; MISSES],
-    missed: usize,
-    reads: u64,
-    stale_reads: u64,
 }
 
 impl<S: Storage> core::fmt::Debug for LwwMap<S> {
@@ -178,6 +140,7 @@ impl<S: Storage> LwwMap<S> {
         self.slots.room()
     }
 
+    #[doc(hidden)]
     /// Adds what a write takes to what is counted. Of several writes under one key only the last may say that it `frees`
     /// what it overwrites.
     pub fn count(&self, needs: &mut Needs, key: Value<'_>, value: Value<'_>, frees: bool) {
@@ -192,6 +155,7 @@ impl<S: Storage> LwwMap<S> {
         needs.most = needs.most.max(needs.added.saturating_sub(needs.freed));
     }
 
+    #[doc(hidden)]
     /// Whether there is room for what was counted.
     ///
     /// # Errors
@@ -210,6 +174,7 @@ impl<S: Storage> LwwMap<S> {
         Bound::StoreText(self.texts.limit())
     }
 
+    #[doc(hidden)]
     /// Where a key is kept.
     #[must_use]
     pub fn find(&self, key: Value<'_>) -> Option<u32> {
@@ -218,6 +183,7 @@ impl<S: Storage> LwwMap<S> {
         })
     }
 
+    #[doc(hidden)]
     /// Key, value and stamp of a slot from [`LwwMap::find`].
     #[must_use]
     pub fn slot(&self, at: u32) -> Option<(Value<'_>, Value<'_>, u64)> {
@@ -237,43 +203,11 @@ impl<S: Storage> LwwMap<S> {
         self.slots.iter().map(|slot| (slot.key.get(&self.texts), slot.value.get(&self.texts), slot.stamp_us))
     }
 
+    #[doc(hidden)]
     /// An entry that writes `value` under `key`.
     #[must_use]
     pub fn write<'a>(key: Value<'a>, value: Value<'a>, stamp_us: u64) -> Entry<'a> {
         Entry::three(WRITE, [key.into(), value.into(), Arg::unsigned(stamp_us)])
-    }
-
-    /// Looks a key up for a client at `now_us` on the hybrid clock, and remembers the read.
-    pub fn read(&mut self, key: Value<'_>, now_us: u64) -> Option<u32> {
-        self.reads += 1;
-        let found = self.find(key);
-        match found.and_then(|at| self.slots.get_mut(at as usize)) {
-            Some(slot) => {
-                // The oldest of them is forgotten.
-                let [latest, before] = &mut slot.reads;
-                *before = core::mem::replace(latest, Read { at_us: now_us, saw_us: slot.stamp_us, key: 0 });
-            }
-            None => {
-                self.misses[self.missed % MISSES] = Read { at_us: now_us, saw_us: 0, key: key.hash() };
-                self.missed += 1;
-            }
-        }
-        found
-    }
-
-    /// Reads here, and how many of them are known to have been older than a write made before them elsewhere. Watched
-    /// are the last 2 reads of each key and the last 32 of keys that were not there.
-    #[must_use]
-    pub fn reads(&self) -> (u64, u64) {
-        (self.reads, self.stale_reads)
-    }
-
-    fn judge_reads(&mut self, at: Option<u32>, hash: u64, stamp_us: u64) {
-        let slot = at.and_then(|at| self.slots.get_mut(at as usize));
-        let kept = slot.map_or(&mut [][..], |slot| &mut slot.reads[..]);
-        let misses = self.misses.iter_mut().filter(|read| read.key == hash);
-        let stale = kept.iter_mut().chain(misses).filter_map(|read| read.turns_out_stale(stamp_us).then_some(()));
-        self.stale_reads += stale.count() as u64;
     }
 
     fn overwrite(&mut self, at: u32, dot: Dot, value: Value<'_>, stamp_us: u64) -> Result<(), Refused> {
@@ -311,7 +245,7 @@ impl<S: Storage> LwwMap<S> {
         }
         let link = Link::new(dot.seq, dot.row.0);
         let (key, value) = (self.keep(key, owner(at, false))?, self.keep(value, owner(at, true))?);
-        let slot = Slot { key, value, stamp_us, link, reads: [Read::NONE; READS_PER_KEY] };
+        let slot = Slot { key, value, stamp_us, link };
         self.slots.push(slot).map_err(|_| full)?;
         if let Some(ends) = self.ends.get_mut(dot.row.at()) {
             ends.insert(&mut self.slots, at);
@@ -372,10 +306,6 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
             ends: S::PerRow::with_limit(limits.rows),
             fingerprint: 0,
             text_bytes: limits.text_bytes,
-            misses: Read::MISSES,
-            missed: 0,
-            reads: 0,
-            stale_reads: 0,
         }
     }
 
@@ -401,13 +331,11 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
         match found.and_then(|at| Some((at, self.slots.get(at as usize)?))) {
             Some((at, slot)) => {
                 if rank(causality, stamp_us, dot.row) <= rank(causality, slot.stamp_us, slot.row()) {
-                    self.judge_reads(found, key.hash(), stamp_us);
                     let _ = causality.clock.observe(stamp_us);
                     return Ok(Merged::Superseded);
                 }
                 let before = self.term(at, causality);
                 self.overwrite(at, dot, value, stamp_us)?;
-                self.judge_reads(found, key.hash(), stamp_us);
                 self.fingerprint = self.fingerprint.wrapping_sub(before).wrapping_add(self.term(at, causality));
             }
             None => {
@@ -415,7 +343,6 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
                     return Err(Refused::Unreadable);
                 }
                 self.insert(dot, key, value, stamp_us)?;
-                self.judge_reads(None, key.hash(), stamp_us);
                 self.fingerprint = self.fingerprint.wrapping_add(self.term(self.slots.len() as u32 - 1, causality));
             }
         }
@@ -444,8 +371,9 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
     }
 
     fn entry<'a>(&'a self, at: At, _: &'a Causality<S>) -> Entry<'a> {
-        let (key, value, stamp_us) = self.slot(at.slot).unwrap_or((Value::Int(0), Value::Int(0), 0));
-        Self::write(key, value, stamp_us)
+        let slot = self.slot(at.slot);
+        debug_assert!(slot.is_some(), "a place that `seek` or `next` gave has a slot");
+        slot.map_or(Entry::NOTHING, |(key, value, stamp_us)| Self::write(key, value, stamp_us))
     }
 
     fn applied<'a>(&self, entry: &Entry<'a>) -> Applied<'a> {

@@ -1,13 +1,14 @@
 //! The data types: broadcast set, PN-counter, last-writer-wins map, and their product.
 //!
 //! A data type decides how entries merge and how its traffic is paced ([`Lane`]), and nothing else: it knows no peers,
-//! rounds or timers. A fourth one is a file beside these and a line in [`Store`]. The laws every type must keep are in
-//! `core/tests/laws.rs`.
+//! rounds or timers. A fourth one is a file beside these and a line in [`Store`]; one of a user is [`Storage::Own`] and needs neither. The
+//! laws that every type must keep are in `core/tests/laws.rs`.
 
 mod chain;
 mod change;
 mod counter;
 mod map;
+mod product;
 mod replica;
 mod set;
 mod store;
@@ -16,9 +17,11 @@ use crate::causality::{Causality, Dot, Entry, RowId, Tag};
 use crate::id::Value;
 use crate::storage::{Limits, Storage};
 
+pub use chain::{Ends, Link, Linked};
 pub use change::{Change, Made};
 pub use counter::{Counter, Sign};
-pub use map::{LwwMap, MISSES, Needs, READS_PER_KEY};
+pub use map::{LwwMap, Needs};
+pub use product::Product;
 pub use replica::{Outcome, Replica};
 pub use set::BroadcastSet;
 pub use store::{Cursor, Store};
@@ -147,6 +150,7 @@ pub enum Refused {
     EndOfTime,
     /// Hostile, a bug, or a newer version: no data type reads this entry.
     Unreadable,
+    #[doc(hidden)]
     /// Weather or misconfiguration: the row it names cannot be had.
     Row(crate::causality::RowRefused),
     /// Hostile, a bug, or two processes of one name: it claims for a row that only this memory makes changes in what this
@@ -175,7 +179,10 @@ pub trait Replicated<S: Storage>: Sized {
     #[must_use]
     fn unfilled(limits: &Limits) -> Self;
     /// Fills the tables that are never empty, where the state is to stay. Hash tables use `key`, which peers cannot know.
-    fn fill(&mut self, limits: &Limits, key: u64);
+    /// A type without such tables has nothing to do.
+    fn fill(&mut self, limits: &Limits, key: u64) {
+        let _ = (limits, key);
+    }
     /// Whether entries with this tag are its own.
     fn owns(tag: Tag) -> bool;
     /// Joins an entry into the state, whether its dot is known or not.

@@ -1,9 +1,9 @@
 //! State and version vector together: the one place where an entry is applied and its dot marked, in that order.
 
-use super::{Bound, Lane, Merged, Refused, Store};
+use super::{Bound, Lane, Merged, Product, Refused, Store};
 use crate::causality::{Causality, Dot, Entry, HybridClock, Mark, RowId, RowRefused, Sum};
 use crate::id::NodeIndex;
-use crate::storage::{Limits, Storage};
+use crate::storage::Limits;
 
 /// What became of an entry, or of a skip, from a peer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,9 +47,20 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// Whether the state includes what the entry says.
+    #[must_use]
+    pub const fn is_included(self) -> bool {
+        match self {
+            Self::News | Self::Covered | Self::Known | Self::TooFarAhead { .. } => true,
+            Self::Refused(_) | Self::Impostor | Self::SkipTooFar { .. } => false,
+        }
+    }
+}
+
 /// A node's replica of everything.
 #[derive(Clone)]
-pub struct Replica<S: Storage> {
+pub struct Replica<S: Product> {
     /// Members, version vector, clock.
     pub causality: Causality<S>,
     /// The state of all data types.
@@ -60,9 +71,9 @@ pub struct Replica<S: Storage> {
     open: Option<RowId>,
 }
 
-names_itself!(impl[S: Storage] Replica<S>, "Replica");
+names_itself!(impl[S: Product] Replica<S>, "Replica");
 
-impl<S: Storage> Replica<S> {
+impl<S: Product> Replica<S> {
     /// An empty replica.
     #[must_use]
     pub fn new(limits: &Limits, max_clock_ahead_us: u64) -> Self {

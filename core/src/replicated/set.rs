@@ -144,7 +144,9 @@ impl<S: Storage> BroadcastSet<S> {
     }
 
     fn word(&self, at: usize) -> i64 {
-        self.log.get(at).copied().unwrap_or(0)
+        let word = self.log.get(at).copied();
+        debug_assert!(word.is_some(), "a run is as long as its part of the log");
+        word.unwrap_or(0)
     }
 
     /// How many values a run has; one at least.
@@ -267,7 +269,9 @@ fn read(word: i64, is_text: bool, text: &[u8]) -> Value<'_> {
     }
     let (start, len) = ((word >> LEN_BITS) as usize, (word & ((1 << LEN_BITS) - 1)) as usize);
     let bytes = text.get(start..start + len);
-    Value::Text(bytes.and_then(|bytes| core::str::from_utf8(bytes).ok()).unwrap_or(""))
+    let text = bytes.and_then(|bytes| core::str::from_utf8(bytes).ok());
+    debug_assert!(text.is_some(), "the word of a string says where its bytes are");
+    Value::Text(text.unwrap_or(""))
 }
 
 /// The values that were seen: exact, and bounded.
@@ -355,8 +359,12 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
     }
 
     fn entry<'a>(&'a self, at: At, _: &'a Causality<S>) -> Entry<'a> {
-        let start = self.runs.get(at.slot as usize).map_or(Place::new(0, false), Run::start);
-        Entry::bare(read(self.word(start.at() + at.step as usize), start.is_text(), &self.text).into())
+        let run = self.runs.get(at.slot as usize);
+        debug_assert!(run.is_some(), "a place that `seek` or `next` gave is in a run");
+        run.map_or(Entry::NOTHING, |run| {
+            let start = run.start();
+            Entry::bare(read(self.word(start.at() + at.step as usize), start.is_text(), &self.text).into())
+        })
     }
 
     fn applied<'a>(&self, entry: &Entry<'a>) -> Applied<'a> {

@@ -1,8 +1,8 @@
 //! The product of all data types: one state, one version vector, one stream of dots.
 
-use super::{Applied, At, BroadcastSet, Counter, Lane, LwwMap, Merged, Refused, Replicated};
+use super::{Applied, At, BroadcastSet, Counter, Lane, LwwMap, Merged, Product, Refused, Replicated};
 use crate::causality::{Causality, Dot, Entry, RowId, Tag};
-use crate::storage::{Limits, Storage};
+use crate::storage::Limits;
 
 /// A place in the entries of one row, over all data types.
 #[derive(Clone, Copy, Debug)]
@@ -18,22 +18,22 @@ impl Cursor {
 
 /// Makes the product of the data types, in the order of their dots. A further data type is a further line below.
 macro_rules! product {
-    ($($(#[$doc:meta])* $name:ident: $type:ident = $at:literal,)+) => {
+    ($($(#[$doc:meta])* $name:ident: $type:ty = $at:literal,)+) => {
         const TYPES: usize = [$($at),+].len();
 
         /// The state of a node: all data types side by side.
         #[derive(Clone, Debug)]
-        pub struct Store<S: Storage> {
-            $($(#[$doc])* pub $name: $type<S>,)+
+        pub struct Store<S: Product> {
+            $($(#[$doc])* pub $name: $type,)+
         }
 
-        impl<S: Storage> Store<S> {
+        impl<S: Product> Store<S> {
             #[doc(hidden)]
             /// The empty state, before [`Store::fill`].
             #[must_use]
             #[inline(always)]
             pub fn unfilled(limits: &Limits) -> Self {
-                Self { $($name: $type::unfilled(limits),)+ }
+                Self { $($name: <$type as Replicated<S>>::unfilled(limits),)+ }
             }
 
             #[doc(hidden)]
@@ -49,7 +49,7 @@ macro_rules! product {
             #[must_use]
             #[inline]
             pub fn lane(tag: Tag) -> Option<Lane> {
-                $(if $type::<S>::owns(tag) { return Some($type::<S>::LANE); })+
+                $(if <$type as Replicated<S>>::owns(tag) { return Some(<$type as Replicated<S>>::LANE); })+
                 None
             }
 
@@ -61,7 +61,7 @@ macro_rules! product {
             // In place: where the compiler knows the tag, it leaves only the call of one data type.
             #[inline(always)]
             pub fn merge(&mut self, causality: &mut Causality<S>, dot: Dot, entry: &Entry<'_>) -> Result<Merged, Refused> {
-                $(if $type::<S>::owns(entry.tag) { return self.$name.merge(causality, dot, entry); })+
+                $(if <$type as Replicated<S>>::owns(entry.tag) { return self.$name.merge(causality, dot, entry); })+
                 Err(Refused::Unreadable)
             }
 
@@ -69,7 +69,7 @@ macro_rules! product {
             /// Whether the state includes what an entry of a dot says: see [`Replicated::covers`].
             #[must_use]
             pub fn covers(&self, causality: &Causality<S>, dot: Dot, entry: &Entry<'_>) -> bool {
-                $(if $type::<S>::owns(entry.tag) { return self.$name.covers(causality, dot, entry); })+
+                $(if <$type as Replicated<S>>::owns(entry.tag) { return self.$name.covers(causality, dot, entry); })+
                 true
             }
 
@@ -100,7 +100,7 @@ macro_rules! product {
                 if seq != dot.seq {
                     return None;
                 }
-                $(if $type::<S>::owns(entry.tag) { return Some(self.$name.applied(&entry)); })+
+                $(if <$type as Replicated<S>>::owns(entry.tag) { return Some(self.$name.applied(&entry)); })+
                 None
             }
 
@@ -113,8 +113,8 @@ macro_rules! product {
             #[doc(hidden)]
             /// The vectors that messages of a lane carry in full: name, and number by row.
             pub fn vectors(&self, lane: Lane, mut visit: impl FnMut(&'static str, &dyn Fn(RowId) -> Option<u64>)) {
-                $(if $type::<S>::LANE == lane {
-                    for (which, name) in $type::<S>::VECTORS.iter().enumerate() {
+                $(if <$type as Replicated<S>>::LANE == lane {
+                    for (which, name) in <$type as Replicated<S>>::VECTORS.iter().enumerate() {
                         visit(name, &|row| self.$name.vector(which, row));
                     }
                 })+
@@ -125,9 +125,11 @@ macro_rules! product {
 
 product! {
     /// The broadcast set.
-    set: BroadcastSet = 0,
+    set: BroadcastSet<S> = 0,
     /// The PN-counter.
-    counter: Counter = 1,
+    counter: Counter<S> = 1,
     /// The last-writer-wins key-value store.
-    map: LwwMap = 2,
+    map: LwwMap<S> = 2,
+    /// The data type of the user, if there is one: see [`data_type`](crate::data_type).
+    own: S::Own = 3,
 }

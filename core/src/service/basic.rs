@@ -1,11 +1,11 @@
 //! `init`, `topology`, `echo`, `generate`.
 
 use super::reply::{Source, fields};
-use super::{Answered, Done, Problem, Service};
+use super::{Answered, Application, Done, Problem, Service};
 use crate::id::{Id, Members, NotACluster, hash_bytes, heap_sort, is_fit};
 use crate::output::{Sink, SinkFull};
 use crate::replicated::Bound;
-use crate::storage::{Buf, Limits, Storage};
+use crate::storage::{Buf, Limits};
 use crate::wire::json::Scanner;
 use crate::wire::{BadField, Items, Key, Message, Out, Pairs, Token, Why};
 
@@ -19,7 +19,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    pub(super) fn write<S: Storage, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
+    pub(super) fn write<S: Application, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
         match self {
             Self::Echo => {
                 out.str("echo_ok\", \"echo\": ");
@@ -40,7 +40,7 @@ impl Answer {
 ///
 /// # Errors
 /// What is wrong with the request; the members are then unknown as before.
-pub fn init<S: Storage>(message: &Message<'_>, members: &mut Members<S>, limits: &Limits) -> Result<(), Problem> {
+pub fn init<S: Application>(message: &Message<'_>, members: &mut Members<S>, limits: &Limits) -> Result<(), Problem> {
     let done = fill(message, members, limits);
     if done.is_err() {
         members.clear();
@@ -48,7 +48,7 @@ pub fn init<S: Storage>(message: &Message<'_>, members: &mut Members<S>, limits:
     done
 }
 
-fn fill<S: Storage>(message: &Message<'_>, members: &mut Members<S>, limits: &Limits) -> Result<(), Problem> {
+fn fill<S: Application>(message: &Message<'_>, members: &mut Members<S>, limits: &Limits) -> Result<(), Problem> {
     members.clear();
     each_id(message, limits, |id| members.add(id).map_err(|why| not_a_cluster(why, limits)))?;
     let mut scratch = Id::new();
@@ -95,7 +95,7 @@ fn not_a_cluster(why: NotACluster, limits: &Limits) -> Problem {
 ///
 /// # Errors
 /// It would have been no good as the first one either.
-pub fn is_same_cluster<S: Storage>(
+pub fn is_same_cluster<S: Application>(
     message: &Message<'_>,
     members: &Members<S>,
     limits: &Limits,
@@ -124,7 +124,7 @@ pub fn is_same_cluster<S: Storage>(
     Ok(only_members && fits && hashes.len() == members.len() && me == members.id(members.me()))
 }
 
-impl<S: Storage> Service<S> {
+impl<S: Application> Service<S> {
     pub(super) fn echo(&mut self, message: &Message<'_>) -> Answered {
         let payload = &mut self.payload;
         payload.clear();

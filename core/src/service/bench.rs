@@ -1,9 +1,9 @@
 //! Measurements on the node itself: `bench_report`, `bench_stats`, and how long changes took to reach everybody.
 
 use super::reply::{Source, fields};
-use super::{Answered, Context, Service, Spread, kv};
+use super::{Answered, Application, Context, Service, Spread, kv};
 use crate::output::Sink;
-use crate::storage::{Buf, Limits, Storage};
+use crate::storage::{Buf, Limits};
 use crate::time::Instant;
 use crate::wire::{Message, Out};
 
@@ -28,7 +28,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    pub(super) fn write<S: Storage, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
+    pub(super) fn write<S: Application, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
         match self {
             Self::WriteId(id) => fields(out, &[("bench_write_ok\", \"write_id\": ", id)]),
             Self::Report => report(out, "bench_report_ok", source),
@@ -48,7 +48,7 @@ impl Answer {
     }
 }
 
-fn report<S: Storage, W: Sink>(out: &mut Out<'_, W>, name: &str, source: &Source<'_, S>) {
+fn report<S: Application, W: Sink>(out: &mut Out<'_, W>, name: &str, source: &Source<'_, S>) {
     let (writes, sent) = (source.stats.bench_writes, source.stats.gossip_messages_sent);
     out.str(name);
     fields(out, &[("\", \"total_writes\": ", writes), (", \"total_gossip_msgs\": ", sent)]);
@@ -70,16 +70,16 @@ struct Watched {
 
 /// How long this node's changes took until every peer was known to hold them.
 #[derive(Clone)]
-pub struct Bench<S: Storage> {
+pub struct Bench<S: Application> {
     writes: S::PerRumor<Watched>,
     written: u64,
     waiting: u32,
     counter: Watched,
 }
 
-names_itself!(impl[S: Storage] Bench<S>, "Bench");
+names_itself!(impl[S: Application] Bench<S>, "Bench");
 
-impl<S: Storage> Bench<S> {
+impl<S: Application> Bench<S> {
     /// Nothing was changed yet. Before [`Bench::fill`].
     #[inline(always)]
     #[must_use]
@@ -155,7 +155,7 @@ impl<S: Storage> Bench<S> {
     }
 }
 
-impl<S: Storage> Service<S> {
+impl<S: Application> Service<S> {
     pub(super) fn bench_write<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
         kv::write(message, cx)?;
         cx.stats.bench_writes += 1;
@@ -163,8 +163,8 @@ impl<S: Storage> Service<S> {
     }
 
     #[inline(never)]
-    pub(super) fn bench_stats<G: Spread<S>>(&self, cx: &Context<'_, S, G>) -> Answer {
-        let (reads, stale_reads) = cx.replica.store.map.reads();
+    pub(super) fn bench_stats(&self) -> Answer {
+        let (reads, stale_reads) = self.staleness.counts();
         let (median_ms, max_ms) = self.bench.convergence_ms();
         Answer::Stats { reads, stale_reads, median_ms, max_ms }
     }

@@ -1,12 +1,11 @@
 //! The broadcast set: `broadcast`, `add` with `element`, `read` as a list, `gossip_sync`, `digest`, `digest_sync`.
 
 use super::reply::{Source, fields};
-use super::{Answered, Context, Done, Problem, Service, Shape, Spread, Strings, value};
+use super::{Answered, Application, Context, Done, Problem, Service, Shape, Spread, Strings, value};
 use crate::causality::{Arg, Entry};
 use crate::id::Value;
 use crate::output::Sink;
 use crate::replicated::Bound;
-use crate::storage::Storage;
 use crate::wire::{BadField, Items, Key, Message, Out, Scalar, Token, Why};
 
 /// What the set answers.
@@ -30,7 +29,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    pub(super) fn write<S: Storage, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
+    pub(super) fn write<S: Application, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
         let set = &source.replica.store.set;
         match self {
             Self::Messages => list(out, "read_ok\", \"messages\": ", source),
@@ -50,7 +49,7 @@ impl Answer {
     }
 }
 
-fn list<S: Storage, W: Sink>(out: &mut Out<'_, W>, before: &str, source: &Source<'_, S>) {
+fn list<S: Application, W: Sink>(out: &mut Out<'_, W>, before: &str, source: &Source<'_, S>) {
     out.str(before);
     out.raw(b"[");
     let mut values = source.replica.store.set.values();
@@ -64,7 +63,7 @@ fn list<S: Storage, W: Sink>(out: &mut Out<'_, W>, before: &str, source: &Source
     out.raw(b"]");
 }
 
-impl<S: Storage> Service<S> {
+impl<S: Application> Service<S> {
     #[inline(always)]
     pub(super) fn broadcast<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
         insert(message, Key::Message, cx)?;
@@ -81,7 +80,7 @@ impl<S: Storage> Service<S> {
 }
 
 #[inline(always)]
-fn insert<S: Storage, G: Spread<S>>(
+fn insert<S: Application, G: Spread<S>>(
     message: &Message<'_>,
     key: Key,
     cx: &mut Context<'_, S, G>,
@@ -95,7 +94,7 @@ fn insert<S: Storage, G: Spread<S>>(
 }
 
 #[inline(never)]
-fn insert_text<S: Storage, G: Spread<S>>(
+fn insert_text<S: Application, G: Spread<S>>(
     message: &Message<'_>,
     key: Key,
     cx: &mut Context<'_, S, G>,
@@ -107,12 +106,12 @@ fn insert_text<S: Storage, G: Spread<S>>(
     })
 }
 
-pub(super) fn gossip_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+pub(super) fn gossip_sync<S: Application, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
     let merged = merge(message.list(Key::Messages)?, Key::Messages, cx)?;
     Ok(Answer::Merged(merged).into())
 }
 
-pub(super) fn digest_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+pub(super) fn digest_sync<S: Application, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
     let remote = message.text(Key::RemoteDigest)?;
     let list = match message.need(Key::RemoteMessages)? {
         Token::Null => None,
@@ -136,11 +135,11 @@ pub(super) fn digest_sync<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &
 }
 
 /// Merges a list of values, all or none of them. A list that holds a new value twice is counted as if both needed room.
-fn merge<S: Storage, G: Spread<S>>(list: Items<'_>, key: Key, cx: &mut Context<'_, S, G>) -> Result<u64, Problem> {
+fn merge<S: Application, G: Spread<S>>(list: Items<'_>, key: Key, cx: &mut Context<'_, S, G>) -> Result<u64, Problem> {
     cx.with_scratch(|cx, strings| merge_with(list, key, cx, strings))
 }
 
-fn merge_with<S: Storage, G: Spread<S>>(
+fn merge_with<S: Application, G: Spread<S>>(
     list: Items<'_>,
     key: Key,
     cx: &mut Context<'_, S, G>,

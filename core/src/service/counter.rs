@@ -1,10 +1,9 @@
 //! The PN-counter: `add` with `delta`, `read` as an integer, `gossip_status`.
 
 use super::reply::fields;
-use super::{Answered, Context, Done, Service, Shape, Spread};
+use super::{Answered, Application, Context, Done, Service, Shape, Spread};
 use crate::config::Workload;
 use crate::output::Sink;
-use crate::storage::Storage;
 use crate::wire::{Key, Message, Out};
 
 /// What the counter answers.
@@ -48,7 +47,7 @@ impl Answer {
     }
 }
 
-impl<S: Storage> Service<S> {
+impl<S: Application> Service<S> {
     pub(super) fn add_delta<G: Spread<S>>(&mut self, message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
         let min = if cx.config.workload == Some(Workload::GCounter) { 0 } else { i64::MIN };
         let delta = message.int(Key::Delta, min, i64::MAX)?;

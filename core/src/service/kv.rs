@@ -2,12 +2,12 @@
 
 use super::basic::{PayloadSink, pairs, write_token};
 use super::reply::{Source, fields};
-use super::{Answered, Context, Problem, Service, Spread, Strings, value};
+use super::{Answered, Application, Context, Problem, Service, Spread, Strings, value};
 use crate::causality::HybridClock;
 use crate::id::Value;
 use crate::output::Sink;
 use crate::replicated::{LwwMap, Needs};
-use crate::storage::{Buf, Storage};
+use crate::storage::Buf;
 use crate::wire::{BadField, Items, Key, Message, Out, Scalar, Token, Why};
 
 /// Operations of one transaction.
@@ -30,7 +30,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    pub(super) fn write<S: Storage, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
+    pub(super) fn write<S: Application, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
         match self {
             Self::Written { stamp_us } => {
                 out.str("write_ok\", \"ts\": ");
@@ -56,11 +56,11 @@ impl Answer {
     }
 }
 
-pub(super) fn write<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+pub(super) fn write<S: Application, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
     cx.with_scratch(|cx, strings| write_with(message, cx, strings))
 }
 
-fn write_with<S: Storage, G: Spread<S>>(
+fn write_with<S: Application, G: Spread<S>>(
     message: &Message<'_>,
     cx: &mut Context<'_, S, G>,
     [for_key, for_value, ..]: &mut Strings<S>,
@@ -71,17 +71,6 @@ fn write_with<S: Storage, G: Spread<S>>(
     let (made, stamp_us) = cx.replica.write(key, new).map_err(|refused| cx.problem(refused, Key::Value))?;
     cx.made(Ok(made), Key::Value)?;
     Ok(Answer::Written { stamp_us }.into())
-}
-
-pub(super) fn kv_read<S: Storage, G: Spread<S>>(
-    message: &Message<'_>,
-    cx: &mut Context<'_, S, G>,
-    [for_key, ..]: &mut Strings<S>,
-) -> Answered {
-    let scalar = message.scalar(Key::Key)?;
-    let key = value(&scalar, Key::Key, cx.limits, for_key)?;
-    let now_us = cx.replica.causality.clock.read();
-    cx.replica.store.map.read(key, now_us).map(|at| Answer::Read(at).into()).ok_or(Problem::KeyNotFound)
 }
 
 /// One entry of `kv_merge`.
@@ -115,38 +104,6 @@ fn offer(entry: Token<'_>) -> Result<(Scalar<'_>, u64), BadField> {
         }
     }
     value.zip(stamp).ok_or(form)
-}
-
-pub(super) fn kv_merge<S: Storage, G: Spread<S>>(
-    message: &Message<'_>,
-    cx: &mut Context<'_, S, G>,
-    [for_key, for_value, ..]: &mut Strings<S>,
-) -> Answered {
-    let mut needs = Needs::default();
-    for offer in offers(message)? {
-        let offer = offer?;
-        let key = value(&offer.key, Key::Entries, cx.limits, for_key)?;
-        let new = value(&offer.value, Key::Entries, cx.limits, for_value)?;
-        let max_ms = cx.config.max_clock_ahead_ms;
-        let ahead = BadField { key: Key::Entries, why: Why::ClockAhead { max_ms } };
-        cx.replica.causality.clock.check(offer.stamp_us).map_err(|_| ahead)?;
-        let map = &cx.replica.store.map;
-        if is_later(map.get(key), offer.stamp_us) {
-            // A key may come twice.
-            map.count(&mut needs, key, new, false);
-        }
-    }
-    cx.replica.store.map.has_room(&needs).map_err(Problem::Full)?;
-    let mut updated = 0;
-    for offer in offers(message)? {
-        let offer = offer?;
-        let key = value(&offer.key, Key::Entries, cx.limits, for_key)?;
-        let new = value(&offer.value, Key::Entries, cx.limits, for_value)?;
-        if is_later(cx.replica.store.map.get(key), offer.stamp_us) {
-            updated += u64::from(cx.apply(&LwwMap::<S>::write(key, new, offer.stamp_us), Key::Entries)?);
-        }
-    }
-    Ok(Answer::Updated(updated).into())
 }
 
 /// Only a strictly later stamp changes anything; among equal ones the first stays.
@@ -244,7 +201,56 @@ fn changes<'a>(ops: impl Iterator<Item = Op<'a>> + Clone) -> impl Iterator<Item 
     })
 }
 
-impl<S: Storage> Service<S> {
+impl<S: Application> Service<S> {
+    pub(super) fn kv_read<G: Spread<S>>(
+        &mut self,
+        message: &Message<'_>,
+        cx: &mut Context<'_, S, G>,
+        [for_key, ..]: &mut Strings<S>,
+    ) -> Answered {
+        let scalar = message.scalar(Key::Key)?;
+        let key = value(&scalar, Key::Key, cx.limits, for_key)?;
+        let map = &cx.replica.store.map;
+        let found = map.find(key);
+        self.staleness.read(map, key, found, cx.replica.causality.clock.read());
+        found.map(|at| Answer::Read(at).into()).ok_or(Problem::KeyNotFound)
+    }
+
+    pub(super) fn kv_merge<G: Spread<S>>(
+        &mut self,
+        message: &Message<'_>,
+        cx: &mut Context<'_, S, G>,
+        [for_key, for_value, ..]: &mut Strings<S>,
+    ) -> Answered {
+        let mut needs = Needs::default();
+        for offer in offers(message)? {
+            let offer = offer?;
+            let key = value(&offer.key, Key::Entries, cx.limits, for_key)?;
+            let new = value(&offer.value, Key::Entries, cx.limits, for_value)?;
+            let max_ms = cx.config.max_clock_ahead_ms;
+            let ahead = BadField { key: Key::Entries, why: Why::ClockAhead { max_ms } };
+            cx.replica.causality.clock.check(offer.stamp_us).map_err(|_| ahead)?;
+            let map = &cx.replica.store.map;
+            if is_later(map.get(key), offer.stamp_us) {
+                // A key may come twice.
+                map.count(&mut needs, key, new, false);
+            }
+        }
+        cx.replica.store.map.has_room(&needs).map_err(Problem::Full)?;
+        let mut updated = 0;
+        for offer in offers(message)? {
+            let offer = offer?;
+            let key = value(&offer.key, Key::Entries, cx.limits, for_key)?;
+            let new = value(&offer.value, Key::Entries, cx.limits, for_value)?;
+            if is_later(cx.replica.store.map.get(key), offer.stamp_us) {
+                let entry = LwwMap::<S>::write(key, new, offer.stamp_us);
+                updated += u64::from(cx.apply(&entry, Key::Entries)?);
+                self.staleness.arrived(&cx.replica.store.map, &entry);
+            }
+        }
+        Ok(Answer::Updated(updated).into())
+    }
+
     /// All operations in order on the local state, all or nothing; then the last write of each key is a change, and all
     /// of them share one stamp.
     #[inline(never)]
@@ -343,7 +349,7 @@ impl<S: Storage> Service<S> {
 
 /// Adds what a write takes to what is counted.
 #[inline(never)]
-fn count<S: Storage, G: Spread<S>>(
+fn count<S: Application, G: Spread<S>>(
     key: &Scalar<'_>,
     new: &Scalar<'_>,
     cx: &Context<'_, S, G>,
@@ -377,7 +383,7 @@ fn op(token: Token<'_>) -> Option<Op<'_>> {
 }
 
 /// Checks the operations, in their order, and gives each one that is right; says the first thing that is wrong with them.
-fn check_ops<'a, S: Storage, G: Spread<S>>(
+fn check_ops<'a, S: Application, G: Spread<S>>(
     message: &Message<'a>,
     cx: &Context<'_, S, G>,
     [scratch, ..]: &mut Strings<S>,

@@ -8,7 +8,9 @@ mod bench;
 mod broadcast;
 mod counter;
 mod kv;
+mod own;
 mod reply;
+mod staleness;
 #[cfg(feature = "serde")]
 mod stats;
 mod tuning;
@@ -16,20 +18,23 @@ mod tuning;
 use crate::causality::{Entry, Tag};
 use crate::config::{Config, Workload};
 use crate::id::{Value, json_len};
-use crate::replicated::{Bound, Counter, Made, Refused, Replica, Replicated as _};
+use crate::replicated::{Bound, Counter, Made, Product, Refused, Replica, Replicated as _};
 use crate::stats::Stats;
-use crate::storage::{Limits, Scratch, Storage, TEXTS, Text};
+use crate::storage::{Limits, Scratch as _, Text};
 use crate::time::Now;
 use crate::wire::{BadField, Key, Kind, Message, Scalar, Why};
 
 pub use basic::{init, is_same_cluster};
 pub use bench::{Bench, WRITES_KEPT};
 pub use kv::TXN_OPS_MAX;
+use own::Texts as Strings;
+pub use own::{Application, Fields, Replied, Request, RequestContext, RequestError, Requests, Texts};
 pub(crate) use reply::Source;
 pub use reply::{Answer, Done, Head, JsonId, Problem, Reply};
+pub use staleness::Staleness;
 
 /// What requests need of gossip.
-pub trait Spread<S: Storage> {
+pub trait Spread<S: Product> {
     /// A local change was made.
     fn made(&mut self, made: Made);
     /// Fanout and interval changed.
@@ -57,21 +62,23 @@ pub enum Shape {
 
 /// State of the client protocol that is not replicated.
 #[derive(Clone)]
-pub struct Service<S: Storage> {
+pub struct Service<S: Application> {
     /// Payload of the reply under way.
     pub payload: S::Payload,
     /// Measurements of writes and of the counter.
     pub bench: Bench<S>,
+    /// Reads of the store.
+    pub staleness: Staleness<S>,
     /// Hashes of the ids of an `init` that is not the first.
     pub ids: S::PerNode<u64>,
     shape: Option<Shape>,
     generated: u64,
 }
 
-names_itself!(impl[S: Storage] Service<S>, "Service");
+names_itself!(impl[S: Application] Service<S>, "Service");
 
 /// Everything a request may touch.
-pub struct Context<'c, S: Storage, G: Spread<S>> {
+pub struct Context<'c, S: Application, G: Spread<S>> {
     /// State and version vector.
     pub replica: &'c mut Replica<S>,
     /// Gossip.
@@ -88,13 +95,13 @@ pub struct Context<'c, S: Storage, G: Spread<S>> {
     pub now: Now,
 }
 
-names_itself!(impl[S: Storage, G: Spread<S>] Context<'_, S, G>, "Context");
+names_itself!(impl[S: Application, G: Spread<S>] Context<'_, S, G>, "Context");
 
 /// What a request comes to.
 pub type Answered = Result<Answer, Problem>;
 
-impl<S: Storage> Service<S> {
-    /// A service that has answered nothing yet, before [`Bench::fill`].
+impl<S: Application> Service<S> {
+    /// A service that has answered nothing yet, before [`Service::fill`].
     #[inline(always)]
     #[must_use]
     pub fn unfilled(limits: &Limits) -> Self {
@@ -102,10 +109,17 @@ impl<S: Storage> Service<S> {
         Self {
             payload: S::Payload::with_limit(limits.payload_bytes),
             bench: Bench::unfilled(limits),
+            staleness: Staleness::unfilled(limits),
             ids: S::PerNode::with_limit(limits.nodes),
             shape: None,
             generated: 0,
         }
+    }
+
+    /// Fills the tables that are never empty, where they are to stay.
+    pub fn fill(&mut self, limits: &Limits) {
+        self.bench.fill();
+        self.staleness.fill(limits);
     }
 
     /// Handles a request of a client, or of a node that asks like one. O(length of the request), but for replies that
@@ -140,11 +154,11 @@ impl<S: Storage> Service<S> {
             Kind::Digest => Ok(broadcast::Answer::Digest.into()),
             Kind::DigestSync => broadcast::digest_sync(message, cx),
             Kind::Write => kv::write(message, cx),
-            Kind::KvRead => cx.with_scratch(|cx, strings| kv::kv_read(message, cx, strings)),
-            Kind::KvMerge => cx.with_scratch(|cx, strings| kv::kv_merge(message, cx, strings)),
+            Kind::KvRead => cx.with_scratch(|cx, strings| self.kv_read(message, cx, strings)),
+            Kind::KvMerge => cx.with_scratch(|cx, strings| self.kv_merge(message, cx, strings)),
             Kind::BenchWrite => self.bench_write(message, cx),
             Kind::BenchReport => Ok(bench::Answer::Report.into()),
-            Kind::BenchStats => Ok(self.bench_stats(cx).into()),
+            Kind::BenchStats => Ok(self.bench_stats().into()),
             #[cfg(feature = "serde")]
             Kind::Stats => Ok(stats::Answer.into()),
             #[cfg(not(feature = "serde"))]
@@ -193,7 +207,7 @@ impl<S: Storage> Service<S> {
     }
 }
 
-impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
+impl<S: Application, G: Spread<S>> Context<'_, S, G> {
     /// Does something that needs room for strings. Not in place: only this needs the stack for them.
     #[inline(never)]
     fn with_scratch<R>(&mut self, act: impl FnOnce(&mut Self, &mut Strings<S>) -> R) -> R {
@@ -253,9 +267,6 @@ impl<S: Storage, G: Spread<S>> Context<'_, S, G> {
     }
 }
 
-/// Room for the strings of a request.
-type Strings<S> = [<<S as Storage>::Scratch as Scratch>::Text; TEXTS];
-
 fn too_long(limits: &Limits) -> Why {
     Why::TextTooLong { max: limits.text_bytes }
 }
@@ -269,8 +280,14 @@ fn value<'s>(
     scratch: &'s mut impl Text,
 ) -> Result<Value<'s>, BadField> {
     let value = scalar.value(scratch).ok_or(BadField { key, why: too_long(limits) })?;
+    within_bounds(value, limits).map_err(|why| BadField { key, why })
+}
+
+/// A value, if it is within the bounds on strings.
+#[inline]
+fn within_bounds<'s>(value: Value<'s>, limits: &Limits) -> Result<Value<'s>, Why> {
     match value {
-        Value::Text(text) if json_len(text) > limits.text_bytes => Err(BadField { key, why: too_long(limits) }),
+        Value::Text(text) if json_len(text) > limits.text_bytes => Err(too_long(limits)),
         Value::Int(_) | Value::Text(_) => Ok(value),
     }
 }

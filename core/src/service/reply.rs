@@ -6,13 +6,13 @@ use core::fmt::Write as _;
 
 #[cfg(feature = "serde")]
 use super::stats;
-use super::{Service, basic, bench, broadcast, counter, kv, tuning};
+use super::{Application, Service, basic, bench, broadcast, counter, kv, tuning};
 use crate::id::Id;
 use crate::output::Sink;
 use crate::replicated::{Bound, Replica};
 use crate::stats::Stats;
-use crate::storage::{ID_BYTES_MAX, Storage};
-use crate::wire::{BadField, Block, Key, Out, Serial, Short, Why};
+use crate::storage::ID_BYTES_MAX;
+use crate::wire::{BadField, Block, Out, Serial, Short, Why};
 
 /// What a request comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,6 +34,8 @@ pub enum Answer {
     /// `stats_ok`.
     #[cfg(feature = "serde")]
     Stats(stats::Answer),
+    /// Of a data type of the user, from the payload.
+    Own,
     /// `error`.
     Error(Problem),
 }
@@ -81,6 +83,20 @@ pub enum Problem {
     UnknownType,
     /// A field is missing or unusable.
     Field(BadField),
+    /// A field of a request of the user's data type is missing or unusable.
+    OwnField {
+        /// The field.
+        name: &'static str,
+        /// What is wrong with it.
+        why: Why,
+    },
+    /// What a handler of the user's data type says.
+    Own {
+        /// The code of the Maelstrom protocol.
+        code: u64,
+        /// The sentence.
+        text: &'static str,
+    },
     /// The envelope has a field twice.
     EnvelopeTwice(&'static str),
     /// A table is full.
@@ -115,7 +131,9 @@ impl Problem {
             #[cfg(not(feature = "serde"))]
             Self::NotInThisBuild => 10,
             Self::Full(_) | Self::NotInitialised | Self::EndOfTime => 11,
+            Self::Own { code, .. } => code,
             Self::Field(_)
+            | Self::OwnField { .. }
             | Self::EnvelopeTwice(_)
             | Self::ElementAndDelta
             | Self::ElementOrDelta
@@ -148,7 +166,7 @@ pub type JsonId = Short<ID_BYTES_MAX>;
 pub type Head = Short<{ 2 * ID_BYTES_MAX }>;
 
 /// Where a reply is written from.
-pub(crate) struct Source<'s, S: Storage> {
+pub(crate) struct Source<'s, S: Application> {
     pub(crate) replica: &'s Replica<S>,
     pub(crate) service: &'s Service<S>,
     pub(crate) stats: &'s Stats,
@@ -157,7 +175,7 @@ pub(crate) struct Source<'s, S: Storage> {
 
 impl Reply {
     /// Writes the reply of a member as one line. `head`: the beginning of every message of this node.
-    pub(crate) fn write<S: Storage, W: Sink>(
+    pub(crate) fn write<S: Application, W: Sink>(
         &self,
         out: &mut Out<'_, W>,
         head: &Head,
@@ -178,6 +196,7 @@ impl Reply {
             Answer::Tuning(answer) => answer.write(out, source),
             #[cfg(feature = "serde")]
             Answer::Stats(answer) => answer.write(out, source),
+            Answer::Own => out.raw(&source.service.payload),
             Answer::Error(problem) => self.error(out, problem),
         });
     }
@@ -265,7 +284,9 @@ impl core::fmt::Display for Sentence<'_> {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self.problem {
             Problem::UnknownType => write!(f, "unknown type {}", self.name),
-            Problem::Field(BadField { key, why }) => field(f, key, why),
+            Problem::Field(BadField { key, why }) => field(f, key.name(), why),
+            Problem::OwnField { name, why } => field(f, name, why),
+            Problem::Own { text, .. } => f.write_str(text),
             Problem::EnvelopeTwice(name) => write!(f, "duplicate field {name}"),
             Problem::Full(bound) => bound.fmt(f),
             #[cfg(not(feature = "serde"))]
@@ -284,8 +305,7 @@ impl core::fmt::Display for Sentence<'_> {
     }
 }
 
-fn field(f: &mut core::fmt::Formatter<'_>, key: Key, why: Why) -> core::fmt::Result {
-    let name = key.name();
+fn field(f: &mut core::fmt::Formatter<'_>, name: &str, why: Why) -> core::fmt::Result {
     match why {
         Why::Missing => write!(f, "{name} is missing"),
         Why::Twice => write!(f, "duplicate field {name}"),
@@ -304,7 +324,7 @@ fn field(f: &mut core::fmt::Formatter<'_>, key: Key, why: Why) -> core::fmt::Res
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::Tiny;
+    use crate::storage::{Storage as _, Tiny};
     use proptest::prelude::*;
 
     proptest! {

@@ -1,10 +1,9 @@
 //! Gossip as clients see it: `configure`, `gossip_stats`, `gossip_round`.
 
 use super::reply::{Source, fields};
-use super::{Answered, Context, Done, Problem, Spread};
+use super::{Answered, Application, Context, Done, Problem, Spread};
 use crate::config::{Config, FANOUT, INTERVAL_MS, Strategy};
 use crate::output::Sink;
-use crate::storage::Storage;
 use crate::wire::{BadField, Key, Message, Out, Why};
 
 /// What gossip answers.
@@ -22,7 +21,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    pub(super) fn write<S: Storage, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
+    pub(super) fn write<S: Application, W: Sink>(self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
         match self {
             Self::Stats => {
                 let (received, sent) = (source.stats.broadcasts_received, source.stats.gossip_messages_sent);
@@ -46,7 +45,7 @@ impl Answer {
     }
 }
 
-pub(super) fn configure<S: Storage, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
+pub(super) fn configure<S: Application, G: Spread<S>>(message: &Message<'_>, cx: &mut Context<'_, S, G>) -> Answered {
     let ranged = |key, (min, max): (u32, u32)| match message.get(key) {
         None => Ok(None),
         Some(_) => message.int(key, i64::from(min), i64::from(max)).map(Some),
@@ -78,7 +77,7 @@ fn strategy(message: &Message<'_>) -> Result<Option<Strategy>, BadField> {
     found.map(Some).ok_or(BadField { key: Key::Strategy, why: Why::Not("\"rumor\" or \"relay\"") })
 }
 
-pub(super) fn gossip_round<S: Storage, G: Spread<S>>(cx: &mut Context<'_, S, G>) -> Answer {
+pub(super) fn gossip_round<S: Application, G: Spread<S>>(cx: &mut Context<'_, S, G>) -> Answer {
     let (peers_contacted, messages_sent) = cx.spread.round_now(cx.replica);
     Answer::Round { peers_contacted, messages_sent }
 }

@@ -177,8 +177,9 @@ impl Texts for Arena {
     }
 
     fn get<'t>(&'t self, handle: &'t Span) -> &'t str {
-        let bytes = self.memory.get(handle.text()).unwrap_or(&[]);
-        core::str::from_utf8(bytes).unwrap_or("")
+        let text = self.memory.get(handle.text()).and_then(|bytes| core::str::from_utf8(bytes).ok());
+        debug_assert!(text.is_some(), "a handle is that of a string until it is released");
+        text.unwrap_or("")
     }
 
     fn is(&self, handle: &Span, text: &str) -> bool {

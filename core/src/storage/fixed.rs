@@ -32,6 +32,7 @@ use super::{Buf, ID_BYTES_MAX, Index, Limits, Owners, Scratch, TEXTS, Text, Text
 ///         text_bytes: 16,
 ///         id_bytes: 8,
 ///         rumors: 8,
+///         events: 16,
 ///         payload_bytes: 128,
 ///     }
 /// }
@@ -105,7 +106,9 @@ macro_rules! fixed_storage {
             type Texts = $crate::storage::fixed::InPlace<{ Self::LIMITS.text_bytes }>;
             type Scratch = $crate::storage::fixed::OnStack<{ $crate::storage::fixed::longest_text(&Self::LIMITS) }>;
             type PerRumor<T: Clone> = $crate::storage::fixed::Vec<T, { Self::LIMITS.rumors }>;
+            type PerEvent<T: Clone> = $crate::storage::fixed::Vec<T, { Self::LIMITS.events }>;
             type Payload = $crate::storage::fixed::Vec<u8, { Self::LIMITS.payload_bytes }>;
+            type Own = ();
             $($($item)*)?
         }
 
@@ -131,6 +134,7 @@ fixed_storage! {
         text_bytes: 24,
         id_bytes: 16,
         rumors: 16,
+        events: 32,
         payload_bytes: 256,
     }
 }
@@ -152,6 +156,7 @@ fixed_storage! {
         text_bytes: 64,
         id_bytes: 32,
         rumors: 64,
+        events: 32,
         payload_bytes: 2_048,
     }
 }

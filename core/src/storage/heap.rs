@@ -31,6 +31,7 @@ impl Storage for Heap {
         store_text_bytes: 32 << 20,
         id_bytes: ID_BYTES_MAX,
         rumors: 1_024,
+        events: 1_024,
         payload_bytes: 64 << 10,
     };
     const ADJUSTABLE: bool = true;
@@ -49,7 +50,9 @@ impl Storage for Heap {
     type Texts = Arena;
     type Scratch = HeapScratch;
     type PerRumor<T: Clone> = HeapBuf<T>;
+    type PerEvent<T: Clone> = HeapBuf<T>;
     type Payload = HeapBuf<u8>;
+    type Own = ();
 }
 
 /// A `Vec` that never grows beyond the memory that it reserved when it was made.

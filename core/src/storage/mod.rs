@@ -12,6 +12,7 @@ pub mod fixed;
 #[cfg(feature = "alloc")]
 mod heap;
 mod text;
+mod with;
 
 use core::ops::{Deref, DerefMut};
 
@@ -21,6 +22,7 @@ pub use fixed::{FixedIndex, Small, Tiny};
 #[cfg(feature = "alloc")]
 pub use heap::{Heap, HeapBuf, HeapIndex};
 pub use text::{Owners, Scratch, TEXTS, Text, Texts, longest_text};
+pub use with::With;
 
 /// The longest node or client id that any storage accepts, in bytes of its JSON form without quotes.
 pub const ID_BYTES_MAX: usize = 64;
@@ -62,6 +64,8 @@ pub struct Limits {
     pub id_bytes: usize,
     /// Ranges of new dots that wait for their push.
     pub rumors: usize,
+    /// Events that wait to be polled, where [`Config::events`](crate::Config::events) is on. 0: each is missed, and counted.
+    pub events: usize,
     /// Bytes of the payload of an `echo` or `txn` reply.
     pub payload_bytes: usize,
 }
@@ -80,6 +84,7 @@ impl Limits {
         store_text_bytes: 0,
         id_bytes: 2,
         rumors: 1,
+        events: 0,
         payload_bytes: 64,
     };
     /// The largest capacities.
@@ -96,6 +101,7 @@ impl Limits {
         store_text_bytes: 2_048 * MILLION,
         id_bytes: ID_BYTES_MAX,
         rumors: MILLION,
+        events: MILLION,
         payload_bytes: 1_024 * MILLION,
     };
 
@@ -114,7 +120,7 @@ impl Limits {
             };
         }
         check! {
-            nodes, rows, known_peers, values, set_text_bytes, dense_values, keys, text_bytes, store_text_bytes, id_bytes, rumors, payload_bytes,
+            nodes, rows, known_peers, values, set_text_bytes, dense_values, keys, text_bytes, store_text_bytes, id_bytes, rumors, events, payload_bytes,
         }
         None
     }
@@ -198,6 +204,10 @@ pub trait Storage: Clone + 'static {
     type Scratch: Scratch;
     /// One item per waiting rumor.
     type PerRumor<T: Clone>: Buf<T>;
+    /// Waiting events.
+    type PerEvent<T: Clone>: Buf<T>;
     /// The payload of a reply that gives the client its own data back.
     type Payload: Buf<u8>;
+    /// The data type of a user that a node holds beside the set, the counter and the map; `()` is none, and [`With`] has one.
+    type Own: Clone;
 }

@@ -95,6 +95,23 @@ impl<'a> Scalar<'a> {
     }
 }
 
+/// The integer that a token is.
+///
+/// # Errors
+/// It is no integer, or outside of `min..=max`.
+pub fn integer(token: Token<'_>, min: i64, max: i64) -> Result<i64, Why> {
+    match token {
+        Token::Int(int) if (min..=max).contains(&int) => Ok(int),
+        Token::Int(_) | Token::Big(_) => Err(Why::OutOfRange { min, max }),
+        Token::Number(text) if text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) && text != "-0" => {
+            Err(Why::OutOfRange { min, max })
+        }
+        Token::Number(_) | Token::Text(_) | Token::Bool(_) | Token::Null | Token::Array(_) | Token::Object(_) => {
+            Err(Why::Not("an integer"))
+        }
+    }
+}
+
 impl<'a> Message<'a> {
     /// A field that has to be there. It may be `null`: a request like `echo` takes that as a value.
     ///
@@ -120,17 +137,7 @@ impl<'a> Message<'a> {
     /// # Errors
     /// It is missing, no integer, or outside of `min..=max`.
     pub fn int(&self, key: Key, min: i64, max: i64) -> Result<i64, BadField> {
-        let why = match self.need(key)? {
-            Token::Int(int) if (min..=max).contains(&int) => return Ok(int),
-            Token::Int(_) | Token::Big(_) => Why::OutOfRange { min, max },
-            Token::Number(text) if text.bytes().all(|byte| byte == b'-' || byte.is_ascii_digit()) && text != "-0" => {
-                Why::OutOfRange { min, max }
-            }
-            Token::Number(_) | Token::Text(_) | Token::Bool(_) | Token::Null | Token::Array(_) | Token::Object(_) => {
-                Why::Not("an integer")
-            }
-        };
-        Err(BadField { key, why })
+        integer(self.need(key)?, min, max).map_err(|why| BadField { key, why })
     }
 
     /// A field that has to be a string.

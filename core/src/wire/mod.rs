@@ -6,6 +6,7 @@
 //! code that only saves time, is in the folder `fast`; a build without the feature `fast` leaves it out. `WIRE.md`
 //! specifies the messages between nodes.
 
+mod body;
 mod chunks;
 mod double;
 mod encode;
@@ -18,11 +19,12 @@ mod message;
 mod names;
 mod short;
 
+pub use body::{Body, Duplicate};
 pub use chunks::{Chunk, Chunks, Item, RawEntry, SEQ_MAX, Scratch};
 pub use encode::{Count, Out, length};
 pub(crate) use fast::same;
 pub use fast::{Block, Predictor, Serial};
-pub use field::{BadField, Scalar, Why};
+pub use field::{BadField, Scalar, Why, integer};
 pub use iter::{Items, Pairs};
 pub use json::{Malformed, Str, Token};
 pub use message::Message;

@@ -172,13 +172,13 @@ fn only_this_life_of_this_node_makes_its_own_dots() {
     let mut replica = observer::<Tiny>();
     let own = replica.own_row().expect("its life has begun");
     replica.update(&Entry::bare(Arg::Int(1))).expect("there is room");
-    let before = whole(&replica, Product::content);
+    let before = whole(&replica, Together::content);
     let forged = Entry::bare(Arg::Int(2));
     assert_eq!(replica.merge(Dot { row: own, seq: 2 }, &forged), Outcome::Impostor);
     assert_eq!(replica.merge(Dot { row: own, seq: 1 }, &forged), Outcome::Impostor, "another value under a used dot");
     assert_eq!(replica.merge(Dot { row: own, seq: 1 }, &Entry::bare(Arg::Int(1))), Outcome::Known);
     assert_eq!(replica.skip(own, 1, 9, u64::MAX), Outcome::Impostor);
-    assert_eq!(before, whole(&replica, Product::content));
+    assert_eq!(before, whole(&replica, Together::content));
 }
 
 #[test]
@@ -218,7 +218,7 @@ fn the_counters_of_rows_that_this_memory_makes_change_only_here_by_whatever_name
     let other = row(&mut replica, 1, 3);
     let number = |replica: &Replica<Tiny>| [first, second].map(|row| replica.store.counter.cell(row, Sign::P));
     for (seq, name) in [(1, "b@5"), (2, "b@9")] {
-        let before = whole(&replica, Product::content);
+        let before = whole(&replica, Together::content);
         for args in [[Arg::Text(name), Arg::Int(8)], [Arg::Text(name), Arg::Big(u64::MAX)]] {
             assert_eq!(replica.merge(Dot { row: other, seq }, &cell(&args)), Outcome::Impostor);
         }
@@ -226,7 +226,7 @@ fn the_counters_of_rows_that_this_memory_makes_change_only_here_by_whatever_name
         let structured = cell(&[Arg::Row { node, incarnation }, Arg::Int(8)]);
         assert_eq!(replica.merge(Dot { row: other, seq }, &structured), Outcome::Impostor);
         assert_eq!(replica.update(&structured), Err(Refused::Impostor));
-        assert_eq!(before, whole(&replica, Product::content));
+        assert_eq!(before, whole(&replica, Together::content));
         // A change that it has made itself is no claim.
         let known = cell(&[Arg::Text(name), Arg::Int(1)]);
         assert_eq!(replica.merge(Dot { row: other, seq }, &known), Outcome::Covered);
@@ -286,7 +286,7 @@ fn strings_are_bounded_by_what_they_take_in_a_message_and_an_unknown_tag_changes
     let own = replica.own_row().expect("its life has begun");
     let (fits, long) = ("\"".repeat(12), "\"".repeat(13));
     assert!(replica.store.set.is_empty());
-    let before = whole(&replica, Product::content);
+    let before = whole(&replica, Together::content);
     for entry in [
         Entry::bare(Arg::Text(&long)),
         Entry::new(WRITE, &[Arg::Text(&long), Arg::Int(1), Arg::Int(1)]).expect("three arguments"),
@@ -296,7 +296,7 @@ fn strings_are_bounded_by_what_they_take_in_a_message_and_an_unknown_tag_changes
     ] {
         assert_eq!(replica.update(&entry), Err(Refused::Unreadable), "{entry:?}");
     }
-    assert_eq!((before, replica.own_seq()), (whole(&replica, Product::content), 0));
+    assert_eq!((before, replica.own_seq()), (whole(&replica, Together::content), 0));
     for (seq, entry) in [
         (1, Entry::bare(Arg::Text(&fits))),
         (2, Entry::new(WRITE, &[Arg::Text(&fits), Arg::Text(&fits), Arg::Int(1)]).expect("three arguments")),
@@ -333,48 +333,8 @@ fn a_row_is_found_by_name_and_a_name_makes_none() {
 }
 
 #[test]
-fn reads_that_turn_out_older_than_a_write_are_counted_once() {
-    let mut replica = replica_of::<Tiny>("b", 5);
-    let other = row(&mut replica, 1, 7);
-    let mut seq = 0;
-    let mut write = |replica: &mut Replica<Tiny>, key: i64, stamp_us: i64| {
-        seq += 1;
-        let entry = Entry::new(WRITE, &[Arg::Int(key), Arg::Int(seq), Arg::Int(stamp_us)]).expect("three arguments");
-        replica.merge(Dot { row: other, seq: seq.cast_unsigned() }, &entry)
-    };
-    let read = |replica: &mut Replica<Tiny>, key, now| replica.store.map.read(Value::Int(key), now).is_some();
-    assert!(replica.store.map.is_empty());
-    // Reads of missing keys.
-    assert!(!read(&mut replica, 1, 100) && !read(&mut replica, 1, 100) && !read(&mut replica, 2, 100));
-    assert_eq!(write(&mut replica, 1, 100), Outcome::News);
-    assert_eq!(replica.store.map.reads(), (3, 0), "a write of the same moment");
-    assert!(!replica.store.map.is_empty());
-    assert_eq!(write(&mut replica, 1, 40), Outcome::Covered);
-    assert_eq!(replica.store.map.reads(), (3, 2));
-    assert_eq!(write(&mut replica, 1, 50), Outcome::Covered);
-    assert_eq!(replica.store.map.reads(), (3, 2), "each read counts once");
-    // Reads of a key that exists: the last two are watched.
-    assert!([200, 210, 220].map(|now| read(&mut replica, 1, now)).iter().all(|found| *found));
-    assert_eq!(write(&mut replica, 1, 100), Outcome::Covered);
-    assert_eq!(replica.store.map.reads(), (6, 2), "a write that is not newer than what was seen");
-    assert_eq!(write(&mut replica, 1, 215), Outcome::News);
-    assert_eq!(replica.store.map.reads(), (6, 3), "the read of 210 is older than the write");
-    assert_eq!(write(&mut replica, 1, 220), Outcome::News);
-    assert_eq!(replica.store.map.reads(), (6, 3));
-    // Of the reads of missing keys the last 32 are watched. That of key 2 and the first of these are no longer watched.
-    for key in 10..43 {
-        assert!(!read(&mut replica, key, 1_000));
-    }
-    assert_eq!(
-        [2, 10, 11, 12, 41].map(|key| (write(&mut replica, key, 60), replica.store.map.reads().1)),
-        [(Outcome::News, 3), (Outcome::News, 3), (Outcome::News, 4), (Outcome::News, 5), (Outcome::News, 6),]
-    );
-    assert_eq!(replica.store.map.reads().0, 39);
-}
-
-#[test]
 fn every_row_of_the_pool_has_both_cells_of_a_counter_and_shows_them_in_its_vectors() {
-    fn check<S: Storage>() {
+    fn check<S: Product>() {
         let mut replica = replica_of::<S>("b", 5);
         let mut rows = vec![];
         for (node, life) in (0..5).flat_map(|node| (0..9).map(move |life| (node, life))) {
@@ -454,11 +414,11 @@ fn a_node_takes_only_a_life_above_all_that_are_known_of_it() {
     let mut replica = replica_of::<Tiny>("b", 5);
     replica.update(&Entry::bare(Arg::Int(1))).expect("there is room");
     row(&mut replica, 0, 8);
-    let before = whole(&replica, Product::content);
+    let before = whole(&replica, Together::content);
     for life in [0, 4, 5, 7, 8] {
         assert_eq!(replica.take_life(life), Err(RowRefused::Taken));
     }
-    assert_eq!((replica.own_seq(), &before), (1, &whole(&replica, Product::content)));
+    assert_eq!((replica.own_seq(), &before), (1, &whole(&replica, Together::content)));
     let row = replica.take_life(9).expect("there is room");
     assert_eq!(replica.causality.name(row), ("b", 9));
     let dot = replica.update(&Entry::bare(Arg::Int(2))).expect("there is room");

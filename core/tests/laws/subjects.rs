@@ -10,7 +10,7 @@ impl Subject for BroadcastSet {
         value().prop_map(|value| Change { tag: Tag::BARE, fields: vec![value] }).boxed()
     }
 
-    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
+    fn content<S: Product>(replica: &Replica<S>) -> Vec<String> {
         let set = &replica.store.set;
         let content = sorted(set.values().map(|value| format!("{value:?}")));
         assert_eq!(content.len(), set.len());
@@ -24,7 +24,7 @@ impl Subject for BroadcastSet {
         sorted(values.into_iter().map(|value| format!("{:?}", value.get())))
     }
 
-    fn fingerprint<S: Storage>(store: &Store<S>) -> u64 {
+    fn fingerprint<S: Product>(store: &Store<S>) -> u64 {
         store.set.fingerprint()
     }
 }
@@ -45,7 +45,7 @@ impl Subject for Counter {
         prop_oneof![own, foreign].boxed()
     }
 
-    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
+    fn content<S: Product>(replica: &Replica<S>) -> Vec<String> {
         let counter = &replica.store.counter;
         let mut cells = Vec::new();
         let mut value = 0_i128;
@@ -78,7 +78,7 @@ impl Subject for Counter {
         sorted(cells.into_iter().map(|(cell, number)| format!("{cell} {number}")))
     }
 
-    fn fingerprint<S: Storage>(store: &Store<S>) -> u64 {
+    fn fingerprint<S: Product>(store: &Store<S>) -> u64 {
         store.counter.fingerprint()
     }
 }
@@ -101,7 +101,7 @@ impl Subject for LwwMap {
         one.tag == WRITE && one.tag == other.tag && one.fields[0] == other.fields[0] && one.fields[2] == other.fields[2]
     }
 
-    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
+    fn content<S: Product>(replica: &Replica<S>) -> Vec<String> {
         let Replica { causality, store, .. } = replica;
         let mut content = Vec::new();
         for (row, _) in causality.rows.iter() {
@@ -137,15 +137,15 @@ impl Subject for LwwMap {
         )
     }
 
-    fn fingerprint<S: Storage>(store: &Store<S>) -> u64 {
+    fn fingerprint<S: Product>(store: &Store<S>) -> u64 {
         store.map.fingerprint()
     }
 }
 
 /// All data types side by side.
-pub(crate) struct Product;
+pub(crate) struct Together;
 
-impl Subject for Product {
+impl Subject for Together {
     fn change() -> BoxedStrategy<Change> {
         prop_oneof![BroadcastSet::change(), Counter::change(), LwwMap::change()].boxed()
     }
@@ -154,7 +154,7 @@ impl Subject for Product {
         LwwMap::excludes(one, other)
     }
 
-    fn content<S: Storage>(replica: &Replica<S>) -> Vec<String> {
+    fn content<S: Product>(replica: &Replica<S>) -> Vec<String> {
         let parts = [BroadcastSet::content(replica), Counter::content(replica), LwwMap::content(replica)];
         parts.concat()
     }
@@ -164,7 +164,7 @@ impl Subject for Product {
         parts.concat()
     }
 
-    fn fingerprint<S: Storage>(store: &Store<S>) -> u64 {
+    fn fingerprint<S: Product>(store: &Store<S>) -> u64 {
         store.fingerprint()
     }
 }

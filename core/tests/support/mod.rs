@@ -26,6 +26,7 @@ pub fn limits(nodes: usize) -> Limits {
         store_text_bytes: 8_192,
         id_bytes: 8,
         rumors: 256,
+        events: 32,
         payload_bytes: 1_024,
     }
 }

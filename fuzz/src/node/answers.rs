@@ -1,9 +1,9 @@
 //! Checks an answer: its receiver and its fields.
 
+use rumormill_core::data_type::Application;
 use std::collections::HashSet;
 
 use rumormill_core::id::json_len;
-use rumormill_core::storage::Storage;
 use rumormill_core::wire::{Key, Message, Str};
 use rumormill_sim::Joined as _;
 use serde_json::Value as Json;
@@ -17,7 +17,7 @@ pub(super) struct Asked {
     echo: Option<Json>,
 }
 
-impl<S: Storage> Pair<S> {
+impl<S: Application> Pair<S> {
     /// The request in a line, if the node has to answer it.
     pub(super) fn asked(&self, line: &[u8]) -> Option<Asked> {
         let mut message = Message::new();

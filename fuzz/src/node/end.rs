@@ -1,9 +1,9 @@
 //! The end of a script: what has to hold after two nodes have talked undisturbed.
 
-use rumormill_core::storage::Storage;
 use rumormill_sim::{Joined as _, Machine as _, State};
 
 use super::world::World;
+use rumormill_core::data_type::Application;
 
 /// How many timers may run until two nodes agree. With eight members, six of which are silent, it takes a few dozen.
 const WAKEUPS_MAX: usize = 2_000;
@@ -14,7 +14,7 @@ const REST_MS: u64 = 30_000;
 /// The largest number of messages per second then: there may be a burst now and then.
 const PER_SECOND_MAX: u64 = 8;
 
-impl<S: Storage> World<S> {
+impl<S: Application> World<S> {
     /// If no line was forged and no table was full, the two nodes come to hold the same state. If there are no other
     /// nodes, they also know it and fall silent. In any case they come to rest.
     pub(super) fn converge(mut self) {

@@ -1,9 +1,10 @@
 //! One node, twice: on the storage of the script and on the heap.
 
+use rumormill_core::data_type::Application;
 use std::collections::HashSet;
 
 use rumormill_core::output::SinkFull;
-use rumormill_core::storage::{Heap, Limits, Storage};
+use rumormill_core::storage::{Heap, Limits};
 use rumormill_core::wire::Message;
 use rumormill_core::{Config, Member, Node, Now, Rejected, Transmit, Value};
 use rumormill_sim::Joined as _;
@@ -16,7 +17,7 @@ use crate::script::Change;
 const BURST: usize = 8;
 
 /// One node, twice.
-pub(super) struct Pair<S: Storage> {
+pub(super) struct Pair<S: Application> {
     pub(super) one: Node<S>,
     other: Node<Heap>,
     pub(super) me: String,
@@ -26,7 +27,7 @@ pub(super) struct Pair<S: Storage> {
     pub(super) generated: HashSet<String>,
 }
 
-impl<S: Storage> Pair<S> {
+impl<S: Application> Pair<S> {
     pub(super) fn new(config: Config, limits: Limits, me: &str) -> Self {
         Self {
             one: Node::with_limits(config, limits).expect("within the bounds"),

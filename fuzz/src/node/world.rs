@@ -1,8 +1,9 @@
 //! Two nodes, the messages under way between them, and the steps of a script.
 
+use rumormill_core::data_type::Application;
 use std::collections::VecDeque;
 
-use rumormill_core::storage::{Limits, Storage};
+use rumormill_core::storage::Limits;
 use rumormill_core::wire::Message;
 use rumormill_core::{Config, Instant, Now, config};
 
@@ -30,7 +31,7 @@ fn trace(now: Now, to: Side, line: &[u8]) {
 }
 
 /// Two nodes, and the messages under way between them.
-pub(super) struct World<S: Storage> {
+pub(super) struct World<S: Application> {
     pub(super) setup: Setup,
     /// Ids of the members, and one id that is no member.
     ids: Vec<String>,
@@ -47,7 +48,7 @@ pub(super) struct World<S: Storage> {
     restarts: u64,
 }
 
-impl<S: Storage> World<S> {
+impl<S: Application> World<S> {
     pub(super) fn new(setup: Setup, limits: Limits) -> Self {
         let config = Config {
             workload: setup.workload,

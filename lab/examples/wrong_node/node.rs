@@ -2,8 +2,10 @@
 
 use std::collections::VecDeque;
 
+use clap::ValueEnum as _;
 use rumormill_core::storage::Heap;
-use rumormill_core::{Config, Instant, Node, Now, Workload};
+use rumormill_core::{Config, Instant, Node, Now};
+use rumormill_lab::settings::Workload;
 use serde_json::{Value, json};
 
 use super::defects::Defect;
@@ -69,7 +71,7 @@ impl WrongNode {
         let base = match defect.facts().checker {
             "lww" | "txn" => Base::Naive(Naive::default()),
             _ => {
-                let workload = Some(known(workload)?);
+                let workload = Some(Workload::from_str(workload, false).ok()?.of_node());
                 let config = Config { workload, incarnation: life, seed: life, ..Config::default() };
                 Base::Real(Box::new(Node::new(config).ok()?))
             }
@@ -443,18 +445,4 @@ fn is_add(kind: &str) -> bool {
 /// The number in a node's id.
 fn number(id: &str) -> u64 {
     id.trim_start_matches(|char: char| !char.is_ascii_digit()).parse().unwrap_or(u64::MAX)
-}
-
-fn known(workload: &str) -> Option<Workload> {
-    Some(match workload {
-        "broadcast" => Workload::Broadcast,
-        "g-set" => Workload::GSet,
-        "g-counter" => Workload::GCounter,
-        "pn-counter" => Workload::PnCounter,
-        "kv" => Workload::Kv,
-        "echo" => Workload::Echo,
-        "unique-ids" => Workload::UniqueIds,
-        "txn-rw-register" => Workload::TxnRwRegister,
-        _ => return None,
-    })
 }

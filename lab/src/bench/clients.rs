@@ -1,4 +1,5 @@
-//! Clients: what they ask and when, and which reply belongs to which request.
+//! Clients: when they make which call, and which reply belongs to which request. The calls themselves come from the
+//! data type.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -8,28 +9,21 @@ use rand::RngExt as _;
 use rand::SeedableRng as _;
 use rand_xorshift::XorShiftRng;
 
-use crate::history::{Call, History, Micro, Op, Outcome, Phase};
-use crate::settings::{Micros, SECOND, Settings, ValueKind, Workload};
+use crate::history::{Call, History, Op, Outcome, Phase};
+use crate::settings::{Micros, SECOND, Settings};
+use crate::workload::Calls;
 
 use super::{INIT_TIMEOUT_US, topology};
 
-/// The lab itself as a client: it introduces nodes, and looks at them in the end.
+/// The lab itself is a client too: it introduces nodes, and inspects them in the end.
 pub(super) const LAB: usize = usize::MAX;
-/// Writes to one key of `txn-rw-register` before another key takes its place, as under Maelstrom.
-const WRITES_PER_KEY: u64 = 16;
-/// Reads and writes of a transaction, at most.
-const TXN_LENGTH: usize = 4;
-/// Values of one request `gossip_sync`.
-const PRELOADED_AT_ONCE: usize = 10_000;
-/// Keys that one transaction of the inspection reads.
-const INSPECTED_AT_ONCE: usize = 64;
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum What {
     Init,
     Topology,
-    /// A request of the lab itself that has to be answered by this kind and `_ok`.
+    /// A request of the lab itself. The type of its reply is this type with `_ok` at the end.
     Lab(&'static str),
     /// An operation: its place in the history.
     Op(usize),
@@ -68,7 +62,7 @@ pub(super) struct Clients {
     pub acknowledged: usize,
     /// When the next operation is to be invoked, in the load stage.
     pub next_op_us: Micros,
-    /// When clients stop before the load stage ends, so that faults go on without them.
+    /// When clients stop, if they stop before the load stage ends. Faults go on without them.
     pub ends_us: Option<Micros>,
     workers: Vec<Worker>,
     free: usize,
@@ -78,17 +72,13 @@ pub(super) struct Clients {
     deadlines: BinaryHeap<Reverse<(Micros, usize)>>,
     waiting: usize,
     timeout_us: Micros,
-    workload: Workload,
     rng: XorShiftRng,
-    next_value: i64,
-    /// Keys of transactions in use, and how often each was written.
-    pool: Vec<(u64, u64)>,
-    next_key: u64,
-    /// The ids of all nodes as `init` lists them, once they were needed.
+    calls: Box<dyn Calls>,
+    /// The ids of all nodes as `init` lists them. It is empty until they are needed.
     all_ids: String,
 }
 
-/// All node ids, quoted, with commas. It is the same text for every node, and long where there are many.
+/// All node ids, quoted, with commas between them. The text is the same for every node, and long if there are many.
 fn ids(settings: &Settings) -> String {
     let mut all = String::new();
     for node in 0..settings.nodes {
@@ -115,11 +105,8 @@ impl Clients {
             deadlines: BinaryHeap::new(),
             waiting: 0,
             timeout_us: settings.timeout_us,
-            workload: settings.workload,
             rng: XorShiftRng::seed_from_u64(settings.seed ^ 0x0063_6c69_656e_7473),
-            next_value: settings.preload as i64,
-            pool: (0..settings.keys).map(|key| (key, 0)).collect(),
-            next_key: settings.keys,
+            calls: settings.workload.data_type().calls(settings),
             all_ids: String::new(),
         }
     }
@@ -139,7 +126,7 @@ impl Clients {
         self.waiting
     }
 
-    /// Operations in flight, leaving out the lab's own requests to nodes that start.
+    /// The number of operations in flight. Requests of the lab itself do not count.
     pub(super) fn ops_in_flight(&self) -> usize {
         let is_op =
             |at: usize| self.requests[at].state == State::Waiting && matches!(self.requests[at].what, What::Op(_));
@@ -174,18 +161,13 @@ impl Clients {
         line(msg_id, 0, &settings.id(node), &body)
     }
 
-    /// Requests that give a node the values it begins with.
+    /// Requests that give the first node the values it begins with.
     pub(super) fn preload(&mut self, now: Micros, settings: &Settings) -> Vec<Vec<u8>> {
-        let values: Vec<usize> = (0..settings.preload).collect();
-        let lines = values.chunks(PRELOADED_AT_ONCE).map(|values| {
-            let values: Vec<String> = values.iter().map(|value| settings.values.json(*value as i64)).collect();
-            let list = values.join(",");
-            self.lab_request(now, 0, "gossip_sync", &format!(r#","messages":[{list}]"#), settings)
-        });
-        lines.collect()
+        let requests = settings.workload.data_type().preload(settings).into_iter();
+        requests.map(|(kind, fields)| self.lab_request(now, 0, kind, &fields, settings)).collect()
     }
 
-    /// A request of the lab itself; the fields begin with a comma.
+    /// A request of the lab itself. There is a comma before each of its fields.
     pub(super) fn lab_request(
         &mut self,
         now: Micros,
@@ -212,58 +194,11 @@ impl Clients {
         // Uniform in [0, 2 / rate) after this one.
         let gap = 2.0 * SECOND as f64 / settings.rate * self.rng.random::<f64>();
         self.next_op_us = now.max(self.next_op_us) + gap as Micros;
-        let call = self.call(is_write, settings);
+        let call = self.calls.draw(&mut self.rng, is_write);
         Some((client, self.workers[client].node, call))
     }
 
-    fn call(&mut self, is_write: bool, settings: &Settings) -> Call {
-        let value = self.next_value;
-        match settings.workload {
-            Workload::Echo => {
-                self.next_value += 1;
-                Call::Echo(format!("Please echo {value} \"\u{e9}\u{1f600}\""))
-            }
-            Workload::UniqueIds => Call::Generate,
-            Workload::TxnRwRegister => self.txn(),
-            Workload::Kv => {
-                let key = self.rng.random_range(0..settings.keys);
-                if is_write {
-                    self.next_value += 1;
-                    Call::Write { key, value }
-                } else {
-                    Call::KvRead(key)
-                }
-            }
-            Workload::Broadcast | Workload::GSet | Workload::GCounter | Workload::PnCounter if !is_write => Call::Read,
-            Workload::Broadcast | Workload::GSet => {
-                self.next_value += 1;
-                Call::Add(value)
-            }
-            Workload::GCounter => Call::Increment(self.rng.random_range(0..5)),
-            Workload::PnCounter => Call::Increment(self.rng.random_range(-5..5)),
-        }
-    }
-
-    fn txn(&mut self) -> Call {
-        let length = self.rng.random_range(1..=TXN_LENGTH);
-        let micros = (0..length).map(|_| {
-            let place = self.rng.random_range(0..self.pool.len());
-            let (key, written) = self.pool[place];
-            if self.rng.random::<bool>() {
-                return Micro::Read(key, None);
-            }
-            if written + 1 >= WRITES_PER_KEY {
-                self.pool[place] = (self.next_key, 0);
-                self.next_key += 1;
-            } else {
-                self.pool[place].1 += 1;
-            }
-            Micro::Write(key, written as i64 + 1)
-        });
-        Call::Txn(micros.collect())
-    }
-
-    /// Invokes an operation. `None` when the node is known to be down: it failed then, and nothing is sent.
+    /// Invokes an operation. If the node is known to be down, the operation has failed and nothing is sent: `None`.
     #[allow(clippy::too_many_arguments, reason = "an operation has that many parts")]
     pub(super) fn invoke(
         &mut self,
@@ -281,7 +216,8 @@ impl Clients {
         } else {
             Outcome::Fail { code: -1, text: format!("{} is down", settings.id(node)) }
         };
-        let body = body(&call, self.workload, settings.values);
+        let data_type = settings.workload.data_type();
+        let (kind, fields) = (data_type.request(&call), data_type.fields(&call, settings.values));
         self.history.ops.push(Op { index, client, node, phase, call, invoked_us: now, completed_us: now, outcome });
         if !is_up {
             return None;
@@ -292,7 +228,8 @@ impl Clients {
             self.free -= usize::from(!worker.is_busy);
             worker.is_busy = true;
         }
-        Some(line(msg_id, id, &settings.id(node), &format!("{{{body},\"msg_id\":{msg_id}}}")))
+        let body = format!(r#"{{"type":"{kind}"{fields},"msg_id":{msg_id}}}"#);
+        Some(line(msg_id, id, &settings.id(node), &body))
     }
 
     fn ask(&mut self, now: Micros, client: usize, node: usize, what: What, timeout_us: Micros) -> usize {
@@ -308,7 +245,7 @@ impl Clients {
         self.end(at, State::Answered);
     }
 
-    /// An operation ended, by a reply that was read or by one that could not be.
+    /// An operation ended. Its reply was read, or could not be read.
     pub(super) fn complete(&mut self, now: Micros, op: usize, outcome: Outcome) {
         self.acknowledged += usize::from(matches!(outcome, Outcome::Ok { .. }));
         let op = &mut self.history.ops[op];
@@ -316,7 +253,7 @@ impl Clients {
         op.completed_us = now;
     }
 
-    /// The next request without a reply in time, if any: its node, what it was for, and when it was made.
+    /// The next request that got no reply in time, if there is one: its node, what it was for, and when it was made.
     pub(super) fn give_up(&mut self, now: Micros) -> Option<(usize, What, Micros)> {
         loop {
             let Reverse((deadline, at)) = *self.deadlines.peek()?;
@@ -336,7 +273,7 @@ impl Clients {
 
     /// A node is gone: its requests will not be answered any more.
     pub(super) fn lose_node(&mut self, now: Micros, node: usize, why: &str) {
-        // Deadlines lie in the order of the requests but for `init`, and old ones are gone: few are left to look at.
+        // Old deadlines are gone, so there are few to look at.
         let lost: Vec<usize> = self
             .deadlines
             .iter()
@@ -351,7 +288,7 @@ impl Clients {
         if let What::Op(op) = request.what {
             self.complete(now, op, Outcome::Info { why: why.to_owned() });
         }
-        // The client goes on under another id, so that a late reply is known for what it is.
+        // The client goes on under another id, so that a late reply can be told from others.
         if let Some(worker) = self.workers.iter_mut().find(|worker| worker.id == request.client) {
             worker.id = self.next_id;
             self.next_id += 1;
@@ -373,27 +310,16 @@ impl Clients {
     fn end_state(&mut self, at: usize, state: State) {
         self.requests[at].state = state;
         self.waiting -= 1;
-        // What is over needs no deadline: those in front go at once, so that no wake-up is asked for in vain.
+        // Deadlines of requests that are over are removed from the front, so that they cause no needless wake-up.
         while self.deadlines.peek().is_some_and(|Reverse((_, at))| self.requests[*at].state != State::Waiting) {
             self.deadlines.pop();
         }
     }
 
-    /// What the lab asks a node in the end.
+    /// What the lab asks a node in the end. It asks nothing if a client that talks to this node has read it already.
     pub(super) fn inspection(&self, node: usize, settings: &Settings) -> Vec<Call> {
-        match settings.workload {
-            Workload::Broadcast | Workload::GSet | Workload::GCounter | Workload::PnCounter => {
-                // A client that talks to this node has read it.
-                if node < settings.concurrency { Vec::new() } else { vec![Call::Read] }
-            }
-            Workload::Kv => (0..settings.keys).map(Call::KvRead).collect(),
-            Workload::TxnRwRegister => {
-                let keys: Vec<u64> = (0..self.next_key).collect();
-                let read = |keys: &[u64]| Call::Txn(keys.iter().map(|key| Micro::Read(*key, None)).collect());
-                keys.chunks(INSPECTED_AT_ONCE).map(read).collect()
-            }
-            Workload::Echo | Workload::UniqueIds => Vec::new(),
-        }
+        let is_read = settings.workload.data_type().final_read().is_some() && node < settings.concurrency;
+        if is_read { Vec::new() } else { self.calls.inspection() }
     }
 
     /// The run is over.
@@ -409,32 +335,4 @@ impl Clients {
 /// A line as Maelstrom writes it.
 fn line(id: usize, client: usize, node: &str, body: &str) -> Vec<u8> {
     format!(r#"{{"id":{id},"src":"c{client}","dest":"{node}","body":{body}}}"#).into_bytes()
-}
-
-/// The body of a request, without braces and `msg_id`.
-fn body(call: &Call, workload: Workload, values: ValueKind) -> String {
-    match call {
-        Call::Echo(text) => format!(r#""type":"echo","echo":{}"#, serde_json::Value::from(text.as_str())),
-        Call::Generate => r#""type":"generate""#.to_owned(),
-        Call::Add(value) if workload == Workload::Broadcast => {
-            format!(r#""type":"broadcast","message":{}"#, values.json(*value))
-        }
-        Call::Add(value) => format!(r#""type":"add","element":{}"#, values.json(*value)),
-        Call::Increment(delta) => format!(r#""type":"add","delta":{delta}"#),
-        Call::Read => r#""type":"read""#.to_owned(),
-        Call::Write { key, value } => {
-            format!(r#""type":"write","key":"k{key}","value":{}"#, values.json(*value))
-        }
-        Call::KvRead(key) => format!(r#""type":"kv_read","key":"k{key}""#),
-        Call::Txn(txn) => {
-            let micros: Vec<String> = txn
-                .iter()
-                .map(|micro| match micro {
-                    Micro::Read(key, _) => format!(r#"["r",{key},null]"#),
-                    Micro::Write(key, value) => format!(r#"["w",{key},{value}]"#),
-                })
-                .collect();
-            format!(r#""type":"txn","txn":[{}]"#, micros.join(","))
-        }
-    }
 }

@@ -1,15 +1,17 @@
-//! The nodes as seen from outside: who is up, who holds what, and what would die with whom.
+//! The nodes as seen from outside: which are up, what each of them holds, and what would be lost with each of them.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use crate::history::{Answer, Call, Elements, Micro, Op};
+use crate::history::{Answer, Call, Elements, Op};
 use crate::settings::{Micros, Settings, Workload};
 use crate::trace::{Death, NEVER};
+use crate::workload::Effect;
 
 use super::observe::{Rows, Seen, Stretch};
 
-/// A process that stood still for about four seconds drops what waited for it meanwhile. Shorter stops never count.
+/// A process that was stopped for about four seconds drops what waited for it meanwhile. It drops nothing if it was
+/// stopped for less than this.
 const MAY_DROP_US: Micros = 3_750_000;
 
 /// One process life: its place in the list of all lives.
@@ -18,11 +20,11 @@ type LifeId = usize;
 /// What a message between nodes was seen to carry.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Carried {
-    /// Values of the set.
+    /// Values that are followed.
     values: Vec<i64>,
-    /// Stretches of the changes of these lives.
+    /// Stretches of changes, each with the life that made them.
     stretches: Vec<(LifeId, Stretch)>,
-    /// Where that cannot be seen: of these lives the first so many acknowledged operations.
+    /// If stretches cannot be seen: for each life how many of its acknowledged operations, from the first.
     counts: Vec<(LifeId, usize)>,
 }
 
@@ -36,50 +38,54 @@ enum State {
 #[derive(Clone, Debug)]
 struct Member {
     state: State,
-    /// The present process life, or the last.
+    /// The present process life, or the last one of a node that is down.
     life: LifeId,
     /// Lines handed to this life.
     lines: u64,
-    /// When the first of them was handed over.
+    /// When the first of these lines was handed over.
     first_us: Micros,
-    /// Nothing that this life prints is read any more.
+    /// Whether the lab has stopped reading what this life prints.
     muted: bool,
     /// The longest list of values that this life has shown.
     listed: Option<Elements>,
-    /// Since when it is stopped.
+    /// Since when the process is stopped, if it is.
     paused_us: Option<Micros>,
-    /// What waits for a process that is stopped. Whether it will read that is not known yet.
+    /// What the messages carry that wait for a stopped process. It is not known yet whether the process will read them.
     waiting: Vec<Arc<Carried>>,
-    /// When it was last stopped, or went on after that: `None` if it never was.
+    /// When the process was last stopped or went on. `None` if it was never stopped.
     stopped_us: Option<Micros>,
-    /// What it is known to have of the changes of each life: those of the lives it has heard of.
+    /// For each life that the node has heard of: which of its changes the node is known to have.
     knows: HashMap<LifeId, Known>,
 }
 
-/// How much of what a life changed some node is known to have.
+/// Which changes of a life a node is known to have.
 #[derive(Clone, Copy, Debug, Default)]
 struct Known {
-    /// The first so many changes, as the life numbers them, without a gap. What lies beyond a gap is not counted.
+    /// The number of changes from the first one without a gap, as the life numbers them. Changes beyond a gap do not
+    /// count.
     seq: u64,
-    /// The last of these that it was shown itself. Those after it were superseded by something that it may not have.
+    /// The last of these changes that reached the node itself. Those after it were superseded by something that the
+    /// node may not have.
     shown: u64,
-    /// The first so many acknowledged operations, where the numbers cannot be seen.
+    /// If the numbers cannot be seen: how many of the acknowledged operations, from the first.
     count: usize,
 }
 
 /// What one process life changed.
 #[derive(Clone, Debug, Default)]
 struct Life {
-    /// Acknowledged operations that changed something, in order.
+    /// Its acknowledged operations that changed something, in order.
     changes: Vec<usize>,
-    /// How many of them some message has carried away.
+    /// How many of these operations, from the first, some message has carried away.
     sent: usize,
-    /// What the life itself has said of its numbers: (number of its latest change, operations acknowledged by then).
+    /// What the messages of this life have said: the number of its latest change, with the operations acknowledged by
+    /// then.
     marks: Vec<(u64, usize)>,
 }
 
 impl Life {
-    /// How many acknowledged operations are among the first `seq` changes, as far as the life has said.
+    /// How many acknowledged operations are among the first `seq` changes, as far as the messages of the life have
+    /// said.
     fn count(&self, seq: u64) -> usize {
         let after = self.marks.partition_point(|(mark, _)| *mark <= seq);
         after.checked_sub(1).map_or(0, |at| self.marks[at].1)
@@ -102,7 +108,7 @@ struct Watched {
     sent: bool,
 }
 
-/// So long after `init` a node may speak by itself: every node of a run is up within 10 s.
+/// A node may speak by itself after this time, counted from `init`. By then every node of a run is up.
 const ALL_UP_US: Micros = 12_000_000;
 
 /// All nodes.
@@ -110,7 +116,9 @@ const ALL_UP_US: Micros = 12_000_000;
 pub(super) struct Cluster {
     members: Vec<Member>,
     up: usize,
-    is_set: bool,
+    workload: Workload,
+    /// Whether values are followed from node to node.
+    follows: bool,
     watched: BTreeMap<i64, Watched>,
     lives: Vec<Life>,
     /// Lives by the name that a node gives them in its messages.
@@ -134,7 +142,8 @@ impl Cluster {
         Self {
             members: (0..settings.nodes).map(member).collect(),
             up: 0,
-            is_set: matches!(settings.workload, Workload::Broadcast | Workload::GSet),
+            workload: settings.workload,
+            follows: settings.workload.data_type().follows_values(),
             watched: BTreeMap::new(),
             lives: vec![Life::default(); settings.nodes],
             named: HashMap::new(),
@@ -158,9 +167,9 @@ impl Cluster {
         self.up
     }
 
-    /// Whether the set is what is replicated.
-    pub(super) fn is_set(&self) -> bool {
-        self.is_set
+    /// Whether values are followed from node to node.
+    pub(super) fn follows_values(&self) -> bool {
+        self.follows
     }
 
     /// A new process life begins.
@@ -184,12 +193,12 @@ impl Cluster {
         }
     }
 
-    /// Nothing that the present life prints is read from now on.
+    /// The lab stops reading what the present life prints.
     pub(super) fn mute(&mut self, node: usize) {
         self.members[node].muted = true;
     }
 
-    /// Whether nothing of this life is read any more.
+    /// Whether the lab has stopped reading what the present life prints.
     pub(super) fn is_muted(&self, node: usize) -> bool {
         self.members[node].muted
     }
@@ -200,7 +209,8 @@ impl Cluster {
         self.members[node].paused_us = Some(now);
     }
 
-    /// The node goes on. What waited for it for long may have been dropped, so it is not known to have that.
+    /// The node goes on. If it was stopped for long, it may have dropped what waited, so it does not count as having
+    /// it.
     pub(super) fn resume(&mut self, node: usize, now: Micros) {
         let member = &mut self.members[node];
         member.stopped_us = Some(now);
@@ -216,28 +226,24 @@ impl Cluster {
         self.members[node].stopped_us.is_some_and(|at| at >= since)
     }
 
-    /// Whether a node may speak to its peers: it has been handed something after `init` in this life, or enough time has passed since.
+    /// Whether a node may speak to its peers. It may after it was handed a line beyond `init` in this life, or when
+    /// enough time has passed since `init`.
     pub(super) fn may_talk(&self, node: usize, now: Micros) -> bool {
         let Member { lines, first_us, .. } = self.members[node];
         lines >= 2 || (lines == 1 && now >= first_us + ALL_UP_US)
     }
 
-    /// A value was invoked by an operation: from now on it is known whose it is.
+    /// An operation that adds a value is invoked. From now on the value is followed.
     pub(super) fn watch(&mut self, value: i64, op: usize) {
-        if self.is_set {
+        if self.follows {
             let nodes = self.members.len();
             let unseen = || Watched { op, at: vec![NEVER; nodes], holders: vec![false; nodes], sent: false };
             self.watched.entry(value).or_insert_with(unseen);
         }
     }
 
-    /// Whether a value was invoked.
-    pub(super) fn is_watched(&self, value: i64) -> bool {
-        self.watched.contains_key(&value)
-    }
-
-    /// A message arrives at a node. False when nobody is there to take it: a process that is down, or a peer's message
-    /// before `init` was answered.
+    /// A message arrives at a node. It is false if the node cannot take it: its process is down, or the message is from
+    /// a peer and the node has not answered `init` yet.
     pub(super) fn deliver(
         &mut self,
         to: usize,
@@ -294,7 +300,7 @@ impl Cluster {
             own.marks.push((seq, own.changes.len()));
         }
         let mut carried = Carried { values: seen.values, ..Carried::default() };
-        if self.is_set {
+        if self.follows {
             return carried;
         }
         match seen.rows {
@@ -316,7 +322,8 @@ impl Cluster {
         carried
     }
 
-    /// A node listed its values: the list in the memory of those before it, and how many of its values those had.
+    /// A node listed its values. Returns the list, in shared memory with earlier lists of this life, and how many of
+    /// its values those had.
     pub(super) fn listed(&mut self, node: usize, values: Elements) -> (Elements, usize) {
         let member = &mut self.members[node];
         let Some(before) = &member.listed else {
@@ -331,19 +338,12 @@ impl Cluster {
         (values, known)
     }
 
-    /// What an acknowledgement tells about who holds what.
+    /// Notes what an acknowledgement tells about the values and changes that a node holds.
     pub(super) fn acknowledged(&mut self, op: &Op, answer: &Answer, known: usize, now: Micros) {
-        let changes = match &op.call {
-            Call::Add(value) => {
-                self.holds(op.node, *value, now);
-                true
-            }
-            Call::Increment(delta) => *delta != 0,
-            Call::Write { .. } => true,
-            Call::Txn(txn) => txn.iter().any(|micro| matches!(micro, Micro::Write(..))),
-            Call::Echo(_) | Call::Generate | Call::Read | Call::KvRead(_) => false,
-        };
-        if changes {
+        if let Call::Add(value) = op.call {
+            self.holds(op.node, value, now);
+        }
+        if self.workload.data_type().effect(&op.call) == Effect::Changes {
             let member = &mut self.members[op.node];
             let life = &mut self.lives[member.life];
             life.changes.push(op.index);
@@ -362,7 +362,8 @@ impl Cluster {
         }
     }
 
-    /// The process is gone. What no other process is known to hold is named, whoever acknowledged it.
+    /// The process is gone. The death names all operations that no other process is known to hold, whichever node had
+    /// acknowledged them.
     pub(super) fn kill(&mut self, node: usize, now: Micros) -> Death {
         self.up -= usize::from(self.is_up(node));
         self.members[node].state = State::Down;
@@ -375,7 +376,7 @@ impl Cluster {
                 list.push(watched.op);
             }
         }
-        if !self.is_set {
+        if !self.follows {
             self.lose_changes(node, &mut death);
         }
         death.unsent.sort_unstable();
@@ -397,7 +398,7 @@ impl Cluster {
         }
     }
 
-    /// When which value was first held where.
+    /// When each value was first held by each node.
     pub(super) fn take_arrivals(&mut self) -> BTreeMap<i64, Vec<Micros>> {
         std::mem::take(&mut self.watched).into_iter().map(|(value, watched)| (value, watched.at)).collect()
     }

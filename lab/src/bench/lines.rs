@@ -1,16 +1,18 @@
-//! What nodes print.
+//! What the bench does with a line that a node prints.
 
 use std::sync::Arc;
 
-use crate::history::{Answer, Call, Outcome};
+use crate::history::{Answer, Outcome};
 use crate::settings::Micros;
 use crate::trace::{Misdeed, PeerMessage};
+use crate::workload::Fields;
 
 use super::clients::{State, What};
+use super::id::number;
 use super::{Bench, Payload, SHOWN, observe, reply};
 
 impl Bench {
-    /// A node printed a line; without its newline. A carriage return before that is white space.
+    /// A node printed a line. `line` has no newline; a carriage return at its end is white space.
     pub fn handle_line(&mut self, now: Micros, node: usize, line: &[u8]) {
         self.now = self.now.max(now);
         if self.is_done() || self.cluster.is_down(node) || self.cluster.is_muted(node) {
@@ -48,14 +50,14 @@ impl Bench {
             to: to as u32,
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
         });
-        let seen = observe::look(line, self.cluster.is_set());
+        let seen = observe::look(line, self.cluster.follows_values());
         let carried = self.cluster.sends(from, seen);
         let payload = Payload { line: line.to_vec(), carried: Some(Arc::new(carried)), life: None };
         self.network.send(self.now, from, to, bytes, payload);
     }
 
     fn handle_reply(&mut self, node: usize, client: usize, body: &str, line: &[u8]) {
-        let Ok(fields) = serde_json::from_str::<reply::Fields<'_>>(body) else {
+        let Ok(fields) = serde_json::from_str::<Fields<'_>>(body) else {
             return self.complain(node, Misdeed::BadReply, format!("the body is no object: {}", shown(line)));
         };
         let found = fields.int("in_reply_to").and_then(|msg_id| self.clients.request(msg_id));
@@ -91,14 +93,14 @@ impl Bench {
         }
     }
 
-    fn init_answered(&mut self, node: usize, fields: &reply::Fields<'_>, line: &[u8]) {
+    fn init_answered(&mut self, node: usize, fields: &Fields<'_>, line: &[u8]) {
         if !reply::is_kind(fields, "init_ok") {
             self.complain(node, Misdeed::NoInit, format!("init_ok is due: {}", shown(line)));
             let name = self.settings.id(node);
             self.abort.get_or_insert_with(|| format!("{name} did not take init"));
             return;
         }
-        if self.settings.workload == crate::settings::Workload::Broadcast {
+        if self.settings.workload.data_type().is_told_topology() {
             let line = self.clients.topology(self.now, node, &self.settings);
             self.send_request(node, line);
         } else {
@@ -111,12 +113,16 @@ impl Bench {
         self.start_nodes();
     }
 
-    fn op_answered(&mut self, node: usize, op: usize, fields: &reply::Fields<'_>, line: &[u8]) {
+    fn op_answered(&mut self, node: usize, op: usize, fields: &Fields<'_>, line: &[u8]) {
         let call = self.clients.history.ops[op].call.clone();
         let read = if reply::is_kind(fields, "error") {
-            reply::error(fields).map(|outcome| match (&outcome, &call) {
-                (Outcome::Fail { code: 20, .. }, Call::KvRead(_)) => Outcome::Ok { answer: Answer::Missing },
-                _ => outcome,
+            let data_type = self.settings.workload.data_type();
+            reply::error(fields).map(|outcome| match outcome {
+                Outcome::Fail { code, text } => match data_type.answer_of_error(&call, code) {
+                    Some(answer) => Outcome::Ok { answer },
+                    None => Outcome::Fail { code, text },
+                },
+                Outcome::Ok { .. } | Outcome::Info { .. } => outcome,
             })
         } else {
             reply::answer(&call, &self.settings, fields).map(|answer| Outcome::Ok { answer })
@@ -137,14 +143,7 @@ impl Bench {
     }
 }
 
-/// The number of a node or client id: `n12` is 12. No other spelling.
-pub(super) fn number(id: &str, prefix: char) -> Option<usize> {
-    let digits = id.strip_prefix(prefix)?;
-    let canonical = digits == "0" || !digits.starts_with('0');
-    (canonical && digits.bytes().all(|byte| byte.is_ascii_digit())).then(|| digits.parse().ok()).flatten()
-}
-
-/// A line as a complaint shows it: cut, and without control characters.
+/// A line as a complaint shows it: cut short, and without control characters.
 fn shown(line: &[u8]) -> String {
     let cut = &line[..line.len().min(SHOWN)];
     let text: String =

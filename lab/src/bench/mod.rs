@@ -1,5 +1,5 @@
-//! A run as a state machine without I/O: told the time and what nodes print, it says what to deliver to whom, whom to kill,
-//! and when to come back. Virtual or real time is the driver's matter.
+//! A run as a state machine without I/O. It is told the time and what nodes print, and says what to deliver to which
+//! node, which node to kill, and when to come back. The driver decides whether time is virtual or real.
 //!
 //! # Contract
 //!
@@ -9,11 +9,12 @@
 //!
 //! # Phases of a run
 //!
-//! start (`init`, `topology`) → load and faults → what is in flight ends → all faults are taken back, what was killed comes
-//! back → quiet time → final reads → the lab's own look at every node.
+//! start (`init`, `topology`) → load and faults → operations in flight end → all faults are taken back, and killed
+//! nodes start again → quiet time → final reads by clients → inspection of every node by the lab.
 
 mod clients;
 mod cluster;
+mod id;
 mod lines;
 mod observe;
 mod reply;
@@ -26,7 +27,7 @@ use rumormill_sim::{Arrival, Network, Traffic};
 use crate::fault::{Fault, Nemesis};
 use crate::history::{Call, History, Outcome, Phase};
 use crate::net;
-use crate::settings::{Micros, SECOND, Settings, Workload};
+use crate::settings::{Micros, SECOND, Settings};
 use crate::trace::{Complaint, FaultChange, FaultEvent, Misdeed, Trace};
 
 use clients::{Clients, What};
@@ -34,11 +35,11 @@ use cluster::{Carried, Cluster};
 
 /// A node has this long to answer `init`, as under Maelstrom.
 pub const INIT_TIMEOUT_US: Micros = 10 * SECOND;
-/// `init` requests under way at once: a cluster of 10,000 is not introduced to itself in one go.
+/// The most `init` requests under way at once, so that a cluster of 10,000 nodes does not start at one moment.
 const INITS_AT_ONCE: usize = 64;
-/// Complaints kept of each kind and node; the others are counted.
+/// The most complaints that are kept for each kind and node. Further ones are only counted.
 const COMPLAINTS_KEPT: usize = 100;
-/// Bytes of a line that a complaint shows.
+/// The most bytes of a line that a complaint shows.
 const SHOWN: usize = 300;
 
 /// What the driver is to do.
@@ -75,7 +76,7 @@ enum Stage {
 struct Payload {
     line: Vec<u8>,
     carried: Option<std::sync::Arc<Carried>>,
-    /// The life of the process that a client talks to: with it the connection ends.
+    /// The life of the process that a client talks to. The connection ends with that life.
     life: Option<usize>,
 }
 
@@ -140,7 +141,7 @@ impl Bench {
         }
     }
 
-    /// What the run is.
+    /// The settings of the run.
     #[must_use]
     pub fn settings(&self) -> &Settings {
         &self.settings
@@ -224,7 +225,7 @@ impl Bench {
         [by_stage, self.network.poll_timeout(), self.clients.next_deadline()].into_iter().flatten().min()
     }
 
-    /// The time has come for something, or may have. Early does nothing.
+    /// Does what is due by now. A call that is too early does nothing.
     pub fn handle_timeout(&mut self, now: Micros) {
         self.now = self.now.max(now);
         self.start_nodes();
@@ -247,7 +248,7 @@ impl Bench {
         self.advance();
     }
 
-    /// The end: what was seen. Whatever is still in flight stays unknown.
+    /// Ends the run and returns what was seen. Operations that are still in flight keep an unknown outcome.
     #[must_use]
     pub fn finish(mut self) -> (Settings, History, Trace) {
         self.trace.end_us = self.now;
@@ -260,7 +261,7 @@ impl Bench {
         (self.settings, self.clients.history, self.trace)
     }
 
-    /// Introduces the nodes that have not been introduced yet, a bounded number at once.
+    /// Starts nodes that have not been started yet, as many as may be under way at once.
     fn start_nodes(&mut self) {
         while self.stage == Stage::Starting
             && self.abort.is_none()
@@ -290,7 +291,7 @@ impl Bench {
     fn give_up_requests(&mut self) {
         while let Some((node, what, since)) = self.clients.give_up(self.now) {
             match what {
-                // The lab itself stopped it: it is asked again.
+                // The lab itself has stopped the node, so it asks again.
                 What::Init if self.cluster.was_stopped_since(node, since) => {
                     let line = self.clients.init(self.now, node, &self.settings);
                     self.send_request(node, line);
@@ -341,7 +342,7 @@ impl Bench {
 
     /// Goes on to the next stage when this one is over.
     fn advance(&mut self) {
-        // Each turn enters a later stage, or ends.
+        // Each turn enters a later stage, or ends the loop.
         loop {
             let before = self.stage;
             match self.stage {
@@ -420,18 +421,15 @@ impl Bench {
         faults.into_iter().for_each(|fault| self.apply(fault));
     }
 
-    /// Each client reads once, as under Maelstrom. That counts.
+    /// Each client reads once, as under Maelstrom. Figures count these reads.
     fn final_reads(&mut self) {
-        let read = match self.settings.workload {
-            Workload::Broadcast | Workload::GSet | Workload::GCounter | Workload::PnCounter => Call::Read,
-            Workload::Kv | Workload::TxnRwRegister | Workload::Echo | Workload::UniqueIds => return,
-        };
+        let Some(read) = self.settings.workload.data_type().final_read() else { return };
         for client in 0..self.settings.concurrency {
             self.invoke(client, client % self.settings.nodes, Phase::Final, read.clone());
         }
     }
 
-    /// The lab looks at everything that no client has read. That does not count.
+    /// The lab reads everything that no client has read. Figures do not count these reads.
     fn inspect(&mut self) {
         for node in 0..self.settings.nodes {
             for call in self.clients.inspection(node, &self.settings) {
@@ -523,7 +521,7 @@ impl Bench {
         self.trace.faults.push(FaultEvent { at_us: self.now, what, label });
     }
 
-    /// A process is gone, and its memory with it.
+    /// A process is gone with its memory.
     fn node_is_gone(&mut self, node: usize, why: &str) {
         let death = self.cluster.kill(node, self.now);
         if !death.unsent.is_empty() || !death.undelivered.is_empty() {
@@ -532,8 +530,8 @@ impl Bench {
         self.clients.lose_node(self.now, node, why);
     }
 
-    /// An operation was acknowledged: what that tells about who holds what. The first `known` values of a list were listed
-    /// before by the same life.
+    /// Notes what an acknowledged operation tells about what its node holds. The first `known` values of a list were
+    /// listed before by the same life.
     fn learn(&mut self, op: usize, known: usize) {
         let record = &self.clients.history.ops[op];
         let Outcome::Ok { answer } = &record.outcome else { return };
@@ -548,18 +546,12 @@ impl Bench {
         self.complain(node, Misdeed::Unsafe, detail);
     }
 
-    /// Whether some client has added a value.
-    #[must_use]
-    pub fn was_added(&self, value: i64) -> bool {
-        self.cluster.is_watched(value) || self.settings.is_preloaded(value)
-    }
-
     /// A sample of a replica's counter, for drivers that can look inside.
     pub fn note_total(&mut self, node: usize, total: i64) {
         self.trace.totals.push((self.now, node, total));
     }
 
-    /// What a driver that can look inside has to say about convergence.
+    /// What a driver saw of convergence, if it can look inside.
     pub fn note_convergence(&mut self, converged_us: Option<Micros>, diverged: Vec<String>, state_bytes: u64) {
         self.trace.state_bytes = state_bytes;
         self.trace.converged_us = converged_us;

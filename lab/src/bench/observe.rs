@@ -1,46 +1,46 @@
 //! What a message between nodes carries, as far as it can be seen from outside.
 //!
-//! Our own messages are read entry by entry. In any other, every integer of the body counts as a value that may be in it,
-//! `msg_id` and `in_reply_to` left out; of these, only values that some client added matter.
+//! Messages of our own nodes are read entry by entry. In any other message, every integer of the body counts as a
+//! value, except for `msg_id` and `in_reply_to`. Only values that some client added matter later.
 
 use rumormill_core::causality::{Arg, Tag};
 use rumormill_core::wire::{Chunks, Item, Key, Message, Pairs, RawEntry, Scratch, Token};
 
 use crate::settings::value_of;
 
-use super::lines::number;
+use super::id::number;
 
-/// What was seen.
+/// What was seen in a message.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Seen {
     /// Values of the set.
     pub values: Vec<i64>,
-    /// Whose changes it carries.
+    /// The changes that it carries, by the node that made them.
     pub rows: Rows,
-    /// The sender's life, as it calls it.
+    /// The life of the sender, as the sender calls it.
     pub incarnation: Option<u64>,
     /// How many changes the sender has made in this life, as its digest says.
     pub own_seq: Option<u64>,
 }
 
-/// Whose changes a message carries.
+/// The changes that a message carries.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Rows {
     /// These stretches.
     Named(Vec<Stretch>),
-    /// It cannot be seen, so perhaps all that the sender knows.
+    /// The changes cannot be seen. They may be all that the sender knows.
     Unknown,
 }
 
-/// The changes after `from` up to `to` of a node in one of its lives.
+/// The changes after `from` and up to `to` that a node made in one of its lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stretch {
     pub node: usize,
     pub incarnation: u64,
     pub from: u64,
     pub to: u64,
-    /// The last of them that is there itself; `from` when there is none. Those after it were superseded: what superseded them may
-    /// come in another message, or never.
+    /// The last of these changes that the message has itself, or `from` if it has none. The changes after it were
+    /// superseded. What superseded them may come in another message, or never.
     pub shown: u64,
 }
 
@@ -50,7 +50,7 @@ impl Default for Rows {
     }
 }
 
-/// Looks into a message. `values` says whether the set is of interest.
+/// Looks into a message. `values` says whether values are followed.
 pub(super) fn look(line: &[u8], values: bool) -> Seen {
     let mut message = Message::new();
     if message.decode(line).is_ok()
@@ -111,7 +111,7 @@ fn ours(data: &str, values: bool) -> Seen {
     seen
 }
 
-/// The value of the set that an entry is, a text of the lab's own included.
+/// The value in an entry of the set, if it is an integer or a text of the lab.
 fn value(raw: &RawEntry<'_>, scratch: &mut Scratch) -> Option<i64> {
     raw.bare_int().or_else(|| match raw.resolve(scratch)? {
         entry if entry.tag == Tag::BARE => match entry.args() {
@@ -122,14 +122,14 @@ fn value(raw: &RawEntry<'_>, scratch: &mut Scratch) -> Option<i64> {
     })
 }
 
-/// `n1@7` is node 1 in life 7, `n1` in life 0.
+/// The node and life of a name: `n1@7` is node 1 in life 7, and `n1` is node 1 in life 0.
 fn row(name: &[u8]) -> Option<(usize, u64)> {
     let name = std::str::from_utf8(name).ok()?;
     let (id, incarnation) = name.split_once('@').unwrap_or((name, "0"));
     Some((number(id, 'n')?, incarnation.parse().ok()?))
 }
 
-/// Depth is bounded by serde_json.
+/// Collects all integers in a value. The depth of recursion is bounded by serde_json.
 fn integers(value: &serde_json::Value, found: &mut Vec<i64>) {
     match value {
         serde_json::Value::Number(number) => found.extend(number.as_i64()),

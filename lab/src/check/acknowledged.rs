@@ -4,7 +4,7 @@ use super::Found;
 use super::view::View;
 use crate::history::Phase;
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let mut main = view.history.ops.iter().filter(|op| op.phase == Phase::Main).peekable();
     if main.peek().is_none() {

@@ -4,7 +4,7 @@ use super::Found;
 use super::view::View;
 
 #[allow(clippy::cast_precision_loss)]
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let Some(wanted) = view.settings.availability else { return found };
     let all = view.history.counted().count();

@@ -1,14 +1,15 @@
-//! The plain figures: operations, latencies, messages. They demand nothing.
+//! The plain figures of a run: operations, latencies, messages. They make no run invalid.
 
 use std::collections::BTreeMap;
 
-use super::view::{View, millis};
-use crate::history::Outcome;
+use super::view::View;
+use super::words::millis;
+use crate::history::{Call, Outcome};
 use crate::judgement::{Judgement, OpCount, Quantiles, Validity};
 use crate::settings::{Micros, SECOND};
 
-/// A judgement with the figures that need no checker.
-pub(super) fn plain(view: &View<'_>) -> Judgement {
+/// A judgement with the figures that need no checker. `name` gives the type of a request.
+pub(crate) fn plain(view: &View<'_>, name: impl Fn(&Call) -> &'static str) -> Judgement {
     let invocations = view.history.counted().count();
     let net = &view.trace.net;
     let (busiest_node_share, worst_second) = load(view);
@@ -17,7 +18,7 @@ pub(super) fn plain(view: &View<'_>) -> Judgement {
         validity: Validity::Unknown,
         findings: Vec::new(),
         passed: Vec::new(),
-        operations: operations(view),
+        operations: operations(view, name),
         invocations,
         messages_per_op: ratio(net.peer_sent, invocations),
         bytes_per_op: ratio(net.peer_bytes, invocations),
@@ -36,9 +37,9 @@ pub(super) fn plain(view: &View<'_>) -> Judgement {
     }
 }
 
-/// As Maelstrom takes them: `sorted[min(n - 1, floor(n · q))]`; all 0 for an empty list.
+/// Quantiles as Maelstrom computes them: `sorted[min(n - 1, floor(n · q))]`. All are 0 for an empty list.
 #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-pub(super) fn quantiles(mut all: Vec<f64>) -> Quantiles {
+pub(crate) fn quantiles(mut all: Vec<f64>) -> Quantiles {
     all.sort_by(f64::total_cmp);
     let Some(last) = all.len().checked_sub(1) else { return Quantiles::default() };
     let at = |q: f64| all[last.min((all.len() as f64 * q).floor() as usize)];
@@ -50,7 +51,7 @@ fn ratio(amount: u64, operations: usize) -> f64 {
     if operations == 0 { 0.0 } else { amount as f64 / operations as f64 }
 }
 
-fn operations(view: &View<'_>) -> Vec<OpCount> {
+fn operations(view: &View<'_>, name: impl Fn(&Call) -> &'static str) -> Vec<OpCount> {
     #[derive(Default)]
     struct Row {
         fail: usize,
@@ -59,7 +60,7 @@ fn operations(view: &View<'_>) -> Vec<OpCount> {
     }
     let mut rows: BTreeMap<&'static str, Row> = BTreeMap::new();
     for op in view.history.counted() {
-        let row = rows.entry(op.call.name(view.settings.workload)).or_default();
+        let row = rows.entry(name(&op.call)).or_default();
         match op.outcome {
             Outcome::Ok { .. } => row.latencies.push(millis(op.completed_us.saturating_sub(op.invoked_us))),
             Outcome::Fail { .. } => row.fail += 1,
@@ -82,7 +83,7 @@ fn operations(view: &View<'_>) -> Vec<OpCount> {
 fn load(view: &View<'_>) -> (f64, u64) {
     let messages = &view.trace.messages;
     let nodes = messages.iter().map(|message| message.from as usize + 1).max().unwrap_or(0);
-    // Counting sort by sender, so that the times of each are together and in order.
+    // A counting sort by sender brings the times of each sender together, in order.
     let mut starts = vec![0; nodes + 1];
     for message in messages {
         starts[message.from as usize + 1] += 1;
@@ -103,7 +104,7 @@ fn load(view: &View<'_>) -> (f64, u64) {
     (share, worst.unwrap_or(0))
 }
 
-/// The most of these times, which are in order, that lie in any window [t, t + 1 s).
+/// How many of these times lie in one window [t, t + 1 s), at most. The times are in order.
 fn most_in_a_second(times: &[Micros]) -> u64 {
     let (mut from, mut most) = (0, 0);
     for (place, &time) in times.iter().enumerate() {

@@ -1,19 +1,19 @@
-//! When processes came and went: which reads come from one memory, and who was up.
+//! When processes started and ended. From this follows which reads come from the same memory, and which nodes were up.
 
 use std::collections::BTreeMap;
 
 use crate::settings::Micros;
 use crate::trace::{FaultChange, Misdeed, Trace};
 
-/// Comings and goings, per node that has any.
+/// Starts and ends of processes, for each node that has any.
 #[derive(Default)]
-pub(super) struct Lives {
-    /// Time, and whether it came up; in order of time.
+pub(crate) struct Lives {
+    /// The time of each change, and whether the process started then; in order of time.
     changes: BTreeMap<usize, Vec<(Micros, bool)>>,
 }
 
 impl Lives {
-    pub(super) fn new(trace: &Trace) -> Self {
+    pub(crate) fn new(trace: &Trace) -> Self {
         let mut changes: BTreeMap<usize, Vec<(Micros, bool)>> = BTreeMap::new();
         for event in &trace.faults {
             match event.what {
@@ -38,8 +38,8 @@ impl Lives {
         Self { changes }
     }
 
-    /// The number of the process life in which all of an operation took place; `None` when the process ended meanwhile.
-    pub(super) fn life(&self, node: usize, from: Micros, until: Micros) -> Option<usize> {
+    /// The number of the process life in which an operation began and ended. `None` when the process ended in between.
+    pub(crate) fn life(&self, node: usize, from: Micros, until: Micros) -> Option<usize> {
         let Some(changes) = self.changes.get(&node) else { return Some(0) };
         let ends = |at: Micros| changes.iter().filter(|&&(when, up)| !up && when < at).count();
         let life = ends(from);
@@ -48,23 +48,23 @@ impl Lives {
     }
 
     /// Whether the process ended at or after this time.
-    pub(super) fn killed_since(&self, node: usize, at: Micros) -> bool {
+    pub(crate) fn killed_since(&self, node: usize, at: Micros) -> bool {
         self.changes.get(&node).is_some_and(|changes| changes.iter().any(|&(when, up)| !up && when >= at))
     }
 
     /// Whether the process was up just after this time.
-    pub(super) fn alive_at(&self, node: usize, at: Micros) -> bool {
+    pub(crate) fn alive_at(&self, node: usize, at: Micros) -> bool {
         let Some(changes) = self.changes.get(&node) else { return true };
         changes.iter().rev().find(|&&(when, _)| when <= at).is_none_or(|&(_, up)| up)
     }
 
     /// Whether the process was up in the end.
-    pub(super) fn alive_at_end(&self, node: usize) -> bool {
+    pub(crate) fn alive_at_end(&self, node: usize) -> bool {
         self.alive_at(node, Micros::MAX)
     }
 
     /// Whether no process ever ended.
-    pub(super) fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         self.changes.is_empty()
     }
 }

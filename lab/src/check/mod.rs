@@ -1,44 +1,29 @@
-//! Checkers: whether what was seen is right, and the figures.
+//! The checkers that every run has, and the tools from which the checkers of data types are made. This module knows no
+//! data type, no bench and no node.
 //!
-//! One checker per file, each a pure function of what was asked, answered and seen. They know settings, history and
-//! trace, and neither the bench nor the nodes. [`CHECKERS`] lists them.
+//! A checker is a pure function of settings, history and trace. The checkers of a data type are in the folder of that
+//! data type (`workload`). [`crate::judge`] runs all of them.
 
 mod acknowledged;
 mod availability;
-mod convergence;
-mod counter;
-mod duplicates;
-mod echo;
-mod figures;
-mod final_state;
+pub(crate) mod bits;
+pub(crate) mod figures;
+pub(crate) mod final_state;
 mod lives;
-mod lww;
-mod monotonic;
+pub(crate) mod monotonic;
 mod patience;
-mod phantom;
+pub(crate) mod phantom;
 mod protocol;
-mod set_full;
-mod sets;
 mod silence;
-mod staleness;
+pub(crate) mod staleness;
 mod storm;
-mod txn;
-mod unique_ids;
-mod view;
+pub(crate) mod view;
+pub(crate) mod words;
 
 #[cfg(test)]
-mod model;
-#[cfg(test)]
-mod set_full_tests;
-#[cfg(test)]
-mod testing;
-#[cfg(test)]
-mod tests;
+pub(crate) mod testing;
 
-use crate::history::History;
-use crate::judgement::{Finding, Judgement, Quantiles, SetFigures, Slow, Validity};
-use crate::settings::{Settings, Workload};
-use crate::trace::Trace;
+use crate::judgement::{Judgement, Quantiles, SetFigures, Slow, Validity};
 pub use patience::recovery_us;
 use view::View;
 
@@ -49,99 +34,64 @@ pub struct Checker {
     pub name: &'static str,
     /// What has to hold, in one line.
     pub meaning: &'static str,
-    applies: fn(Workload) -> bool,
-    run: fn(&View<'_>) -> Found,
+    pub(crate) run: fn(&View<'_>) -> Found,
 }
 
-impl Checker {
-    /// Whether it has anything to say about a workload.
-    #[must_use]
-    pub fn applies_to(&self, workload: Workload) -> bool {
-        (self.applies)(workload)
-    }
-}
-
-/// All checkers, in the order in which their findings are listed.
-pub const CHECKERS: [Checker; 17] = [
-    checker(
-        "acknowledged",
-        "something was acknowledged, so there is something to judge",
-        |_| true,
-        acknowledged::check,
-    ),
-    checker("protocol", "every line, reply and process is as the protocol demands", |_| true, protocol::check),
-    checker("set-full", "Maelstrom's set-full: no element that was known is missing later", is_set, set_full::check),
-    checker("final-state", "in the end all nodes show the same", Workload::is_replicated, final_state::check),
-    checker("convergence", "in the end every acknowledged value is at every node", is_set, convergence::check),
-    checker("phantom", "no value is shown that nobody wrote", holds_values, phantom::check),
-    checker("duplicates", "no reply lists a value twice", is_set, duplicates::check),
-    checker("monotonic", "no node forgets what it has shown, while its process lives", has_order, monotonic::check),
-    checker("counter", "every total is a possible sum", is_counter, counter::check),
-    checker("unique-ids", "all ids differ and are of one kind", |w| w == Workload::UniqueIds, unique_ids::check),
-    checker("echo", "every echo is the value that was sent", |w| w == Workload::Echo, echo::check),
-    checker("lww", "the same, latest write wins everywhere", |w| w == Workload::Kv, lww::check),
-    checker("txn", "no anomaly that the consistency model forbids", |w| w == Workload::TxnRwRegister, txn::check),
-    checker("availability", "enough of the operations succeed", |_| true, availability::check),
-    checker("storm", "no node floods a peer: the messages within a second are bounded", |_| true, storm::check),
-    checker("silence", "nodes stop talking once there is nothing to tell", |_| true, silence::check),
-    checker(
-        "staleness",
-        "counts reads that lack what was acknowledged before; never fails",
-        has_reads,
-        staleness::check,
-    ),
+/// The general checkers whose findings come before those of the data type.
+pub(crate) const BEFORE: [Checker; 2] = [
+    Checker {
+        name: "acknowledged",
+        meaning: "something was acknowledged, so there is something to judge",
+        run: acknowledged::check,
+    },
+    Checker {
+        name: "protocol",
+        meaning: "every line, reply and process is as the protocol demands",
+        run: protocol::check,
+    },
 ];
 
-/// Judges a run.
-#[must_use]
-pub fn judge(settings: &Settings, history: &History, trace: &Trace) -> Judgement {
-    let view = View::new(settings, history, trace);
-    let mut judgement = figures::plain(&view);
-    for checker in CHECKERS.iter().filter(|checker| checker.applies_to(settings.workload)) {
-        let found = (checker.run)(&view);
-        if found.notes.is_empty() {
-            judgement.passed.push(checker.name);
-        }
-        for (validity, message) in found.notes {
-            judgement.findings.push(Finding { checker: checker.name, validity, message });
-        }
-        found.figures.add_to(&mut judgement);
-    }
-    judgement.findings.sort_by_key(|finding| std::cmp::Reverse(finding.validity));
-    let ignored = |finding: &&Finding| !settings.ignore.iter().any(|name| name == finding.checker);
-    let worst = judgement.findings.iter().filter(ignored).map(|finding| finding.validity).max();
-    judgement.validity = worst.unwrap_or(Validity::Valid);
-    judgement
-}
+/// The general checkers whose findings come after those of the data type.
+pub(crate) const AFTER: [Checker; 3] = [
+    Checker { name: "availability", meaning: "enough of the operations succeed", run: availability::check },
+    Checker {
+        name: "storm",
+        meaning: "no node floods a peer: the messages within a second are bounded",
+        run: storm::check,
+    },
+    Checker { name: "silence", meaning: "nodes stop talking once there is nothing to tell", run: silence::check },
+];
 
 /// What a checker found.
 #[derive(Debug, Default)]
-struct Found {
-    notes: Vec<(Validity, String)>,
-    figures: Figures,
+pub(crate) struct Found {
+    /// What it has to say, each with how bad it is.
+    pub(crate) notes: Vec<(Validity, String)>,
+    /// What it counted.
+    pub(crate) figures: Figures,
 }
 
 impl Found {
-    fn note(&mut self, validity: Validity, message: String) {
+    pub(crate) fn note(&mut self, validity: Validity, message: String) {
         self.notes.push((validity, message));
     }
 
-    fn invalid(&mut self, message: String) {
+    pub(crate) fn invalid(&mut self, message: String) {
         self.note(Validity::Invalid, message);
     }
 
-    fn unknown(&mut self, message: String) {
+    pub(crate) fn unknown(&mut self, message: String) {
         self.note(Validity::Unknown, message);
     }
 
-    fn remark(&mut self, message: String) {
+    pub(crate) fn remark(&mut self, message: String) {
         self.note(Validity::Valid, message);
     }
 }
 
 /// Figures that a checker computes on its way.
 #[derive(Debug, Default)]
-enum Figures {
+pub(crate) enum Figures {
     #[default]
     None,
     /// What set-full sees.
@@ -157,7 +107,8 @@ enum Figures {
 }
 
 impl Figures {
-    fn add_to(self, judgement: &mut Judgement) {
+    /// Writes them into the judgement.
+    pub(crate) fn add_to(self, judgement: &mut Judgement) {
         match self {
             Self::None => {}
             Self::Set(figures) => judgement.set = Some(figures),
@@ -171,34 +122,4 @@ impl Figures {
             Self::LastMessage(at) => judgement.last_message_ms = at,
         }
     }
-}
-
-const fn checker(
-    name: &'static str,
-    meaning: &'static str,
-    applies: fn(Workload) -> bool,
-    run: fn(&View<'_>) -> Found,
-) -> Checker {
-    Checker { name, meaning, applies, run }
-}
-
-fn is_set(workload: Workload) -> bool {
-    matches!(workload, Workload::Broadcast | Workload::GSet)
-}
-
-fn is_counter(workload: Workload) -> bool {
-    matches!(workload, Workload::GCounter | Workload::PnCounter)
-}
-
-fn holds_values(workload: Workload) -> bool {
-    is_set(workload) || matches!(workload, Workload::Kv | Workload::TxnRwRegister)
-}
-
-/// Whether a later state of a node can be told from an earlier one.
-fn has_order(workload: Workload) -> bool {
-    is_set(workload) || matches!(workload, Workload::Kv | Workload::GCounter)
-}
-
-fn has_reads(workload: Workload) -> bool {
-    is_set(workload) || is_counter(workload) || workload == Workload::Kv
 }

@@ -1,42 +1,43 @@
-//! How long nodes may talk, and may differ, once clients have stopped and all faults are taken back. A run whose quiet time
-//! is shorter than that says nothing about its end: what is found there "could not be judged".
+//! How long nodes may still talk and differ after clients have stopped and all faults have been taken back. If the
+//! quiet time of a run is shorter, its end cannot be judged, and findings about the end say so.
 //!
-//! The bounds are those of the protocol for 25 nodes, rounds 460 ms apart and a delay of 100 ms. They grow with the interval and
-//! the delay, and beyond 25 nodes with the logarithm of their number, as the rounds do that news needs to reach all.
+//! The bounds are those of the protocol for 25 nodes, rounds 460 ms apart and a delay of 100 ms. They grow with the
+//! interval and with the delay. Beyond 25 nodes they grow with the logarithm of the number of nodes, because news needs
+//! that many rounds to reach all of them.
 
-use super::view::seconds;
+use super::words::seconds;
 use crate::history::{History, Phase};
 use crate::settings::{LatencyDist, Micros, SECOND, Settings};
 use crate::trace::{FaultChange, Trace};
 
-/// After the last operation, where nothing went wrong.
+/// The bound where nothing went wrong, counted from the last operation.
 const CALM_US: Micros = 3 * SECOND;
-/// After the last operation, where links were cut.
+/// The bound where links were cut, counted from the last operation.
 const CUT_US: Micros = 6 * SECOND;
-/// After the last operation, where messages were lost or a process stood still, which may drop what waited for it; and
-/// after the last new session spoke for the first time.
+/// The bound where messages were lost or a process was paused, counted from the last operation. A process that was
+/// paused may drop what waited for it. The same bound holds after the last new session has spoken for the first time.
 const LOST_US: Micros = 15 * SECOND;
 /// A new session speaks at the first message that follows `init`, or by itself after this time.
-pub(super) const NEW_SESSION_SPEAKS_US: Micros = 12 * SECOND;
-/// Who was away for longer than this is looked for ever more rarely.
+pub(crate) const NEW_SESSION_SPEAKS_US: Micros = 12 * SECOND;
+/// The others look ever more rarely for a node that was away for longer than this.
 const AWAY_US: Micros = 20 * SECOND;
-/// The longest gap between two looks for somebody who is away.
-pub(super) const LOOKS_APART_US: Micros = 30 * SECOND;
-/// The interval and the delay that the bounds are stated for.
+/// The longest gap between two looks for a node that is away.
+pub(crate) const LOOKS_APART_US: Micros = 30 * SECOND;
+/// The bounds are stated for this interval and this delay.
 const INTERVAL_US: Micros = 460_000;
 const DELAY_US: Micros = 100_000;
-/// And the number of nodes.
+/// And for this number of nodes.
 const NODES: usize = 25;
-/// The delay of an acknowledgement beyond the interval.
+/// An acknowledgement may take this long beyond the interval.
 const ACKNOWLEDGED_US: Micros = SECOND;
-/// Messages that are waited for one after the other, at most.
+/// At most so many messages have to wait for each other.
 const IN_A_ROW: Micros = 10;
 
 /// Until when nodes may talk and differ, and why so long.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Patience {
-    /// From this moment on all is quiet and equal.
-    pub(super) until_us: Micros,
+pub(crate) struct Patience {
+    /// From this moment on nodes are silent and hold the same.
+    pub(crate) until_us: Micros,
     /// When the quiet time began.
     healed_us: Micros,
     /// When it ended.
@@ -45,11 +46,11 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// From what the run was and what happened in it.
-    pub(super) fn new(settings: &Settings, history: &History, trace: &Trace) -> Self {
+    /// Computes it from the settings of a run and from what happened in it.
+    pub(crate) fn new(settings: &Settings, history: &History, trace: &Trace) -> Self {
         let main = history.ops.iter().filter(|op| op.phase == Phase::Main).map(|op| op.completed_us);
         let calm = main.max().unwrap_or(trace.main_from_us).max(trace.healed_us);
-        // Nodes that were told to be slower may be.
+        // A node that was asked to `configure` a longer interval may be slower.
         let told = trace.faults.iter().filter_map(|fault| match fault.what {
             FaultChange::Configure { interval_ms } => interval_ms,
             FaultChange::Partition { .. }
@@ -104,13 +105,13 @@ impl Patience {
         Self { until_us, healed_us: trace.healed_us, final_us: trace.final_us, why }
     }
 
-    /// Whether the quiet time ended before nodes have to be quiet and equal.
-    pub(super) fn is_too_long(&self) -> bool {
+    /// Whether the quiet time of the run was too short, so that its end cannot be judged.
+    pub(crate) fn is_too_long(&self) -> bool {
         self.final_us < self.until_us
     }
 
     /// Ends a sentence about the end of a run that cannot be judged: ` (…)`.
-    pub(super) fn hint(&self) -> String {
+    pub(crate) fn hint(&self) -> String {
         if !self.is_too_long() {
             return String::new();
         }

@@ -1,12 +1,13 @@
-//! What nodes did that the protocol forbids, in words: Maelstrom goes quiet where the lab says what happened.
+//! What nodes did that the protocol forbids, in words. Maelstrom is silent about most of it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::Found;
-use super::view::{View, examples};
+use super::view::View;
+use super::words::examples;
 use crate::trace::{Complaint, Misdeed};
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let mut kinds: BTreeMap<Misdeed, Vec<&Complaint>> = BTreeMap::new();
     for complaint in &view.trace.complaints {
@@ -32,7 +33,8 @@ fn nobody_came_up(view: &View<'_>, complaints: &[&Complaint]) -> bool {
     down.len() >= view.settings.nodes
 }
 
-/// The first of them in full, how many more there are and of whom, and what Maelstrom makes of it.
+/// Describes complaints of one kind: the first in full, the number and the nodes of the others, and what Maelstrom
+/// would do.
 fn describe(view: &View<'_>, what: Misdeed, complaints: &[&Complaint]) -> String {
     let Some((first, more)) = complaints.split_first() else { return String::new() };
     let (node, at, detail) = (view.node(first.node), view.time(first.at_us), first.detail.trim_end_matches('.'));
@@ -49,7 +51,7 @@ fn describe(view: &View<'_>, what: Misdeed, complaints: &[&Complaint]) -> String
 
 const MUTED: &str = "Maelstrom would stop reading the node for good, and every later request to it would time out.";
 
-/// What was done, and what Maelstrom makes of it.
+/// What the node did, and what Maelstrom would do.
 fn words(what: Misdeed) -> (&'static str, &'static str) {
     match what {
         Misdeed::MalformedLine => ("printed a line that is no message", MUTED),

@@ -1,24 +1,26 @@
 //! Nodes stop talking once there is nothing to tell.
 //!
-//! How long they may go on depends on what went wrong before ([`super::patience`]). While a member stays away nobody can
-//! be silent for good; then the others look for it ever more rarely.
+//! How long they may go on depends on the faults of the run ([`super::patience`]). While a member stays away, the
+//! others have to look for it and cannot be silent; they look ever more rarely.
 
 use std::collections::BTreeMap;
 
 use super::patience::LOOKS_APART_US;
-use super::view::{View, examples, millis, seconds};
+use super::view::View;
+use super::words::{examples, millis, seconds};
 use super::{Figures, Found};
 use crate::settings::{Micros, SECOND};
 
-/// Messages that one node sends to a member that is away: at most so many from the first of these seconds to the second,
-/// counted from the moment when it was away and clients had stopped. Two in a second at first, then ever fewer.
+/// A row is a time from, a time until, and the most messages that one node may send to a member that is away in
+/// between. Times are seconds since the member went away and clients stopped. It is two messages a second at first,
+/// then fewer.
 const LOOKS: [(u64, u64, usize); 4] = [(3, 8, 10), (8, 16, 8), (16, 32, 6), (32, 64, 5)];
-/// From then on at most so many of them in any 30 s: one look, and one that was due at the edge.
+/// After the last row: the most such messages within any 30 s. That is one look, and one that was due at the edge.
 const LATER_LOOKS_MAX: usize = 2;
-/// And at most so many messages of one node to all others together: a look, a digest, and answers to those of others.
+/// And the most messages of one node to all others within 30 s: a look, a digest, and answers to those of others.
 const LATER_WORDS_MAX: usize = 6;
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let calm = view.calm_from_us();
     let last = view.trace.messages.last().map(|message| message.sent_us).filter(|&at| at > calm);
     let mut found = Found { figures: Figures::LastMessage(last.map(|at| millis(at - calm))), ..Found::default() };
@@ -34,11 +36,11 @@ pub(super) fn check(view: &View<'_>) -> Found {
     found
 }
 
-/// Nothing is said after the time that nodes may need.
+/// No node speaks after the time that nodes may need.
 fn quiet(view: &View<'_>, found: &mut Found) {
     let trace = view.trace;
     let patience = &view.patience;
-    // Where the quiet time is too short, who talks in its last fifth is at least named.
+    // If the quiet time is too short, the finding at least names the nodes that talk in its last fifth.
     let window = (trace.final_us.saturating_sub(trace.healed_us) / 5).max(2 * SECOND);
     let from = match patience.is_too_long() {
         true => trace.final_us.saturating_sub(window).max(trace.healed_us),
@@ -68,7 +70,7 @@ fn quiet(view: &View<'_>, found: &mut Found) {
     found.note(view.in_the_end(), message);
 }
 
-/// Members that stay away are looked for ever more rarely.
+/// Nodes look ever more rarely for members that stay away.
 fn looks(view: &View<'_>, calm: Micros, away: &[usize], found: &mut Found) {
     let trace = view.trace;
     let start = trace.messages.partition_point(|message| message.sent_us < calm);
@@ -112,7 +114,7 @@ fn looks(view: &View<'_>, calm: Micros, away: &[usize], found: &mut Found) {
     }
 }
 
-/// The most of these times, which are in order and not before `from`, that lie within 30 s.
+/// How many of these times lie within 30 s, at most. The times are in order; those before `from` do not count.
 fn most_in(times: &[Micros], from: Micros) -> usize {
     let times = &times[times.partition_point(|&at| at < from)..];
     let within = |place: usize| times[place..].iter().take_while(|&&at| at - times[place] < LOOKS_APART_US).count();

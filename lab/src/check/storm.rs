@@ -1,25 +1,26 @@
-//! No storm: what one node sends to one peer within a second stays within a bound (docs/relay.md derives it).
+//! The messages that one node sends to one peer within a second stay below a bound. docs/relay.md derives the bound.
 
 use std::collections::{HashMap, VecDeque};
 
-use super::view::{View, examples};
+use super::view::View;
+use super::words::examples;
 use super::{Figures, Found};
 use crate::settings::{Micros, SECOND, Settings};
 
-/// Messages of one node to one peer within a second, at most, with rounds at least [`INTERVAL_US`] apart.
+/// The most messages of one node to one peer within a second, where rounds are at least [`INTERVAL_US`] apart.
 const LINK_SECOND_MAX: u64 = 28;
-/// Rounds that follow each other faster than this are more messages.
+/// Where rounds follow each other faster than this, the bound is larger.
 const INTERVAL_US: Micros = 100_000;
 
-/// Most messages of one node to one peer within a second; `None` where nobody asks for a bound.
+/// The bound for a run. `None` where the settings ask for none.
 fn bound(settings: &Settings) -> Option<u64> {
     let rounds = INTERVAL_US.div_ceil(settings.fastest_interval_us.max(1)).max(1);
     settings.storm_above.map(|most| if most == 0 { LINK_SECOND_MAX * rounds } else { most })
 }
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut windows: HashMap<(u32, u32), VecDeque<Micros>> = HashMap::new();
-    // Per link: the most within a second, and when that second ended.
+    // For each link: the most messages within a second, and when that second ended.
     let mut worst: HashMap<(u32, u32), (u64, Micros)> = HashMap::new();
     for message in &view.trace.messages {
         let link = (message.from, message.to);

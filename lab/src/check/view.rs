@@ -1,50 +1,43 @@
-//! A run as the checkers look at it: what was given, and the indexes that several of them share. Knows no checker.
+//! A run as checkers look at it: settings, history and trace, and what several checkers derive from them. It knows no
+//! checker and no data type.
 
+use std::any::Any;
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 use super::lives::Lives;
 use super::patience::Patience;
-use super::sets::{Element, Sets};
+use super::words::seconds;
 use crate::history::{History, Op, Phase};
 use crate::judgement::Validity;
-use crate::settings::{Micros, Settings, Workload};
-use crate::trace::{NEVER, Trace};
+use crate::settings::{Micros, Settings};
+use crate::trace::Trace;
 
-/// What a process that was killed had done with an acknowledged operation.
+/// How far an acknowledged operation had come when the process that knew of it was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Fate {
-    /// No message had carried it away.
+pub(crate) enum Fate {
+    /// The process had sent no message with it.
     Unsent,
-    /// Messages had, and none had arrived.
+    /// The process had sent messages with it, and none had arrived.
     Undelivered,
 }
 
 /// A run, and what several checkers need to know about it.
-pub(super) struct View<'a> {
-    pub(super) settings: &'a Settings,
-    pub(super) history: &'a History,
-    pub(super) trace: &'a Trace,
-    /// Reads as bit sets; empty in workloads without sets.
-    pub(super) sets: Sets,
+pub(crate) struct View<'a> {
+    pub(crate) settings: &'a Settings,
+    pub(crate) history: &'a History,
+    pub(crate) trace: &'a Trace,
     /// When processes came and went.
-    pub(super) lives: Lives,
+    pub(crate) lives: Lives,
     /// Until when nodes may talk and differ in the end.
-    pub(super) patience: Patience,
-    /// Acknowledged operations that may be gone, by index.
+    pub(crate) patience: Patience,
+    /// Acknowledged operations that may be lost with a killed process, by index.
     died: BTreeMap<usize, Fate>,
+    shared: OnceCell<Box<dyn Any>>,
 }
 
 impl<'a> View<'a> {
-    pub(super) fn new(settings: &'a Settings, history: &'a History, trace: &'a Trace) -> Self {
-        let sets = match settings.workload {
-            Workload::Broadcast | Workload::GSet => Sets::new(history),
-            Workload::GCounter
-            | Workload::PnCounter
-            | Workload::UniqueIds
-            | Workload::Echo
-            | Workload::TxnRwRegister
-            | Workload::Kv => Sets::default(),
-        };
+    pub(crate) fn new(settings: &'a Settings, history: &'a History, trace: &'a Trace) -> Self {
         let mut died = BTreeMap::new();
         for death in &trace.deaths {
             died.extend(death.undelivered.iter().map(|&op| (op, Fate::Undelivered)));
@@ -53,51 +46,45 @@ impl<'a> View<'a> {
             died.extend(death.unsent.iter().map(|&op| (op, Fate::Unsent)));
         }
         let patience = Patience::new(settings, history, trace);
-        Self { settings, history, trace, sets, lives: Lives::new(trace), patience, died }
+        Self { settings, history, trace, lives: Lives::new(trace), patience, died, shared: OnceCell::new() }
     }
 
-    /// Whether an acknowledged operation may be gone with a process that was killed.
-    pub(super) fn died(&self, op: &Op) -> Option<Fate> {
-        self.died.get(&op.index).copied()
+    /// Whether an acknowledged operation may be lost with a killed process, and how.
+    pub(crate) fn died(&self, op: &Op) -> Option<Fate> {
+        self.fate(op.index)
     }
 
-    /// Whether an acknowledged element of the set is rightly gone: a killed process was the only one to have it when it
-    /// died, no read in the end shows it, and whoever got it later was killed as well.
-    pub(super) fn excused(&self, element: usize) -> Option<Fate> {
-        if self.died.is_empty() {
-            return None;
-        }
-        let Element { op, node: author, value, .. } = self.sets.elements[element];
-        let fate = *self.died.get(&op)?;
-        if self.sets.shown_at_end(element) {
-            return None;
-        }
-        // That the author is gone is said by the death itself; its acknowledgement may have been read after that.
-        let arrivals = self.trace.arrivals.get(&value).into_iter().flatten().enumerate();
-        let mut others = arrivals.filter(|&(node, &at)| node != author && at != NEVER);
-        let survived = others.any(|(node, &at)| !self.lives.killed_since(node, at));
-        (!survived).then_some(fate)
+    /// The same for an operation by its index.
+    pub(crate) fn fate(&self, op: usize) -> Option<Fate> {
+        self.died.get(&op).copied()
     }
 
-    /// Operations after the main phase: the final reads, and the lab's own.
-    pub(super) fn closing(&self) -> impl Iterator<Item = &'a Op> {
+    /// Something that the checkers of the data type share. It is made when the first of them asks for it. A run has one
+    /// data type, so all of them ask for the same type `T`.
+    pub(crate) fn shared<T: Any>(&self, make: impl FnOnce() -> T) -> &T {
+        let shared = self.shared.get_or_init(|| Box::new(make()));
+        shared.downcast_ref().unwrap_or_else(|| unreachable!("the checkers of one data type share one thing"))
+    }
+
+    /// Operations after the main phase: final reads and inspection.
+    pub(crate) fn closing(&self) -> impl Iterator<Item = &'a Op> {
         self.history.ops.iter().filter(|op| op.phase != Phase::Main)
     }
 
     /// When the last operation of the main phase had ended and all faults had been taken back.
-    pub(super) fn calm_from_us(&self) -> Micros {
+    pub(crate) fn calm_from_us(&self) -> Micros {
         let main = self.history.ops.iter().filter(|op| op.phase == Phase::Main);
         let last = main.map(|op| op.completed_us).max();
         last.unwrap_or(self.trace.main_from_us).max(self.trace.healed_us)
     }
 
-    /// `n3`
-    pub(super) fn node(&self, node: usize) -> String {
+    /// The name of a node: `n3`.
+    pub(crate) fn node(&self, node: usize) -> String {
         self.settings.id(node)
     }
 
-    /// `4.21 s`, from the moment when clients began.
-    pub(super) fn time(&self, at: Micros) -> String {
+    /// A time in words, counted from the moment when clients began: `4.21 s`.
+    pub(crate) fn time(&self, at: Micros) -> String {
         if at >= self.trace.main_from_us {
             format!("{:.2} s", seconds(at - self.trace.main_from_us))
         } else {
@@ -105,45 +92,13 @@ impl<'a> View<'a> {
         }
     }
 
-    /// Ends a sentence about the final state where it could not be expected to be whole.
-    pub(super) fn quiet_hint(&self) -> String {
+    /// Ends a sentence about the final state, with a hint if the end of the run cannot be judged.
+    pub(crate) fn quiet_hint(&self) -> String {
         self.patience.hint()
     }
 
-    /// How bad it is when nodes differ in the end: nothing follows from it where there was no time to become equal.
-    pub(super) fn in_the_end(&self) -> Validity {
+    /// How bad it is when nodes differ in the end: unknown where they had too little time to become the same.
+    pub(crate) fn in_the_end(&self) -> Validity {
         if self.patience.is_too_long() { Validity::Unknown } else { Validity::Invalid }
     }
-}
-
-/// Microseconds as seconds.
-#[allow(clippy::cast_precision_loss)]
-pub(super) fn seconds(us: Micros) -> f64 {
-    us as f64 / 1e6
-}
-
-/// Microseconds as milliseconds.
-#[allow(clippy::cast_precision_loss)]
-pub(super) fn millis(us: Micros) -> f64 {
-    us as f64 / 1e3
-}
-
-/// `1 value`, `3 values`
-pub(super) fn count(n: usize, what: &str) -> String {
-    if n == 1 { format!("1 {what}") } else { format!("{n} {what}s") }
-}
-
-/// `3 values were`
-pub(super) fn were(n: usize, what: &str) -> String {
-    format!("{} {}", count(n, what), if n == 1 { "was" } else { "were" })
-}
-
-/// The first few of a list: `a, b, c and 4 more`.
-pub(super) fn examples(items: impl IntoIterator<Item = String>) -> String {
-    const SHOWN: usize = 3;
-    let mut items = items.into_iter();
-    let shown: Vec<String> = items.by_ref().take(SHOWN).collect();
-    let rest = items.count();
-    let list = shown.join(", ");
-    if rest == 0 { list } else { format!("{list} and {rest} more") }
 }

@@ -320,10 +320,12 @@ impl RunOptions {
     }
 
     fn preload(&self) -> Result<usize, String> {
-        let fits = self.preload <= 10_000_000
-            && (self.preload == 0 || matches!(self.workload, Workload::Broadcast | Workload::GSet));
+        let fits = self.preload <= 10_000_000 && (self.preload == 0 || self.workload.follows_values());
         fits.then_some(self.preload).ok_or_else(|| {
-            format!("--preload must be from 0 to 10000000, with workload broadcast or g-set, not {}", self.preload)
+            let all = Workload::value_variants().iter().filter(|workload| workload.follows_values());
+            let names: Vec<_> = all.map(|workload| workload.name()).collect();
+            let names = names.join(" or ");
+            format!("--preload must be from 0 to 10000000, with workload {names}, not {}", self.preload)
         })
     }
 
@@ -335,7 +337,7 @@ impl RunOptions {
     }
 
     fn check_ignored(&self) -> Result<(), String> {
-        let known: Vec<&str> = crate::check::CHECKERS.iter().map(|checker| checker.name).collect();
+        let known: Vec<&str> = crate::judge::checkers().iter().map(|checker| checker.name).collect();
         match self.ignore.iter().find(|name| !known.contains(&name.as_str())) {
             None => Ok(()),
             Some(name) => Err(format!("--ignore knows no checker \"{name}\"; there are {}", known.join(", "))),

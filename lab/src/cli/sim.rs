@@ -12,7 +12,7 @@ use rumormill_core::storage::{Heap, Limits, Storage as _};
 use super::options::{RunOptions, command_options, node_for};
 use super::test::{is_coloured, new_folder, print, width};
 use super::{End, node_options, this_command};
-use crate::check;
+use crate::judge;
 use crate::judgement::{Judgement, Validity};
 use crate::report::{self, Run};
 use crate::settings::Settings;
@@ -95,7 +95,7 @@ fn chosen(settings: &Settings, given: &Limits) -> Limits {
 
 fn simulate(settings: Settings, program: &Program) -> Result<(Simulated, Judgement), String> {
     let done = sim::run(settings, program).map_err(|error| format!("the built-in node: {error}"))?;
-    let judgement = check::judge(&done.settings, &done.history, &done.trace);
+    let judgement = judge::judge(&done.settings, &done.history, &done.trace);
     Ok((done, judgement))
 }
 

@@ -12,8 +12,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use super::options::{RunOptions, node_for, node_number};
 use super::{End, node_options, this_command};
 use crate::bench::Progress;
-use crate::check;
 use crate::history::History;
+use crate::judge;
 use crate::judgement::Judgement;
 use crate::process::{self, Output, Program};
 use crate::report::{self, Run};
@@ -221,7 +221,7 @@ fn test(options: &Options, settings: Settings, name: &str, program: &Program) ->
     if let Some(messages) = &mut messages {
         messages.flush().map_err(failed)?;
     }
-    let judgement = check::judge(&settings, &history, &trace);
+    let judgement = judge::judge(&settings, &history, &trace);
     Ok(Tested { name: name.to_owned(), settings, history, trace, judgement, folder })
 }
 

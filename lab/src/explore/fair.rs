@@ -1,11 +1,11 @@
 //! The run at a leaf: no more faults, all messages arrive, all timers fire.
 
-use rumormill_core::storage::Storage;
-
 use super::life::Said;
+use super::recipe::Recipe;
 use super::step::Step;
 use super::violation::Violation;
-use super::world::{Recipe, World};
+use super::world::World;
+use rumormill_core::data_type::Application;
 
 /// Steps of a run, so that a storm without end, which takes no time at all, ends too. A run in which nothing is wrong takes
 /// a hundredth of that.
@@ -18,7 +18,7 @@ const REMEMBERED: usize = 4;
 ///
 /// # Errors
 /// A rule that was broken on the way or in the end.
-pub(super) fn run<S: Storage>(
+pub(super) fn run<S: Application>(
     world: &mut World<S>,
     recipe: &Recipe,
     said: &mut Said<S>,
@@ -29,7 +29,7 @@ pub(super) fn run<S: Storage>(
     ended
 }
 
-fn go<S: Storage>(
+fn go<S: Application>(
     world: &mut World<S>,
     recipe: &Recipe,
     said: &mut Said<S>,

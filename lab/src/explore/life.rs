@@ -4,22 +4,20 @@
 //! all of them: in a search, most steps are the same step of a node beside other states of the other nodes. Late in a fair run
 //! they seldom are: there nothing is remembered, and a node that no other state shares is not copied either.
 
+use rumormill_core::data_type::Application;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 use std::rc::Rc;
 
-use rumormill_core::causality::{RowId, Sum};
-use rumormill_core::replicated::Sign;
-use rumormill_core::storage::Storage;
-use rumormill_core::{Config, Instant, Node, Now, Transmit, Value};
+use rumormill_core::causality::Sum;
+use rumormill_core::{Config, Instant, Node, Now, Transmit};
 
+use super::contents::Contents;
 use super::packet::Packet;
+use super::recipe::Recipe;
 use super::violation::Violation;
-use super::world::Recipe;
 use super::{Fewer, NODES_MAX, hash, observe};
 
-/// The key that is written to.
-pub(super) const KEY: &str = "k";
 /// Wall time when all clocks stand at 0, in microseconds since 1970.
 const EPOCH_US: u64 = 1_700_000_000_000_000;
 /// Steps of nodes that are remembered by each worker, and as many older ones: few enough that they stay in the cache of a core.
@@ -27,7 +25,7 @@ const REMEMBERED: usize = 256;
 
 /// A node after some inputs.
 #[derive(Clone)]
-pub(super) struct Life<S: Storage> {
+pub(super) struct Life<S: Application> {
     node: Vessel<S>,
     /// Hash of all inputs and their times: of all that decides the node's future.
     pub(super) history: u128,
@@ -51,7 +49,7 @@ pub(super) struct Life<S: Storage> {
 
 /// A node. Apart from the rest of a life, so that it is copied once when it takes a step.
 #[derive(Clone)]
-enum Vessel<S: Storage> {
+enum Vessel<S: Application> {
     Usual(Box<Node<S>>),
     /// With room for little.
     Small(Box<Node<Fewer>>),
@@ -65,19 +63,6 @@ macro_rules! vessel {
             Vessel::Small($node) => $call,
         }
     };
-}
-
-/// What a node holds.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Contents {
-    /// The set.
-    pub(super) values: Vec<u64>,
-    /// The increments of the counter: node, life, number.
-    pub(super) cells: Vec<(usize, u64, u64)>,
-    /// The value of the key, and its stamp.
-    pub(super) stored: Option<(u64, u64)>,
-    /// Something else, which nobody can have written.
-    pub(super) strange: Option<String>,
 }
 
 /// The states that a session has held, the latest first.
@@ -94,7 +79,7 @@ pub(super) enum Input<'a> {
 }
 
 /// What a node made of an input.
-pub(super) struct Done<S: Storage> {
+pub(super) struct Done<S: Application> {
     pub(super) life: Rc<Life<S>>,
     pub(super) told: Told,
 }
@@ -113,7 +98,7 @@ pub(super) struct Told {
 }
 
 /// What nodes said, and what is remembered of their steps.
-pub(super) struct Said<S: Storage> {
+pub(super) struct Said<S: Application> {
     /// Hash of all lines, in their order.
     pub(super) hash: u128,
     /// The lines; `None` when only the hash counts.
@@ -150,7 +135,7 @@ impl Hasher for Hashed {
     }
 }
 
-impl<S: Storage> Default for Said<S> {
+impl<S: Application> Default for Said<S> {
     fn default() -> Self {
         Self {
             hash: 0,
@@ -165,7 +150,7 @@ impl<S: Storage> Default for Said<S> {
     }
 }
 
-impl<S: Storage> Said<S> {
+impl<S: Application> Said<S> {
     /// Takes note that nodes are told something under this history, which `handle` does unless it is remembered.
     fn remember(&mut self, history: u128, handle: impl FnOnce(Heard<'_>) -> Done<S>) -> Rc<Done<S>> {
         self.inputs += 1;
@@ -203,7 +188,7 @@ impl<S: Storage> Said<S> {
 }
 
 /// A node that has just started, has got its `init`, and was greeted if that is wanted.
-pub(super) fn born<S: Storage>(
+pub(super) fn born<S: Application>(
     recipe: &Recipe,
     at: usize,
     session: u64,
@@ -231,7 +216,7 @@ pub(super) fn born<S: Storage>(
     })
 }
 
-impl<S: Storage> Vessel<S> {
+impl<S: Application> Vessel<S> {
     fn new(config: Config, recipe: &Recipe, at: usize) -> Self {
         let made = if recipe.is_small(at) {
             Node::new(config).map(|node| Self::Small(Box::new(node)))
@@ -242,7 +227,7 @@ impl<S: Storage> Vessel<S> {
     }
 }
 
-impl<S: Storage> Life<S> {
+impl<S: Application> Life<S> {
     fn of(node: Vessel<S>, history: u128) -> Self {
         let mut life = Self {
             node,
@@ -348,11 +333,11 @@ struct Heard<'t> {
 }
 
 impl Heard<'_> {
-    fn tell<S: Storage>(&mut self, node: &mut Vessel<S>, at: usize, input: &Input<'_>, clock_us: u64) {
+    fn tell<S: Application>(&mut self, node: &mut Vessel<S>, at: usize, input: &Input<'_>, clock_us: u64) {
         vessel!(node, node => self.tell_node(node, at, input, clock_us));
     }
 
-    fn tell_node<S: Storage>(&mut self, node: &mut Node<S>, at: usize, input: &Input<'_>, clock_us: u64) {
+    fn tell_node<S: Application>(&mut self, node: &mut Node<S>, at: usize, input: &Input<'_>, clock_us: u64) {
         let now = Now { at: Instant::from_micros(clock_us), wall_us: Some(EPOCH_US + clock_us) };
         let line = match input {
             Input::Line(line) => Some(*line),
@@ -389,42 +374,6 @@ impl Heard<'_> {
 fn is_error(line: &[u8]) -> bool {
     let word = b"\"type\": \"error\"";
     line.windows(word.len()).any(|window| window == word)
-}
-
-impl Contents {
-    fn of<S: Storage>(node: &Node<S>) -> Self {
-        let store = observe::member(node).store();
-        let rows = &observe::member(node).replica().causality.rows;
-        let mut contents = Self::default();
-        for value in store.set.values() {
-            match value {
-                Value::Int(value) if value > 0 => contents.values.push(value.unsigned_abs()),
-                Value::Int(_) | Value::Text(_) => contents.strange = Some(format!("{value:?} in the set")),
-            }
-        }
-        contents.values.sort_unstable();
-        let mut total = 0;
-        for (id, row) in (0..rows.len() as u32).map(RowId).map(|id| (id, rows.get(id))) {
-            let number = store.counter.cell(id, Sign::P);
-            if number > 0 {
-                contents.cells.push((row.node.at(), row.incarnation, number));
-                total += i128::from(number);
-            }
-        }
-        contents.cells.sort_unstable();
-        if store.counter.value() != total {
-            contents.strange = Some(format!("a counter of {}", store.counter.value()));
-        }
-        for (key, value, stamp_us) in store.map.iter() {
-            match (key, value) {
-                (Value::Text(KEY), Value::Int(value)) if value > 0 => {
-                    contents.stored = Some((value.unsigned_abs(), stamp_us));
-                }
-                (Value::Text(_) | Value::Int(_), _) => contents.strange = Some(format!("{value:?} under {key:?}")),
-            }
-        }
-        contents
-    }
 }
 
 /// Whether a session has ever held a state.

@@ -20,11 +20,13 @@
 //!
 //! See [`Clocks`].
 
+mod contents;
 mod fair;
 mod hash;
 mod life;
 mod observe;
 mod packet;
+mod recipe;
 mod search;
 mod step;
 mod trail;
@@ -38,8 +40,9 @@ use rumormill_core::gossip::Rule;
 use rumormill_core::storage::{Heap, Limits, Storage as _};
 use rumormill_core::{Config, ConfigError, fixed_storage};
 
+pub use contents::Kind;
 pub use search::{Progress, run, run_with};
-pub use step::{Kind, Parcel, Step};
+pub use step::{Parcel, Step};
 pub use trail::{Replayed, Trail, replay};
 pub use violation::Violation;
 
@@ -61,6 +64,7 @@ fixed_storage! {
         text_bytes: 8,
         id_bytes: 4,
         rumors: 4,
+        events: 0,
         payload_bytes: 64,
     }
 }
@@ -235,8 +239,8 @@ impl Options {
             return Err(format!("there is no n{small} among {} nodes", self.nodes));
         }
         let node = |error: ConfigError| format!("the node: {error}");
-        world::Recipe::new(self, Few::LIMITS).map_err(node)?;
-        world::Recipe::new(self, HEAP_LIMITS).map(drop).map_err(node)
+        recipe::Recipe::new(self, Few::LIMITS).map_err(node)?;
+        recipe::Recipe::new(self, HEAP_LIMITS).map(drop).map_err(node)
     }
 
     fn left(&self) -> world::Left {

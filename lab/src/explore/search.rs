@@ -13,11 +13,12 @@ use std::time::{Duration, Instant};
 use rumormill_core::storage::Storage as _;
 
 use super::life::Said;
+use super::recipe::Recipe;
 use super::step::Step;
 use super::trail::{Trail, replay_quietly};
 use super::violation::Violation;
 use super::visited::Visited;
-use super::world::{Left, Recipe, World};
+use super::world::{Left, World};
 use super::{Ended, Few, Found, HEAP_LIMITS, Options, Reach, Report, fair};
 
 /// One leaf in so many is run again on the heap.

@@ -3,31 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// A data type that is written to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, clap::ValueEnum)]
-pub enum Kind {
-    /// `broadcast`: the set.
-    Set,
-    /// `add`: the counter.
-    Counter,
-    /// `write`: the store, always the same key.
-    Store,
-}
-
-impl Kind {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Set, Self::Counter, Self::Store];
-
-    /// The name in trails and on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Set => "set",
-            Self::Counter => "counter",
-            Self::Store => "store",
-        }
-    }
-}
+use super::contents::Kind;
 
 /// A message, by the nodes that it travels between and its number among those of this direction, from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -2,18 +2,21 @@
 //!
 //! First the choices that make the nodes, one a line, then the steps, one a line. What follows a `#` is for people.
 
+use rumormill_core::data_type::Application;
 use std::fmt;
 use std::fmt::Write as _;
 use std::str::FromStr;
 
 use clap::ValueEnum;
 use rumormill_core::ConfigError;
-use rumormill_core::storage::{Heap, Limits, Storage};
+use rumormill_core::storage::{Heap, Limits, Storage as _};
 
+use super::contents::Kind;
 use super::life::Said;
-use super::step::{Kind, Step, node};
+use super::recipe::Recipe;
+use super::step::{Step, node};
 use super::violation::Violation;
-use super::world::{Left, Recipe, World};
+use super::world::{Left, World};
 use super::{Few, HEAP_LIMITS, Options, fair, rule_name, rule_named};
 
 /// Steps, and the choices that make the nodes that take them.
@@ -55,7 +58,7 @@ pub(super) fn replay_quietly(trail: &Trail, on_heap: bool) -> Result<Replayed, C
     if on_heap { run::<Heap>(trail, HEAP_LIMITS, false) } else { run::<Few>(trail, Few::LIMITS, false) }
 }
 
-fn run<S: Storage>(trail: &Trail, limits: Limits, tells: bool) -> Result<Replayed, ConfigError> {
+fn run<S: Application>(trail: &Trail, limits: Limits, tells: bool) -> Result<Replayed, ConfigError> {
     let recipe = Recipe::new(&trail.options, limits)?;
     let mut said = Said::<S>::default();
     said.lines = tells.then(Vec::new);
@@ -75,7 +78,12 @@ fn run<S: Storage>(trail: &Trail, limits: Limits, tells: bool) -> Result<Replaye
     Ok(done)
 }
 
-fn walk<S: Storage>(trail: &Trail, recipe: &Recipe, said: &mut Said<S>, done: &mut Replayed) -> Result<(), Violation> {
+fn walk<S: Application>(
+    trail: &Trail,
+    recipe: &Recipe,
+    said: &mut Said<S>,
+    done: &mut Replayed,
+) -> Result<(), Violation> {
     let mut world = World::<S>::start(recipe, Left::PLENTY, said)?;
     tell(&mut done.told, "start", &world, said);
     for step in &trail.steps {
@@ -98,7 +106,7 @@ fn walk<S: Storage>(trail: &Trail, recipe: &Recipe, said: &mut Said<S>, done: &m
 /// Lines of a step that are shown at most: a fair run may have thousands.
 const LINES_SHOWN: usize = 60;
 
-fn tell<S: Storage>(told: &mut String, step: &str, world: &World<S>, said: &mut Said<S>) {
+fn tell<S: Application>(told: &mut String, step: &str, world: &World<S>, said: &mut Said<S>) {
     let Some(lines) = &mut said.lines else { return };
     // Writing to a `String` does not fail.
     let _ = writeln!(told, "{step:<20} # {}", world.summary());

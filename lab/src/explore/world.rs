@@ -6,21 +6,18 @@
 use std::rc::Rc;
 
 use rumormill_core::causality::Sum;
-use rumormill_core::gossip::Rule;
-use rumormill_core::storage::{Limits, Storage};
-use rumormill_core::{Config, ConfigError, Strategy};
+use rumormill_core::data_type::Application;
 
-use super::life::{self, Contents, Held, Input, KEY, Life, Said};
+use super::contents::{Contents, Kind, Write};
+use super::life::{self, Held, Input, Life, Said};
 use super::packet::{NUMBER, Packet};
-use super::step::{Kind, Parcel, Step};
+use super::recipe::Recipe;
+use super::step::{Parcel, Step};
 use super::violation::Violation;
-use super::{Clocks, Fewer, NODES_MAX, Options, Strategies, hash};
+use super::{Clocks, NODES_MAX, hash};
 
 mod judge;
 
-/// How far wall clocks may differ, in milliseconds: longer than any trail. A stamp that is refused for a while is not what
-/// is looked for here.
-const CLOCK_AHEAD_MS: u64 = 1 << 40;
 /// The session of a node that starts for the first time, and the distance to the next: there is room for one that is lower.
 const SESSION_STEP: u64 = 10;
 /// Numbers of one node.
@@ -61,19 +58,6 @@ impl Flight {
     }
 }
 
-/// A write that a client made.
-#[derive(Clone, Copy)]
-struct Write {
-    kind: Kind,
-    node: usize,
-    life: u64,
-    seq: u64,
-    /// The value; of the counter, what the cell holds since.
-    number: u64,
-    /// The stamp, in the store.
-    stamp_us: u64,
-}
-
 /// Faults and writes that may still happen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Left {
@@ -106,23 +90,8 @@ impl Left {
     }
 }
 
-/// How the nodes of a search are made.
-pub(super) struct Recipe {
-    pub(super) configs: [Config; NODES_MAX],
-    pub(super) limits: Limits,
-    pub(super) nodes: usize,
-    pub(super) without: Vec<Rule>,
-    pub(super) greeted: bool,
-    /// One bit for each node with room for little.
-    small: u8,
-    lenient: bool,
-    clocks: Clocks,
-    /// How long nodes have to become the same in the end, in microseconds.
-    pub(super) recovery_us: u64,
-}
-
 /// A state.
-pub(super) struct World<S: Storage> {
+pub(super) struct World<S: Application> {
     lives: Vec<Rc<Life<S>>>,
     /// Oldest first.
     net: Vec<Flight>,
@@ -140,7 +109,7 @@ pub(super) struct World<S: Storage> {
     past: Rc<Vec<Past>>,
 }
 
-impl<S: Storage> Clone for World<S> {
+impl<S: Application> Clone for World<S> {
     fn clone(&self) -> Self {
         Self {
             lives: self.lives.clone(),
@@ -152,48 +121,7 @@ impl<S: Storage> Clone for World<S> {
     }
 }
 
-impl Recipe {
-    /// # Errors
-    /// The node cannot be made with these choices.
-    pub(super) fn new(options: &Options, limits: Limits) -> Result<Self, ConfigError> {
-        let config = |at: usize| Config {
-            strategy: match options.strategies {
-                Strategies::Rumor => Strategy::Rumor,
-                Strategies::Relay => Strategy::Relay,
-                Strategies::Mixed if at.is_multiple_of(2) => Strategy::Relay,
-                Strategies::Mixed => Strategy::Rumor,
-            },
-            fanout: options.fanout,
-            gossip_interval_ms: options.interval_ms,
-            seed: options.seed,
-            max_message_bytes: options.max_message_bytes.unwrap_or(Config::default().max_message_bytes),
-            max_clock_ahead_ms: CLOCK_AHEAD_MS,
-            ..Config::default()
-        };
-        let configs = std::array::from_fn(config);
-        configs
-            .iter()
-            .try_for_each(|config: &Config| config.check(&limits).and_then(|()| config.check(&Fewer::LIMITS)))?;
-        Ok(Self {
-            configs,
-            limits,
-            nodes: options.nodes,
-            without: options.without.clone(),
-            greeted: options.greeted,
-            small: options.small.map_or(0, |at| 1 << at),
-            lenient: options.lenient,
-            clocks: options.clocks,
-            recovery_us: u64::from(options.recovery_s) * 1_000_000,
-        })
-    }
-
-    /// Whether a node has room for little.
-    pub(super) fn is_small(&self, at: usize) -> bool {
-        self.small >> at & 1 == 1
-    }
-}
-
-impl<S: Storage> World<S> {
+impl<S: Application> World<S> {
     /// All nodes have just started.
     pub(super) fn start(recipe: &Recipe, left: Left, said: &mut Said<S>) -> Result<Self, Violation> {
         let mut world = Self {
@@ -429,26 +357,19 @@ impl<S: Storage> World<S> {
 
     fn write(&mut self, kind: Kind, at: usize, recipe: &Recipe, said: &mut Said<S>) -> Result<(), Violation> {
         let earlier = self.writes.iter().filter(|write| write.node == at).count() as u64;
-        let mut number = NUMBER + NUMBERS * at as u64 + 1 + earlier;
-        let body = match kind {
-            Kind::Set => format!("\"type\":\"broadcast\",\"message\":{number}"),
-            Kind::Counter => format!("\"type\":\"add\",\"delta\":{number}"),
-            Kind::Store => format!("\"type\":\"write\",\"key\":\"{KEY}\",\"value\":{number}"),
-        };
+        let number = NUMBER + NUMBERS * at as u64 + 1 + earlier;
+        let body = kind.request(number);
         let line = format!("{{\"src\":\"c1\",\"dest\":\"n{at}\",\"body\":{{{body},\"msg_id\":{}}}}}", 10 + earlier);
         let before = &self.lives[at];
         let (life, seq) = (before.own.0, before.own.1 + 1);
-        if kind == Kind::Counter {
-            number += before.contents.cells.iter().find(|cell| (cell.0, cell.1) == (at, life)).map_or(0, |cell| cell.2);
-        }
+        let number = number + before.contents.counted_before(kind, at, life);
         let before = self.before(at);
         let refused = self.tell(at, &before, &Input::Line(&line.into_bytes()), said)?;
         if !refused {
             if self.writes.iter().any(|other| (other.node, other.life, other.seq) == (at, life, seq)) {
                 return Err(Violation::DotTwice { node: at, life, seq });
             }
-            let stamp_us =
-                self.lives[at].contents.stored.filter(|_| kind == Kind::Store).map_or(0, |(_, stamp_us)| stamp_us);
+            let stamp_us = self.lives[at].contents.stamp_us(kind);
             Rc::make_mut(&mut self.writes).push(Write { kind, node: at, life, seq, number, stamp_us });
         }
         self.look_at(at, &before, recipe)

@@ -1,4 +1,4 @@
-//! What others ask of such a run, and whether it passes: the Gossip Glomers and this project's own targets.
+//! Limits for runs, and whether a run keeps them: those of the Gossip Glomers, and the targets of this project.
 
 use super::Run;
 use super::text::{grouped, ms, ratio, seconds};
@@ -8,11 +8,11 @@ use crate::settings::{FaultKind, LatencyDist, SECOND, Workload};
 /// Whether a run keeps a limit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It does.
+    /// It keeps the limit.
     Passed,
-    /// It does not.
+    /// It does not keep the limit.
     Missed,
-    /// The limit is about other settings; this says which.
+    /// The limit is about other settings. The text says how they differ.
     NotComparable(String),
 }
 
@@ -29,7 +29,7 @@ pub(super) struct Part {
 pub(super) struct Limit {
     pub(super) name: &'static str,
     pub(super) verdict: Verdict,
-    /// Figure by figure; empty when the settings differ.
+    /// The figures of the limit. There are none when the settings differ.
     pub(super) parts: Vec<Part>,
 }
 
@@ -45,7 +45,7 @@ impl Limit {
         Self { name, verdict, parts }
     }
 
-    /// Its parts, with a sign at those that are not kept; or how the settings differ.
+    /// The parts of the limit, with a sign at those that are not kept, or how the settings differ.
     pub(super) fn details(&self) -> Vec<String> {
         match &self.verdict {
             Verdict::NotComparable(why) => vec![format!("settings differ: {why}")],
@@ -71,25 +71,23 @@ impl Limit {
     }
 }
 
-/// All limits that are about the workload of this run; none for a workload nobody set limits for, or without
-/// operations.
+/// The limits for a workload, held against a run.
+type Limits = fn(&Run<'_>) -> Vec<Limit>;
+
+/// The workloads that have limits.
+const LIMITS: [(Workload, Limits); 2] =
+    [(Workload::Broadcast, broadcast), (Workload::PnCounter, |run| vec![counter(run)])];
+
+/// All limits for the workload of this run. There are none if the run has no operations.
 pub(super) fn limits(run: &Run<'_>) -> Vec<Limit> {
     if run.judgement.invocations == 0 {
         return Vec::new();
     }
-    match run.settings.workload {
-        Workload::Broadcast => broadcast(run),
-        Workload::PnCounter => vec![counter(run)],
-        Workload::GSet
-        | Workload::GCounter
-        | Workload::UniqueIds
-        | Workload::Echo
-        | Workload::TxnRwRegister
-        | Workload::Kv => Vec::new(),
-    }
+    let about = LIMITS.iter().filter(|(workload, _)| *workload == run.settings.workload);
+    about.flat_map(|(_, limits)| limits(run)).collect()
 }
 
-/// Limits that are about other settings: how these differ, and the limits for which that is so.
+/// How the settings of the run differ from those of limits, and the names of these limits for each difference.
 pub(super) fn by_difference(limits: &[Limit]) -> Vec<(String, Vec<&'static str>)> {
     let mut reasons: Vec<(String, Vec<&'static str>)> = Vec::new();
     for limit in limits {
@@ -212,7 +210,7 @@ fn kinds(run: &Run<'_>) -> Vec<FaultKind> {
     super::timeline::KINDS.into_iter().filter(used).collect()
 }
 
-/// Faults beside those asked for, and those asked for that are missing.
+/// The faults of the run that a limit does not ask for, or those that it asks for and the run lacks.
 fn other_faults(run: &Run<'_>, asked: &[FaultKind]) -> Option<String> {
     let used = kinds(run);
     let names = |mut kinds: Vec<FaultKind>, without: &[FaultKind]| {

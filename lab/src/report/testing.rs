@@ -115,7 +115,7 @@ pub(super) fn empty_run() -> Sample {
         settings: Settings::default(),
         history: History::default(),
         trace: Trace::default(),
-        judgement: crate::check::judge(&Settings::default(), &History::default(), &Trace::default()),
+        judgement: crate::judge::judge(&Settings::default(), &History::default(), &Trace::default()),
     }
 }
 
@@ -289,7 +289,7 @@ fn quantiles(mut values: Vec<f64>) -> Quantiles {
 }
 
 fn figures(plan: &Plan, history: &History, trace: &Trace) -> Judgement {
-    let mut judgement = crate::check::judge(&Settings::default(), &History::default(), &Trace::default());
+    let mut judgement = crate::judge::judge(&Settings::default(), &History::default(), &Trace::default());
     judgement.validity = Validity::Valid;
     judgement.passed = vec!["protocol", "set-full", "equal-reads", "duplicates", "invented", "availability"];
     judgement.invocations = history.ops.len();

@@ -3,11 +3,11 @@
 //! # The floor of any design
 //!
 //! `n` nodes, one-way delay `L`, `λ` writes per second at random nodes. Take one node. Of what is written elsewhere,
-//! `λᵢ` per second, it learns only from messages that it hears. A message heard at `t` was sent at `t − L` or before, so
-//! it brings nothing newer than that; and what it brings within a latency of `D` is not older than `t − D`. So one
+//! `λᵢ` per second, it learns only from messages that it hears. A message heard at `t` was sent at `t − L` or before,
+//! so it brings nothing newer than that; and what it brings within a latency of `D` is not older than `t − D`. So one
 //! message serves a window of length `D − L`. Windows are best opened by a write, which the node has to hear of within
-//! `D`: such a window serves the write that opens it and `λᵢ·(D − L)` further ones in the mean. All `λᵢ` writes per second
-//! need `λᵢ / (1 + λᵢ·(D − L)) = 1 / (D − L + 1/λᵢ)` messages per second at this node, and
+//! `D`: such a window serves the write that opens it and `λᵢ·(D − L)` further ones in the mean. All `λᵢ` writes per
+//! second need `λᵢ / (1 + λᵢ·(D − L)) = 1 / (D − L + 1/λᵢ)` messages per second at this node, and
 //!
 //! ```text
 //! messages per operation ≥ Σᵢ 1 / (D − L + 1/λᵢ) / rate
@@ -38,23 +38,23 @@ pub struct Floors {
 }
 
 impl Floors {
-    /// For these settings; none for workloads without values whose latency is measured, for one node, and without writes.
+    /// The bounds for these settings. There are none if the workload has no values to follow, if there is one node
+    /// only, or if nobody writes.
     #[must_use]
     pub fn new(settings: &Settings) -> Option<Self> {
         let writers = if settings.writers == 0 { settings.nodes } else { settings.writers };
         let writes = settings.rate * settings.write_share;
-        (matches!(settings.workload, Workload::Broadcast | Workload::GSet) && settings.nodes > 1 && writes > 0.0)
-            .then_some(Self {
-                nodes: settings.nodes as f64,
-                latency_s: settings.latency_us as f64 / SECOND as f64,
-                rate: settings.rate,
-                writes,
-                writers: writers as f64,
-            })
+        (settings.workload.follows_values() && settings.nodes > 1 && writes > 0.0).then_some(Self {
+            nodes: settings.nodes as f64,
+            latency_s: settings.latency_us as f64 / SECOND as f64,
+            rate: settings.rate,
+            writes,
+            writers: writers as f64,
+        })
     }
 
-    /// Messages per operation without which no design can bring the share `share` of all values everywhere within
-    /// `within_s`; none where that is not above the delay of the network.
+    /// The messages per operation that every design needs to bring the share `share` of all values to all nodes within
+    /// `within_s`. `None` if that is not more than the delay of the network.
     #[must_use]
     pub fn any_design(&self, within_s: f64, share: f64) -> Option<f64> {
         let window = within_s - self.latency_s;
@@ -65,8 +65,8 @@ impl Floors {
         (window > 0.0).then_some(share * sum / self.rate)
     }
 
-    /// Messages per operation of one relay that waits `wait_s` from round to round, and the median and maximum latency
-    /// that this gives, in seconds. `skipping` says whether nodes with nothing to say stay silent.
+    /// The messages per operation of one relay that waits `wait_s` from round to round, and its median and maximum
+    /// latency in seconds. `skipping` says whether nodes without news stay silent.
     #[must_use]
     pub fn relay(&self, wait_s: f64, skipping: bool) -> (f64, f64, f64) {
         let uplinks = if skipping { 1.0 - (-self.writes * wait_s / self.nodes).exp() } else { 1.0 };
@@ -78,7 +78,7 @@ impl Floors {
 /// Limits that others set for 25 nodes, a delay of 100 ms, and 100 operations per second for 20 s.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// As tables name it.
+    /// The name in tables.
     pub name: &'static str,
     /// Messages per operation stay below this.
     pub messages_per_op: f64,

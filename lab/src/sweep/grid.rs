@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::Condition;
 use super::figures::{Figures, Point};
-use crate::check;
+use crate::judge;
 use crate::settings::{FaultKind, Settings};
 use crate::sim::{self, Program};
 
@@ -106,6 +106,6 @@ pub fn run(
 
 fn one(settings: Settings, program: &Program) -> Result<Figures, String> {
     let done = sim::run(settings, program).map_err(|error| format!("the built-in node: {error}"))?;
-    let judgement = check::judge(&done.settings, &done.history, &done.trace);
+    let judgement = judge::judge(&done.settings, &done.history, &done.trace);
     Ok(Figures::of(&done, &judgement))
 }

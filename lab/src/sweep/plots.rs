@@ -3,7 +3,7 @@
 use super::figures::places;
 use super::floors::{Floors, GLOMERS, PUBLISHED, is_standard};
 use super::{Condition, Point, Sweep, has_fanout};
-use crate::check;
+use crate::judge;
 use crate::report::plot::{Axis, Colour, Layer, Mark, Panel, Sheet};
 use crate::report::{self, Run};
 
@@ -279,7 +279,7 @@ fn coverage(sweep: &Sweep) -> Option<Sheet> {
 /// The value at every replica of a counter through a partition: the plot that a run has.
 fn counter(sweep: &Sweep) -> Option<Sheet> {
     let (options, done) = sweep.counter.as_ref()?;
-    let judgement = check::judge(&done.settings, &done.history, &done.trace);
+    let judgement = judge::judge(&done.settings, &done.history, &done.trace);
     let run = Run {
         settings: &done.settings,
         program: "rumormill, simulated",

@@ -6,8 +6,7 @@ use crate::causality::{Causality, Entry, Row, RowId, Tag};
 use crate::gossip::Assumed;
 use crate::gossip::common::is_news_to;
 use crate::id::{NodeIndex, Value};
-use crate::replicated::{Replica, Store};
-use crate::storage::Storage;
+use crate::replicated::{Product, Replica, Store};
 
 /// A page that entries are written on. The walk ends at the first entry that does not fit, and continues there in the
 /// next message.
@@ -67,7 +66,7 @@ impl Phase {
 }
 
 /// What one peer is sent.
-pub(super) struct Walk<'e, S: Storage> {
+pub(super) struct Walk<'e, S: Product> {
     pub(super) replica: &'e Replica<S>,
     pub(super) peer: NodeIndex,
     /// The frontier of each row that the peer is known to hold. A row beyond the slice counts as 0.
@@ -85,12 +84,12 @@ pub(super) struct Walk<'e, S: Storage> {
 }
 
 /// What is done with a range of dots of a row.
-trait Visitor<S: Storage> {
+trait Visitor<S: Product> {
     /// Takes the entries in `(from, to]`. The error is the last dot that was taken, if not all were.
     fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64>;
 }
 
-impl<'e, S: Storage> Walk<'e, S> {
+impl<'e, S: Product> Walk<'e, S> {
     /// Where the walk begins.
     pub(super) fn start(&self) -> Place {
         if self.hot.is_empty() { self.rows_start() } else { Phase::Rumors.at_start() }
@@ -241,7 +240,7 @@ struct First {
     seq: u64,
 }
 
-impl<S: Storage> Visitor<S> for First {
+impl<S: Product> Visitor<S> for First {
     fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64> {
         for (seq, _) in stretch(&replica.store, &replica.causality, row, from, to) {
             self.entries += 1;
@@ -261,7 +260,7 @@ struct Writing<'p, P: Page> {
     last: Option<(RowId, u64)>,
 }
 
-impl<S: Storage, P: Page> Visitor<S> for Writing<'_, P> {
+impl<S: Product, P: Page> Visitor<S> for Writing<'_, P> {
     fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64> {
         self.page.begin(row, from);
         let mut covered = from;
@@ -288,7 +287,7 @@ impl<S: Storage, P: Page> Visitor<S> for Writing<'_, P> {
 }
 
 /// The entries of a row with dots in `(from, to]`, ascending.
-fn stretch<'a, S: Storage>(
+fn stretch<'a, S: Product>(
     store: &'a Store<S>,
     causality: &'a Causality<S>,
     row: RowId,

@@ -6,7 +6,7 @@ use rand_xorshift::XorShiftRng;
 use super::*;
 use crate::causality::{Arg, Dot, Entry};
 use crate::gossip::bench::{SESSION, members};
-use crate::storage::Small;
+use crate::storage::{Small, Storage as _};
 
 const ME: NodeIndex = NodeIndex(0);
 const PEER: NodeIndex = NodeIndex(1);

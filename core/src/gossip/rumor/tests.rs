@@ -118,8 +118,8 @@ fn dots_that_follow_each_other_wait_as_one_rumor() {
 fn a_rumor_that_joins_during_a_push_waits_for_the_next_one() {
     let mut bench = bench(3, &[]);
     bench.write();
-    let (now, sum) = (bench.now, bench.sum);
-    bench.scheduler.timeout(&mut bench.common, sum, &bench.rows, now);
+    let now = bench.now;
+    bench.scheduler.timeout(&mut bench.common, &bench.rows, now);
     bench.write();
     assert_eq!(bench.scheduler.hot().len(), 1, "the push under way is as it was");
     assert_eq!(times(&pushes(bench.drain())), [0, 0]);
@@ -142,8 +142,8 @@ fn when_too_many_rumors_wait_the_oldest_is_forgotten() {
 fn a_rumor_that_is_forgotten_during_a_push_is_no_part_of_it_any_more() {
     let mut bench = bench(3, &[]);
     bench.write();
-    let (now, sum) = (bench.now, bench.sum);
-    bench.scheduler.timeout(&mut bench.common, sum, &bench.rows, now);
+    let now = bench.now;
+    bench.scheduler.timeout(&mut bench.common, &bench.rows, now);
     assert_eq!(bench.scheduler.hot().len(), 1);
     for at in 0..Small::LIMITS.rumors as u32 {
         bench.change(1 + at % 2, Some(1 + at % 2), Lane::Push);
@@ -329,8 +329,8 @@ fn what_is_handed_over_in_parts_is_no_rumor_and_what_others_sent_is() {
 fn what_is_handed_over_in_parts_takes_no_rumor_out_of_the_push_under_way() {
     let mut bench = bench(9, &[]);
     bench.change(3, Some(3), Lane::Push);
-    let (now, sum) = (bench.now, bench.sum);
-    bench.scheduler.timeout(&mut bench.common, sum, &bench.rows, now);
+    let now = bench.now;
+    bench.scheduler.timeout(&mut bench.common, &bench.rows, now);
     assert_eq!(bench.scheduler.hot().len(), 1);
     bench.hear(Heard { news: true, cut: true, data: true, ..message(3) });
     bench.change(5, Some(5), Lane::Push);
@@ -380,7 +380,7 @@ fn while_one_peer_hands_over_no_other_is_asked_for_the_same_in_an_answer() {
 #[test]
 fn a_node_that_speaks_by_itself_asks_at_once() {
     let mut bench = bench(5, &[]);
-    bench.scheduler.start(&mut bench.common, true, bench.now);
+    bench.scheduler.start(&mut bench.common, crate::gossip::common::Began::ByItself, bench.now);
     assert_eq!(questions(bench.run(0)).len(), 1);
 }
 
@@ -430,8 +430,8 @@ fn a_node_that_knows_all_to_agree_has_no_timer_and_no_rumors() {
 fn a_push_that_is_under_way_keeps_its_rumors_when_the_node_settles() {
     let mut bench = bench(3, &[]);
     bench.write();
-    let (now, sum) = (bench.now, bench.sum);
-    bench.scheduler.timeout(&mut bench.common, sum, &bench.rows, now);
+    let now = bench.now;
+    bench.scheduler.timeout(&mut bench.common, &bench.rows, now);
     bench.common.agreement.join_all();
     assert!(bench.scheduler.settle(&bench.common));
     assert_eq!(bench.scheduler.hot().len(), 1);
@@ -485,7 +485,7 @@ fn a_newer_session_of_a_peer_makes_a_silent_node_ask_again() {
         bench.scheduler.settle(&bench.common);
         bench.common.learn_session(NodeIndex(2), 2);
         bench.common.refresh(bench.sum);
-        bench.scheduler.reborn(&mut bench.common, NodeIndex(2), bench.now);
+        bench.scheduler.view_changed(&mut bench.common, NodeIndex(2), bench.now);
         assert_eq!(!questions(bench.run(3_000)).is_empty(), asks, "{off:?}");
     }
 }
@@ -493,7 +493,8 @@ fn a_newer_session_of_a_peer_makes_a_silent_node_ask_again() {
 #[test]
 fn a_session_that_was_taken_makes_a_silent_node_ask_again() {
     let mut bench = bench(3, &[]);
-    bench.scheduler.session_taken(&mut bench.common, bench.now);
+    let me = bench.common.me();
+    bench.scheduler.view_changed(&mut bench.common, me, bench.now);
     assert!(!questions(bench.run(3_000)).is_empty());
 }
 
@@ -551,8 +552,8 @@ fn at_the_end_of_input_what_waits_leaves_once_and_no_timer_runs() {
     bench.run(0);
     bench.write();
     bench.change(0, None, Lane::Tick);
-    let (now, sum) = (bench.now, bench.sum);
-    bench.scheduler.finish(&mut bench.common, sum, &bench.rows, now);
+    let now = bench.now;
+    bench.scheduler.finish(&mut bench.common, &bench.rows, now);
     let left = bench.drain();
     assert_eq!(pushes(left.clone()).len(), 2);
     assert!(left.iter().any(|message| message.lane == Some(Lane::Tick) || message.rumors));

@@ -1,15 +1,15 @@
 //! What has to hold in a state: after each step, and in the end.
 
+use rumormill_core::data_type::Application;
 use std::rc::Rc;
 
-use rumormill_core::storage::Storage;
-
-use super::super::life::{self, Contents, Life};
-use super::super::step::Kind;
+use super::super::contents::Contents;
+use super::super::life::{self, Life};
+use super::super::recipe::Recipe;
 use super::super::violation::Violation;
-use super::{Before, Flight, Recipe, World, Write};
+use super::{Before, Flight, World, Write};
 
-impl<S: Storage> World<S> {
+impl<S: Application> World<S> {
     /// Whether nothing will ever happen any more, unless somebody comes and asks.
     fn is_silent(&self) -> bool {
         self.net.is_empty() && self.next_due().is_none()
@@ -44,8 +44,7 @@ impl<S: Storage> World<S> {
 
     /// What a node lacks of that which must not be lost. In the store a later write takes the place of an earlier one.
     fn lost(&self, life: &Life<S>, surviving: u32) -> u32 {
-        let stamp_us = life.contents.stored.map_or(0, |(_, stamp_us)| stamp_us);
-        let superseded = self.bits(|write| write.kind == Kind::Store && write.stamp_us <= stamp_us);
+        let superseded = self.bits(|write| life.contents.supersedes(write));
         surviving & !self.held_by(&life.contents) & !superseded
     }
 
@@ -110,9 +109,9 @@ impl<S: Storage> World<S> {
         let life = &self.lives[at];
         if life.sum != before.sum {
             self.check_written(at)?;
-            let lasting = self.bits(|write| write.kind != Kind::Store);
+            let lasting = self.bits(|write| write.kind.is_lasting());
             let forgotten = self.held_by(&before.contents) & !self.held_by(&life.contents) & lasting;
-            if forgotten != 0 || (before.contents.stored.is_some() && life.contents.stored.is_none()) {
+            if forgotten != 0 || life.contents.has_lost_the_key(&before.contents) {
                 return Err(Violation::Forgot { node: at, what: self.names(self.held_by(&before.contents)) });
             }
             let twin = self.lives.iter().position(|other| other.sum == life.sum && other.contents != life.contents);
@@ -128,35 +127,14 @@ impl<S: Storage> World<S> {
         self.writes.iter().enumerate().map(|(bit, write)| u32::from(holds(write)) << bit).fold(0, |all, one| all | one)
     }
 
-    /// The writes that a node holds. Of the counter also those that a later one of the same cell includes.
+    /// The writes that a node holds, one bit each.
     fn held_by(&self, contents: &Contents) -> u32 {
-        let cell = |write: &Write| contents.cells.iter().find(|cell| (cell.0, cell.1) == (write.node, write.life));
-        self.bits(|write| match write.kind {
-            Kind::Set => contents.values.contains(&write.number),
-            Kind::Counter => cell(write).is_some_and(|cell| cell.2 >= write.number),
-            Kind::Store => contents.stored.is_some_and(|(number, _)| number == write.number),
-        })
+        self.bits(|write| contents.holds(write))
     }
 
     /// All that a node holds was written.
     fn check_written(&self, at: usize) -> Result<(), Violation> {
-        let Contents { values, cells, stored, strange } = &*self.lives[at].contents;
-        let is_written =
-            |kind: Kind, number: u64| self.writes.iter().any(|write| (write.kind, write.number) == (kind, number));
-        let cell = |cell: &&(usize, u64, u64)| {
-            let is_this =
-                |write: &Write| write.kind == Kind::Counter && (write.node, write.life, write.number) == **cell;
-            !self.writes.iter().any(is_this)
-        };
-        let invented = match () {
-            () if strange.is_some() => strange.clone(),
-            () if values.iter().any(|value| !is_written(Kind::Set, *value)) => Some(format!("{values:?} in the set")),
-            () if cells.iter().find(cell).is_some() => Some(format!("{cells:?} in the cells of the counter")),
-            () if stored.is_some_and(|(value, _)| !is_written(Kind::Store, value)) => {
-                Some(format!("{stored:?} in the store"))
-            }
-            () => None,
-        };
+        let invented = self.lives[at].contents.invented(&self.writes);
         invented.map_or(Ok(()), |what| Err(Violation::Invented { node: at, what }))
     }
 

@@ -25,7 +25,7 @@ pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     for (i, kind) in kinds(&ops, run.settings.workload).into_iter().enumerate() {
         let colour = Colour::SERIES[i % Colour::SERIES.len()];
         let series = |wanted: fn(&Outcome) -> bool| -> Vec<(f64, f64)> {
-            let mine = drawn.iter().filter(|op| op.call.name(run.settings.workload) == kind && wanted(&op.outcome));
+            let mine = drawn.iter().filter(|op| run.settings.workload.request(&op.call) == kind && wanted(&op.outcome));
             mine.map(|op| (in_seconds(op.invoked_us), latency_ms(op))).collect()
         };
         let ok = Layer::marks(series(|outcome| matches!(outcome, Outcome::Ok { .. })), colour).opacity(0.6);
@@ -80,7 +80,7 @@ fn chosen<'a>(ops: &[&'a Op]) -> Vec<&'a Op> {
 fn kinds(ops: &[&Op], workload: Workload) -> Vec<&'static str> {
     let mut kinds = Vec::new();
     for op in ops {
-        let kind = op.call.name(workload);
+        let kind = workload.request(&op.call);
         if !kinds.contains(&kind) {
             kinds.push(kind);
         }

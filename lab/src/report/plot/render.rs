@@ -1,4 +1,5 @@
-//! From a sheet to SVG: places everything and draws it with plotters. Text is measured by a guess, so margins are wide.
+//! Turns a sheet into SVG: places everything and draws it with plotters. The width of a text is a guess, so margins are
+//! wide.
 
 use std::fmt::Display;
 use std::io;
@@ -13,22 +14,42 @@ use super::sheet::{Lane, Layer, Mark, Panel, Shape, Sheet};
 use super::theme::{self, Colour, FINE, NARROW, TEXT, WIDE};
 use crate::report::text::{cut, escape, printable};
 
-/// plotters divides the size of letters by this.
+/// plotters divides the size of letters by this number.
 const FONT_FACTOR: f64 = 1.24;
 const ROW: i32 = TEXT + 8 * FINE;
 const LANE: i32 = TEXT + 6 * FINE;
 const RIGHT: i32 = 16 * FINE;
 const TITLE: i32 = 40 * FINE;
 
-/// Bars of a lane that are drawn one by one.
+/// If a lane has more bars than this, bars that touch are drawn as one.
 const MOST_BARS: usize = 200;
 
-/// Layers with more marks than this may be written over.
+/// A note may cover the marks of a layer that has more marks than this.
 const MARKS_KEPT_FREE: usize = 200;
+
+impl Sheet {
+    /// The sheet as a file of its own, with title and background, and with other colours where a dark scheme is
+    /// preferred.
+    ///
+    /// # Errors
+    /// The drawing library refused; there is no input for which it is known to.
+    pub fn standalone(&self) -> io::Result<String> {
+        standalone(self)
+    }
+
+    /// The sheet as a part of a page, at desktop width and at phone width, with the classes `wide` and `narrow`. The
+    /// page gives it colours (`theme::dark_rules`) and a heading.
+    ///
+    /// # Errors
+    /// As [`Sheet::standalone`].
+    pub fn inline(&self) -> io::Result<[String; 2]> {
+        Ok([inline(self, WIDE, "wide")?, inline(self, NARROW, "narrow")?])
+    }
+}
 
 type Pixel = (i32, i32);
 
-/// Where things are, in canvas units.
+/// Where the parts of a sheet are, in canvas units.
 struct Layout {
     width: i32,
     left: i32,
@@ -159,7 +180,7 @@ fn draw(sheet: &Sheet, width: i32) -> io::Result<(String, Pixel)> {
     }
     let odd = format!("font-size=\"{}\"", f64::from(TEXT) * FONT_FACTOR / FONT_FACTOR);
     let svg = svg.replace(&odd, &format!("font-size=\"{TEXT}\""));
-    // What SVG takes for granted anyway.
+    // These attributes say what SVG assumes anyway.
     let svg = svg.replace(" opacity=\"1\"", "").replace(" stroke=\"none\" stroke-width=\"2\"", "");
     Ok((svg.replace(" stroke=\"none\"", ""), (layout.width, layout.height)))
 }
@@ -172,7 +193,7 @@ struct Key<'a> {
     row: i32,
 }
 
-/// Names of layers, each once, placed in rows.
+/// The names of the layers, each of them once, placed in rows.
 fn legend(sheet: &Sheet, width: i32) -> Vec<Key<'_>> {
     let mut keys: Vec<Key<'_>> = Vec::new();
     let (mut x, mut row) = (4 * FINE, 0);
@@ -229,7 +250,7 @@ fn shades(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout) -> io::Result<()>
     Ok(())
 }
 
-/// Bars in canvas units. Where there are very many of them, those that touch become one.
+/// Bars in canvas units. If there are very many, those that touch become one.
 fn placed<'a>(lane: &'a Lane, sheet: &Sheet, layout: &Layout) -> Vec<(i32, i32, &'a str)> {
     let mut bars: Vec<(i32, i32, &str)> = Vec::new();
     for bar in &lane.bars {
@@ -243,7 +264,7 @@ fn placed<'a>(lane: &'a Lane, sheet: &Sheet, layout: &Layout) -> Vec<(i32, i32, 
     bars
 }
 
-/// A label cut to the width of its bar; nothing where too little of it would be left.
+/// A label, cut to the width of its bar. `None` if too little of it would be left.
 fn fitting(label: &str, width: i32) -> Option<String> {
     let room = width - 6 * FINE;
     if theme::text_width(label) <= room {
@@ -289,7 +310,7 @@ fn horizontal(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout) -> io::Result
     canvas.text(at, &format!("{}{scale}", sheet.x.label), Colour::Ink, HPos::Right)
 }
 
-/// Lines through all panels. Each label ends at its line; labels that would overlap are joined into one.
+/// Draws moments: lines through all panels. Each label ends at its line, and labels that would overlap are joined.
 fn moments(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout) -> io::Result<()> {
     let mut sorted: Vec<_> = sheet.moments.iter().collect();
     sorted.sort_by(|a, b| a.at.total_cmp(&b.at));
@@ -341,7 +362,7 @@ fn draw_layer(
             canvas.area(points, layer.colour, layer.opacity)?;
         }
         Shape::Marks { mark, size } => {
-            // On a narrow canvas many marks fall on one place.
+            // On a narrow canvas many marks fall on the same place.
             let cell = if layout.width < WIDE { FINE + 1 } else { 1 };
             let mut seen = std::collections::BTreeSet::new();
             points.retain(|(x, y)| seen.insert((x / cell, y / cell)));
@@ -353,7 +374,7 @@ fn draw_layer(
     Ok(())
 }
 
-/// Thresholds and notes.
+/// Draws thresholds and notes.
 fn remarks(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout, (index, panel): (usize, &Panel)) -> io::Result<()> {
     for (value, label) in &panel.thresholds {
         let y = layout.y(&panel.y, index, *value);
@@ -379,7 +400,7 @@ fn remarks(canvas: &Canvas<'_>, sheet: &Sheet, layout: &Layout, (index, panel): 
 }
 
 /// See [`Sheet::standalone`].
-pub(super) fn standalone(sheet: &Sheet) -> io::Result<String> {
+fn standalone(sheet: &Sheet) -> io::Result<String> {
     let (svg, (width, height)) = draw(sheet, WIDE)?;
     let body = svg.split_once('>').map_or("", |(_, body)| body);
     let whole = height + TITLE;
@@ -403,7 +424,7 @@ pub(super) fn standalone(sheet: &Sheet) -> io::Result<String> {
 }
 
 /// One of [`Sheet::inline`].
-pub(super) fn inline(sheet: &Sheet, width: i32, class: &str) -> io::Result<String> {
+fn inline(sheet: &Sheet, width: i32, class: &str) -> io::Result<String> {
     debug_assert!(width == WIDE || width == NARROW, "the page knows two widths");
     let (svg, (width, height)) = draw(sheet, width)?;
     let body = svg.split_once('>').map_or("", |(_, body)| body);

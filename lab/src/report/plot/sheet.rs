@@ -1,14 +1,12 @@
-//! What a plot consists of, as plain data: panels one above the other over a common horizontal axis, layers in them,
-//! lanes with intervals above them. How it becomes SVG is in `render`.
-
-use std::io;
+//! What a plot consists of, as plain data: panels one above the other over a common horizontal axis, with layers in
+//! them, and lanes with intervals above. It does not know how a plot is drawn; that is in `render`.
 
 use super::axis::Axis;
-use super::theme::{FINE, NARROW, WIDE};
+use super::theme::FINE;
 
 pub use super::theme::Colour;
 
-/// A plot. Drawn at two widths from the same data.
+/// A plot. It is drawn at two widths from the same data.
 ///
 /// ```
 /// use rumormill_lab::report::plot::{Axis, Colour, Layer, Panel, Sheet};
@@ -43,9 +41,9 @@ pub struct Sheet {
 /// A row of intervals above the panels; each shades the panels below it.
 #[derive(Clone, Debug)]
 pub struct Lane {
-    /// Stands left of it.
+    /// The name, which stands left of the row.
     pub name: String,
-    /// Of bars and shades.
+    /// The colour of bars and shades.
     pub colour: Colour,
     /// The intervals.
     pub bars: Vec<Bar>,
@@ -58,16 +56,16 @@ pub struct Bar {
     pub from: f64,
     /// Where it ends.
     pub to: f64,
-    /// Shown where it fits.
+    /// The label, which is shown if it fits.
     pub label: String,
 }
 
 /// A place on the horizontal axis, shown as a line through all panels.
 #[derive(Clone, Debug)]
 pub struct Moment {
-    /// Where.
+    /// The place.
     pub at: f64,
-    /// Stands above it; labels too close to each other are joined.
+    /// The label above the line. Labels that are too close to each other are joined.
     pub label: String,
 }
 
@@ -119,7 +117,7 @@ pub enum Mark {
 }
 
 impl Mark {
-    /// For series in turn, as [`Colour::SERIES`].
+    /// The marks of a series of layers, in turn, as [`Colour::SERIES`] has their colours.
     pub const SERIES: [Self; 4] = [Self::Dot, Self::Square, Self::Triangle, Self::Ring];
 
     /// The open mark that goes with a filled one.
@@ -174,7 +172,7 @@ impl Layer {
         Self::new(Shape::Marks { mark: Mark::Dot, size: 2 * FINE }, points, colour)
     }
 
-    /// With another mark.
+    /// The same layer with another mark.
     #[must_use]
     pub fn shaped(mut self, wanted: Mark) -> Self {
         if let Shape::Marks { mark, .. } = &mut self.shape {
@@ -183,7 +181,7 @@ impl Layer {
         self
     }
 
-    /// A line of dashes.
+    /// The same line in dashes.
     #[must_use]
     pub fn dashed(mut self) -> Self {
         if let Shape::Line { dashed, .. } = &mut self.shape {
@@ -192,7 +190,7 @@ impl Layer {
         self
     }
 
-    /// Thin lines and small marks, for many of them.
+    /// The same layer with thin lines and small marks, for layers with many of them.
     #[must_use]
     pub fn small(mut self) -> Self {
         match &mut self.shape {
@@ -203,7 +201,7 @@ impl Layer {
         self
     }
 
-    /// Thick lines and large marks, for a few that matter.
+    /// The same layer with thick lines and large marks, for the few that matter.
     #[must_use]
     pub fn large(mut self) -> Self {
         match &mut self.shape {
@@ -214,14 +212,14 @@ impl Layer {
         self
     }
 
-    /// How much it covers what is below, 0 to 1.
+    /// The same layer with this opacity, 0 to 1.
     #[must_use]
     pub fn opacity(mut self, opacity: f64) -> Self {
         self.opacity = opacity;
         self
     }
 
-    /// With a line in the legend. A layer without one is drawn and not explained.
+    /// The same layer with a line in the legend. A layer without one is drawn and not explained.
     #[must_use]
     pub fn named(mut self, key: &str) -> Self {
         self.key = Some(key.to_owned());
@@ -236,14 +234,14 @@ impl Panel {
         Self { y, height: 300 * FINE, layers: Vec::new(), thresholds: Vec::new(), notes: Vec::new() }
     }
 
-    /// Its height in pixels; 300 otherwise.
+    /// The same panel with a height in pixels, instead of 300.
     #[must_use]
     pub fn height(mut self, pixels: i32) -> Self {
         self.height = pixels * FINE;
         self
     }
 
-    /// With a layer above those before it. Layers without points leave no trace, in the legend neither.
+    /// The same panel with one more layer, above the others. A layer without points is left out, also from the legend.
     #[must_use]
     pub fn layer(mut self, layer: Layer) -> Self {
         if !layer.points.is_empty() {
@@ -252,14 +250,14 @@ impl Panel {
         self
     }
 
-    /// With a dashed horizontal line and its meaning.
+    /// The same panel with a dashed horizontal line and its meaning.
     #[must_use]
     pub fn threshold(mut self, value: f64, label: &str) -> Self {
         self.thresholds.push((value, label.to_owned()));
         self
     }
 
-    /// With a text beside a point. Where there is no room it is left out: those that matter come first.
+    /// The same panel with a text beside a point. A text without room is left out, so those that matter come first.
     #[must_use]
     pub fn note(mut self, x: f64, y: f64, text: &str) -> Self {
         self.notes.push((x, y, text.to_owned()));
@@ -282,48 +280,31 @@ impl Sheet {
         }
     }
 
-    /// With a sentence that says how to read it.
+    /// The same sheet with a sentence that says how to read it.
     #[must_use]
     pub fn caption(mut self, caption: &str) -> Self {
         caption.clone_into(&mut self.caption);
         self
     }
 
-    /// With lanes above the panels, whose intervals shade them.
+    /// The same sheet with lanes above the panels. The intervals of the lanes shade the panels.
     #[must_use]
     pub fn lanes(mut self, lanes: Vec<Lane>) -> Self {
         self.lanes.extend(lanes.into_iter().filter(|lane| !lane.bars.is_empty()));
         self
     }
 
-    /// With lines through all panels.
+    /// The same sheet with lines through all panels.
     #[must_use]
     pub fn moments(mut self, moments: Vec<Moment>) -> Self {
         self.moments.extend(moments);
         self
     }
 
-    /// With a panel below those before it.
+    /// The same sheet with one more panel, below the others.
     #[must_use]
     pub fn panel(mut self, panel: Panel) -> Self {
         self.panels.push(panel);
         self
-    }
-
-    /// As a file of its own: with title and background, and in other colours where a dark scheme is preferred.
-    ///
-    /// # Errors
-    /// The drawing library refused; there is no input for which it is known to.
-    pub fn standalone(&self) -> io::Result<String> {
-        super::render::standalone(self)
-    }
-
-    /// For the inside of a page, which colours it (`theme::dark_rules`) and gives it a heading: at desktop width, and
-    /// at phone width, with classes `wide` and `narrow`.
-    ///
-    /// # Errors
-    /// As [`Sheet::standalone`].
-    pub fn inline(&self) -> io::Result<[String; 2]> {
-        Ok([super::render::inline(self, WIDE, "wide")?, super::render::inline(self, NARROW, "narrow")?])
     }
 }

@@ -31,8 +31,8 @@ fn at_the_end_of_input_what_waits_leaves_once_and_no_timer_runs() {
     bench.write();
     bench.run(0);
     bench.write();
-    let (now, sum) = (bench.now, bench.sum);
-    bench.scheduler.finish(&mut bench.common, sum, &bench.rows, now);
+    let now = bench.now;
+    bench.scheduler.finish(&mut bench.common, &bench.rows, now);
     assert_eq!(receivers(&bench.drain()), [1, 2]);
     assert_eq!(bench.scheduler.next_timeout(), None);
     assert!(!bench.scheduler.is_due(NEVER));

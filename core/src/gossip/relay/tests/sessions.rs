@@ -46,7 +46,7 @@ fn a_new_session_that_is_handed_over_what_it_lacks_in_parts_asks_nobody_else() {
 #[test]
 fn a_node_that_speaks_by_itself_asks_at_once() {
     let mut bench = bench(5, 2, &[]);
-    bench.scheduler.start(&mut bench.common, true, bench.now);
+    bench.scheduler.start(&mut bench.common, crate::gossip::common::Began::ByItself, bench.now);
     assert_eq!(times(&asking(&bench.run(10), Want::Gap)), [0]);
 }
 
@@ -57,7 +57,7 @@ fn a_newer_session_of_a_peer_is_sent_everything_again() {
     run_with(&mut bench, &[1], T);
     assert!(bench.run(T).is_empty());
     bench.common.learn_session(NodeIndex(1), SESSION + 1);
-    bench.scheduler.reborn(&mut bench.common, NodeIndex(1), bench.now);
+    bench.scheduler.view_changed(&mut bench.common, NodeIndex(1), bench.now);
     let again = bench.run(T);
     assert!(again[0].to == 1 && again[0].data);
     let control = again[0].control.unwrap();
@@ -70,7 +70,7 @@ fn a_view_that_a_peer_was_not_told_is_a_reason_to_write_to_it() {
     bench.write();
     run_with(&mut bench, &[1, 2], 2 * T);
     bench.common.learn_session(NodeIndex(2), SESSION + 1);
-    bench.scheduler.reborn(&mut bench.common, NodeIndex(2), bench.now);
+    bench.scheduler.view_changed(&mut bench.common, NodeIndex(2), bench.now);
     let written = bench.run(T);
     assert_eq!(receivers(&written), [1, 2]);
     assert!(!to(&written, 1)[0].data, "it lacks nothing else");
@@ -81,7 +81,8 @@ fn after_a_larger_session_no_answer_to_the_former_one_is_waited_for() {
     let mut bench = bench(2, 0, &[]);
     bench.write();
     bench.run(A);
-    bench.scheduler.session_taken(&mut bench.common, bench.now);
+    let me = bench.common.me();
+    bench.scheduler.view_changed(&mut bench.common, me, bench.now);
     bench.run(2 * RTO + 10);
     assert!(!is_suspected(&bench, 1));
     assert_eq!(bench.scheduler.link(NodeIndex(1)).deadline, NEVER);

@@ -80,7 +80,7 @@ fn a_newer_session_that_others_name_leaves_a_suspect_one() {
     bench.write();
     bench.run(A + 2 * RTO);
     bench.common.learn_session(NodeIndex(1), SESSION + 1);
-    bench.scheduler.reborn(&mut bench.common, NodeIndex(1), bench.now);
+    bench.scheduler.view_changed(&mut bench.common, NodeIndex(1), bench.now);
     let suspected = [1, 2].map(|peer| is_suspected(&bench, peer));
     assert_eq!((suspected, bench.scheduler.watch.suspects), ([true; 2], 2), "nobody has heard it");
 }

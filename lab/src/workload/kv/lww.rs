@@ -1,14 +1,16 @@
-//! Last writer wins: one winner everywhere, it is one of the maximal writes, and stamps never go back.
+//! The last writer wins: all nodes show the same winner, no acknowledged write is later than it, and stamps never go
+//! back.
 
 use std::collections::BTreeMap;
 
-use super::Found;
-use super::final_state::differing;
-use super::monotonic::replay;
-use super::view::{View, count, examples, were};
+use crate::check::Found;
+use crate::check::final_state::differing;
+use crate::check::monotonic::replay;
+use crate::check::view::View;
+use crate::check::words::{count, examples, were};
 use crate::history::{Answer, Call, Op};
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let written = view.history.ops.iter().any(|op| matches!(op.answer(), Some(Answer::Stamp(_))));
     if !written {
@@ -23,7 +25,7 @@ pub(super) fn check(view: &View<'_>) -> Found {
     found
 }
 
-/// What a read of a key shows: value and stamp, if there is one.
+/// The key of a read, and the value and stamp that it shows if the key has a value.
 fn shown(op: &Op) -> Option<(u64, Option<(i64, u64)>)> {
     match (&op.call, op.answer()) {
         (&Call::KvRead(key), Some(&Answer::Value(value, stamp))) => Some((key, Some((value, stamp)))),
@@ -59,8 +61,8 @@ fn one_winner(view: &View<'_>, found: &mut Found) {
     }
 }
 
-/// In the end no acknowledged write of a key has a later stamp than its winner. Except for what a write with a later stamp may have
-/// superseded wherever it was held, before that write died with the processes that had it.
+/// In the end no acknowledged write of a key has a later stamp than the winner of the key. Keys whose latest write died
+/// with its process are left out: before it died, that write may have superseded the others wherever they were held.
 fn maximal(view: &View<'_>, found: &mut Found) {
     let mut latest: BTreeMap<u64, (u64, &Op)> = BTreeMap::new();
     for op in &view.history.ops {
@@ -95,10 +97,10 @@ fn maximal(view: &View<'_>, found: &mut Found) {
     }
 }
 
-/// A value is shown with the stamp that its write was given, and always with the same.
+/// All reads show a value with the stamp that its write was given.
 fn authentic(view: &View<'_>, found: &mut Found) {
     let mut stamps: BTreeMap<(u64, i64), Vec<u64>> = BTreeMap::new();
-    // Writes of unknown outcome: each can account for one further stamp.
+    // A write of unknown outcome can account for one further stamp.
     let mut unknown: BTreeMap<(u64, i64), usize> = BTreeMap::new();
     for op in &view.history.ops {
         if let Some((key, value, stamp)) = written(op) {
@@ -154,7 +156,7 @@ fn advancing(view: &View<'_>, found: &mut Found) {
     }
 }
 
-/// No process gives a stamp twice, not even to writes at the same time.
+/// No process gives two writes the same stamp, not even if they overlap.
 fn distinct(view: &View<'_>, found: &mut Found) {
     let mut given: BTreeMap<(usize, usize, u64), Vec<&Op>> = BTreeMap::new();
     for op in &view.history.ops {
@@ -162,7 +164,7 @@ fn distinct(view: &View<'_>, found: &mut Found) {
         let Some(life) = view.lives.life(op.node, op.invoked_us, op.completed_us) else { continue };
         given.entry((op.node, life, stamp)).or_default().push(op);
     }
-    // One after the other, they are a matter of `advancing`.
+    // Writes that do not overlap are a matter of `advancing`.
     let overlap = |ops: &[&Op]| ops.windows(2).any(|pair| pair[1].invoked_us <= pair[0].completed_us);
     let twice = given.into_iter().filter(|(_, ops)| overlap(ops));
     let twice: Vec<String> = twice

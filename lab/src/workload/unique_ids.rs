@@ -1,10 +1,79 @@
-//! All ids differ, and are of one kind.
+//! `unique-ids`: clients ask for ids.
 
-use super::Found;
-use super::view::{View, examples, were};
-use crate::history::{Answer, Op, Scalar};
+use rand_xorshift::XorShiftRng;
+use rumormill_core::Workload;
 
-pub(super) fn check(view: &View<'_>) -> Found {
+use super::data_type::{Calls, DataType, Effect, Wrong};
+use super::fields::Fields;
+use crate::check::view::View;
+use crate::check::words::{examples, were};
+use crate::check::{Checker, Found};
+use crate::history::{Answer, Call, Op, Scalar};
+use crate::settings::{Settings, ValueKind};
+
+/// Ids that differ. Nodes replicate nothing.
+#[derive(Debug)]
+pub(crate) struct UniqueIds;
+
+impl DataType for UniqueIds {
+    fn name(&self) -> &'static str {
+        "unique-ids"
+    }
+
+    fn of_node(&self) -> Workload {
+        Workload::UniqueIds
+    }
+
+    fn is_replicated(&self) -> bool {
+        false
+    }
+
+    fn calls(&self, _: &Settings) -> Box<dyn Calls> {
+        Box::new(Generates)
+    }
+
+    fn effect(&self, _: &Call) -> Effect {
+        Effect::None
+    }
+
+    fn request(&self, _: &Call) -> &'static str {
+        "generate"
+    }
+
+    fn fields(&self, _: &Call, _: ValueKind) -> String {
+        String::new()
+    }
+
+    fn keys(&self, _: &Call) -> &'static [&'static str] {
+        &["id"]
+    }
+
+    fn answer(&self, _: &Call, reply: &Fields<'_>, _: &Settings) -> Result<Answer, Wrong> {
+        let text = reply.text("id").map(|text| Scalar::Text(text.into_owned()));
+        let id = text.or_else(|| reply.int("id").map(Scalar::Int));
+        id.map(Answer::Id).ok_or(Wrong { key: "id", wanted: "a string or an integer" })
+    }
+
+    fn checkers(&self) -> &'static [Checker] {
+        &[Checker { name: "unique-ids", meaning: "all ids differ and are of one kind", run: check }]
+    }
+}
+
+#[derive(Debug)]
+struct Generates;
+
+impl Calls for Generates {
+    fn draw(&mut self, _: &mut XorShiftRng, _: bool) -> Call {
+        Call::Generate
+    }
+
+    fn inspection(&self) -> Vec<Call> {
+        Vec::new()
+    }
+}
+
+/// All ids differ, and they are either all integers or all strings.
+fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let mut ids: Vec<(&Scalar, &Op)> = Vec::new();
     for op in &view.history.ops {

@@ -1,14 +1,17 @@
 //! No reply lists a value twice.
 
-use super::Found;
-use super::view::{View, count, examples};
+use super::sets::sets;
+use crate::check::Found;
+use crate::check::view::View;
+use crate::check::words::{count, examples};
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
-    let repeated = &view.sets.repeated;
+    let sets = sets(view);
+    let repeated = &sets.repeated;
     if !repeated.is_empty() {
         let list = examples(repeated.iter().map(|&(read, value)| {
-            let read = &view.sets.reads[read];
+            let read = &sets.reads[read];
             format!("{value} by {} at {}", view.node(read.node), view.time(read.completed_us))
         }));
         found.invalid(format!(

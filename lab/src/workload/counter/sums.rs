@@ -1,15 +1,17 @@
 //! Every total is a possible sum.
 //!
-//! In the end: the acknowledged increments, and any of those whose outcome is unknown or that may have died with a killed
-//! process. Before: anything between the least and the most that was asked for by then, because a node may not have heard
-//! of any of it.
+//! A total in the end is the sum of all acknowledged increments, with or without each increment whose outcome is
+//! unknown or that may have died with a killed process. A total of the main phase may be anything between the least and
+//! the largest sum that was asked for by then, because a node may have heard of any part of it.
 
-use super::Found;
-use super::view::{View, count, examples};
+use crate::check::Found;
+use crate::check::bits::has;
+use crate::check::view::View;
+use crate::check::words::{count, examples};
 use crate::history::{Answer, Call, Op, Outcome, Phase};
 use crate::settings::Micros;
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
     let totals: Vec<(&Op, i64)> = view
         .history
@@ -72,21 +74,21 @@ fn says(view: &View<'_>, op: &Op, total: i64) -> String {
 }
 
 /// The delta of an increment that was not refused.
-pub(super) fn increment(op: &Op) -> Option<i128> {
+pub(crate) fn increment(op: &Op) -> Option<i128> {
     match op.call {
         Call::Increment(delta) if op.may_have_happened() => Some(i128::from(delta)),
         _ => None,
     }
 }
 
-/// Increments by time of invocation: what could be summed by when.
-pub(super) struct Asked {
-    /// Time, sum of all that lower and of all that raise until then.
+/// The sums that were possible at each time, from the increments that were invoked by then.
+pub(crate) struct Asked {
+    /// A time, the sum of all negative increments until then, and the sum of all positive ones.
     sums: Vec<(Micros, i128, i128)>,
 }
 
 impl Asked {
-    pub(super) fn new(view: &View<'_>) -> Self {
+    pub(crate) fn new(view: &View<'_>) -> Self {
         let (mut least, mut most) = (0, 0);
         let sums = view.history.ops.iter().filter_map(|op| {
             let delta = increment(op)?;
@@ -98,7 +100,7 @@ impl Asked {
     }
 
     /// The least and the most that a node can show at this time.
-    pub(super) fn until(&self, at: Micros) -> (i128, i128) {
+    pub(crate) fn until(&self, at: Micros) -> (i128, i128) {
         let n = self.sums.partition_point(|&(invoked_us, ..)| invoked_us <= at);
         n.checked_sub(1).map_or((0, 0), |last| (self.sums[last].1, self.sums[last].2))
     }
@@ -149,20 +151,20 @@ impl Sums {
 }
 
 /// The sums of all subsets of some numbers.
-pub(super) struct Subsets {
+pub(crate) struct Subsets {
     least: i128,
     most: i128,
-    /// Bit i: `least + i` is a sum. `None` when there are too many to tell; then every number in between passes.
+    /// Bit i says that `least + i` is a sum. `None` when there are too many sums; then every number in between passes.
     exact: Option<Vec<u64>>,
 }
 
 impl Subsets {
-    /// Widest range that is told exactly: 8 KiB, far beyond what a run with small deltas can leave uncertain.
+    /// The widest range that is computed exactly. It takes 8 KiB, and a run with small deltas stays far below it.
     const WIDEST: i128 = 1 << 16;
-    /// Most words to be shifted in all.
+    /// The most words that are shifted for all numbers together.
     const WORK: usize = 1 << 21;
 
-    pub(super) fn new(numbers: &[i128]) -> Self {
+    pub(crate) fn new(numbers: &[i128]) -> Self {
         let least: i128 = numbers.iter().map(|&n| n.min(0)).sum();
         let most: i128 = numbers.iter().map(|&n| n.max(0)).sum();
         let width = usize::try_from((most - least + 1).min(Self::WIDEST + 1)).unwrap_or(usize::MAX);
@@ -171,7 +173,8 @@ impl Subsets {
             return Self { least, most, exact: None };
         }
         let mut exact = vec![0; words];
-        // All that lower are in to begin with: leaving one out raises the sum by as much, as taking another in does.
+        // The least sum has all negative numbers. To leave one of them out raises the sum by its amount, just as to
+        // take a positive number in does.
         exact[0] = 1;
         for &number in numbers {
             or_shifted(&mut exact, usize::try_from(number.unsigned_abs()).unwrap_or(usize::MAX));
@@ -179,12 +182,12 @@ impl Subsets {
         Self { least, most, exact: Some(exact) }
     }
 
-    pub(super) fn contain(&self, sum: i128) -> bool {
+    pub(crate) fn contain(&self, sum: i128) -> bool {
         if !(self.least..=self.most).contains(&sum) {
             return false;
         }
         match (&self.exact, usize::try_from(sum - self.least)) {
-            (Some(bits), Ok(place)) => super::sets::has(bits, place),
+            (Some(bits), Ok(place)) => has(bits, place),
             (Some(_) | None, _) => true,
         }
     }

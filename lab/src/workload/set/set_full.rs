@@ -1,18 +1,20 @@
-//! Maelstrom's set-full, so that figures compare with published ones.
+//! Maelstrom's checker set-full, computed as Maelstrom does, so that figures can be compared with published ones.
 //!
-//! Which reads matter. A read is looked at when it completes, and says something about every element whose add had been
-//! *invoked* by then; an element that is asked for later does not exist yet. Which of two reads is the later one is
-//! decided by their *invocations*. So a read that overlaps the add counts, both ways: without the element it can keep it
-//! from being stable, but it never makes it lost, because an element is lost only to a read that was invoked after the
-//! element was known. The lab's own look in the end does not count: Maelstrom has none.
+//! Which reads matter: a read is judged when it completes. It says something about every element whose add had been
+//! *invoked* by then. Of two reads, the one that was *invoked* later is the later one. A read that overlaps the add of
+//! an element counts as well. If it lacks the element, the element may not be stable yet; but it is not lost, because
+//! an element is lost only to a read that was invoked after the element was known. The inspection by the lab does not
+//! count, because Maelstrom has none.
 //!
-//! Two deviations, both stated where they are shown: latencies keep their fraction of a millisecond, where Maelstrom cuts
-//! it off; and a value that died with the only process that had it is counted apart.
+//! There are two deviations, and reports state both. Latencies keep their fraction of a millisecond, which Maelstrom
+//! cuts off. A value that died with the only process that had it is counted apart.
 
-use super::figures::quantiles;
-use super::sets::{SetRead, Sets, for_each_bit, prefix};
-use super::view::{Fate, View, examples, millis, were};
-use super::{Figures, Found};
+use super::sets::{SetRead, Sets, sets};
+use crate::check::bits::{for_each_bit, prefix};
+use crate::check::figures::quantiles;
+use crate::check::view::{Fate, View};
+use crate::check::words::{examples, millis, were};
+use crate::check::{Figures, Found};
 use crate::history::Phase;
 use crate::judgement::SetFigures;
 use crate::settings::Micros;
@@ -20,25 +22,25 @@ use crate::settings::Micros;
 /// What happened to an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Fortune {
-    /// Seen by the last read that says anything; with the stable latency in microseconds.
+    /// The last read that says anything about it shows it. The number is the stable latency in microseconds.
     Stable(Micros),
-    /// Known, and missing from this read.
+    /// It was known, and is missing from this read.
     Lost(usize),
-    /// Neither.
+    /// It is neither stable nor lost.
     NeverRead,
 }
 
-/// Nothing that was known is missing later.
-pub(super) fn check(view: &View<'_>) -> Found {
+/// No element that was known is missing later.
+pub(crate) fn check(view: &View<'_>) -> Found {
     let mut found = Found::default();
-    let sets = &view.sets;
+    let sets = sets(view);
     let mut figures = SetFigures { attempted: sets.elements.len(), ..SetFigures::default() };
     let mut latencies = Vec::new();
     let (mut lost, mut unread) = (Vec::new(), 0);
     for (number, fortune) in fortunes(sets).into_iter().enumerate() {
         let element = &sets.elements[number];
         figures.acknowledged += usize::from(element.acknowledged_us.is_some());
-        match (fortune, view.excused(number)) {
+        match (fortune, sets.excused(view, number)) {
             (Fortune::Stable(latency), _) => {
                 // Maelstrom counts whole milliseconds, so less than one is not stale.
                 figures.stale += usize::from(latency >= 1000);
@@ -106,7 +108,8 @@ fn report(view: &View<'_>, figures: &SetFigures, lost: &[(usize, usize)], unread
 
 /// `17 (acknowledged by n3 at 4.21 s, missing from a read of n5 at 9.10 s)`
 fn describe(view: &View<'_>, number: usize, read: usize) -> String {
-    let (element, read) = (&view.sets.elements[number], &view.sets.reads[read]);
+    let sets = sets(view);
+    let (element, read) = (&sets.elements[number], &sets.reads[read]);
     let known = match element.acknowledged_us {
         Some(at) => format!("acknowledged by {} at {}", view.node(element.node), view.time(at)),
         None => format!(
@@ -119,7 +122,7 @@ fn describe(view: &View<'_>, number: usize, read: usize) -> String {
     format!("{} ({known}, missing from a read of {reader} at {at})", element.value)
 }
 
-/// What happened to each element. Linear in the words of all reads.
+/// What happened to each element. The work is linear in the words of all reads.
 pub(super) fn fortunes(sets: &Sets) -> Vec<Fortune> {
     let counted = |read: &&SetRead| read.phase != Phase::Inspection;
     let numbers: Vec<usize> = (0..sets.reads.len()).filter(|&read| counted(&&sets.reads[read])).collect();
@@ -164,7 +167,7 @@ fn fortune(sets: &Sets, known: Option<Micros>, present: Option<usize>, absent: O
     }
 }
 
-/// The first read, in the order of being told, that concerns each element.
+/// For each element the first read that concerns it, in the order in which reads are told.
 struct Firsts {
     seen: Vec<u64>,
     reads: Vec<Option<usize>>,

@@ -1,4 +1,4 @@
-//! Cycles of dependencies between transactions. Knows no anomaly.
+//! Cycles of dependencies between transactions. It knows no anomaly.
 
 use std::collections::VecDeque;
 
@@ -16,15 +16,15 @@ pub(super) struct Edge {
 pub(super) enum Why {
     /// The second read this value of the first.
     WriteRead(i64),
-    /// The second overwrote the first value, which is the first's, with the second value.
+    /// The first transaction wrote the first value, and the second overwrote it with the second value.
     WriteWrite(i64, i64),
 }
 
-/// Cycles tried per component, so that a run with one huge component is judged in bounded time; the shortest of these is
-/// shown.
+/// The most cycles that are tried in each component, so that a run with one huge component is judged in bounded time.
+/// The shortest of them is shown.
 const TRIES: usize = 64;
 
-/// One short cycle for each set of transactions that depend on each other in a circle through a `needed` edge.
+/// One short cycle for each strongly connected component that has a `needed` edge.
 pub(super) fn cycles(nodes: usize, edges: &[Edge], needed: impl Fn(&Edge) -> bool) -> Vec<Vec<Edge>> {
     let graph = Graph::new(nodes, edges);
     let component = graph.components();
@@ -78,7 +78,7 @@ impl<'a> Graph<'a> {
         Self { out }
     }
 
-    /// The strongly connected component of each node, by Tarjan's algorithm with a stack of its own: a chain of a
+    /// The strongly connected component of each node, by Tarjan's algorithm. The stack is a list, because a chain of a
     /// thousand transactions must not be a thousand calls deep.
     fn components(&self) -> Vec<usize> {
         const NEW: usize = usize::MAX;
@@ -125,7 +125,8 @@ impl<'a> Graph<'a> {
         component
     }
 
-    /// A shortest path within one component, by breadth-first search. Empty when there is none, or nowhere to go.
+    /// A shortest path within one component, by breadth-first search. It is empty if both ends are the same, or if
+    /// there is no path.
     fn path(&self, from: usize, to: usize, component: &[usize]) -> Vec<Edge> {
         let mut came: Vec<Option<&Edge>> = vec![None; self.out.len()];
         let mut queue = VecDeque::from([from]);

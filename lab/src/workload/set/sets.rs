@@ -1,51 +1,59 @@
-//! Reads of a set as bit sets: every checker of sets compares words instead of numbers.
+//! Reads of a set as rows of bits, so that the checkers compare words and not single values.
 //!
-//! An element's number is its place in the order of the first invocations of its add, so the elements that had been
-//! invoked at some time are a prefix of every row.
+//! Elements are numbered in the order in which their adds were first invoked. So the elements that had been invoked by
+//! some time are a prefix of every row.
 
 use std::collections::HashMap;
 
+use crate::check::bits::has;
+use crate::check::view::{Fate, View};
 use crate::history::{Answer, Call, Elements, History, Outcome, Phase};
 use crate::settings::Micros;
+use crate::trace::NEVER;
 
-/// A value that was added, or asked to be.
+/// A value that some client asked to add.
 #[derive(Clone, Debug)]
-pub(super) struct Element {
-    pub(super) value: i64,
-    /// Index of the add that was acknowledged first; without one, of the first.
-    pub(super) op: usize,
-    /// The node that it was asked.
-    pub(super) node: usize,
+pub(crate) struct Element {
+    pub(crate) value: i64,
+    /// The index of the add that was acknowledged first, or of the first add if none was.
+    pub(crate) op: usize,
+    /// The node that this add was sent to.
+    pub(crate) node: usize,
     /// First invocation.
-    pub(super) invoked_us: Micros,
+    pub(crate) invoked_us: Micros,
     /// Index of the first invocation.
-    pub(super) first: usize,
+    pub(crate) first: usize,
     /// Completion of the first acknowledged add.
-    pub(super) acknowledged_us: Option<Micros>,
-    /// Whether it may have been added: not every add of it failed.
-    pub(super) possible: bool,
+    pub(crate) acknowledged_us: Option<Micros>,
+    /// Whether it may have been added. If not, all adds of it failed.
+    pub(crate) possible: bool,
 }
 
 /// An acknowledged read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct SetRead {
-    pub(super) op: usize,
-    pub(super) node: usize,
-    pub(super) phase: Phase,
-    pub(super) invoked_us: Micros,
-    pub(super) completed_us: Micros,
+pub(crate) struct SetRead {
+    pub(crate) op: usize,
+    pub(crate) node: usize,
+    pub(crate) phase: Phase,
+    pub(crate) invoked_us: Micros,
+    pub(crate) completed_us: Micros,
+}
+
+/// The sets of a run that is judged. They are made once, and all checkers of the set look at them.
+pub(crate) fn sets<'v>(view: &'v View<'_>) -> &'v Sets {
+    view.shared(|| Sets::new(view.history))
 }
 
 /// All elements and all acknowledged reads of a run.
 #[derive(Default)]
-pub(super) struct Sets {
-    pub(super) elements: Vec<Element>,
-    /// In order of invocation, the lab's own look in the end included.
-    pub(super) reads: Vec<SetRead>,
-    /// Read and value, where nobody ever asked to add the value.
-    pub(super) strangers: Vec<(usize, i64)>,
-    /// Read and value, where the reply listed the value more than once.
-    pub(super) repeated: Vec<(usize, i64)>,
+pub(crate) struct Sets {
+    pub(crate) elements: Vec<Element>,
+    /// All reads in order of invocation, with those of the inspection.
+    pub(crate) reads: Vec<SetRead>,
+    /// Pairs of a read and a value that nobody ever asked to add.
+    pub(crate) strangers: Vec<(usize, i64)>,
+    /// Pairs of a read and a value that the reply listed more than once.
+    pub(crate) repeated: Vec<(usize, i64)>,
     words: usize,
     bits: Vec<u64>,
     /// Elements in any read after the main phase.
@@ -53,7 +61,7 @@ pub(super) struct Sets {
 }
 
 impl Sets {
-    pub(super) fn new(history: &History) -> Self {
+    pub(crate) fn new(history: &History) -> Self {
         let elements = elements(history);
         let lookup = Lookup::new(&elements);
         let words = elements.len().div_ceil(64);
@@ -65,7 +73,8 @@ impl Sets {
             let read = sets.reads.len();
             let start = sets.bits.len();
             sets.bits.resize(start + words, 0);
-            // What a list shares with the last one of the same node was looked up there, if nothing in it was odd.
+            // A list that begins with the last list of the same node begins with the same bits, unless one of its
+            // values was odd.
             let shared =
                 last.get(&op.node).filter(|(_, before)| before.shares_with(values) && before.len() <= values.len());
             let known = shared.map_or(0, |(row, before)| {
@@ -108,27 +117,42 @@ impl Sets {
     }
 
     /// The elements of a read; bits beyond the last element are 0.
-    pub(super) fn row(&self, read: usize) -> &[u64] {
+    pub(crate) fn row(&self, read: usize) -> &[u64] {
         &self.bits[read * self.words..(read + 1) * self.words]
     }
 
     /// Words of a row.
-    pub(super) fn words(&self) -> usize {
+    pub(crate) fn words(&self) -> usize {
         self.words
     }
 
     /// Whether a read shows an element.
-    pub(super) fn shows(&self, read: usize, element: usize) -> bool {
+    pub(crate) fn shows(&self, read: usize, element: usize) -> bool {
         has(self.row(read), element)
     }
 
     /// Whether any read after the main phase shows an element.
-    pub(super) fn shown_at_end(&self, element: usize) -> bool {
+    pub(crate) fn shown_at_end(&self, element: usize) -> bool {
         has(&self.end, element)
     }
 
-    /// How many elements, from the first, had been asked to be added when a read completed.
-    pub(super) fn asked_before_end_of(&self, read: &SetRead) -> usize {
+    /// Whether an acknowledged element is rightly lost. It is if a killed process was the only one to have it, no read
+    /// in the end shows it, and every process that got it later was killed as well.
+    pub(crate) fn excused(&self, view: &View<'_>, element: usize) -> Option<Fate> {
+        let Element { op, node: author, value, .. } = self.elements[element];
+        let fate = view.fate(op)?;
+        if self.shown_at_end(element) {
+            return None;
+        }
+        // The author is dead already, although its acknowledgement may have been read after its death.
+        let arrivals = view.trace.arrivals.get(&value).into_iter().flatten().enumerate();
+        let mut others = arrivals.filter(|&(node, &at)| node != author && at != NEVER);
+        let survived = others.any(|(node, &at)| !view.lives.killed_since(node, at));
+        (!survived).then_some(fate)
+    }
+
+    /// The number of elements whose adds had been invoked when a read completed. They are the first ones.
+    pub(crate) fn asked_before_end_of(&self, read: &SetRead) -> usize {
         self.elements.partition_point(|element| {
             element.invoked_us < read.completed_us
                 || (element.invoked_us == read.completed_us && element.first < read.op)
@@ -144,40 +168,10 @@ impl Sets {
     }
 }
 
-/// Whether a bit is set.
-pub(super) fn has(row: &[u64], bit: usize) -> bool {
-    row[bit / 64] >> (bit % 64) & 1 == 1
-}
-
-/// Calls `each` with every bit of a word, counted from the beginning of its row.
-pub(super) fn for_each_bit(word_number: usize, mut word: u64, mut each: impl FnMut(usize)) {
-    while word != 0 {
-        each(word_number * 64 + word.trailing_zeros() as usize);
-        word &= word - 1;
-    }
-}
-
-/// The bits of one word that lie below `len`, counted from the beginning of the row.
-pub(super) fn prefix(word_number: usize, len: usize) -> u64 {
-    match len.saturating_sub(word_number * 64) {
-        0 => 0,
-        n @ 1..=63 => (1 << n) - 1,
-        _ => u64::MAX,
-    }
-}
-
 /// All elements, in the order of their first invocation.
 fn elements(history: &History) -> Vec<Element> {
-    let adds = history.ops.iter().filter_map(|op| match op.call {
-        Call::Add(value) => Some((value, op)),
-        Call::Echo(_)
-        | Call::Generate
-        | Call::Increment(_)
-        | Call::Read
-        | Call::Write { .. }
-        | Call::KvRead(_)
-        | Call::Txn(_) => None,
-    });
+    let adds =
+        history.ops.iter().filter_map(|op| if let Call::Add(value) = op.call { Some((value, op)) } else { None });
     let mut adds: Vec<_> = adds.collect();
     adds.sort_by_key(|&(value, op)| (value, op.index));
     let mut elements: Vec<Element> = Vec::with_capacity(adds.len());
@@ -210,11 +204,11 @@ fn elements(history: &History) -> Vec<Element> {
     elements
 }
 
-/// From a value to the number of its element.
+/// Finds the number of the element of a value.
 enum Lookup {
-    /// The smallest value, and a table from there: for the small dense integers that the lab writes.
+    /// The smallest value, and a table that begins with it. It serves the small dense integers that the lab writes.
     Table(i64, Vec<u32>),
-    /// Sorted by value: for any others.
+    /// Values and numbers, sorted by value. It serves all others.
     Sorted(Vec<(i64, usize)>),
 }
 
@@ -227,7 +221,7 @@ impl Lookup {
         let (Some(&(least, _)), Some(&(most, _))) = (sorted.first(), sorted.last()) else {
             return Self::Sorted(sorted);
         };
-        // A table of at most eight places per element costs less than the rows that are filled through it.
+        // A table with at most eight places for each element costs less than the rows that are filled with its help.
         let width = i128::from(most) - i128::from(least) + 1;
         let Some(width) = usize::try_from(width).ok().filter(|&width| width <= 8 * elements.len() + 1024) else {
             return Self::Sorted(sorted);

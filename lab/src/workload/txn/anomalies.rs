@@ -1,4 +1,4 @@
-//! Transactions of reads and writes: no anomaly that the consistency model forbids, in the terms of Adya and Elle.
+//! Transactions show no anomaly that the consistency model forbids. The anomalies are those of Adya and Elle.
 //!
 //! | anomaly | what | forbidden from |
 //! |---|---|---|
@@ -13,20 +13,17 @@
 //! key is known where a transaction read the one and then wrote the other, and where one transaction wrote both.
 //! A transaction of unknown outcome took place if somebody read from it.
 
-mod cycle;
-#[cfg(test)]
-mod tests;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use self::cycle::{Edge, Why, cycles, show};
-use super::Found;
-use super::view::{View, count, examples};
+use super::cycle::{Edge, Why, cycles, show};
+use crate::check::Found;
+use crate::check::view::View;
+use crate::check::words::{count, examples};
 use crate::history::{Answer, Call, Micro, Op};
 use crate::judgement::Validity;
 use crate::settings::Consistency;
 
-pub(super) fn check(view: &View<'_>) -> Found {
+pub(crate) fn check(view: &View<'_>) -> Found {
     let writers = writers(view);
     let mut seen = Anomalies::default();
     let mut txns = 0;
@@ -40,7 +37,7 @@ pub(super) fn check(view: &View<'_>) -> Found {
     let overwrites: Vec<Edge> = seen.edges.iter().copied().filter(|edge| !is_read(edge)).collect();
     let g0 = cycles(nodes, &overwrites, |_| true);
     let mut g1c = cycles(nodes, &seen.edges, is_read);
-    // Who overwrites a value has read it, so that each G0 is a G1c too: it is told once.
+    // A transaction that overwrites a value has read it, so each G0 is a G1c too. The finding names it once.
     let overwritten: BTreeSet<_> = overwrites.iter().map(|edge| (edge.from, edge.to)).collect();
     g1c.retain(|cycle| !cycle.iter().all(|edge| overwritten.contains(&(edge.from, edge.to))));
     let mut found = Found::default();
@@ -82,12 +79,13 @@ fn is_read(edge: &Edge) -> bool {
 /// Who wrote a value.
 struct Writer {
     txn: usize,
-    /// Whether it is the last that the transaction wrote to the key.
+    /// Whether it is the last value that the transaction wrote to the key.
     last: bool,
     failed: bool,
 }
 
-/// Who wrote which value to which key; without the values that were written more than once, which tell nothing.
+/// The writer of each value of each key. Values that were written more than once are left out, because a read of one
+/// does not tell its writer.
 fn writers(view: &View<'_>) -> BTreeMap<(u64, i64), Writer> {
     let mut writers = BTreeMap::new();
     let mut ambiguous = Vec::new();
@@ -113,7 +111,7 @@ fn writers(view: &View<'_>) -> BTreeMap<(u64, i64), Writer> {
     writers
 }
 
-/// What was seen, as text where it needs no further thought.
+/// The anomalies that were seen, in words, and the edges in which to look for cycles.
 #[derive(Default)]
 struct Anomalies {
     edges: Vec<Edge>,
@@ -128,7 +126,7 @@ struct Anomalies {
 #[derive(Clone, Copy)]
 enum Known {
     Read(Option<i64>),
-    /// The last own write, and what had been read before the first.
+    /// The last value that it wrote itself, and the value that it had read before its first write.
     Wrote(i64, Option<i64>),
 }
 
@@ -185,9 +183,9 @@ fn micro_key(micro: &Micro) -> &u64 {
     }
 }
 
-/// A read of a value that somebody else should have written.
+/// A read of a value that another transaction should have written.
 fn read(txn: usize, key: u64, value: i64, writer: Option<&Writer>, seen: &mut Anomalies) {
-    // Written by nobody: a matter of the checker `phantom`.
+    // If nobody wrote it, the checker `phantom` finds it.
     let Some(writer) = writer else { return };
     let from = writer.txn;
     if from == txn {

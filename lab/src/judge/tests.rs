@@ -1,34 +1,30 @@
 //! The judgement as a whole.
 
-use super::CHECKERS;
-use super::testing::Run;
+use clap::ValueEnum as _;
+
+use super::checkers;
+use crate::check::testing::Run;
 use crate::history::Call;
 use crate::judgement::Validity;
 use crate::settings::Workload;
 
 #[test]
 fn an_empty_run_is_unknown_in_every_workload() {
-    for workload in [
-        Workload::Broadcast,
-        Workload::GSet,
-        Workload::GCounter,
-        Workload::PnCounter,
-        Workload::UniqueIds,
-        Workload::Echo,
-        Workload::TxnRwRegister,
-        Workload::Kv,
-    ] {
+    for &workload in Workload::value_variants() {
         let judgement = Run::new(workload, 3).judge();
         assert_eq!(judgement.validity, Validity::Unknown, "{workload:?}");
     }
 }
 
 #[test]
-fn names_of_checkers_are_unique() {
-    let mut names: Vec<_> = CHECKERS.iter().map(|checker| checker.name).collect();
-    names.sort_unstable();
-    names.dedup();
-    assert_eq!(names.len(), CHECKERS.len());
+fn a_name_belongs_to_one_checker_of_a_workload_and_means_the_same_in_all() {
+    for &workload in Workload::value_variants() {
+        let of_workload = workload.checkers();
+        for checker in &of_workload {
+            assert_eq!(of_workload.iter().filter(|other| other.name == checker.name).count(), 1, "{}", checker.name);
+            assert!(checkers().iter().any(|other| (other.name, other.meaning) == (checker.name, checker.meaning)));
+        }
+    }
 }
 
 #[test]

@@ -1,13 +1,15 @@
-//! In the end every acknowledged value is at every node that is up; and how long that took.
+//! In the end every acknowledged value is at every node that is up. The time until then is measured for each value.
 //!
-//! A node has a value when its last read in the end shows it, or, when it was not read, when the value was seen to arrive.
+//! A node has a value if its last read in the end shows it. If the node was not read, it has a value that was seen to
+//! arrive.
 
 use std::collections::BTreeMap;
 
-use super::figures::quantiles;
-use super::sets::Element;
-use super::view::{View, count, examples, millis};
-use super::{Figures, Found};
+use super::sets::{Element, sets};
+use crate::check::figures::quantiles;
+use crate::check::view::View;
+use crate::check::words::{count, examples, millis};
+use crate::check::{Figures, Found};
 use crate::history::Phase;
 use crate::judgement::Slow;
 use crate::settings::Micros;
@@ -16,8 +18,8 @@ use crate::trace::{FaultChange, FaultEvent, NEVER};
 /// Values listed as the slowest.
 const SLOWEST: usize = 10;
 
-pub(super) fn check(view: &View<'_>) -> Found {
-    let nodes = view.settings.nodes;
+pub(crate) fn check(view: &View<'_>) -> Found {
+    let (nodes, sets) = (view.settings.nodes, sets(view));
     let last_reads = last_reads(view);
     let up: Vec<usize> = (0..nodes).filter(|&node| view.lives.alive_at_end(node)).collect();
     let mut lacking: BTreeMap<usize, Vec<i64>> = BTreeMap::new();
@@ -31,11 +33,11 @@ pub(super) fn check(view: &View<'_>) -> Found {
         for &node in &up {
             let mut at = arrivals.get(node).copied().unwrap_or(NEVER);
             match last_reads[node] {
-                Some(read) if !view.sets.shows(read, number) => {
+                Some(read) if !sets.shows(read, number) => {
                     lacking.entry(node).or_default().push(element.value);
                     missing.get_or_insert(node);
                 }
-                Some(read) => at = at.min(view.sets.reads[read].completed_us),
+                Some(read) => at = at.min(sets.reads[read].completed_us),
                 None if at == NEVER => {
                     unseen.entry(node).or_default().push(element.value);
                     missing.get_or_insert(node);
@@ -75,11 +77,12 @@ fn report(view: &View<'_>, nodes: BTreeMap<usize, Vec<i64>>, how: &str, found: &
     found.note(view.in_the_end(), format!("In the end {list}{hint}."));
 }
 
-/// Acknowledged values that did not rightly die with a killed process.
+/// Acknowledged values, without those that rightly died with a killed process.
 fn wanted<'a>(view: &'a View<'_>) -> impl Iterator<Item = (usize, &'a Element, Micros)> {
-    let elements = view.sets.elements.iter().enumerate();
+    let sets = sets(view);
+    let elements = sets.elements.iter().enumerate();
     elements
-        .filter(|&(number, _)| view.excused(number).is_none())
+        .filter(|&(number, _)| sets.excused(view, number).is_none())
         .filter_map(|(number, element)| Some((number, element, element.acknowledged_us?)))
 }
 
@@ -90,7 +93,7 @@ fn arrivals<'a>(view: &'a View<'_>, element: &Element) -> &'a [Micros] {
 /// The last read of each node after the main phase.
 fn last_reads(view: &View<'_>) -> Vec<Option<usize>> {
     let mut last = vec![None; view.settings.nodes];
-    for (number, read) in view.sets.reads.iter().enumerate().filter(|(_, read)| read.phase != Phase::Main) {
+    for (number, read) in sets(view).reads.iter().enumerate().filter(|(_, read)| read.phase != Phase::Main) {
         if let Some(place) = last.get_mut(read.node) {
             *place = Some(number);
         }
@@ -98,8 +101,9 @@ fn last_reads(view: &View<'_>) -> Vec<Option<usize>> {
     last
 }
 
-/// For each heal that ended a partition: until all nodes that were up then had every value acknowledged before. Where a
-/// value never came, until the end of the run. A heal that the next partition cuts short says nothing and is left out.
+/// The time from each heal of a partition until all nodes that were up then had every value acknowledged before it. If
+/// a value never arrived, the time lasts to the end of the run. A heal is left out if the next partition began too
+/// soon.
 fn catch_up(view: &View<'_>) -> Vec<f64> {
     let mut cut = false;
     let mut all = Vec::new();

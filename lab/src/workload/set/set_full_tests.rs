@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::set_full::{Fortune, fortunes};
 use super::sets::Sets;
-use super::testing::{Run, histories};
+use crate::check::testing::{Run, histories};
 use crate::history::{Answer, Call, History, Op, Outcome};
 use crate::judgement::{SetFigures, Validity};
 use crate::settings::{Micros, Workload};
@@ -246,7 +246,8 @@ fn a_value_that_was_killed_without_being_listed_is_lost() {
     run.finds("set-full", Validity::Invalid, &["lost: 7"]);
 }
 
-/// Jepsen's checker word for word: an event for each invocation and completion, and all elements updated at each read.
+/// A literal transcription of Jepsen's checker. Each invocation and completion is an event, and each read updates all
+/// elements.
 fn literally(history: &History) -> BTreeMap<i64, Fortune> {
     #[derive(Clone, Default)]
     struct Element {
