@@ -46,8 +46,8 @@ use relay::Relay;
 pub use rule::Rule;
 use rumor::Rumor;
 
-/// Time from `init` until a node speaks that nobody has spoken to, in milliseconds. Maelstrom starts every node of a
-/// run within 10 s, and it would mute a node that writes to one which has not started.
+/// How long after `init` a node that has received no message waits before it sends one by itself, in milliseconds.
+/// Maelstrom starts every node of a run within 10 s, and it would mute a node that writes to one which has not started.
 const SPEAK_AFTER_MS: u64 = 12_000;
 /// A moment that never comes.
 const NEVER: Instant = Instant::from_micros(u64::MAX);
@@ -208,7 +208,7 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&mut self.scheduler, s => s.start(&mut self.common, began, now));
     }
 
-    /// See `Scheduler::news`. Nothing is done where there is nobody to tell.
+    /// See `Scheduler::news`. Does nothing in a cluster of one.
     #[inline]
     pub fn news(&mut self, lane: Lane, hot: Hot, now: Instant) {
         if self.common.has_peers() {
