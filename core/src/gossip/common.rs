@@ -278,7 +278,7 @@ impl<S: Storage> Common<S> {
         self.agreement.is_complete()
     }
 
-    /// Whether there is anybody to talk to.
+    /// Whether the cluster has other members.
     #[must_use]
     pub(super) fn has_peers(&self) -> bool {
         self.agreement.nodes() > 1

@@ -500,7 +500,7 @@ impl<S: Storage> Peers<S> {
         }
     }
 
-    /// Whether any peer is to be written to.
+    /// Whether a message to any peer waits.
     #[must_use]
     #[inline]
     pub(super) fn is_waiting(&self) -> bool {
