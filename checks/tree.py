@@ -1,4 +1,4 @@
-"""What the checks that change the program share: a copy of the tree to change, and quick builds in it."""
+"""For the checks that change the program: a copy of the tree to change, and quick builds in it."""
 
 import os
 import shutil
@@ -6,7 +6,7 @@ import subprocess
 
 
 def copy_tree(root, copy):
-    """The files that git knows or would take, where they differ, so that cargo builds no more than it has to."""
+    """Copies the files that git knows or would take, if they differ, so that cargo builds no more than it has to."""
     listed = subprocess.run(["git", "ls-files", "-coz", "--exclude-standard"], cwd=root, check=True, capture_output=True)
     for name in listed.stdout.decode().split("\0"):
         source, target = root / name, copy / name
@@ -16,7 +16,7 @@ def copy_tree(root, copy):
 
 
 def environment(copy):
-    """Of a build that is to be quick, in a target folder of the copy unless another one was chosen."""
+    """The environment of a quick build, in a target folder of the copy unless another one was chosen."""
     return {
         "CARGO_PROFILE_TEST_OPT_LEVEL": "1",
         "CARGO_PROFILE_TEST_DEBUG": "0",
@@ -24,6 +24,6 @@ def environment(copy):
         "CARGO_TARGET_DIR": str(copy / "target"),
         "CARGO_TERM_COLOR": "never",
         **{key: value for key, value in os.environ.items() if key != "RUSTFLAGS"},
-        # Warnings about what a change leaves unused are of no interest.
+        # Warnings about code that a change leaves unused do not matter.
         "RUSTFLAGS": "--cap-lints=allow",
     }

@@ -1,4 +1,4 @@
-//! Tells the linker what memory the board has.
+//! Gives the linker the memory map of the board.
 
 fn main() {
     let here = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();

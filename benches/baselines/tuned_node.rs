@@ -1,8 +1,8 @@
-//! Baseline "tuned": what serde_json gives a broadcast node that is written for speed.
+//! Baseline "tuned": a broadcast node with serde_json that is written for speed.
 //!
-//! Owns the set of one node and the two buffers around it. It is the fair rival of `rumormill`:
-//! requests are decoded into a borrowed struct, stdin is read in blocks, and all replies to one
-//! block leave in one write. Nothing is allocated for a `broadcast` except what the set grows by.
+//! It owns the set of one node and the two buffers around it. It is a fair comparison for `rumormill`: requests are
+//! decoded into a borrowed struct, stdin is read in blocks, and all replies to one block leave in one write. A
+//! `broadcast` allocates only when the set grows.
 //!
 //! It is not a cluster member. It merges `gossip` from peers but sends none, takes integers only,
 //! bounds nothing, and answers before `init` as well as after it.
@@ -33,7 +33,7 @@ fn main() -> io::Result<()> {
         let batch_start = filled;
         filled += count;
 
-        // What was left over from the last batch holds no newline, so the search starts behind it.
+        // The rest of the last batch has no newline, so the search starts after it.
         let mut line_start = 0;
         let mut searched = batch_start;
         while let Some(newline) = find_newline(&input[searched..filled]) {
@@ -66,7 +66,7 @@ struct Node {
 
 impl Node {
     fn handle_line(&mut self, line: &[u8], output: &mut Vec<u8>) -> io::Result<()> {
-        // One check of the whole line is cheaper than that of each key and string in `from_slice`.
+        // To check the UTF-8 of the whole line once is cheaper than to check each key and string in `from_slice`.
         let Ok(line) = str::from_utf8(line) else {
             eprintln!("line skipped: not UTF-8");
             return Ok(());
@@ -142,7 +142,7 @@ struct Message<'a> {
     body: Body<'a>,
 }
 
-/// Every field of every request. One flat struct decodes in one pass, a tagged enum in two.
+/// Every field of every request. A flat struct is decoded in one pass, a tagged enum in two.
 #[derive(Deserialize)]
 struct Body<'a> {
     #[serde(rename = "type", borrow)]
@@ -177,8 +177,7 @@ struct ReplyBody<'a> {
     msg_id: u64,
 }
 
-/// Offset of the first newline, with the fast search that the standard library keeps to itself
-/// everywhere but here.
+/// The offset of the first newline. `skip_until` is the only public way to the fast search of the standard library.
 fn find_newline(mut bytes: &[u8]) -> Option<usize> {
     let all = bytes;
     let length = bytes.skip_until(b'\n').ok()?;

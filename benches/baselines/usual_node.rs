@@ -1,9 +1,9 @@
-//! Baseline "usual": a Rust broadcast node as tutorials write it.
+//! Baseline "usual": a broadcast node in Rust, in the style of tutorials.
 //!
-//! Owns the set of one node. Messages are owned, the envelope is flattened around an internally
-//! tagged enum, input comes from `stdin().lines()`, and each reply is a string that is written and
-//! flushed on its own. Nothing in it is slow on purpose; every choice is the first one that the
-//! documentation of serde and of the standard library suggests, and all of it is easy to read.
+//! It owns the set of one node. Messages are owned, the envelope is flattened around an internally tagged enum, input
+//! comes from `stdin().lines()`, and each reply is a string that is written and flushed on its own. Nothing in it is
+//! slow on purpose. Each part is the first one that the documentation of serde and of the standard library suggests,
+//! and all of it is easy to read.
 //!
 //! It is not a cluster member. It merges `gossip` from peers but sends none, takes integers only,
 //! and bounds nothing. A line it does not understand, an unknown `type` included, is logged and

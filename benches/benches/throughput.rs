@@ -1,12 +1,12 @@
-//! What one line costs: decoding, handling, encoding, and the two data structures under them.
+//! The cost of one line: decoding, handling, encoding, and two data structures that they use.
 //!
 //! ```text
 //! cargo bench throughput            all of it, in about a minute
 //! cargo bench throughput/decode     one group
 //! ```
 //!
-//! Rivals run in the same group as what they are compared with, so that ratios can be read off. Each decoder's result is
-//! compared with the others' before anything is timed.
+//! Other implementations run in the same group, so that their times can be compared. Before anything is timed, the
+//! results of all decoders are compared.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -28,9 +28,9 @@ use rumormill_core::{Config, Node, NodeIndex, Now, Transmit, Value};
 use serde::de::{Deserialize, Deserializer, Error, SeqAccess, Visitor};
 use serde::{Deserialize as DeriveDeserialize, Serialize};
 
-/// Lines that a benchmark goes through in turn.
+/// How many lines a benchmark goes through in turn.
 const LINES: usize = 512;
-/// Values in a reply that lists them all.
+/// How many values a reply to `read` lists.
 const LISTED: usize = 1_000;
 /// Members of the cluster, as in the Gossip Glomers.
 const NODES: usize = 25;
@@ -45,7 +45,7 @@ criterion_group! {
 }
 criterion_main!(throughput);
 
-/// Bytes to message, until every field has been looked at.
+/// From bytes to a message, until every field was read.
 fn decode(c: &mut Criterion) {
     for kind in Kind::ALL {
         let lines = kind.lines(LINES);
@@ -85,7 +85,7 @@ fn in_turn<T>(
     });
 }
 
-/// What is read from a line: lengths of its strings and sum of its numbers.
+/// The result of reading a line: the lengths of its strings, and the sum of its numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Gist {
     strings: usize,
@@ -220,7 +220,7 @@ where
 }
 
 fn with_serde_json(line: &[u8]) -> Option<Gist> {
-    // One check of the whole line is cheaper than that of each string in `from_slice`.
+    // To check the UTF-8 of the whole line once is cheaper than to check each string in `from_slice`.
     let line = str::from_utf8(line).ok()?;
     serde_json::from_str::<Request<'_, Vec<i64>>>(line).ok().map(|request| gist(&request))
 }
@@ -230,14 +230,14 @@ fn with_serde_json_core(line: &[u8]) -> Option<Gist> {
     serde_json_core::from_slice::<Request<'_, Values>>(line).ok().map(|(request, _)| gist(&request))
 }
 
-/// A node of a cluster of [`NODES`] in which time stands still, so that nothing but what is measured happens.
+/// A node of a cluster of [`NODES`]. No time passes, so no timer runs while something is measured.
 struct Bench {
     node: Node<Heap>,
     output: Vec<u8>,
 }
 
 const NOW: Now = Now { wall_us: Some(1_700_000_000_000_000), ..Now::monotonic_ms(1_000) };
-/// After the next round of gossip has become due.
+/// A time at which the next round of gossip is due.
 const LATER: Now = Now { wall_us: Some(1_700_000_000_500_000), ..Now::monotonic_ms(1_500) };
 
 impl Bench {
@@ -249,14 +249,14 @@ impl Bench {
         bench
     }
 
-    /// A node that was handed these lines.
+    /// A node that has handled these lines.
     fn after(lines: &[Vec<u8>]) -> Self {
         let mut bench = Self::new();
         bench.lines(lines);
         bench
     }
 
-    /// Hands a line to the node and takes all that it has to say. Gives the number of bytes.
+    /// Hands a line to the node, and polls all its messages. Returns the number of bytes.
     #[inline]
     fn line(&mut self, line: &[u8]) -> usize {
         let accepted = self.node.handle_line(NOW, line);
@@ -278,7 +278,7 @@ impl Bench {
     }
 }
 
-/// A line in, and what it causes out.
+/// From a line to all messages that it causes.
 fn handle(c: &mut Criterion) {
     let mut group = c.benchmark_group("throughput/node");
     let broadcasts = Kind::Broadcast.lines(LISTED);
@@ -331,7 +331,7 @@ struct ReplyBody<'a> {
     msg_id: u64,
 }
 
-/// What waits to be sent, as text.
+/// From a message that waits to its text.
 fn encode(c: &mut Criterion) {
     let broadcasts = Kind::Broadcast.lines(LISTED);
     let mut group = c.benchmark_group("throughput/encode");
@@ -342,7 +342,7 @@ fn encode(c: &mut Criterion) {
     };
     let waiting_gossip = || {
         let mut bench = Bench::new();
-        // The first value leaves at once, so that those after it wait for the round.
+        // The first value is pushed at once. Those after it wait for the round.
         bench.lines(&broadcasts[..=GOSSIP_VALUES]);
         bench.node.handle_timeout(LATER);
         bench
@@ -374,7 +374,7 @@ fn encode(c: &mut Criterion) {
     group.finish();
 }
 
-/// Membership in the broadcast set. Both sides also keep the order of arrival; ours keeps dots as well.
+/// Membership in the broadcast set. Both sets also keep the order of arrival; that of this crate keeps dots as well.
 fn seen_set(c: &mut Criterion) {
     const VALUES: i64 = 10_000;
     let limits = Limits { values: 1 << 14, dense_values: 1 << 16, rows: 1_024, ..Heap::LIMITS };
@@ -409,7 +409,7 @@ fn seen_set(c: &mut Criterion) {
             b.iter_batched_ref(standard, |set| fill_standard(set, black_box(values)), BatchSize::LargeInput);
         });
 
-        // Half of what is looked up is there.
+        // Half of the values that are looked up are in the set.
         let known: Vec<i64> = values.iter().step_by(2).copied().collect();
         let mut set = ours();
         fill(&mut set, &known);
@@ -425,7 +425,7 @@ fn seen_set(c: &mut Criterion) {
     group.finish();
 }
 
-/// Peers drawn at random, without repetition.
+/// Drawing peers at random, without repetition.
 fn fanout(c: &mut Criterion) {
     let mut group = c.benchmark_group("throughput/fanout");
     for peers in [25, 10_000] {

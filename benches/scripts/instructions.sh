@@ -1,17 +1,17 @@
 #!/bin/sh
-# Instructions per line of a whole process, without noise: use it to find regressions.
+# Counts the instructions per line of a whole process. The figures have no noise, so they show regressions.
 #
 #   benches/scripts/instructions.sh [--stream bulk|mixed|gossip] ['COMMAND' ...]
 #
-# Each COMMAND (one word per node, with its arguments inside) runs under cachegrind on 20,000 and on
-# 120,000 lines; the difference / 100,000 leaves start and end out. Without a command: rumormill and
-# the two Rust baselines. Gossip runs on a tenth of the lines. The gossip stream has the form of
-# foreign nodes unless the command's program is called rumormill. A program has to be the node
-# itself, not a script that starts it. Needs valgrind and python3.
+# Each COMMAND (one word per node, with its arguments inside) runs under cachegrind on 20,000 and on 120,000 lines. The
+# difference divided by 100,000 leaves start and end out. Without a COMMAND, rumormill and the two Rust baselines run.
+# Gossip runs on a tenth of the lines. The gossip stream has the form of foreign nodes unless the command's program is
+# called rumormill. A program has to be the node itself, not a script that starts it. The script needs valgrind and
+# python3.
 #
-# The same binary on the same machine gives the same number to a few parts in 10,000 (the standard
-# HashSet hashes with a random key; what a timer does depends on the time). Instructions of the
-# kernel are not counted: a node that makes a system call per line is dearer than it looks here.
+# The same binary on the same machine gives the same number up to a few parts in 10,000. (The standard HashSet hashes
+# with a random key, and timers depend on the time.) Instructions of the kernel are not counted, so a node that makes a
+# system call per line costs more than this figure shows.
 set -eu
 
 scripts=$(cd "$(dirname "$0")" && pwd)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Cost of a line in a whole process: rumormill beside the baselines.
+"""Measures the cost of a line in a whole process: rumormill and the baselines.
 
 Runs `cat FILE | node > /dev/null` for every node and stream, in rounds (A B C A B C ...) after a
 warm-up round, and prints per node and stream the median of the CPU time (user and system) that the
@@ -15,14 +15,14 @@ Streams (one JSON object per line, compact, as Maelstrom sends them; all start w
   mixed    90 % `broadcast` of 100 distinct values, 10 % `read`.
   gossip   lines of 100 integers from the peer n2, a tenth as many lines as in the others. No value
            comes twice, as between nodes that acknowledge. rumormill has a form of its own (dots
-           under a replica's name), the baselines take a plain list, so the lines differ by a few
-           bytes; --gossip-form gives all nodes the same form.
+           under a replica's name), and the baselines take a plain list, so the lines differ by a
+           few bytes. --gossip-form gives all nodes the same form.
 
-What the numbers do not say: values are consecutive, as those of Maelstrom's broadcast workload are,
+Limits of these numbers. Values are consecutive, as those of Maelstrom's broadcast workload are,
 and a set that packs neighbours gains from that (--order scattered takes it away). The cluster of
 bulk and mixed is one node, because the baselines do not gossip. A node that gets fewer lines
 (python by default) ends with a smaller set, which is cheaper to fill and needs less memory: its
-ratio is marked with a star. `wc -l` is no node; it shows how little a line can cost at all.
+ratio is marked with a star. `wc -l` is no node; it shows how little a line can cost.
 
 Examples:
 
@@ -144,7 +144,7 @@ class Stream:
 
 
 class Wrong(Exception):
-    """A node that did not answer as it has to."""
+    """A node gave a wrong answer."""
 
 
 def verify(command, stream, stream_file, scratch):
@@ -227,7 +227,7 @@ def count_known(messages, values):
 
 
 def become_reaper():
-    """Makes the node's process ours to wait for when the shell between has gone. Linux only."""
+    """Lets this process wait for the node when the shell between them has ended. Linux only."""
     pr_set_child_subreaper = 36
     try:
         return ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1, 0, 0, 0) == 0
@@ -239,9 +239,9 @@ def measure(command, stream_file, is_reaper):
     """One run. Returns (CPU seconds, peak bytes of memory, wall seconds) of the node's process."""
     started = time.monotonic()
     if is_reaper:
-        # A process inherits the peak memory of the image that it was forked from. That of a shell
-        # is 1 MB, that of this interpreter more than a small node ever needs: so a shell forks the
-        # node and goes, and the node is handed to us.
+        # A process inherits the peak memory of the image that it was forked from. The peak of a shell is 1 MB; that of
+        # this interpreter is more than a small node ever needs. So a shell forks the node and ends, and the node
+        # becomes a child of this process.
         shell = 'file=$1; shift; cat "$file" | exec "$@" > /dev/null 2>&1 & echo $!'
         pid = int(subprocess.check_output(["/bin/sh", "-c", shell, "sh", stream_file, *command]))
         status, usage = wait_for_all(pid)

@@ -1,9 +1,9 @@
 //! Shared inputs of the benchmarks: lines as Maelstrom and peers send them.
 //!
-//! Lines of a kind come in numbers and differ in their numbers and clients, because one line over and over is learned
-//! by the branch predictor.
+//! There are many lines of each kind, which differ in their numbers and clients. The branch predictor of the processor
+//! would learn a single line.
 
-/// Integers in one gossip line.
+/// How many integers a gossip line has.
 pub const GOSSIP_VALUES: usize = 100;
 
 /// The kinds of line that are measured.
@@ -23,7 +23,7 @@ pub enum Kind {
     Gossip,
 }
 
-/// Keys of the store that are written and read.
+/// How many keys of the store are written and read.
 pub const KEYS: usize = 100;
 
 impl Kind {
@@ -43,8 +43,8 @@ impl Kind {
         }
     }
 
-    /// The `n`-th line, without its newline. No value of the set is in two lines; the dots of gossip lines follow each
-    /// other from the 0-th line on. The first 900 lines of a kind have the same length.
+    /// The `n`-th line, without its newline. No value of the set is in two lines. The dots of the gossip lines follow
+    /// each other from line 0 on. The first 900 lines of a kind have the same length.
     #[must_use]
     pub fn line(self, n: usize) -> Vec<u8> {
         let (id, msg_id, client) = (100 + n % 900, 10 + n % 90, 1 + n % 9);

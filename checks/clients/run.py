@@ -6,9 +6,9 @@
 
 RUMORMILL names another binary than target/release/rumormill.
 
-Compared are: the blocks marked `client`; the tables of errors; that every request the node knows is on the page, every
-counter of `stats` too, and every error in the table of errors. Times of the clock are compared by their order of
-appearance: the same time in the page has to be the same time in the answers.
+It compares the blocks marked `client` and the tables of errors. It also checks that the page has every request that the
+node knows and every counter of `stats`, and that the table of errors has every error. Times of the clock are compared by
+their order of appearance: equal times in the page have to be equal times in the answers.
 """
 import json
 import os
@@ -24,12 +24,12 @@ INIT = '{"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1",
 BLOCK = re.compile(r"```client\n(.*?)```", re.S)
 ERRORS_OF_A_REQUEST = re.compile(r"^\| fields(?: with `(.*)`)? \| code \| text \|\n\|---.*\n((?:\|.*\n)+)", re.M)
 ALL_ERRORS = re.compile(r"^\| code \| text \|.*\n\|---.*\n((?:\|.*\n)+)", re.M)
-# A time of the clock has ten digits before the point; those that the page itself gives are smaller.
+# A time of the clock has ten digits before the point. Times that the page itself gives are smaller.
 TIME = re.compile(r'("ts": )(\d{10,}\.\d{6})')
 
 
 def converse(options, requests):
-    """What a fresh node prints. One write, so that the node reads all lines at one time."""
+    """The output of a fresh node. All lines are sent in one write, so that the node reads them at one time."""
     text = "".join(line + "\n" for line in requests)
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RUMORMILL_")}
     done = subprocess.run(
@@ -47,7 +47,7 @@ def by_appearance(lines):
 
 
 def body_of(line):
-    """The body of a message; an empty one for a line that is none."""
+    """The body of a message; an empty one if the line is no message."""
     try:
         body = json.loads(line)["body"]
     except (ValueError, KeyError, TypeError):
@@ -60,7 +60,7 @@ def is_gossip(line):
 
 
 def conversation(block):
-    """Runs a block. Gives its lines as they should be."""
+    """Runs a block. Returns its lines as they should be."""
     lines = block.splitlines()
     options = lines[0].split()[2:] if lines[0].startswith("$ rumormill") else []
     requests = [line[2:] for line in lines if line.startswith("> ")]
@@ -153,7 +153,7 @@ def main():
     described = set(re.findall(r"^\| `(\w+)` \|", page[page.find("### `stats`") :], re.M))
     if counters - described or not counters:
         wrong.append(f"counters without a row: {', '.join(sorted(counters - described))}")
-    # Words in capitals stand for what differs from case to case; FIELD is one name.
+    # Words in capitals stand for parts that differ from case to case; FIELD is one name.
     all_errors = ALL_ERRORS.search(page)
     rows = [cells(row) for row in all_errors[1].splitlines()] if all_errors else []
     anything = lambda word: r"\w+" if word[0] == "FIELD" else ".*"

@@ -5,8 +5,8 @@
     checks/markdown/run.py --fix [PAGE…]    breaks the lines of paragraphs, list items and quotes anew
     checks/markdown/run.py --test           tries the rules on samples
 
-Tables, code, definitions of links, headings and comments are left as they are, and may be longer. A piece of code in the
-text and the target of a link are never broken; where one alone is longer than a line, it may be. Words are not changed.
+Tables, code, definitions of links, headings and comments are not changed, and may be longer. A piece of code in the text
+and the target of a link are never broken, so each of them may be longer than a line. Words are not changed.
 """
 import os
 import pathlib
@@ -22,16 +22,16 @@ BULLET = re.compile(r"(\s*)([-*+]) +(?=\S)")
 NUMBER = re.compile(r"(\s*)(\d{1,9})([.)]) +(?=\S)")
 DEFINITION = re.compile(r"\s{0,3}\[[^\]]+\]:\s")
 RULE = re.compile(r"\s{0,3}([-*_=])(\s*\1){2,}\s*$")
-# What may not be broken: code, and what stands between words of a link and its target.
+# Pieces that are not broken: code, and the text between a link and its target.
 WORD = re.compile(r"(?:(`+)(?:(?!\1).)*?\1|\S)+", re.S)
-# A unit stays with its number.
+# A unit stays on the line of its number.
 UNIT = re.compile(r"(s|ms|µs|ns|%|min|h|bytes|[kKMG]i?B)[.,;:)]*$")
-# What would be markup if a line began with it.
+# Words that would be markup at the beginning of a line.
 MARKUP = re.compile(r"([-*+]|\d{1,9}[.)]|#{1,6}|>.*|\|.*|<.*|=+|-{2,}|~~~.*|```.*)$")
 
 
 def is_verbatim(line):
-    """Whether a line stands for itself: heading, row of a table, definition, rule, comment."""
+    """Whether a line is not part of a paragraph: heading, row of a table, definition, rule, comment."""
     start = line.lstrip()
     return start.startswith(("#", "|", "<!--")) or bool(DEFINITION.match(line) or RULE.match(line))
 
@@ -43,7 +43,7 @@ def is_item(line, in_numbers):
 
 
 def words(text):
-    """The words of a paragraph. A unit stays with its number, and what would be markup with the word before it."""
+    """The words of a paragraph. A unit stays with its number, and a word that would be markup with the word before it."""
     found = []
     for word in (" ".join(match[0].split()) if "`" in match[0] else match[0] for match in WORD.finditer(text)):
         if found and (MARKUP.match(word) or UNIT.match(word) and found[-1][-1].isdigit()):
@@ -66,7 +66,7 @@ def filled(text, first, rest):
 
 
 def blocks(lines):
-    """Pairs of a kind, `verbatim` or `text`, and the lines; for a text the first line tells how it is set in."""
+    """Pairs of a kind, `verbatim` or `text`, and the lines. The first line of a text shows its indentation."""
     at, in_numbers, in_list = 0, False, False
     while at < len(lines):
         line = lines[at]
@@ -89,7 +89,7 @@ def blocks(lines):
         if line.strip() and indent == 0:
             in_list = is_item(line, True)
         if not line.strip() or is_verbatim(line) or QUOTE.match(line) or (indent >= 4 and not in_list):
-            # A quote is a page of its own.
+            # A quote is treated like a page of its own.
             if QUOTE.match(line):
                 while at < len(lines) and QUOTE.match(lines[at]):
                     at += 1
@@ -108,7 +108,7 @@ def blocks(lines):
 
 
 def fix(lines):
-    """The lines of a page with its texts broken anew."""
+    """The lines of a page, with the lines of its texts broken anew."""
     fixed = []
     for kind, block in blocks(lines):
         if kind == "verbatim":
@@ -156,7 +156,7 @@ def anchors(page):
 
 
 def dead_links(page):
-    """The links of a page to what is not there."""
+    """The links of a page whose targets do not exist."""
     text = without_code(page.read_text())
     targets = re.findall(r"\]\(\s*<?([^)\s>]+)>?[^)]*\)", text) + re.findall(r"^\s{0,3}\[[^\]]+\]:\s+(\S+)", text, re.M)
     for target in targets:

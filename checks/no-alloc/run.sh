@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Builds the core without features into a static library, shows that nothing in it asks for an allocator, links it with
-# a small C program, runs two nodes in it, and prints the sizes. Fails on anything else. Needs cargo, cc, nm and size.
+# Builds the core without features as a static library, shows that nothing in it asks for an allocator, links it with a
+# small C program, runs two nodes in it, and prints the sizes. It fails if any of this does not work. It needs cargo,
+# cc, nm and size.
 #
 #   checks/no-alloc/run.sh [REQUESTS] [further arguments for cargo]
 #
@@ -21,7 +22,8 @@ esac
 CARGO_TARGET_DIR=$target cargo build --release --locked "$@"
 archive=$target/release/librumormill_no_alloc.a
 
-# Rust's own entry points are mangled, so part of the name is enough; those of C have to be the whole name.
+# Rust's own entry points are mangled, so a part of the name is matched. The names of C functions are matched as a
+# whole.
 wanted='__rust_(alloc|dealloc|realloc|no_alloc_shim)|__r(g|dl)_(alloc|dealloc|realloc|oom)|alloc_error_handler'
 wanted="$wanted|^(malloc|calloc|realloc|reallocarray|free|cfree|memalign|aligned_alloc|posix_memalign|valloc|pvalloc|sbrk|mmap)\$"
 allocators() {

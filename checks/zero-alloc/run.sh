@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Sends a million mixed lines through the whole runner process and counts what it asks its allocator for after the
-# warm-up. Prints the counts before and after, and fails unless they are equal.
+# Sends a million mixed lines through the whole runner process, and counts the calls of its allocator after the warm-up.
+# Prints the counts before and after, and fails unless they are equal.
 #
 #   checks/zero-alloc/run.sh [options of the node]
 set -euo pipefail

@@ -1,4 +1,4 @@
-//! A service of one's own in 60 lines: three nodes that gossip over UDP on loopback. `docs/service.md` explains it.
+//! A service in 60 lines: three nodes that gossip over UDP on loopback. `docs/service.md` explains it.
 
 use std::error::Error;
 use std::net::{SocketAddr, UdpSocket};
@@ -8,7 +8,7 @@ use rumormill_core::storage::Tiny;
 use rumormill_core::{Change, Config, Event, Instant, Member, Now, Transmit, Value};
 
 const IDS: [&str; 3] = ["ann", "bob", "cat"];
-/// A message has to fit a datagram that no network cuts.
+/// The largest message, in bytes. It fits into a datagram that no network cuts.
 const MESSAGE_BYTES: usize = 1_200;
 
 fn main() {
@@ -21,14 +21,15 @@ fn main() {
     });
 }
 
-/// Runs a node until all hold the same and nobody has spoken for a second. A service that stays runs for ever.
+/// Runs a node until all nodes hold the same state and no message has come for a second. A real service would run for
+/// ever.
 fn serve(id: &str, socket: &UdpSocket, addresses: &[SocketAddr]) -> Result<(), Box<dyn Error>> {
     let began = Clock::now();
     let now = || Now {
         at: Instant::from_micros(began.elapsed().as_micros() as u64),
         wall_us: SystemTime::now().duration_since(UNIX_EPOCH).ok().map(|since| since.as_micros() as u64),
     };
-    // The wall clock at the start: a larger number with each start, and a seed unlike those of others.
+    // The wall clock at the start. It is larger at each start, and makes a seed that differs from those of other nodes.
     let start_us = now().wall_us.ok_or("the clock is before 1970")?;
     let seed = start_us ^ u64::from(socket.local_addr()?.port()) << 48;
     let config =
@@ -42,7 +43,8 @@ fn serve(id: &str, socket: &UdpSocket, addresses: &[SocketAddr]) -> Result<(), B
     while !(node.is_settled() && heard.elapsed() > Duration::from_secs(1)) {
         while let Some(to) = node.poll_transmit(now(), &mut out)? {
             if let Transmit::Gossip(peer) = to {
-                // Members are numbered in the order of their ids, as `addresses` are. What is lost is sent again later.
+                // Members are numbered in the order of their ids, and so are `addresses`. A change in a lost message is
+                // sent again later.
                 let _ = socket.send_to(&out, addresses[peer.at()]);
             }
             out.clear();
@@ -60,7 +62,7 @@ fn serve(id: &str, socket: &UdpSocket, addresses: &[SocketAddr]) -> Result<(), B
             && addresses.contains(&from)
         {
             heard = Clock::now();
-            // Why a message is refused, for a log.
+            // The reason why a message is refused goes to the log.
             node.handle_line(now(), &datagram[..len]).unwrap_or_else(|why| eprintln!("{id}: {why}"));
         }
         node.handle_timeout(now());

@@ -1,4 +1,5 @@
-//! The loop that a driver runs, for two nodes at once: no sockets, and time is a number that moves on to the next timer.
+//! The loop of a driver, for two nodes at once. There are no sockets, and time is a number that moves on to the next
+//! timer.
 
 use rumormill_core::storage::Tiny;
 use rumormill_core::{Change, Config, Member, Now, Value};
@@ -15,7 +16,7 @@ fn main() {
     bob.update(now, Change::Add(42)).expect("a counter far from overflow");
 
     while !(ann.is_settled() && bob.is_settled()) {
-        // A real driver has one node, writes its lines to a socket and reads those of the others.
+        // A real driver has one node. It writes the node's lines to a socket, and reads those of other nodes.
         if hand_over(&mut ann, &mut bob, now) + hand_over(&mut bob, &mut ann, now) == 0 {
             // A real driver sleeps here, until a line arrives or the first timer is due.
             let timers = [&ann, &bob].into_iter().filter_map(Member::poll_timeout);
@@ -30,7 +31,7 @@ fn main() {
     }
 }
 
-/// Everything that `from` has to send goes to `to`; the number of lines.
+/// Hands all messages that wait at `from` to `to`. Returns their number.
 fn hand_over(from: &mut Member<Tiny>, to: &mut Member<Tiny>, now: Now) -> u32 {
     let mut line = heapless::Vec::<u8, BYTES>::new();
     let mut lines = 0;

@@ -1,4 +1,5 @@
-//! What a member that lies can do, and what bounds it: each row of docs/attacks.md is a test here.
+//! Attacks of a member that lies, and their bounds. Each row of docs/attacks.md has a test here. The table is one page,
+//! so its tests are one file, although it is long.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
@@ -43,7 +44,7 @@ fn each_attack_in_the_documentation_has_its_test() {
     }
 }
 
-/// A message that says it is from a member; `body` is what follows the type.
+/// A message in the name of a member. `body` is the text after the type.
 fn forge(sim: &mut Sim, src: usize, dest: usize, body: &str) {
     let line = format!(r#"{{"src":"n{src}","dest":"n{dest}","body":{{"type":"gossip",{body}}}}}"#);
     assert_eq!(sim.deliver(dest, line.as_bytes()), Ok(None));
@@ -74,7 +75,7 @@ fn an_inflated_name_takes_sessions_at_growing_pauses() {
             if one.session() != before {
                 taken.push(second);
             }
-            // It makes changes in each of them: that is what costs rows.
+            // It makes a change in each of these lives, so each takes a row.
             if second % 60 == 0 {
                 one.ask(&format!(r#""type":"broadcast","message":{second}"#));
             }
@@ -82,7 +83,8 @@ fn an_inflated_name_takes_sessions_at_growing_pauses() {
         let pauses: Vec<u64> = taken.windows(2).map(|pair| pair[1] - pair[0]).collect();
         assert_eq!(pauses[..9], [1, 2, 4, 8, 16, 32, 64, 128, 256], "{strategy:?}");
         assert!(pauses[9..].iter().all(|pause| (300..=301).contains(pause)), "{strategy:?}: {pauses:?}");
-        // Twelve in an hour after the first ten: with 2,048 rows the half that is not reserved lasts for more than three days.
+        // After the first ten there are twelve sessions in an hour. With 2,048 rows, the half that is not reserved is
+        // enough for more than three days.
         assert!(taken.len() <= 20 && one.rows() <= taken.len() + 1, "{strategy:?}: {taken:?}");
         assert_eq!(one.node().stats().sessions_taken, taken.len() as u64);
     }
@@ -93,7 +95,7 @@ fn a_session_of_somebody_else_that_is_made_up_delays_it_and_loses_nothing() {
     for strategy in Strategy::ALL {
         let mut sim = cluster(strategy, 3);
         sim.run_for_ms(20_000);
-        // n2 says of n1 that it lives anew, to n0 only.
+        // n2 names a new session of n1, to n0 only.
         forge(&mut sim, 2, 0, r#""inc":1000002,"lives":{"n1":5000000}"#);
         broadcast(&mut sim, 1, 42);
         let took_ms = sim.converge(60_000);
@@ -118,7 +120,7 @@ fn a_session_far_ahead_of_the_wall_clock_is_refused() {
         }
         assert_eq!(one.session(), WALL_US, "{strategy:?}");
         assert_eq!(one.node().stats().refused_sessions, 10, "{strategy:?}");
-        // The present session of n1 is heard as ever.
+        // Messages of the present session of n1 count as before.
         one.hear("n1", &format!(r#""inc":{WALL_US},"digest":{{"n1@{WALL_US}":1}},"data":[["n1@{WALL_US}",0,7]]"#));
         assert_eq!(one.node().stats().old_sessions, 0);
     }
@@ -135,7 +137,7 @@ fn a_session_at_the_maximum_uses_up_the_name_of_a_device_without_a_clock() {
 #[test]
 fn a_row_that_is_skipped_to_its_end_costs_its_author_a_session_and_nobody_a_value() {
     for strategy in Strategy::ALL {
-        // n3 lies, and is not heard otherwise.
+        // n3 lies, and sends nothing else.
         let mut sim = cluster(strategy, 4);
         for value in 0..3 {
             broadcast(&mut sim, 1, value);
@@ -172,7 +174,7 @@ fn rows_that_are_only_named_take_no_room_and_cost_an_answer_each() {
         let (lines, bytes) = (one.sent.len() - before.0, one.bytes() - before.1);
         assert_eq!(one.rows(), 1, "{strategy:?}");
         assert!(lines <= 101 && bytes <= 101 * 300, "{strategy:?}: {lines} lines, {bytes} bytes");
-        // What is named and never comes is asked for ever more rarely.
+        // Entries that are named and never come are asked for at growing intervals.
         let before = one.sent.len();
         one.run_for_ms(600_000);
         let asked = one.sent.len() - before;
@@ -196,7 +198,7 @@ fn own_cells_and_dots_that_others_claim_change_nothing_here() {
             one.ask(r#""type":"add","delta":1"#);
             assert_eq!(one.ask(r#""type":"read""#)["value"], 6, "{strategy:?}: {claim}");
             assert!(one.node().stats().impostors > 0);
-            // It goes on in a life of which nobody has seen more.
+            // It goes on in a life of which nobody claims more.
             assert_eq!((one.session(), one.frontier("n0", 101)), (101, 1), "{strategy:?}: {claim}");
         }
     }
@@ -209,7 +211,7 @@ fn a_number_of_somebody_else_that_is_made_up_counts_and_divides_nobody() {
             let mut sim = cluster(strategy, 4);
             sim.ask(0, r#""type":"add","delta":5"#);
             sim.run_for_ms(20_000);
-            // n3 lies to n1 about n0, and is not heard otherwise.
+            // n3 lies to n1 about n0, and sends nothing else.
             sim.partition(&[3]);
             let row = r#""n3@1000003""#;
             forge(
@@ -223,7 +225,8 @@ fn a_number_of_somebody_else_that_is_made_up_counts_and_divides_nobody() {
                 assert_eq!(node.digest(), sim.node(1).digest(), "{strategy:?} {number}: {}", sim.summary());
             }
             assert_eq!(sim.node(0).session(), 1_000_001, "{strategy:?}");
-            // Additions go on, but for those that would lead further beyond 64 bits: that is so whoever wrote the large number.
+            // Additions still work, except for those that lead further beyond 64 bits. That would also be so if an
+            // honest node had written the large number.
             let before = sim.node(2).store().counter.value();
             let (delta, refused) = if number == "99" { (1, false) } else { (-1, true) };
             assert_eq!(sim.ask(0, r#""type":"add","delta":2"#)["body"]["code"] == 12, refused, "{strategy:?}");
@@ -263,7 +266,7 @@ fn made_up_numbers_again_and_again_make_no_storm() {
         eprintln!("{strategy:?}: {sent} messages in ten minutes, {} sessions", sim.node(0).stats().sessions_taken);
         assert!(sim.node(0).stats().sessions_taken <= 11, "{strategy:?}");
         assert!(sent <= 600 * 40, "{strategy:?}: {sent} messages");
-        // The pause before the last session that is wanted.
+        // This is longer than the pause before the last session that is wanted.
         sim.run_for_ms(600_000);
         for node in sim.nodes().take(3) {
             assert_eq!(node.digest(), sim.node(1).digest(), "{strategy:?}: {}", sim.summary());
@@ -287,7 +290,8 @@ fn a_false_word_that_all_is_well_holds_until_anybody_changes_anything() {
         forge(&mut sim, 2, 0, &format!(r#""inc":1000002,"sum":"{sum}","agree":"{name}:all","msg_id":99999"#));
         assert!(sim.node(0).is_settled(), "{strategy:?}: it has no reason to doubt that");
         sim.run_for_ms(60_000);
-        // Even then n1 is only told if somebody else speaks: no authentication helps against a member that says what is false.
+        // Even then n1 gets the value only if another node sends it. Authentication does not help against a member that
+        // says what is false.
         sim.heal();
         let lacks = |sim: &Sim| !State::of(sim.node(1)).set.contains("Int(42)");
         eprintln!("{strategy:?}: a minute later n1 lacks it: {}", lacks(&sim));
@@ -306,7 +310,7 @@ fn a_false_word_about_another_state_or_view_is_not_believed() {
         one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","agree":"{}","digest":{{}}"#, view(&[("n2", 1)])));
         one.ask(r#""type":"broadcast","message":1"#);
         let (sum, mine) = (one.sum(), one.view());
-        // All with a word that is right in one of the two.
+        // In each of these claims at most one of the two names is right.
         for (sum, view) in [(NOTHING, &*mine), (&*sum, "0123456789abcdef"), ("x", "y"), (&*sum, "")] {
             one.hear(
                 "n2",
@@ -326,7 +330,7 @@ fn whoever_asks_for_everything_again_and_again_is_sent_a_window() {
         for value in 0..100_000 {
             one.update(Change::Broadcast(Value::Int(value * 1_000_003)));
         }
-        // What is new is pushed to everybody once.
+        // A new change is pushed to all peers once.
         one.run_for_ms(2_000);
         let before = one.bytes();
         for at in 1..=1_000 {
@@ -335,7 +339,7 @@ fn whoever_asks_for_everything_again_and_again_is_sent_a_window() {
         let bytes = one.bytes() - before;
         eprintln!("{strategy:?}: {bytes} bytes for a thousand questions in a second");
         assert!(bytes <= 2 * (64 << 10) + 1_000 * 260, "{strategy:?}: {bytes}");
-        // A new session is handed a window at once, so each costs that much: a message for a window.
+        // A new session is sent a window at once. So each message of the attacker costs one window.
         let before = one.bytes();
         for session in 2..=51 {
             one.hear("n2", &format!(r#""inc":{session},"ord":1,"sum":"{NOTHING}","digest":{{}},"want":2"#));
@@ -348,9 +352,9 @@ fn whoever_asks_for_everything_again_and_again_is_sent_a_window() {
 
 #[test]
 fn long_lines_of_rows_chunks_and_random_dots_change_no_more_than_they_carry() {
-    // That each costs its length times a logarithm is counted in steps by the tests of the chains of entries.
+    // The tests of the chains of entries count the steps, which show that each line costs its length times a logarithm.
     let mut one = joined(100, Strategy::Relay);
-    // A pool that is nearly full, so that each search is one through many rows.
+    // The pool is nearly full, so that each search goes through many rows.
     let lives: Vec<String> = (0..1_000).map(|life| format!(r#"["n1@{life}",0,{life}]"#)).collect();
     one.hear("n2", &format!(r#""inc":1,"data":[{}]"#, lives.join(",")));
     assert!(one.rows() >= 990, "{} rows", one.rows());
@@ -387,13 +391,13 @@ fn stamps_far_ahead_are_held_back_and_hold_back_nothing_else() {
     assert_eq!(one.node().stats().refused_clock_ahead, 1);
     assert_eq!(one.frontier("n2", 1), 0, "it is offered again");
     assert_eq!(one.ask(r#""type":"kv_read","key":"k""#)["code"], 20);
-    // Values in the same row, other rows, and own writes go on, with stamps of today.
+    // Values in the same row, other rows, and this node's own writes go on, with present stamps.
     one.hear("n1", &format!(r#""inc":1,"digest":{{"n1@1":1}},"data":[["n1@1",0,["w","k","now",{WALL_US}]]]"#));
     assert_eq!(one.ask(r#""type":"kv_read","key":"k""#)["value"], "now");
     let ts = one.ask(r#""type":"write","key":"k","value":"mine""#)["ts"].as_f64().unwrap();
     assert!(ts < (WALL_US / 1_000_000 + 10) as f64, "{ts}");
     assert_eq!(one.node().store().set.len(), 1);
-    // Its time comes.
+    // The clock reaches the stamp.
     one.set_wall(ahead);
     one.hear("n2", &format!(r#""inc":1,"digest":{{"n2@1":2}},"data":[["n2@1",0,["w","k","late",{ahead}],7]]"#));
     assert_eq!(
@@ -443,7 +447,7 @@ fn replayed_messages_of_an_older_session_are_merged_and_not_believed() {
             forge(&mut sim, 1, 0, &old);
             sim.run_for_ms(10);
         }
-        // Ten seconds: told twice a second.
+        // In ten seconds it is told twice per second.
         assert!(sim.traffic()[0].sent - sent <= 22, "{strategy:?}: {} messages", sim.traffic()[0].sent - sent);
         assert_eq!((hex_view(&sim, 0), sim.node(0).stats().impostors), (view, 0), "{strategy:?}");
         assert!(sim.node(0).is_settled(), "{strategy:?}");
@@ -469,7 +473,7 @@ fn the_largest_numbers_in_a_forged_header_lose_nothing() {
                 forge(&mut sim, 1, dest, &format!(r#""inc":1000001,"sum":"{NOTHING}",{number}"#));
             }
             for value in 0..10 {
-                // What is refused meanwhile, because n1 is said to have no row for it, is not acknowledged.
+                // A change that is refused meanwhile, because n1 is said to have no row for it, is not acknowledged.
                 broadcast(&mut sim, value as usize % 3, value);
                 sim.run_for_ms(300);
             }
@@ -501,7 +505,8 @@ fn a_relay_that_promises_its_next_flush_in_fifty_days_is_not_waited_for() {
     let send = |one: &mut One, value: u32| {
         let before = one.sent_to("n0").len();
         one.ask(&format!(r#""type":"broadcast","message":{value}"#));
-        // A value waits for the next flush: for one that is an interval away not longer than that.
+        // A value waits for the next flush. If the relay says that the flush is an interval away, the value waits no
+        // longer than that.
         let begun_ms = one.now_us / 1_000;
         while one.sent_to("n0").len() == before {
             assert!(one.now_us / 1_000 < begun_ms + 120_000, "value {value} waits for ever");
@@ -513,7 +518,7 @@ fn a_relay_that_promises_its_next_flush_in_fifty_days_is_not_waited_for() {
     for round in 1..20 {
         let (ms, ord) = send(&mut one, round);
         waited_ms.push(ms);
-        // Half a round trip there and half a one back, and the relay holds what it was sent.
+        // The message takes half a round trip in each direction, and the relay holds the value.
         one.run_for_ms(99);
         let (sum, flush) = (one.sum(), if round < 19 { 460 } else { u32::MAX });
         let digest = format!(r#""digest":{{"n1@100":{round}}}"#);
@@ -551,7 +556,7 @@ fn two_processes_of_one_name_do_not_race_and_lose_nothing() {
                 for from in 0..3 {
                     ones[from].run_for_ms(100);
                     for sent in std::mem::take(&mut ones[from].sent) {
-                        // What is for the name goes to one of the two or the other.
+                        // Messages for this name go to one of the two processes in turn.
                         turn = (turn + 1) % 2;
                         let to = if sent.to == "n2" { 2 } else { turn };
                         let line = serde_json::json!({"src": names[from], "dest": sent.to, "body": sent.body});
@@ -563,7 +568,7 @@ fn two_processes_of_one_name_do_not_race_and_lose_nothing() {
         let taken: Vec<u64> = ones.iter().map(|one| one.node().stats().sessions_taken).collect();
         let sizes: Vec<usize> = ones.iter().map(|one| one.node().store().set.len()).collect();
         eprintln!("{strategy:?}: sessions taken {taken:?}, values {sizes:?}");
-        // 1 + 2 + 4 + … + 256 s, and then one in 300 s.
+        // The pauses are 1, 2, 4, …, 256 s, and then 300 s each.
         assert!(taken[0] <= 13 && taken[1] <= 13 && taken[2] == 0, "{strategy:?}: {taken:?}");
         assert_eq!(sizes[2], 600, "{strategy:?}: what was acknowledged and sent is there");
     }
@@ -587,7 +592,8 @@ fn another_entry_under_a_dot_that_its_author_made_is_everywhere_in_the_end_and_d
     for strategy in Strategy::ALL {
         for nodes in [2, 3] {
             let mut sim = cluster(strategy, nodes);
-            // A liar tells n1 about the first change of n0, before n1 hears of it. Of two nodes it is somebody in the middle.
+            // A liar tells n1 about the first change of n0 before n1 hears of it. With two nodes the liar is on the
+            // link between them.
             sim.cuts_mut().add(0, 1);
             broadcast(&mut sim, 0, 1);
             let liar = nodes - 1;
@@ -613,13 +619,13 @@ fn changes_are_kept_from_a_member_that_is_said_to_hold_them_until_somebody_else_
     for strategy in Strategy::ALL {
         let lacks_a_value = |nodes: usize| {
             let mut sim = cluster(strategy, nodes);
-            // The first value leaves at once, and before the second leaves n1 is told that n0 holds it.
+            // The first value leaves at once. Before the second one leaves, n1 is told that n0 holds it.
             broadcast(&mut sim, 1, 1);
             broadcast(&mut sim, 1, 2);
             forge(&mut sim, 0, 1, r#""inc":1000000,"digest":{"n1@1000001":50}"#);
             sim.run_for_ms(600_000);
             let lacks = State::of(sim.node(0)).set.len() < 2;
-            // Whoever starts anew is believed anew.
+            // A new session of n0 is believed.
             sim.restart(0, None);
             sim.converge(120_000);
             assert_eq!(State::of(sim.node(0)).set.len(), 2);

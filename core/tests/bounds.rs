@@ -1,4 +1,5 @@
-//! What happens when something is full: one test per row of the table in ARCHITECTURE.md.
+//! What happens when something is full: one test for each row of the table in ARCHITECTURE.md. The table is one, so its
+//! tests are one file, although it is long.
 
 use rumormill_core::data_type::Application;
 use std::collections::BTreeSet;
@@ -54,7 +55,7 @@ fn a_local_change_that_finds_no_room_is_an_error_and_takes_no_dot() {
     let refused = node.update(NOW, Change::Write { key: Value::Int(16), value: Value::Int(1) });
     assert_eq!(refused, Err(UpdateError::Full(Bound::Keys(16))));
     assert_eq!(before, (node.digest(), node.replica().own_seq()));
-    // What needs no room is taken, under the very next dot.
+    // A change that needs no room is accepted, and takes the next dot.
     let dot = node.update(NOW, Change::Write { key: Value::Int(3), value: Value::Int(2) });
     assert_eq!(dot.map(|dot| dot.map(|dot| dot.seq)), Ok(Some(145)));
     assert_eq!(ask(&mut node, json!({"type": "broadcast", "message": 5}))["type"], "broadcast_ok");
@@ -96,11 +97,11 @@ fn an_entry_of_a_peer_that_finds_no_room_is_not_marked_is_counted_and_is_offered
     assert!(net.get("small").values().contains("127"), "what came first is kept");
     let refused = net.get("small").stats().refused_full;
     assert!(refused >= 12, "{refused} were counted");
-    // What does not need room goes on to arrive, in both directions.
+    // Changes that need no room still arrive, in both directions.
     net.update("roomy", Change::Add(5)).expect("a counter has room");
     net.run_for(5_000);
     assert!(ids.iter().all(|id| net.get(id).count() == 12));
-    // Offered again and again; and nobody takes the others for equal.
+    // The value is offered again and again, and no node takes the others for equal.
     net.run_for(60_000);
     assert!(net.get("small").stats().refused_full > refused);
     assert_eq!(of_roomy(&net, "small"), 128);
@@ -117,7 +118,7 @@ fn a_rumor_that_finds_no_room_drives_out_the_oldest_and_anti_entropy_delivers_it
     net.cut("n2", "n3");
     net.cut("n1", "n3");
     for at in 0..40 {
-        // Turn by turn, so that no two changes of a row are one stretch.
+        // The nodes take turns, so that no two changes of a row are one range.
         net.update("n1", Change::Broadcast(Value::Int(at))).expect("room");
         net.update("n2", Change::Broadcast(Value::Int(100 + at))).expect("room");
         net.run_for(2);
@@ -186,7 +187,7 @@ fn a_life_that_finds_no_room_in_the_pool_is_not_merged_is_counted_and_is_offered
     net.update("n1", Change::Broadcast(Value::Int(100))).expect("room");
     net.run_for(5_000);
     assert_eq!(net.get("n1").values().len(), 25);
-    // The last life has a row at home, so there the other ones that fit stand beside it.
+    // The last life has a row at the node itself, besides the other lives that fit there.
     assert_eq!(net.get("n2").values().len(), 25);
     assert!(!net.get("n1").is_settled() && !net.get("n2").is_settled());
     let refused = net.get("n1").stats().refused_rows;
@@ -228,7 +229,7 @@ fn a_message_is_cut_at_an_entry_and_the_rest_follows() {
     let mut net = Net::new(ids);
     ids.iter().for_each(|id| net.add::<Tiny>(id, config));
     let text = |at: i64| format!("{at:024}");
-    // A past life with a very large dot, as only a digest of many years has it.
+    // A past life with a very large dot, as after many years.
     let past = format!("{}@{}", ids[0], INCARNATION_MAX - 1);
     let write = json!(["w", text(0), text(1), WALL_US]);
     let digest = json!({&*past: SEQ_MAX - 1});
@@ -273,10 +274,10 @@ proptest! {
         for (seed, id) in (0..).zip(&ids) {
             net.add::<Tiny>(id, Config { max_message_bytes, incarnation: life, fanout, seed, ..CONFIG });
         }
-        // Nodes that never had anything to say do not know of each other that they are equal.
+        // Nodes that never sent anything do not know that they are equal.
         net.update(ids[0], Change::Broadcast(Value::Int(77))).expect("room");
         for (index, change) in &changes {
-            // Where a table is full already, there is one change less.
+            // If a table is full already, the change is left out.
             let _ = net.update(ids[index.index(ids.len())], change.get());
             net.run_for(pause);
         }
@@ -292,7 +293,7 @@ proptest! {
     }
 }
 
-/// A seed that is printed when a test fails; the environment variable with its name repeats the run.
+/// A configuration whose seed is printed when a test fails. The environment variable with its name repeats the run.
 fn seeded() -> ProptestConfig {
     let mut config = ProptestConfig { failure_persistence: None, max_shrink_iters: 2_000, ..ProptestConfig::default() };
     if config.rng_seed == RngSeed::Random {
@@ -342,7 +343,7 @@ impl Wish {
 }
 
 fn change() -> impl Strategy<Value = Wish> {
-    // Few of each, so that no table is full: then all would have to be equal, and could not be.
+    // There are few of each, so that no table is full: the nodes have to become equal.
     let text = || {
         prop::sample::select(vec![
             "",
@@ -381,7 +382,7 @@ const WALL_AHEAD_US: i64 = (WALL_US - EPOCH_US) as i64;
 
 const NOW: Now = Now::monotonic_ms(0);
 
-/// No test needs anywhere near as many lines.
+/// A bound on lines that is far above what any test needs.
 const LINES_MAX: u64 = 20_000;
 
 /// A sink that takes everything.
@@ -410,14 +411,14 @@ fn ask(node: &mut impl Machine, mut body: serde_json::Value) -> serde_json::Valu
     reply["body"].take()
 }
 
-/// A node whatever its storage.
+/// A node with any storage.
 trait Resident: Machine {
     fn update(&mut self, now: Now, change: Change<'_>) -> Result<(), UpdateError>;
     fn stats(&self) -> Stats;
     fn values(&self) -> BTreeSet<String>;
     fn keys(&self) -> usize;
     fn count(&self) -> i128;
-    /// Up to which dot a row is known; 0 when there is no such row.
+    /// The frontier of a row; 0 if there is no such row.
     fn frontier(&self, row: &str) -> u64;
 }
 
@@ -501,7 +502,7 @@ impl Net {
         self.0.with(at, |node, now| node.update(now, change))
     }
 
-    /// Hands a node a line from elsewhere.
+    /// Hands a line to a node that the test has made.
     fn deliver(&mut self, id: &str, line: &serde_json::Value) {
         let at = self.at(id);
         assert_eq!(self.0.deliver(at, line.to_string().as_bytes()), Ok(None));
@@ -516,7 +517,7 @@ impl Net {
         assert!(self.lines() < LINES_MAX, "the nodes do not stop talking");
     }
 
-    /// Runs until all members know that all hold the same, which has to be soon.
+    /// Runs until all members know that all hold the same state, which has to be soon.
     #[track_caller]
     fn run_until_settled(&mut self) {
         self.0.fall_silent(120_000);

@@ -1,4 +1,4 @@
-//! A cloned node is a node of its own: the same inputs give the same outputs, and what happens to the one does not touch
+//! A cloned node is independent of the original: the same inputs give the same outputs, and inputs of one do not change
 //! the other.
 
 #![cfg(feature = "alloc")]
@@ -10,7 +10,7 @@ use rumormill_core::{Change, Config, Node, Now, Strategy, Value};
 
 use rumormill_sim::{Joined as _, Machine as _};
 
-/// What a node says within `rounds` timers.
+/// The messages of a node while it runs `rounds` timers.
 fn lines<S: Application>(node: &mut Node<S>, from_ms: u64, rounds: u64) -> Vec<u8> {
     let mut out = Vec::new();
     for round in 0..rounds {

@@ -1,6 +1,7 @@
-//! Faults that were seen with one node and a few lines, each as it was seen, and each with the old rule where a test can bring it back.
+//! Faults that were seen with one node and a few lines. Each test has the lines of the fault, and also runs without the
+//! rule that mended it, if a rule can be switched off.
 //!
-//! Lines that name a view carry the names of today's views: sixteen digits where there were eight.
+//! Lines that name a view have today's names of views, with sixteen digits instead of eight.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
@@ -11,14 +12,14 @@ use support::one::{One, config, view};
 
 const NOTHING: &str = "00000000000000000000000000000000";
 
-/// A node in this session, with its first lines.
+/// A node in this session, which has handled its first lines.
 fn node(session: u64, strategy: Strategy, without: &[Rule], lines: &str) -> One {
     let mut one = One::new(config(session, strategy), without);
     one.lines(lines);
     one
 }
 
-/// Lines of `f1-two-fresh-lives`.
+/// The lines of the trail `f1-two-fresh-lives`.
 const TWO_FRESH: &str = r#"
 {"src":"c0","dest":"n1","body":{"type":"init","msg_id":1,"node_id":"n1","node_ids":["n1","n2","n3"]}}
 {"src":"n2","dest":"n1","body":{"type":"gossip","inc":2,"sum":"00000000000000000000000000000000","digest":{},"want":1}}
@@ -32,7 +33,7 @@ fn a_new_session_goes_on_asking_after_it_met_one_that_is_as_empty() {
             one.run_for_ms(120_000);
             one.sent_to("n3").iter().filter(|sent| sent.body["want"].as_u64() > Some(0)).count()
         };
-        // Under `relay` there is a second reason to ask: nobody has said that all is well.
+        // With `relay` there is a second reason to ask: no relay has said `stable`.
         let old = if strategy == Strategy::Relay { &[Rule::Asking, Rule::StableWord][..] } else { &[Rule::Asking] };
         let (with, without) = (asked(&[]), asked(old));
         eprintln!("{strategy:?}: {with} questions to n3 in two minutes");
@@ -58,7 +59,7 @@ fn a_node_to_which_nobody_speaks_speaks_by_itself_after_12_s() {
 #[test]
 fn bits_of_an_earlier_session_do_not_count_for_the_present_one() {
     let sent = |without: &[Rule]| {
-        // Here n1 has session 2 in n2's view; when n3 speaks of n1 it means session 1.
+        // In the view of n2, n1 has session 2. In the view of n3 it has session 1.
         let (with_1, with_2) = (view(&[("n1", 1), ("n2", 1), ("n3", 1)]), view(&[("n1", 2), ("n2", 1), ("n3", 1)]));
         let mut one = node(
             1,
@@ -84,7 +85,8 @@ fn bits_of_an_earlier_session_do_not_count_for_the_present_one() {
 
 #[test]
 fn who_holds_nothing_and_says_so_is_sent_what_it_lacks() {
-    // Whether n3 means the earlier session of n1 (then its word is no word about this one), or was mistaken about this one.
+    // In one case n3 means the earlier session of n1, so its claim is not about the present one. In the other case n3
+    // is mistaken about the present session.
     let answer = |n1: u64, without: &[Rule]| {
         let named = view(&[("n1", n1), ("n2", 1), ("n3", 1)]);
         let mut one = node(
@@ -160,7 +162,7 @@ fn who_writes_from_a_lower_session_is_told_of_the_higher_one() {
     one.hear("n1", &lower);
     assert_eq!(one.sent.len(), before + 1);
     assert_eq!(one.sent[before].body["lives"]["n1"], 9);
-    // However often it writes, it is told once in half a second.
+    // However often the old session writes, it is told once in half a second.
     for _ in 0..400 {
         one.hear("n1", &lower);
     }
@@ -168,7 +170,7 @@ fn who_writes_from_a_lower_session_is_told_of_the_higher_one() {
     one.run_for_ms(100);
     one.hear("n1", &lower);
     assert_eq!(one.sent.len(), before + 2);
-    // What it makes in session 5 is merged all the same.
+    // A change that it makes in session 5 is merged all the same.
     one.hear("n1", r#""inc":5,"digest":{"n1@5":1},"data":[["n1@5",0,77]]"#);
     assert_eq!(one.frontier("n1", 5), 1);
 }
@@ -206,7 +208,7 @@ fn however_often_everything_is_asked_for_what_is_under_way_is_bounded() {
             one.join("n0", &["n0", "n1"]);
             (0..VALUES).for_each(|value| one.update(Change::Broadcast(Value::Int(value * 1_000_003))));
             let before = one.bytes();
-            // Once as a peer without ordinals asks, and once as one with them does.
+            // The question comes once from a peer without ordinals, and once from a peer with them.
             for at in 1..=50 {
                 one.hear("n1", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{}},"want":1"#));
                 one.hear("n1", &format!(r#""inc":1,"ord":{at},"relay":"n0","sum":"{NOTHING}","digest":{{}},"want":2"#));
@@ -233,7 +235,7 @@ fn what_is_merged_beyond_the_window_is_told() {
 {"src":"n1","dest":"n0","body":{"type":"gossip","inc":200,"sum":"00000000000000000000000000000000","digest":{},"want":1}}
 "#,
             );
-            // Both hold nothing and know it: n0 is settled and silent.
+            // Both hold nothing and know that, so n0 is settled and silent.
             let both = view(&[("n0", 200), ("n1", 200)]);
             one.hear("n1", &format!(r#""inc":200,"sum":"{NOTHING}","agree":"{both}:all","digest":{{}}"#));
             one.run_for_ms(10_000);
@@ -246,7 +248,7 @@ fn what_is_merged_beyond_the_window_is_told() {
             );
             assert_eq!(one.ask(r#""type":"read""#)["messages"].to_string(), "[42]");
             let mut others = 0;
-            // n1 is there, and holds nothing: it shows that whenever it is asked.
+            // n1 is alive and holds nothing, and shows that whenever it is asked.
             for _ in 0..20 {
                 let before = one.sent.len();
                 one.run_for_ms(2_000);
@@ -277,7 +279,7 @@ fn a_message_that_only_moves_a_frontier_is_told() {
             one.run_for_ms(10_000);
             assert!(one.node().is_settled(), "{strategy:?}");
             one.sent.clear();
-            // An old message, in which all was superseded.
+            // An old message, whose entries were all superseded.
             one.hear("n1", r#""inc":100,"digest":{"n1@100":3},"data":[["n1@100",0,[3]]],"msg_id":7"#);
             assert_eq!(one.frontier("n1", 100), 3);
             one.run_for_ms(30_000);
@@ -305,7 +307,7 @@ fn a_digest_that_names_rows_takes_none_of_them() {
     assert_eq!(one.rows(), 1);
     let many: Vec<String> = (10..5_000).map(|life| format!(r#""n1@{life}":1"#)).collect();
     one.hear("n2", &format!(r#""inc":1,"digest":{{{}}}"#, many.join(",")));
-    // Skips that the digest does not vouch for, and entries that cannot be read, take none either.
+    // Skips that the digest does not cover, and entries that cannot be read, take no row either.
     let skips: Vec<String> = (10..5_000).map(|life| format!(r#"["n1@{life}",0,[9],["z",1]]"#)).collect();
     one.hear("n2", &format!(r#""inc":1,"data":[{}]"#, skips.join(",")));
     assert_eq!(one.rows(), 1, "own row, and no other");
@@ -335,7 +337,7 @@ fn a_skip_to_the_end_of_a_row_is_not_believed() {
         );
         assert_eq!(one.ask(r#""type":"read""#)["messages"].to_string(), "[5,6,7]");
         assert_eq!((one.frontier("n1", 100), one.node().stats().too_far_ahead), (3, 1));
-        // A value of another row goes on to n2, with this row as it is.
+        // A value of another row is sent to n2, and this row is listed unchanged.
         one.run_for_ms(5_000);
         assert!(one.sent_to("n2").iter().any(|sent| sent.body["digest"]["n1@100"] == 3), "{:?}", one.sent);
     }
@@ -343,7 +345,7 @@ fn a_skip_to_the_end_of_a_row_is_not_believed() {
 
 #[test]
 fn an_own_cell_is_nobody_elses_to_change() {
-    // By each name under which it can come: the row in an entry of another one, and the row itself.
+    // The claims name the row in each possible way: in an entry of another row, and as the row of the chunk.
     let claims = [
         r#""inc":1,"data":[["n2@1",0,["p","n1@100",18446744073709551615]]]"#,
         r#""inc":1,"digest":{"n2@1":1},"data":[["n2@1",0,["n","n1@100",18446744073709551615]]]"#,
@@ -370,7 +372,7 @@ fn an_own_cell_is_nobody_elses_to_change() {
         assert_eq!(replies[0]["body"]["type"], "add_ok", "{claim}");
         assert_eq!(replies[1]["body"]["value"], 6, "{claim}");
     }
-    // A foreign implementation that has heard of the row, and names it, changes it no more than that.
+    // A message of a foreign implementation that names the row does not change it either.
     let mut one = node(100, Strategy::Rumor, &[], "");
     one.join("n1", &["n1", "n2"]);
     one.ask(r#""type":"add","delta":5"#);

@@ -1,4 +1,4 @@
-//! Who may know whom: the table of ARCHITECTURE.md, held against every path in the sources that leads out of a module.
+//! Who may know whom: compares the table of ARCHITECTURE.md with every path in the sources that leads out of a module.
 //!
 //! Unit tests inside the sources are left out: they may use whatever they need.
 
@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-/// A module, and the modules it may know. `time`, `storage` and `id` are open to all that stand below them.
+/// A module, and the modules that it may know. All modules below `time`, `storage` and `id` in this list may know these
+/// three.
 const MAY_KNOW: &[(&str, &[&str])] = &[
     ("time", &[]),
     ("storage", &[]),
@@ -29,7 +30,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// The front page, which re-exports and knows nothing.
+/// The front page. It only re-exports.
 const FRONT_PAGE: &str = "lib";
 
 #[test]
@@ -88,12 +89,12 @@ fn texts_and_sizes_of_messages_between_nodes_are_in_wire_only() {
         if !matches!(module, "node" | "gossip" | "config") {
             continue;
         }
-        // To measure a piece of a message is to know its text.
+        // Code that measures a piece of a message knows its text.
         let measures = source.tokens.iter().filter(|token| matches!(&*token.text, "length" | "Count"));
         wrong.extend(measures.map(|token| format!("{}:{}: measures by `{}`", source.path, token.line, token.text)));
         let texts = source.tokens.iter().filter(|token| token.is_text_of_json());
         wrong.extend(texts.map(|token| format!("{}:{}: has {}", source.path, token.line, token.text)));
-        // What config says of bytes it takes from wire: it adds no number of its own.
+        // The functions of `config` about bytes take their numbers from `wire` and add none.
         let functions =
             source.tokens.windows(2).enumerate().filter(|(_, window)| {
                 module == "config" && window[0].text == "fn" && window[1].text.ends_with("_bytes")
@@ -202,7 +203,7 @@ struct Token {
 }
 
 impl Token {
-    /// Whether this is a literal with a key of JSON in it, and the colon behind that.
+    /// Whether this is a string literal that contains a JSON key and the colon after it.
     fn is_text_of_json(&self) -> bool {
         match self.text.as_bytes() {
             [b'"', ..] => self.text.contains("\\\": "),
@@ -228,7 +229,7 @@ impl Source {
         self.path.split(['/', '.']).next().expect("a split has one part at least")
     }
 
-    /// How many modules deep the file's own module lies.
+    /// How many modules deep the module of the file is.
     fn depth(&self) -> usize {
         let parts = self.path.trim_end_matches(".rs").split('/');
         parts.filter(|part| *part != "mod").count()

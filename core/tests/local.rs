@@ -1,4 +1,4 @@
-//! Changes made here, by a client or by the program around the node: what they need and what a refusal leaves behind.
+//! Local changes, by a client or by the program around the node: what they need, and the state after a refusal.
 
 #![allow(clippy::unwrap_used)]
 
@@ -40,7 +40,7 @@ impl Bench {
         self.node.handle_timeout(self.now);
     }
 
-    /// Hands over a request or a message and gives the reply, if there is one.
+    /// Hands over a request or a message, and returns the reply, if there is one.
     fn send(&mut self, src: &str, body: &Json) -> Option<Json> {
         let line = json!({"src": src, "dest": "n1", "body": body}).to_string();
         let _ = self.node.handle_line(self.now, line.as_bytes());
@@ -73,7 +73,7 @@ fn write<'a>(key: &'a str, value: &'a str) -> Change<'a> {
     Change::Write { key: Value::Text(key), value: Value::Text(value) }
 }
 
-/// Every way to write from here.
+/// Every kind of local write.
 fn writes() -> [Json; 3] {
     [
         json!({"type": "write", "key": "k", "value": "a"}),
@@ -115,7 +115,7 @@ fn stamps_of_others_stay_within_the_limit() {
     bench.pass(1, -61_000);
     bench.ask(&json!({"type": "write", "key": "k", "value": 2}));
     let before = bench.node.digest();
-    // Ahead of the wall clock by less than this node's own clock, and yet too far.
+    // The stamp is less far ahead of the wall clock than this node's own clock, and still too far.
     let ts = WALL_US as f64 / 1e6 - 0.5;
     let reply = bench.ask(&json!({"type": "kv_merge", "entries": {"l": {"value": 1, "ts": ts}}}));
     assert_eq!(reply["code"], 12, "{reply}");
@@ -123,7 +123,7 @@ fn stamps_of_others_stay_within_the_limit() {
     let entry = json!({"type": "gossip", "inc": 1, "data": [["n2@1", 0, ["w", "l", 1, us]]]});
     assert_eq!(bench.send("n2", &entry), None);
     assert_eq!((bench.node.digest(), bench.node.stats().refused_clock_ahead), (before, 1));
-    // A second later it fits.
+    // One second later it is accepted.
     bench.pass(1_000, 1_000);
     bench.send("n2", &entry);
     assert_eq!(bench.ask(&json!({"type": "kv_read", "key": "l"}))["value"], 1);
@@ -222,7 +222,7 @@ fn nobody_is_settled_from_the_moment_of_a_change_on() {
     for (name, change) in changes {
         let mut bench = Bench::start(&["n1", "n2"], Config { incarnation: 7, ..Config::default() });
         bench.ask(&json!({"type": "broadcast", "message": 1}));
-        // A peer that shows the very same state.
+        // A peer shows the same state.
         let line = {
             let mut peer = Bench::new(Config { incarnation: 7, ..Config::default() });
             peer.node.join("n2", ["n1", "n2"], peer.now).unwrap();
@@ -281,7 +281,7 @@ impl Bench {
         }
     }
 
-    /// Hands over a message for `me` from `src` and gives the message that answers it, now or within a minute.
+    /// Hands over a message for `me` from `src`, and returns the message that answers it, now or within a minute.
     fn send_as(&mut self, me: &str, src: &str, body: &Json) -> String {
         let line = json!({"src": src, "dest": me, "body": body}).to_string();
         self.node.handle_line(self.now, line.as_bytes()).unwrap();
@@ -318,10 +318,10 @@ fn an_event_says_what_changed_and_by_whom() {
         said,
         [
             r#"Changed { by: "n1", change: Inserted(Text("hello")) }"#,
-            // Both are in the state: the increments and the decrements are a cell each.
+            // Both changes are in the state: increments and decrements are separate cells.
             "Changed { by: \"n1\", change: Counted(2) }",
             "Changed { by: \"n1\", change: Counted(2) }",
-            // The value before was superseded.
+            // The earlier value was superseded.
             r#"Changed { by: "n1", change: Written { key: Text("k"), value: Text("new") } }"#,
             "Changed { by: \"n2\", change: Inserted(Int(7)) }",
         ]

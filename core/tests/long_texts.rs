@@ -1,5 +1,5 @@
-//! Strings of up to 65,536 bytes, which only the storage on the heap holds: through both strategies, with escapes, written
-//! over again and again, and where there is no room for them.
+//! Strings of up to 65,536 bytes, which only the storage on the heap holds: with both strategies, with escapes,
+//! overwritten again and again, and without room for them.
 #![cfg(feature = "alloc")]
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -33,7 +33,7 @@ fn three(strategy: Strategy, links: Links) -> Sim {
     Sim::with_limits(3, 7, links, config(strategy), LIMITS)
 }
 
-/// Texts whose JSON has as many bytes as there may be.
+/// Strings whose JSON has the largest allowed length.
 fn longest_texts() -> Vec<String> {
     let ascii = (0..TEXT_BYTES_MAX).map(|at| char::from(b'a' + (at % 26) as u8)).collect();
     let mixed = "\u{1}\\ä🦀\t".repeat(TEXT_BYTES_MAX / 16);
@@ -47,12 +47,12 @@ fn longest_texts() -> Vec<String> {
     ]
 }
 
-/// Each character as an escape: six bytes in the line, or twelve.
+/// The string with each character as an escape, of six or twelve bytes in the line.
 fn escaped(text: &str) -> String {
     text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect()
 }
 
-/// What a node says to a client.
+/// The reply of a node to a client.
 fn ask(sim: &mut Sim, at: usize, body: &str) -> serde_json::Value {
     sim.ask(at, body)["body"].take()
 }
@@ -72,7 +72,7 @@ fn the_longest_strings_reach_everybody_through_both_strategies() {
         let texts = longest_texts();
         for (at, text) in texts.iter().enumerate() {
             let value = serde_json::to_string(&texts[(at + 1) % texts.len()]).unwrap();
-            // One in two comes with every character escaped, as some libraries write them.
+            // Every second key has all characters escaped, as some libraries write them.
             let key = if at % 2 == 0 { serde_json::to_string(text).unwrap() } else { format!("\"{}\"", escaped(text)) };
             ok(&ask(&mut sim, at % 3, &format!(r#""type":"write","key":{key},"value":{value}"#)), "write_ok");
             ok(&ask(&mut sim, at % 3, &format!(r#""type":"broadcast","message":{key}"#)), "broadcast_ok");
@@ -142,7 +142,7 @@ fn the_longest_strings_go_through_the_smallest_messages_that_are_allowed_and_thr
 fn a_string_that_is_longer_than_the_window_is_handed_over_all_the_same() {
     for strategy in Strategy::ALL {
         let mut sim = three(strategy, CALM);
-        // A string takes 3 s, so that windows shrink to the smallest, a quarter of a string.
+        // A string takes 3 s, so windows shrink to the smallest one, a quarter of a string.
         sim.links_mut().bytes_per_second = Some(40_000.0);
         for text in longest_texts() {
             update(&mut sim, 0, Change::Write { key: Value::Text(&text), value: Value::Text(&text) });
@@ -154,8 +154,8 @@ fn a_string_that_is_longer_than_the_window_is_handed_over_all_the_same() {
         sim.converge(400_000);
         sim.fall_silent(600_000);
         sim.assert_equal_states();
-        // Twice the state, and what is offered again while it is still under way: an entry takes longer than the first of the times after
-        // which it is. Far from the 3 times of a link that carries an entry in less (`faults.rs`).
+        // The nodes are sent twice the state, and further copies: an entry is under way for longer than the first pause
+        // after which it is offered again. A faster link stays below 3 times the state (`faults.rs`).
         let state: u64 = longest_texts().iter().map(|_| 3 * TEXT_BYTES_MAX as u64).sum();
         let times = match strategy {
             Strategy::Rumor => 4,
@@ -176,7 +176,7 @@ fn values_are_written_over_until_the_arena_was_used_many_times() {
         let mut rng = Rng(1);
         let mut written = 0;
         while written < 40 * limits.store_text_bytes {
-            // Lengths of all sizes, and one of six strings of the longest.
+            // Strings of very different lengths, from a few bytes to 32 KiB.
             let text = "x\"".repeat((TEXT_BYTES_MAX / 4) >> rng.below(16)) + &written.to_string();
             let key = rng.below(5) as i64;
             let at = rng.below(3) as usize;
@@ -228,7 +228,7 @@ fn a_local_change_that_finds_no_room_for_its_strings_is_an_error_and_takes_no_do
     let refused = sim.with(0, |node, now| node.update(now, write));
     assert!(matches!(refused, Err(UpdateError::Full(_))), "{refused:?}");
     assert_eq!(before, (State::of(sim.node(0)).map, sim.node(0).replica().own_seq(), sim.node(0).digest()));
-    // What takes no more room than what it replaces has it, and what is freed can be used.
+    // A value that is not longer than the one it replaces has room, and room that is freed can be used.
     ok(&ask(&mut sim, 0, &format!(r#""type":"write","key":0,"value":"{}""#, long("c"))), "write_ok");
     ok(&ask(&mut sim, 0, &format!(r#""type":"txn","txn":[["w",1,1],["w","k","{}"]]"#, &long("d")[1..])), "txn_ok");
     assert_eq!(ask(&mut sim, 0, r#""type":"write","key":3,"value":"b""#)["code"], 11);
@@ -252,7 +252,7 @@ fn a_remote_entry_that_finds_no_room_for_its_strings_is_offered_again_and_taken_
         assert!(refused >= 2, "{refused} were counted");
         sim.run_for_ms(60_000);
         assert!(sim.node(2).stats().refused_full > refused && !sim.nodes().any(Member::is_settled));
-        // Values that are written over make room for those that wait.
+        // Values that are overwritten make room for those that wait.
         (0..3).for_each(|key| write(&mut sim, key, "short"));
         sim.converge(120_000);
         sim.fall_silent(120_000);

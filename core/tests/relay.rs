@@ -1,4 +1,4 @@
-//! Strategy `relay` in simulated time: it survives what `rumor` survives, and each of its rules is needed.
+//! Strategy `relay` in simulated time: it survives the same faults as `rumor`, and sends no storms.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
@@ -27,7 +27,8 @@ fn survive_with(mut sim: Sim, seed: u64, ops: u64) {
     sim.converge(120_000);
     sim.assert_equal_states();
     assert_eq!(sim.node(0).store().counter.value(), total, "seed {seed}");
-    // Whoever still asks does so once in 30 s, and loses three of ten questions or answers: with seed 33 ten in a row.
+    // A node that still asks does so once in 30 s, and three of ten questions or answers are lost: with seed 33 ten in
+    // a row.
     sim.fall_silent(600_000);
     sim.assert_equal_states();
 }
@@ -122,7 +123,8 @@ fn a_quiet_cluster_sends_nothing_however_long_it_waits() {
     assert!(sim.nodes().all(rumormill_core::Member::is_settled));
 }
 
-/// Rate 100, half broadcasts and half reads, for 20 s: messages per operation, and milliseconds to the last message.
+/// Load of 100 operations per second, half broadcasts and half reads. Returns the messages per operation, and the
+/// milliseconds to the last message.
 fn load(sim: &mut Sim, seed: u64, secs: u64) -> (f64, u64) {
     let mut rng = Rng(seed);
     let nodes = sim.len() as u64;
@@ -211,8 +213,8 @@ fn a_dead_member_is_probed_twice_a_second_at_most_and_ever_more_rarely() {
         sim.run_for_ms(600_000);
         let late: Vec<u64> = sim.sent_by().iter().zip(&most).map(|(now, before)| now - before).collect();
         eprintln!("{dead} dead: {} messages in 600 s, by node {late:?}", sim.counts().sent - before);
-        // Every one of them probes the dead node and sends a random digest or asks the root once in 30 s, give or take a quarter. The root
-        // answers three of them.
+        // Each of them probes the dead node, and sends a random digest or asks the root, once in 30 s, plus or minus a
+        // quarter. The root answers three of them.
         let root = usize::from(dead == 0);
         assert!(
             late.iter().enumerate().all(|(at, late)| *late <= if at == root { 5 } else { 2 } * 600 / 22),
@@ -234,15 +236,15 @@ fn a_member_that_cannot_take_what_the_others_have_is_offered_it_ever_more_rarely
     assert_eq!(sim.node(4).store().set.len(), 10);
     let before = sim.counts().sent;
     sim.run_for_ms(600_000);
-    // Once in 30 s each node asks its relay, and as a session that was never settled somebody who differs: a question, an answer, what
-    // is lacking, its acknowledgement.
+    // Once in 30 s each node asks its relay. A session that was never settled also asks a peer that differs: a
+    // question, an answer, the missing entries, their acknowledgement.
     let most = 5 * 5 * 600 / 22;
     assert!(sim.counts().sent - before <= most, "{} messages, {most} allowed", sim.counts().sent - before);
     assert!(sim.nodes().take(4).all(|node| node.store().set.len() == 30));
 }
 
-/// What a node sends to one peer within a second, with T = 460 ms and a round trip of 200 ms. docs/relay.md derives twice
-/// that; 9 is what is seen, and was 26 before a relay that has not flushed yet was spared uplinks.
+/// The bound on messages of a node to one peer within a second, with T = 460 ms and a round trip of 200 ms.
+/// docs/relay.md derives a bound of 28. At most 9 are seen; there were 26 before the rule *pacing*.
 const LINK_MOST: usize = 12;
 
 #[test]
@@ -254,7 +256,8 @@ fn no_fault_makes_a_storm() {
         let lossy = Links { loss: 0.1, ..CALM };
         let mut sim = Sim::new(nodes, seed, if seed % 3 == 0 { lossy } else { CALM }, RELAY);
         sim.keep_log();
-        // Cuts of all lengths, also such that end when suspicion begins, one way or both, with and without the relay.
+        // Cuts of all lengths, some of which end when suspicion begins, in one direction or both, with and without the
+        // relay.
         for step in 0..12 {
             let side: Vec<usize> = (0..nodes).filter(|at| *at == step % 3 || rng.chance(200)).collect();
             sim.cut(&side, rng.chance(500));
@@ -275,7 +278,7 @@ fn no_fault_makes_a_storm() {
     assert!(link <= LINK_MOST && node <= LINK_MOST * (nodes - 1), "{link} on a link, {node} from a node");
 }
 
-/// 100 operations a second, half of them broadcasts.
+/// Load of 100 operations per second, half of them broadcasts.
 fn busy(sim: &mut Sim, rng: &mut Rng, ms: u64) {
     let end = sim.now_us() + ms * 1_000;
     while sim.now_us() < end {
@@ -292,7 +295,7 @@ fn the_load_of_the_relay_moves_on_without_a_burst() {
     let mut sim = Sim::new(10, 4, near, Config { gossip_interval_ms: Some(100), ..RELAY });
     let mut rng = Rng(4);
     let (mut op, mut busiest_second, mut total) = (0_u64, 0, 0);
-    // 64 flushes are 6.4 s: everybody is the relay once.
+    // 64 flushes take 6.4 s, so every node is the relay once.
     for _ in 0..70 {
         let before = sim.counts().sent;
         for _ in 0..100 {
@@ -305,7 +308,7 @@ fn the_load_of_the_relay_moves_on_without_a_burst() {
     }
     let most = *sim.sent_by().iter().max().unwrap();
     eprintln!("{total} messages, {most} by the busiest node, {busiest_second} in the busiest second");
-    // The first two nodes are the relay for 13 of the 70 s.
+    // The first two nodes together are the relay for 13 of the 70 s.
     assert!(most * 4 < total, "{:?}", sim.sent_by());
     assert!(busiest_second * 70 * 10 < total * 12);
     sim.converge(2_000);

@@ -1,4 +1,4 @@
-//! What happens without each of the rules of strategy `relay`, in simulated time.
+//! What happens without each rule of strategy `relay`, in simulated time.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 mod support;
@@ -22,7 +22,7 @@ fn slow_sim(seed: u64, links: Links, without: Option<Rule>, interval_ms: u32) ->
     sim
 }
 
-/// 60 operations a second, half of them broadcasts. Gives how many operations there were.
+/// Load of 60 operations per second, half of them broadcasts. Returns the number of operations.
 fn load(sim: &mut Sim, rng: &mut Rng, ms: u64) -> usize {
     let end = sim.now_us() + ms * 1_000;
     let mut ops = 0;
@@ -38,7 +38,7 @@ fn load(sim: &mut Sim, rng: &mut Rng, ms: u64) -> usize {
     ops
 }
 
-/// Every node sees a majority, and no two see the same one: whom it sees is not transitive.
+/// Cuts links so that every node sees a majority, and no two see the same one: "sees" is not transitive.
 fn cut_to_a_ring(sim: &mut Sim) {
     let reach = NODES / 4 + 1;
     let mut place: Vec<usize> = (0..NODES).collect();
@@ -70,7 +70,8 @@ fn messages_per_op(links: Links, without: Option<Rule>, fault: impl Fn(&mut Sim)
     sent as f64 / ops as f64
 }
 
-/// Compares the price with and without a rule, which has to be `at_least` times as high.
+/// Compares the messages per operation with and without a rule. Without it there have to be at least `at_least` times
+/// as many.
 fn costs_more_without(rule: Rule, at_least: f64, links: Links, fault: impl Fn(&mut Sim)) {
     let with = messages_per_op(links, None, &fault);
     let without = messages_per_op(links, Some(rule), &fault);
@@ -122,7 +123,7 @@ fn without_the_question_every_lost_message_makes_a_suspect() {
 #[test]
 fn with_data_in_every_acknowledgement_peers_chat() {
     costs_more_without(Rule::EmptyAcknowledgements, 1.05, CALM, |sim| {
-        // The relay is away for some time: another takes its place, and goes again.
+        // The relay is cut off for some time. Another node takes its place, and gives it back.
         sim.partition(&[0, 4, 8]);
         load(sim, &mut Rng(sim.rng.0), 4_000);
         sim.heal();
@@ -152,7 +153,7 @@ fn without_random_digests_two_roots_that_do_not_see_each_other_drift_apart_as_lo
             let mut sim = sim(seed, CALM, without);
             let mut rng = Rng(seed);
             load(&mut sim, &mut rng, 3_000);
-            // Everybody else sees both, and is the child of one.
+            // Every other node sees both, and is the child of one of them.
             sim.cuts_mut().add(0, 1);
             sim.cuts_mut().add(1, 0);
             load(&mut sim, &mut rng, 20_000);
@@ -163,7 +164,7 @@ fn without_random_digests_two_roots_that_do_not_see_each_other_drift_apart_as_lo
     };
     let (with, without) = (apart(None) / 10, apart(Some(Rule::RandomDigests)) / 10);
     eprintln!("values by which nodes differ under load, mean: {with} with random digests, {without} without");
-    // Not more, because who sees that it is behind asks after a while.
+    // The difference is not larger, because a node that sees that it is behind asks after a while.
     assert!(5 * without > 6 * with);
 }
 
@@ -191,7 +192,7 @@ fn without_reading_digests_against_echoes_a_value_that_was_lost_before_another_m
         sim.run_for_ms(10);
         assert_eq!(sim.traffic()[7].sent, before + 1);
         sim.heal();
-        // That flush shows n7 that it missed one. It asks, and the answer has the echo of the question.
+        // The next flush shows n7 that it missed one. It asks, and the answer has the echo of the question.
         sim.converge(120_000)
     };
     let (with, without) = (caught_up_ms(None), caught_up_ms(Some(Rule::HiddenLoss)));
@@ -222,7 +223,7 @@ fn without_the_word_a_flush_that_was_lost_with_its_relay_is_missed_for_ever() {
         sim.run_for_ms(5_000);
         sim.cuts_mut().add(0, 3);
         sim.ask(0, r#""type":"broadcast","message":1"#);
-        // The flush reaches everybody but n3, and then the relay is gone.
+        // The flush reaches all nodes but n3. Then the relay is cut off.
         sim.run_for_ms(150);
         sim.partition(&[0]);
         sim.run_for_ms(60_000);
@@ -245,6 +246,6 @@ fn without_taking_over_a_new_relay_is_sent_and_sends_everything_again() {
     };
     let (with, without) = (longest_line(None), longest_line(Some(Rule::TakeOver)));
     eprintln!("longest message after the relay is gone: {with} bytes, {without} without taking over");
-    // Not more, because who sees that it is behind asks after a while.
+    // The difference is not larger, because a node that sees that it is behind asks after a while.
     assert!(5 * without > 6 * with);
 }

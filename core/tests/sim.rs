@@ -1,4 +1,4 @@
-//! Nodes in process on a network that misbehaves: all seeds end in equal state.
+//! Simulated nodes on a network with faults: all seeds end with equal state.
 #![allow(missing_docs)]
 
 mod support;
@@ -8,7 +8,7 @@ use rumormill_core::{Config, Instant, Now, Strategy};
 use rumormill_sim::{Delay, Links, State};
 use support::{CALM, HOSTILE, Rng, Sim, abuse, for_seeds, limits};
 
-/// Abuse, heal, convergence under continued loss, equal states, silence.
+/// Runs operations under faults, heals, and checks: convergence while loss goes on, equal states, silence.
 fn survive(nodes: usize, seed: u64, links: Links, config: Config, ops: u64) {
     let mut sim = Sim::new(nodes, seed, links, config);
     let total = abuse(&mut sim, ops, 40_000, |rng| u64::from(rng.chance(600)));
@@ -182,7 +182,7 @@ fn a_start_under_the_number_of_the_one_before_is_found_out_and_loses_nothing() {
             sim.converge(10_000);
             sim.fall_silent(20_000);
             sim.restart(0, incarnation);
-            // Under the old number this is another change under a dot that peers know already.
+            // Under its old number this would be another change with a dot that peers know already.
             sim.ask(0, r#""type":"broadcast","message":2"#);
             sim.converge(60_000);
             sim.fall_silent(60_000);
@@ -192,7 +192,7 @@ fn a_start_under_the_number_of_the_one_before_is_found_out_and_loses_nothing() {
     }
 }
 
-/// Rate 100, half broadcasts and half reads, for 20 s, as in Gossip Glomers 3d and 3e.
+/// 100 operations per second for 20 s, half broadcasts and half reads, as in Gossip Glomers 3d and 3e.
 #[test]
 fn twenty_five_nodes_at_rate_100_stay_inside_the_targets_of_rumor() {
     let mut worst = (0.0_f64, 0, 0);
@@ -241,8 +241,8 @@ fn settle_waiting(sim: &Sim, waiting: &mut Vec<(u64, u64, usize)>, delays: &mut 
     });
 }
 
-/// With as many peers as the fanout, every tick reaches all of them; the next change must not wait for the pause after which
-/// the same state may be sent again.
+/// If there are as many peers as the fanout, every tick reaches all of them. The next change must not wait for the
+/// pause after which the same state may be sent again.
 #[test]
 fn the_counter_keeps_its_tick_when_the_fanout_reaches_all_peers() {
     let mut sim = Sim::new(3, 9, CALM, Config::default());
@@ -269,7 +269,7 @@ fn time_that_stands_still_or_jumps_does_no_harm() {
     }
 }
 
-/// The chatter of a cluster that can never agree, because one member is full, dies down all the same.
+/// A cluster can never agree if one member is full. Its messages become rare all the same.
 #[test]
 fn a_member_that_cannot_take_what_the_others_have_is_offered_it_ever_more_rarely() {
     let mut sim = Sim::new(5, 17, CALM, Config::default());
@@ -281,13 +281,13 @@ fn a_member_that_cannot_take_what_the_others_have_is_offered_it_ever_more_rarely
     assert!(sim.node(4).stats().refused_full > 0);
     let before = sim.counts().sent;
     sim.run_for_ms(600_000);
-    // Five nodes, each exchanging digests once in 30 s: a question, an answer, what is lacking.
+    // Each of five nodes exchanges digests once in 30 s: a question, an answer, the missing entries.
     let most = 5 * 3 * 600 / 22;
     assert!(sim.counts().sent - before <= most, "{} messages, {most} allowed", sim.counts().sent - before);
     assert!(sim.nodes().take(4).all(|node| node.store().set.len() == 30));
 }
 
-/// Each holds what the other has no room for, and neither offers it all the time.
+/// Each node holds values that the other has no room for, and offers them only at growing intervals.
 #[test]
 fn two_full_members_that_lack_what_the_other_has_do_not_ask_without_a_pause() {
     let links = Links { delay: Delay::Constant(1_000), ..CALM };

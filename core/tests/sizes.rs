@@ -1,4 +1,4 @@
-//! How large things are. A node with fixed storage is one value in static memory, so its size is a promise.
+//! The sizes of types. A node with fixed storage is one value in static memory, so its size matters to users.
 
 #![cfg(target_pointer_width = "64")]
 
@@ -13,7 +13,7 @@ use rumormill_core::{Config, Event, Node, Stats};
 /// What the feature `fast` adds to a node: the layouts of earlier lines, and the text of a number.
 const FAST: usize = if cfg!(feature = "fast") { 784 } else { 0 };
 
-/// Compares the sizes of types with what they are meant to be, all of them before it complains.
+/// Compares the sizes of types with the expected ones, and reports all differences at once.
 macro_rules! assert_sizes {
     ($($type:ty: $expected:expr,)+) => {
         let sizes = [$((stringify!($type), size_of::<$type>(), $expected)),+];

@@ -1,4 +1,4 @@
-//! The golden vectors of `WIRE.md`: what stands there is what a node writes.
+//! Compares the golden vectors of `WIRE.md` with the messages that nodes write.
 #![allow(missing_docs, clippy::unwrap_used)]
 
 use rumormill_core::storage::Heap;
@@ -31,7 +31,7 @@ impl Driven {
         Now::monotonic_ms(self.now_ms)
     }
 
-    /// Handles a line; everything that is said then.
+    /// Handles a line. Returns all messages that are sent then.
     fn line(&mut self, line: &str) -> Vec<String> {
         self.node.handle_line(self.now(), line.as_bytes()).unwrap();
         self.drain()
@@ -54,7 +54,7 @@ impl Driven {
         }
     }
 
-    /// Lets time pass until something is said.
+    /// Lets time pass until a message is sent.
     fn wait(&mut self) -> Vec<String> {
         loop {
             self.now_ms = self.node.poll_timeout().unwrap().at.as_micros().div_ceil(1_000);
@@ -107,7 +107,7 @@ fn a_superseded_write_is_skipped_and_the_answer_says_who_agrees() {
     assert_eq!(peer.node.digest(), node.node.digest());
 }
 
-/// The lines at a moment, in the order of their receivers, each without its newline.
+/// Delivers those of the lines that are for `id`, at a moment. Returns what is sent then.
 fn delivered(to: &mut Driven, at_ms: u64, lines: &[String], id: &str) -> Vec<String> {
     to.now_ms = at_ms;
     let dest = format!(r#""dest": "{id}""#);
@@ -115,7 +115,7 @@ fn delivered(to: &mut Driven, at_ms: u64, lines: &[String], id: &str) -> Vec<Str
     mine.into_iter().flat_map(|line| to.line(line)).collect()
 }
 
-/// What is said from now on, each message 100 ms on its way, until nobody has anything left to say: in the order in which it is said.
+/// All messages from now on until no node has anything left to send, in their order. Each message takes 100 ms.
 fn until_silent(nodes: &mut [Driven; 3], said: Vec<String>) -> Vec<(u64, String)> {
     let mut under_way: Vec<(u64, String)> = said.into_iter().map(|line| (100, line)).collect();
     let mut all = Vec::new();

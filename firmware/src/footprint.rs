@@ -1,4 +1,4 @@
-//! How large things are, and how deep the stack was: for the table in docs/embedding.md.
+//! The sizes of types, and the depth of the stack: for the tables in docs/embedding.md.
 
 use rumormill_core::causality::Causality;
 use rumormill_core::gossip::Gossip;
@@ -26,7 +26,7 @@ fixed_storage! {
     struct SmallValues { values: 8_192, set_text_bytes: 32_768, dense_values: 32_768, ..Small::LIMITS }
 }
 
-/// Says all of it, one number to a line.
+/// Writes all of them, one number per line.
 pub(crate) fn say() {
     let tiny = size_of::<Node<Tiny>>();
     let small = size_of::<Node<Small>>();
@@ -52,7 +52,7 @@ pub(crate) fn say() {
     }
 }
 
-/// Bytes of the stack that do not bear the colour with which cortex-m-rt painted it.
+/// How many bytes of the stack no longer have the pattern that cortex-m-rt wrote at the start.
 fn stack_used() -> usize {
     const COLOUR: u32 = 0xcccc_cccc;
     unsafe extern "C" {

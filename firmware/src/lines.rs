@@ -1,8 +1,8 @@
-//! Bytes to lines, in the memory of one line.
+//! Splits bytes into lines, in the memory of one line.
 
 use crate::board::{Byte, Uart};
 
-/// What is next in the input.
+/// The next part of the input.
 pub(crate) enum Next<'a> {
     /// A line, without its newline.
     Line(&'a [u8]),
@@ -17,7 +17,7 @@ pub(crate) enum Next<'a> {
 /// The line that is being read.
 pub(crate) struct Lines<const BYTES: usize> {
     line: heapless::Vec<u8, BYTES>,
-    /// The line is complete: the next byte begins another one.
+    /// The line is complete, so the next byte begins another one.
     complete: bool,
     too_long: bool,
 }
@@ -40,7 +40,7 @@ impl<const BYTES: usize> Lines<BYTES> {
                 Byte::Is(b'\n') => break,
                 Byte::Is(byte) => self.too_long |= self.line.push(byte).is_err(),
                 Byte::End if self.line.is_empty() => return Next::End,
-                // The last line was not terminated. The UART will say again that this is the end.
+                // The last line has no newline. The next read of the UART gives the end again.
                 Byte::End => break,
             }
         }

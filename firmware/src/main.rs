@@ -1,6 +1,7 @@
-//! The node on a microcontroller: lines in and out through a UART, time from SysTick, everything in static memory.
+//! The node on a microcontroller. Lines come and leave through a UART, time comes from SysTick, and all data is in
+//! static memory.
 //!
-//! This file is all that a board needs around [`Node`]; what belongs to this very board is in [`board`].
+//! This file is all that a board needs around [`Node`]. The code for this particular board is in [`board`].
 //! `docs/embedding.md` walks through it.
 
 #![no_std]
@@ -26,7 +27,7 @@ use board::{Uart, host};
 use lines::{Lines, Next};
 use report::Report;
 
-/// Bytes of the longest line that is read, and of the longest message that is sent to a peer. Has room for
+/// Bytes of the longest line that is read, and of the longest message that is sent to a peer. It is at least
 /// `Config::min_message_bytes` of the capacities.
 const LINE_BYTES: usize = 1_024;
 
@@ -64,7 +65,8 @@ fn main() -> ! {
     host::succeed()
 }
 
-/// The node, in static memory. On its own, so that its way there takes no stack from what follows.
+/// Makes the node in static memory. This is a function of its own, so that the stack that it needs is free again
+/// afterwards.
 #[inline(never)]
 fn start(config: Config) -> Option<&'static mut Node<Capacities>> {
     Node::new_in(singleton!(: Option<Node<Capacities>> = None)?, config).ok()

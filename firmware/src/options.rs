@@ -1,4 +1,4 @@
-//! The command line: the options of the process that make sense here, by the same names.
+//! The command line: the options of the process that are useful here, with the same names.
 
 use rumormill_core::config::{Config, FANOUT, INCARNATION_MAX, INTERVAL_MS, Strategy, Workload};
 
@@ -10,7 +10,7 @@ pub(crate) type Wrong = &'static str;
 /// Bytes of the longest command line.
 const BYTES: usize = 256;
 
-/// The choices on the command line, over those in `config`. Seed and incarnation come from the board where they are not
+/// The configuration: `config`, changed by the command line. Seed and incarnation come from the board if they are not
 /// given.
 pub(crate) fn read(mut config: Config) -> Result<Config, Wrong> {
     let mut memory = [0; BYTES];

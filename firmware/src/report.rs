@@ -1,13 +1,13 @@
-//! What is said about lines that cannot be answered: ten at once, then one a second.
+//! Reports of lines that cannot be answered: ten at once, then one per second.
 
 use rumormill_core::{Instant, Now, Rejected};
 
 use crate::board::host;
 
-/// Reports before the limit applies.
+/// How many reports are written before the limit applies.
 const BURST: u32 = 10;
 
-/// Limits how often something is said.
+/// Limits how often a line is reported.
 pub(crate) struct Report {
     allowed: u32,
     second: Instant,
@@ -20,12 +20,12 @@ impl Default for Report {
 }
 
 impl Report {
-    /// A line got no reply.
+    /// Reports a line that got no reply.
     pub(crate) fn rejected(&mut self, why: Rejected, now: Now) {
         self.say(why.reason(), now);
     }
 
-    /// A line did not fit the memory.
+    /// Reports a line that did not fit the memory.
     pub(crate) fn too_long(&mut self, now: Now) {
         self.say("too long", now);
     }

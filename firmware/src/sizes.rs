@@ -1,5 +1,6 @@
-//! How large things are where pointers have 32 bits. A node is one value in static memory, so its size is a promise: a change
-//! of it stops the build here, with both numbers, to be seen in review. `core/tests/sizes.rs` says the same for 64 bits.
+//! The sizes of types where pointers have 32 bits. A node is one value in static memory, so its size matters to users:
+//! a change of it stops the build here, with both numbers, so that a review sees it. `core/tests/sizes.rs` does the
+//! same for 64 bits.
 
 use rumormill_core::gossip::{Gossip, Hot};
 use rumormill_core::replicated::{Replica, Store};

@@ -1,4 +1,4 @@
-//! Nodes under arbitrary lines, arbitrary gossip and arbitrary time.
+//! Nodes with arbitrary lines, arbitrary gossip and arbitrary times.
 //!
 //! ```text
 //! cargo +nightly fuzz run node -- -dict=fuzz/dict -max_total_time=240

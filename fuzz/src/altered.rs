@@ -1,27 +1,29 @@
-//! A member that lies, and one that does not: what the first node says is altered on its way to the second, and then both
-//! talk undisturbed.
+//! A member that lies, and one that does not. The messages of the first node are altered on their way to the second
+//! one. Then both talk undisturbed.
 //!
-//! While messages are altered, the second node may refuse any of them. Afterwards [`Talk::end`] holds this, whatever was said:
+//! While messages are altered, the second node may refuse any of them. Afterwards [`Talk::end`] checks the following,
+//! whatever was sent:
 //!
-//! 1. No table holds more than it may, no message is longer than it may be, and each is taken by its receiver.
-//! 2. Each node holds every value of the set that was added at it: nothing that anybody says removes an entry.
-//! 3. Both nodes hold the same, if no altered message said about a *row of the first node* what that node had not said, and
-//!    none showed a *frontier* that it had not reached (`claims.rs`). An altered message may well carry entries of other rows
-//!    that nobody made: for the second node they are changes like all others. It merges them and hands them on, the first
-//!    node merges them as well, and since merging is a join, both end with the join of what either holds. All else that the
-//!    second node was told about the first one (sum, agreement, session, wishes, ordinals) is corrected by what the first node
-//!    shows of itself: its sum with every message, and its vector when the sums differ.
-//! 4. The second node holds all that the first one holds, if no altered message showed a frontier that the first node had not
-//!    reached. It may hold more for good: a node ignores what others claim under dots of its own row.
+//! 1. No table holds more than it may, no message is longer than it may be, and the receiver takes each message.
+//! 2. Each node holds every value of the set that was added at it: no message removes an entry.
+//! 3. Both nodes hold the same state, if no altered message had an entry in a *row of the first node* that this node
+//!    had not sent, and none showed a *frontier* that the first node had not reached (`claims.rs`). An altered message
+//!    may carry entries of other rows that nobody made: for the second node they are changes like all others. It merges
+//!    them and sends them on, and the first node merges them as well. Merging is a join, so both nodes end with the
+//!    join of their states. Everything else that the second node was told about the first one (sum, agreement, session,
+//!    wishes, ordinals) is corrected by later messages of the first node: each shows its sum, and its vector if the
+//!    sums differ.
+//! 4. The second node holds all that the first one holds, if no altered message showed a frontier that the first node
+//!    had not reached. It may hold more for good, because a node ignores what others claim under dots of its own row.
 //!
-//! Where such a frontier was shown, both may lack something of the other for good: what a node once was believed to hold
-//! it is not sent. Both lies have a row in docs/attacks.md.
+//! If such a frontier was shown, each node may lack entries of the other for good: a node is not sent entries that it
+//! is believed to hold. Both lies have a row in docs/attacks.md.
 //!
-//! The last two are for scripts in which nobody had to refuse an entry for want of room. None of them says that both *know*
-//! that they hold the same: after some of the lies in docs/attacks.md a node does not believe that another agrees until that
-//! one starts anew. So the two need not be settled nor silent. The lie "all members hold this" about the state that a node
-//! has keeps nodes apart only where a third one is not heard: of two nodes, the one that was lied about knows better, and
-//! speaks.
+//! The last two rules hold for scripts in which no node had to refuse an entry for lack of room. No rule demands that
+//! both nodes *know* that they hold the same state: after some of the lies in docs/attacks.md a node does not believe
+//! that another one agrees until that one starts anew. So the two need not be settled or silent. The lie "all members
+//! hold this" about the state of a node divides nodes only if a third one is not heard: of two nodes, the one that the
+//! lie is about knows better, and sends messages.
 
 mod claims;
 mod edit;
@@ -38,14 +40,14 @@ use claims::{Claims, Forged};
 use edit::Edit;
 use script::{Setup, Step, steps};
 
-/// Steps of one script that are run.
+/// How many steps of a script are run.
 const STEPS_MAX: usize = 64;
-/// Milliseconds of a script while messages are altered.
+/// How long a script may take while messages are altered, in milliseconds.
 const ALTERED_MS_MAX: u64 = 600_000;
-/// Within this time two nodes that talk undisturbed hold the same: a node takes sessions above those that were made up at
-/// pauses of up to five minutes.
+/// Two nodes that talk undisturbed hold the same state after at most this time. It is long because a node takes
+/// sessions above invented ones only at pauses of up to five minutes.
 const HONEST_US: Micros = 1_800 * 1_000_000;
-/// After so many messages two nodes that differ for good need not be looked at any longer: they hold what they will hold.
+/// After this many messages two nodes that differ for good are not run any longer: their states no longer change.
 const FORGED_MESSAGES_MAX: u64 = 500;
 /// How long a message takes.
 const DELAY_US: Micros = 10_000;
@@ -56,7 +58,8 @@ const IDS: [&str; 2] = ["n1", "n2"];
 const FIRST: usize = 0;
 const SECOND: usize = 1;
 
-/// Room for every entry that the messages of a script carry, unless it does little else or asks for small tables.
+/// Room for every entry that the messages of a script carry, unless the script has little else or asks for small
+/// tables.
 const LIMITS: Limits = Limits {
     nodes: 2,
     rows: 64,
@@ -91,13 +94,13 @@ struct Talk {
     network: Network<Vec<u8>>,
     limits: Limits,
     now_us: Micros,
-    /// What is done to the next messages of the first node.
+    /// The edits of the next messages of the first node.
     edits: VecDeque<Vec<Edit>>,
-    /// The messages that it has sent, as it wrote them.
+    /// The messages that the first node has sent, as it wrote them.
     said: Vec<Vec<u8>>,
-    /// What they say about its own rows.
+    /// The claims of these messages about its own rows.
     claims: Claims,
-    /// What altered messages said otherwise.
+    /// The claims of altered messages that differ from these.
     forged: Forged,
     /// Values of the set that were added at each node.
     added: [BTreeSet<String>; 2],
@@ -156,7 +159,7 @@ impl Talk {
         self.drain(at);
     }
 
-    /// The next thing happens, if that is not after `until_us`.
+    /// Runs the next event, if it is not after `until_us`.
     fn next(&mut self, until_us: Micros) -> bool {
         let (arrival, timer) = (self.network.poll_timeout(), self.nodes.poll_timeout());
         let next = [arrival, timer.map(|timer| timer.0)].into_iter().flatten().min();
@@ -175,12 +178,12 @@ impl Talk {
         true
     }
 
-    /// Sends what a node has to say, and looks at its tables.
+    /// Sends the messages that wait at a node, and checks its tables.
     fn drain(&mut self, at: usize) {
         let mut line = Vec::new();
         while let Some(sent) = self.nodes.poll_transmit(self.now_us, at, &mut line) {
             match sent {
-                // To the peer that was made to ask like a client: nodes do not read replies.
+                // A reply to the peer, which an edit made ask like a client. Nodes do not read replies.
                 Transmit::Reply => {}
                 Transmit::Gossip(_) => self.send(at, &line),
             }
@@ -211,9 +214,9 @@ impl Talk {
         }
     }
 
-    /// The two talk undisturbed. See the head of this file for what has to hold then.
+    /// The two nodes talk undisturbed. The head of this file says what has to hold then.
     fn end(mut self) {
-        // What is under way may have been altered; it arrives like all before it.
+        // Messages under way may have been altered. They arrive like all before them.
         self.edits.clear();
         let last_us = self.now_us + DELAY_US;
         while self.next(last_us) {}
@@ -243,7 +246,7 @@ impl Talk {
         }
     }
 
-    /// Whether an entry found no room: then the nodes cannot agree.
+    /// Whether an entry found no room, so that the nodes cannot agree.
     fn is_full(&self) -> bool {
         let refused = |(_, node): (usize, &Member<Heap>)| node.stats().refused_full + node.stats().refused_rows > 0;
         self.nodes.iter().any(refused)
@@ -274,7 +277,7 @@ fn holds_all(one: &State, other: &State) -> bool {
     one.set.is_superset(&other.set) && other.cells.iter().all(has_cell) && other.map.iter().all(has_key)
 }
 
-/// Prints what arrives where, to look into what the fuzzer found: set `RUMORMILL_TRACE`.
+/// Prints which message arrives where, if `RUMORMILL_TRACE` is set: to look into a find of the fuzzer.
 fn trace(now_us: Micros, to: usize, line: &[u8]) {
     if std::env::var_os("RUMORMILL_TRACE").is_some() {
         eprintln!("{} ms, {}: {}", now_us / 1_000, IDS[to], line.escape_ascii());

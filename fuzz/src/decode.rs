@@ -1,8 +1,9 @@
-//! The decoder against `serde_json`, and the predictor against the decoder.
+//! Compares the decoder with `serde_json`, and the predictor with the decoder.
 //!
-//! What `serde_json` rejects, the decoder rejects; what it accepts, the decoder accepts, but for the bounds that are
-//! documented: nesting, and the envelope of a message. Where both accept a line they read the same things from it. The
-//! predictor reads what the decoder reads, whatever lines it has seen before. Entries that were kept are those of the line.
+//! The decoder rejects every line that `serde_json` rejects. It accepts every line that `serde_json` accepts, except
+//! for the documented bounds: nesting, and the envelope of a message. If both accept a line, they read the same values
+//! from it. The predictor reads the same as the decoder, whatever lines it has seen before. Entries that were kept
+//! while a line was checked are equal to those that are read from it again.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -13,7 +14,7 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-/// Lines of one input that are looked at.
+/// How many lines of an input are checked.
 const LINES_MAX: usize = 64;
 
 /// Checks one input of the fuzzer.
@@ -25,7 +26,7 @@ pub fn check(data: &[u8]) {
     let lines = data.split(|byte| *byte == b'\n').take(LINES_MAX);
     for line in lines.clone() {
         check_line(line);
-        // Twice, so that the layout that the first reading may have left is used by the second.
+        // Each line is read twice, so that the second reading uses a layout that the first one may have learned.
         check_predicted(&mut predictor, line);
         check_predicted(&mut predictor, line);
         for change in [next_digits, doubled_digits, without_digits, negative, fractions, other_letters] {
@@ -34,7 +35,7 @@ pub fn check(data: &[u8]) {
             check_predicted(&mut predictor, line);
         }
     }
-    // Each line after each other one, in the other order, without changes in between.
+    // The lines are read again in the reverse order, without changed lines between them.
     let lines: Vec<&[u8]> = lines.collect();
     for line in lines.iter().rev() {
         check_predicted(&mut predictor, line);
@@ -44,7 +45,7 @@ pub fn check(data: &[u8]) {
     check_predicted(&mut predictor, data);
 }
 
-/// The predictor reads what the decoder reads.
+/// The predictor reads the same as the decoder.
 fn check_predicted(predictor: &mut Predictor, line: &[u8]) {
     let (mut predicted, mut decoded) = (Message::new(), Message::new());
     let outcome = predictor.decode(line, &mut predicted);
@@ -56,7 +57,7 @@ fn check_predicted(predictor: &mut Predictor, line: &[u8]) {
     }
 }
 
-/// The line with each run of digits made into something else.
+/// The line, with each run of digits replaced.
 fn with_digits(line: &[u8], mut change: impl FnMut(&[u8], &mut Vec<u8>)) -> Vec<u8> {
     let mut changed = Vec::with_capacity(2 * line.len());
     for run in line.chunk_by(|a, b| a.is_ascii_digit() == b.is_ascii_digit()) {
@@ -95,7 +96,7 @@ fn fractions(line: &[u8]) -> Vec<u8> {
     })
 }
 
-/// The first lower-case letter of each word is another one: other clients, other types, other keys.
+/// The line, with the first lower-case letter of each word replaced: other clients, other types, other keys.
 fn other_letters(line: &[u8]) -> Vec<u8> {
     let mut changed = line.to_vec();
     for at in 0..changed.len() {
@@ -109,7 +110,7 @@ fn other_letters(line: &[u8]) -> Vec<u8> {
     changed
 }
 
-/// The decoder reads what `serde_json` reads.
+/// The decoder reads the same as `serde_json`.
 fn check_line(line: &[u8]) {
     let mut message = Message::new();
     let outcome = message.decode(line);
@@ -147,7 +148,7 @@ fn depth(value: &Value) -> u32 {
     }
 }
 
-/// All pairs of an object in their order, those whose key stands there before included.
+/// All pairs of an object in their order, duplicate keys included.
 struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
@@ -219,8 +220,8 @@ fn body_of(text: &str) -> Option<&str> {
     body.map(|(_, value)| value.get())
 }
 
-/// A line that is a message was read as `serde_json` reads it; of a key that stands there twice, the first value counts
-/// and the message says so.
+/// A line that is a message was read as `serde_json` reads it. If a key is duplicate, the first value counts, and the
+/// message says so.
 fn check_message(message: &Message<'_>, text: &str) {
     let envelope = pairs(text);
     let mut twice = false;
@@ -253,7 +254,7 @@ fn check_message(message: &Message<'_>, text: &str) {
             Key::InReplyTo => false,
             _ => true,
         });
-        // One that is `null` is there for those who need it, and absent for those who can do without.
+        // A field that is `null` is present for `need`, and absent for `get`.
         let is_null = first.is_some_and(|value| value.get() == "null");
         assert_eq!(message.get(key), message.need(key).ok().filter(|_| !is_null), "{} of {text}", key.name());
         match (message.need(key).ok(), first) {
@@ -286,7 +287,7 @@ fn check_entries(message: &Message<'_>, text: &str) {
     assert_eq!(message.chunks().map(entries), array.map(Chunks::new).map(entries), "{text}");
 }
 
-/// All that chunks say, as text.
+/// All chunks and items, as text.
 fn entries(mut chunks: Chunks<'_>) -> Vec<String> {
     let mut entries = Vec::new();
     while let Some(chunk) = chunks.chunk() {
@@ -302,7 +303,7 @@ fn integer(value: &RawValue) -> Option<i64> {
     serde_json::from_str::<Value>(value.get()).ok()?.as_i64()
 }
 
-/// A string without its escapes, by all ways that lead there.
+/// A string without its escapes. All ways to get it give the same.
 fn text_of(string: Str<'_>) -> String {
     let text: String = string.chars().collect();
     assert!(string.is(&text));

@@ -1,5 +1,5 @@
-//! What the fuzz targets check. The targets themselves are one line each, so that the corpora can be replayed as tests,
-//! with any compiler and without `libFuzzer`.
+//! The checks of the fuzz targets. The targets themselves have one line each, so that the corpora can be replayed as
+//! tests, with any compiler and without `libFuzzer`.
 
 #![forbid(unsafe_code)]
 

@@ -1,8 +1,8 @@
-//! Two nodes of one cluster under a script: lines, gossip, time, loss, a restart.
+//! Two nodes of one cluster run a script: lines, gossip, time, loss, a restart.
 //!
-//! Each node runs twice: on fixed storage and on the heap, with the same capacities, so one run shows both that the same
-//! inputs give the same outputs and that the storage makes no difference. What has to hold after every input is in
-//! `pair.rs` and `answers.rs`; what has to hold in the end, when no line was forged, in `end.rs`.
+//! Each node runs twice: on fixed storage and on the heap, with the same capacities. So one run shows that the same
+//! inputs give the same outputs, and that the storage makes no difference. `pair.rs` and `answers.rs` check what has to
+//! hold after every input. `end.rs` checks what has to hold in the end if no line was forged.
 
 mod answers;
 mod end;
@@ -15,7 +15,7 @@ use rumormill_core::storage::{Heap, Limits, Storage as _, Tiny};
 use crate::script::Setup;
 use world::World;
 
-/// The smallest tables that are of any use.
+/// The smallest useful tables.
 const SMALLEST: Limits = Limits {
     nodes: 8,
     rows: 10,

@@ -1,4 +1,4 @@
-//! Inputs of the target `node`: scripts, one step per line, so that a person can write and read them.
+//! Inputs of the target `node`: scripts with one step per line, so that a person can write and read them.
 //!
 //! | line | step |
 //! |---|---|
@@ -29,7 +29,7 @@ pub enum Side {
     Second,
 }
 
-/// What happens next.
+/// A step of a script.
 #[derive(Debug)]
 pub enum Step<'a> {
     /// A line arrives as it is.
@@ -75,16 +75,16 @@ fn number(digits: &[u8]) -> u64 {
     digits.fold(0, |number, digit| number * 10 + u64::from(digit - b'0'))
 }
 
-/// How the nodes are set up: a letter and a number each, in any order, such as `!s1n3l4`.
+/// The options of a script, each a letter and a number, in any order, such as `!s1n3l4`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Setup {
     /// `s1`: the smallest tables; else those of `Tiny`, beside the same on the heap.
     pub smallest: bool,
-    /// `nN`: members of the cluster, of which two live. 2 to 8.
+    /// `nN`: members of the cluster, 2 to 8. Two of them run.
     pub nodes: usize,
     /// `mN`: bytes of a message beyond the least that is allowed.
     pub message_bytes: usize,
-    /// `lN`: each N-th message between the nodes is lost, until the script ends.
+    /// `lN`: every N-th message between the nodes is lost, until the script ends.
     pub lost: u64,
     /// `iN`: incarnation.
     pub incarnation: u64,
@@ -104,7 +104,7 @@ pub struct Setup {
     pub delayed: bool,
     /// `rN`: seed.
     pub seed: u64,
-    /// `x1`: ids as long as they may be, with escapes in them. Lines as they are do not know them.
+    /// `x1`: ids of the largest length, with escapes in them. Lines that a script has in full do not use these ids.
     pub long_ids: bool,
 }
 
@@ -163,7 +163,7 @@ impl Setup {
         setup
     }
 
-    /// The ids of the cluster's members, and one that is none of them. `id_bytes` is the longest that an id may be.
+    /// The ids of the cluster's members, and one id that is no member. An id may have at most `id_bytes` bytes.
     pub fn ids(&self, id_bytes: usize) -> Vec<String> {
         let id = |node: usize| {
             let mut id = format!("n{node}");

@@ -1,7 +1,7 @@
-//! A data type of one's own: a register that keeps the largest integer ever written, with requests of its own.
+//! A data type outside of the core: a register that keeps the largest integer ever written, with requests of its own.
 //!
-//! Run it with `cargo run -p rumormill-sim --example max_register`: five simulated nodes on a bad network, through a
-//! partition and a crash, with both strategies. The crate `rumormill-core` is used as it is.
+//! Run it with `cargo run -p rumormill-sim --example max_register`. It runs five simulated nodes on a bad network,
+//! through a partition and a crash, with both strategies. The crate `rumormill-core` is not changed for it.
 
 use rumormill_core::data_type::{
     Arg, At, Causality, Dot, Entry, Lane, Merged, Product, Refused, Replicated, Replied, Request, RequestContext,
@@ -23,7 +23,7 @@ pub(crate) struct MaxRegister {
 const MAX: Tag = Tag(b'm');
 
 impl MaxRegister {
-    /// The largest integer that was written, if one was.
+    /// The largest integer that was written, if any was.
     #[must_use]
     pub(crate) fn value(&self) -> Option<i64> {
         self.largest.map(|largest| largest.0)
@@ -64,7 +64,7 @@ impl<S: Storage> Replicated<S> for MaxRegister {
         value_of(entry).is_none_or(|value| self.value().is_some_and(|largest| value <= largest))
     }
 
-    // Only the change that wrote the largest integer has an entry: the others are superseded.
+    // Only the change that wrote the largest integer has an entry. All others are superseded.
     fn seek(&self, row: RowId, after: u64) -> Option<At> {
         self.largest.filter(|(_, dot)| dot.row == row && dot.seq > after).map(|_| At::slot(0))
     }
@@ -116,21 +116,22 @@ impl<S: Product<Own = Self>> Requests<S> for MaxRegister {
     }
 }
 
-/// A node with the capacities of `Tiny`, and the register beside the set, the counter and the store.
+/// A node with the capacities of `Tiny`, and with the register besides the set, the counter and the store.
 pub(crate) type Node = Member<With<Tiny, MaxRegister>>;
 
-/// Sends a request to a node, and gives the reply.
+/// Sends a request to a node, and returns the reply.
 pub(crate) fn ask(cluster: &mut Cluster<Node>, at: usize, body: &str) -> String {
     let line = format!(r#"{{"src": "c1", "dest": "n{at}", "body": {{"msg_id": 1, {body}}}}}"#);
     let reply = cluster.deliver(at, line.as_bytes()).expect("a request that can be answered");
     reply.expect("a reply to the request")
 }
 
-/// Five nodes on a network that loses one message in ten and delivers one in ten twice: writes on both sides of a
-/// partition, a crash that loses the memory of the node that wrote the largest integer, and what all hold in the end.
+/// Runs five nodes on a network that loses one message in ten and delivers one in ten twice. There are writes on both
+/// sides of a partition, and a crash in which the node that wrote the largest integer loses its memory. In the end all
+/// nodes hold that integer.
 ///
 /// # Panics
-/// Nodes differ in the end, do not hold the largest integer, or do not fall silent.
+/// In the end the nodes differ, do not hold the largest integer, or do not fall silent.
 pub(crate) fn simulate(strategy: Strategy, seed: u64) -> Cluster<Node> {
     let delay = Delay::Uniform { least_us: 1_000, most_us: 200_000 };
     let links = Links { delay, loss: 0.1, duplicates: 0.1, ..Links::default() };
@@ -142,7 +143,7 @@ pub(crate) fn simulate(strategy: Strategy, seed: u64) -> Cluster<Node> {
         ask(&mut cluster, at, &format!(r#""type": "max_write", "value": {value}"#));
         cluster.run_for_ms(300);
     }
-    // The other node on its side of the partition has it; then its writer starts with an empty memory.
+    // The other node on this side of the partition has the integer. Then its writer starts again with an empty memory.
     while cluster.node(3).store().own.value() != Some(90) {
         assert!(cluster.now_us() < 60_000_000, "n3 is not told of 90 within a minute");
         cluster.run_for_ms(10);

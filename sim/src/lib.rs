@@ -20,7 +20,7 @@
 //! assert!(!cluster.is_converged());
 //! cluster.start(1, make);
 //!
-//! // The links work again: all come to hold the same, know that, and fall silent.
+//! // The links work again: all nodes come to hold the same state, know that, and fall silent.
 //! cluster.heal();
 //! cluster.links_mut().loss = 0.0;
 //! let took_ms = cluster.converge(30_000);

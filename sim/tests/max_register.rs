@@ -1,5 +1,5 @@
-//! The example of a data type of one's own: it converges under both strategies, and its requests get the errors of the
-//! client protocol.
+//! Tests of the example of a user's data type: it converges with both strategies, and its requests get the errors of
+//! the client protocol.
 
 #[path = "../examples/max_register.rs"]
 #[expect(dead_code, reason = "`main` belongs to the example")]

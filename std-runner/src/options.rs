@@ -307,7 +307,7 @@ impl Options {
             store_text_bytes: self.max_store_text_bytes.unwrap_or_else(|| store_text_bytes(keys, text_bytes)),
             id_bytes: self.max_id_bytes.unwrap_or(base.id_bytes),
             rumors: self.max_rumors.unwrap_or(base.rumors),
-            // Nobody here polls them.
+            // This program polls no events.
             events: 0,
             payload_bytes: self.max_payload_bytes.unwrap_or_else(|| base.payload_bytes.max(payload_bytes(text_bytes))),
         }

@@ -1,4 +1,5 @@
 //! The tables of requests in the client protocol, row by row: the bytes of the reply, and the effect of the request.
+//! The file follows the order of the tables, so it is not split, although it is long.
 
 #![allow(clippy::unwrap_used)]
 

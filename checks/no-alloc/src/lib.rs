@@ -1,4 +1,5 @@
-//! Two nodes with fixed storage in a program without an allocator: a small C program calls [`rumormill_no_alloc_drive`].
+//! Two nodes with fixed storage in a program without an allocator. A small C program calls
+//! [`rumormill_no_alloc_drive`].
 
 #![no_std]
 
@@ -9,15 +10,15 @@ use rumormill_core::{Config, Instant, Node, Now, Transmit};
 
 /// Bytes of the longest message: a `read` of all values.
 const BYTES: usize = 4_096;
-/// Values and keys that are used; all fit the smaller node.
+/// How many values and keys are used. All of them fit the smaller node.
 const VALUES: u32 = 120;
 const KEYS: u32 = 15;
 
-/// What happened. Has a twin in `main.c`.
+/// The result. `main.c` declares the same struct.
 #[derive(Clone, Copy, Debug, Default)]
 #[repr(C)]
 pub struct Report {
-    /// 0, or the number of the first thing that went wrong, counted from 1 in the order of [`Wrong`].
+    /// 0, or the number of the first failure, counted from 1 in the order of [`Wrong`].
     pub wrong: u32,
     /// Lines handled by the two nodes.
     pub lines: u32,
@@ -35,7 +36,7 @@ pub struct Report {
     pub small_bytes: u32,
 }
 
-/// What can go wrong.
+/// The failures.
 #[derive(Clone, Copy, Debug)]
 #[repr(u32)]
 enum Wrong {
@@ -116,6 +117,11 @@ fn drive(requests: u32, report: &mut Report) -> Result<(), Wrong> {
         }
         pair.pass(1, report)?;
     }
+    agree(&mut pair, count, report)
+}
+
+/// Lets the nodes gossip until they agree, for at most a minute. Both have to hold the same state, and count `count`.
+fn agree(pair: &mut Pair, count: i128, report: &mut Report) -> Result<(), Wrong> {
     for _ in 0..60_000 {
         if pair.tiny.is_settled() && pair.small.is_settled() {
             break;
@@ -139,14 +145,14 @@ fn drive(requests: u32, report: &mut Report) -> Result<(), Wrong> {
 }
 
 impl Pair {
-    /// A client's request, which gets one reply that is no error.
+    /// Sends a request of a client. It gets one reply, which is no error.
     fn request(&mut self, side: Side, body: fmt::Arguments<'_>, report: &mut Report) -> Result<(), Wrong> {
         let before = report.replies;
         self.line(side, "c1", body, report)?;
         if report.replies == before + 1 { Ok(()) } else { Err(Wrong::NoReply) }
     }
 
-    /// A message in the name of the other node.
+    /// Sends a message in the name of the other node.
     fn gossip(&mut self, side: Side, body: fmt::Arguments<'_>, report: &mut Report) -> Result<(), Wrong> {
         let from = if side == Side::Tiny { "n2" } else { "n1" };
         self.line(side, from, body, report)
@@ -168,7 +174,7 @@ impl Pair {
         self.exchange(report)
     }
 
-    /// Time passes, and the timers that are due run.
+    /// Lets time pass, and runs the timers that are due.
     fn pass(&mut self, ms: u64, report: &mut Report) -> Result<(), Wrong> {
         self.now_ms += ms;
         let now = self.now();
@@ -184,7 +190,7 @@ impl Pair {
         self.exchange(report)
     }
 
-    /// Polls both nodes and hands over what they say to each other, until both are quiet.
+    /// Polls both nodes and hands over their messages to each other, until both have none.
     fn exchange(&mut self, report: &mut Report) -> Result<(), Wrong> {
         let now = self.now();
         let Self { tiny, small, sink, .. } = self;
@@ -198,7 +204,7 @@ impl Pair {
     }
 }
 
-/// Polls one message of a node. Whether there was one.
+/// Polls one message of a node. True if there was one.
 fn hand_over<A: Storage, B: Storage>(
     from: &mut Node<A>,
     to: &mut Node<B>,

@@ -12,7 +12,7 @@ use clap::Parser as _;
 use rumormill::options::Options;
 use rumormill::process;
 
-/// The allocator of the system, and how often it was asked for what.
+/// The allocator of the system, with counts of its calls.
 pub struct Counting;
 
 static ALLOCATED: AtomicU64 = AtomicU64::new(0);
@@ -48,12 +48,12 @@ fn count(what: &AtomicU64, bytes: usize) {
     BYTES.fetch_add(bytes as u64, Ordering::SeqCst);
 }
 
-/// What the allocator was asked for since the process began.
+/// The calls of the allocator since the process began.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Counts([u64; 4]);
 
 impl Counts {
-    /// Bytes of the form in which the child tells them.
+    /// The length of the counts as the child sends them, in bytes.
     pub const BYTES: usize = 32;
 
     fn now() -> Self {
@@ -84,7 +84,7 @@ impl fmt::Display for Counts {
     }
 }
 
-/// What `main` of the runner does, beside a thread that tells the counts when it is asked.
+/// Does what `main` of the runner does, beside a thread that sends the counts on request.
 pub fn run(control: &OsStr) -> ExitCode {
     let mut control = UnixStream::connect(control).expect("the parent listens");
     std::thread::spawn(move || {

@@ -1,4 +1,4 @@
-//! What the node is asked, and by whom: a client that knows every request, and two peers.
+//! The load of the node: a client that sends every request, and two peers.
 
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -7,16 +7,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use rumormill_core::storage::{Heap, Limits, Storage};
 use rumormill_core::{Change, Config, Instant, Node, Now, Transmit, Value};
 
-/// Values, keys and deltas that are in use before the counting begins.
+/// How many values, keys and deltas are in use before the counting begins.
 const KNOWN_VALUES: u64 = 1_000;
 const KEYS: u64 = 500;
-/// One request in so many brings a new value, so that lists of all values stay below the size of a block of output.
+/// One request of this many has a new value, so that lists of all values stay shorter than a block of output.
 const NEW_VALUE: u64 = 100;
 
-/// A client, or rather all of them.
+/// All clients.
 #[derive(Default)]
 pub struct Client {
-    /// Requests made.
+    /// How many requests were made.
     pub requests: u64,
     random: u64,
     new_values: u64,
@@ -58,7 +58,7 @@ impl Client {
         done.expect("a string takes everything");
         self.ask(batch, &body);
         self.body = body;
-        // Lines that get no reply: of other implementations, of clients that answer, of nobody, and of strangers.
+        // Lines that get no reply: those of other implementations, replies, and lines of no sender and of strangers.
         let foreign = match self.requests % 50 {
             1 => format!(r#"{{"src":"n2","dest":"n1","body":{{"type":"gossip","value":{value}}}}}"#),
             2 => format!(
@@ -121,7 +121,7 @@ impl Client {
         }
     }
 
-    /// What was said has arrived everywhere.
+    /// Checks that all changes have arrived at the peers.
     pub fn check(&self, peers: &Peers) {
         assert_eq!(self.errors, 0, "a request that is wrong got no error");
         for node in &peers.nodes {
@@ -143,12 +143,12 @@ impl Client {
 
 /// The nodes `n2` and `n3`.
 pub struct Peers {
-    /// Lines that the node sent them.
+    /// How many lines the node sent them.
     pub received: u64,
-    /// Lines that they sent the node.
+    /// How many lines they sent the node.
     pub sent: u64,
     nodes: [Node<Heap>; 2],
-    /// Their own time, which passes faster than that of the node: two milliseconds a batch.
+    /// Their own time, which passes faster than that of the node: two milliseconds per batch.
     now_ms: u64,
     news: u64,
     silent: bool,
@@ -169,7 +169,7 @@ impl Peers {
         Self { received: 0, sent: 0, nodes, now_ms: 0, news: 0, silent: false }
     }
 
-    /// From now on they have no news of their own.
+    /// From now on the peers make no changes.
     pub fn be_silent(&mut self) {
         self.silent = true;
     }
@@ -214,7 +214,7 @@ impl Peers {
         }
     }
 
-    /// Polls one message; for whom it is.
+    /// Polls one message. Returns its receiver.
     fn poll(&mut self, now: Now, line: &mut Vec<u8>) -> Option<usize> {
         self.nodes.iter_mut().find_map(|node| {
             match node.poll_transmit(now, line).expect("a vector takes everything")? {

@@ -1,8 +1,8 @@
-//! A million mixed lines through the whole runner process, with an allocator that counts: after the warm-up it must
-//! not be asked for anything.
+//! Sends a million mixed lines through the whole runner process, with an allocator that counts. After the warm-up the
+//! process must not call it.
 //!
-//! The program starts itself as a child. The child is the runner, from its command line to its end, plus the counting
-//! allocator and a thread that tells the counts on request. The parent is its clients and the two other nodes of its
+//! The program starts itself as a child. The child is the runner, from its command line to its end, with the counting
+//! allocator and a thread that sends the counts on request. The parent plays the clients and the two other nodes of the
 //! cluster, which are real nodes.
 
 mod child;
@@ -16,13 +16,13 @@ use std::time::{Duration, Instant};
 use child::Counts;
 use load::{Client, Peers};
 
-/// Requests of clients before the counting begins, and while it goes on.
+/// How many requests clients send before the counting begins, and during it.
 const WARM_UP: u64 = 100_000;
 const COUNTED: u64 = 1_000_000;
-/// Requests that are under way at once: their lines and those of the peers fit into the buffer of a pipe.
+/// How many requests are under way at once. Their lines and those of the peers fit into the buffer of a pipe.
 const BATCH: u64 = 100;
 
-/// Where the child finds its parent.
+/// The environment variable by which the child finds its parent.
 const CONTROL: &str = "RUMORMILL_ZERO_ALLOC_CONTROL";
 
 #[global_allocator]
@@ -32,7 +32,7 @@ fn main() -> ExitCode {
     if let Some(control) = std::env::var_os(CONTROL) {
         return child::run(&control);
     }
-    // Whatever is on the command line goes to the node.
+    // All arguments of the command line go to the node.
     let mut runner = Runner::start();
     let mut client = Client::default();
     let mut peers = Peers::new();
@@ -61,7 +61,7 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// The child, from outside.
+/// The child, as the parent sees it.
 struct Runner {
     process: Child,
     stdin: ChildStdin,
@@ -95,7 +95,7 @@ impl Runner {
         }
     }
 
-    /// Sends requests batch by batch, each behind what the peers have to say, and hands the peers what is for them.
+    /// Sends requests in batches, each after the lines of the peers, and hands the node's lines to the peers.
     fn converse(&mut self, client: &mut Client, peers: &mut Peers, requests: u64) {
         let end = client.requests + requests;
         while client.requests < end {
@@ -109,7 +109,7 @@ impl Runner {
         }
     }
 
-    /// No more news: the peers and the node come to agree.
+    /// Ends the changes, and waits until peers and node agree.
     fn settle(&mut self, client: &mut Client, peers: &mut Peers) {
         let deadline = Instant::now() + Duration::from_secs(60);
         peers.be_silent();
@@ -138,7 +138,7 @@ impl Runner {
         }
     }
 
-    /// The counts of the child, now.
+    /// The present counts of the child.
     fn counts(&mut self) -> Counts {
         self.control.write_all(b"?").expect("the child listens");
         let mut bytes = [0; Counts::BYTES];

@@ -82,7 +82,8 @@ impl<'a> Entry<'a> {
     /// The largest number of arguments.
     pub const ARGS_MAX: usize = ARGS_MAX;
 
-    /// An entry that no data type reads, for the place of one that has to be there and is not: whoever gets it refuses it.
+    /// An entry that no data type reads. It stands for an entry that is missing because of a broken invariant: every
+    /// receiver refuses it.
     pub const NOTHING: Self = Self { tag: Tag(b'!'), args: [Arg::Int(0); ARGS_MAX], len: 0 };
 
     /// An entry with these arguments. `None` if there are more than [`Entry::ARGS_MAX`], or not exactly one for

@@ -278,7 +278,7 @@ impl<S: Storage> Common<S> {
         self.agreement.is_complete()
     }
 
-    /// Whether there is anybody to talk to.
+    /// Whether the cluster has other members.
     #[must_use]
     pub(super) fn has_peers(&self) -> bool {
         self.agreement.nodes() > 1
@@ -360,45 +360,45 @@ impl Assumed<'_> {
 /// A strategy. It is told what happened, and marks peers in [`Common::peers`] with reasons to write to them. It sees no
 /// entry and writes no byte.
 pub(super) trait Scheduler<S: Storage> {
-    /// The scheduler is in charge of a node from now on, and may speak to peers.
+    /// The scheduler is in charge of a node from now on, and may write to peers.
     fn start(&mut self, common: &mut Common<S>, began: Began, now: Instant);
-    /// Fanout or interval changed: timers that run are shortened at once.
+    /// Fanout or interval changed. Timers that run are shortened at once.
     fn reconfigured(&mut self, common: &Common<S>, now: Instant);
-    /// State or vector changed here, by a local change or one of a peer: others may lack these dots. O(1).
+    /// State or vector changed, by a local change or by an entry of a peer. Others may lack these dots. O(1).
     fn news(&mut self, common: &mut Common<S>, lane: Lane, hot: Hot, now: Instant);
-    /// A message from a peer was merged. O(1), but for what a scheduler with a relay has to compare: O(rows).
+    /// A message from a peer was merged. O(1) for `rumor`; O(rows) for `relay`, which compares vectors.
     fn heard(&mut self, common: &mut Common<S>, heard: Heard, rows: &Rows<S>, now: Instant);
-    /// A member has a newer session, and so the view is another one. The member may be this node.
+    /// A newer session of a member became known, so the view has changed. The member may be this node.
     fn view_changed(&mut self, common: &mut Common<S>, member: NodeIndex, now: Instant);
     /// When the next timer is due.
     fn next_timeout(&self) -> Option<Wakeup>;
     /// Runs the timers that are due, each once. O(peers), and O(peers * rows) for the flush of a relay.
     fn timeout(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant);
-    /// Stops all timers when there is nobody left to tell anything. True when that is so.
+    /// Stops all timers if all members are known to hold this node's state. True if they are.
     fn settle(&mut self, common: &Common<S>) -> bool;
-    /// What the next round would do, at once: `fanout` random peers are chosen, and each gets what it lacks. Gives the
-    /// number of peers chosen and of messages that will leave.
+    /// Does at once what the next round would do: `fanout` random peers are chosen, and each is sent what it lacks.
+    /// Returns the number of peers chosen and the number of messages that will leave.
     fn round_now(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant) -> (u64, u64);
-    /// The end of input: everything that waits leaves now, once, and no timer runs any more.
+    /// The input has ended. Everything that waits leaves now, once, and no timer runs any more.
     fn finish(&mut self, common: &mut Common<S>, rows: &Rows<S>, now: Instant);
-    /// Rounds run so far.
+    /// How many rounds have run.
     fn rounds(&self) -> u64;
 
-    // What a strategy may leave as it is.
+    // Functions with a default, which a strategy need not implement.
 
-    /// Whether a timer is due. Asked at every line, so a scheduler with a cheaper answer than that of
-    /// [`Scheduler::next_timeout`] gives it here.
+    /// Whether a timer is due. It is called for every line, so a scheduler that can answer faster than with
+    /// [`Scheduler::next_timeout`] does so here.
     #[inline]
     fn is_due(&self, now: Instant) -> bool {
         self.next_timeout().is_some_and(|wakeup| wakeup.at <= now)
     }
-    /// The rumors of the push under way, for a strategy that tells some entries apart from all others.
+    /// The rumors of the push under way, for a strategy that sends some entries before all others.
     fn hot(&self) -> &[Hot] {
         &[]
     }
-    /// Every peer that was marked has been written to.
+    /// All messages to the peers that were marked have been written.
     fn all_sent(&mut self) {}
-    /// Rumors that were forgotten because too many waited.
+    /// How many rumors were forgotten because too many waited.
     fn forgotten(&self) -> u64 {
         0
     }
@@ -406,18 +406,18 @@ pub(super) trait Scheduler<S: Storage> {
     fn sent(&mut self, common: &mut Common<S>, sent: Sent, sum: u64, rows: &Rows<S>, now: Instant) {
         let _ = (common, sent, sum, rows, now);
     }
-    /// How long a change may take to show an effect before it is taken for lost, in microseconds.
+    /// A message that shows no effect within this time counts as lost, in microseconds.
     fn patience_us(&self, peer: NodeIndex) -> u64 {
         let _ = peer;
         500_000
     }
-    /// What the header of a message to a peer says besides digest and entries.
+    /// The part of the header of a message to a peer that is about messages, not about state.
     fn control(&self, to: NodeIndex, now: Instant) -> Option<Control> {
         let _ = (to, now);
         None
     }
-    /// What a peer is assumed to hold, because it was sent, beyond what it has shown. `None` when nothing is ever
-    /// assumed, and messages carry more than what they are for.
+    /// What a peer is assumed to hold because this node sent it, beyond what the peer has shown. `None` if the strategy
+    /// never assumes anything: then a push also carries what else the peer lacks.
     fn assumed(&self, common: &Common<S>, peer: NodeIndex) -> Option<Assumed<'_>> {
         let _ = (common, peer);
         None
@@ -434,9 +434,9 @@ pub(super) trait Scheduler<S: Storage> {
 pub(super) enum Began {
     /// The first message after `init` has arrived.
     Heard,
-    /// No message came for so long that the node speaks by itself.
+    /// No message came for a long time, so the node speaks by itself.
     ByItself,
-    /// The strategy of a node that runs was changed: what the node holds may be news to everybody.
+    /// The strategy of a running node was changed. Each peer may lack anything that the node holds.
     Replaced,
 }
 

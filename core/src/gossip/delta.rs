@@ -107,7 +107,7 @@ pub struct Ended {
 }
 
 impl<S: Product> Gossip<S> {
-    /// Whether any peer is to be written to.
+    /// Whether a message to any peer waits.
     #[must_use]
     #[inline]
     pub fn is_waiting(&self) -> bool {
@@ -280,9 +280,9 @@ impl<'e, S: Product> Delta<'e, S> {
         Named(Ok(()))
     }
 
-    /// Lists the rows of the digest, beginning with the row of the first entry. First come the rows that moved since
-    /// they were listed to the peer, those that the peer lacks, and those of newest lives. Then follow some rows of
-    /// past lives, in turn. `write` says whether one fits; the first one always does.
+    /// Lists the rows of the digest, beginning with the row of the first entry: the rows that moved since they were
+    /// listed to the peer, those that the peer lacks, and those of newest lives. After them it lists some rows of past
+    /// lives, in turn. `write` says whether one fits; the first one always does.
     pub fn digest(&self, mut write: impl FnMut(RowId, u64) -> bool) -> Listed {
         let rows = &self.walk.replica.causality.rows;
         let (before, all, past_from) = self.gossip.common.peers.listed(self.plan.to);

@@ -46,8 +46,8 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Whether the message is from the newest session known of its sender, or from an older one. Only entries and
-    /// sessions of an older one count.
+    /// Whether the message is from the newest session known of its sender, or from an older one. A message from an
+    /// older session counts only for its entries and the sessions that it names.
     #[must_use]
     pub const fn met(&self) -> Session {
         self.met
@@ -65,7 +65,7 @@ impl Exchange {
         self.from
     }
 
-    /// Entries follow.
+    /// The entries of a chunk follow.
     #[inline]
     pub fn begin_chunk(&mut self) {
         self.changes_before = self.changes;
@@ -198,7 +198,7 @@ impl<S: Product> Gossip<S> {
         }
     }
 
-    /// An entry of the message, or a range of superseded dots, changed state or vector.
+    /// Notes that an entry of the message, or a range of superseded dots, changed state or vector.
     #[inline]
     pub fn merged(&mut self, exchange: &mut Exchange, outcome: Outcome, lane: Lane, hot: Hot) {
         debug_assert!(outcome.is_news(), "what changed nothing is no news");

@@ -28,7 +28,7 @@ impl<S: Storage> Sampler<S> {
     /// Puts all of `nodes` but `me` into it. Called once.
     pub fn fill(&mut self, nodes: usize, me: NodeIndex) {
         for node in (0..nodes as u32).filter(|node| *node != me.0) {
-            // As many places as there are nodes.
+            // There is a place for each node.
             let _ = self.order.push(node);
         }
     }

@@ -1,5 +1,5 @@
-//! Who is told what, and when: peers and what they are known to hold, fanout, rumor mongering, anti-entropy, relay,
-//! timers.
+//! Gossip decides which peer is sent what, and when: knowledge about peers, fanout, rumor mongering, anti-entropy,
+//! relay, timers.
 //!
 //! This module knows no data type, only dots and lanes. It writes no bytes: it queues *intents* ("send this peer what
 //! it lacks"), and a message is made of the state as it is when the intent is polled. `exchange.rs` learns from a
@@ -46,13 +46,13 @@ use relay::Relay;
 pub use rule::Rule;
 use rumor::Rumor;
 
-/// Time from `init` until a node speaks that nobody has spoken to, in milliseconds. Maelstrom starts every node of a
-/// run within 10 s, and it would mute a node that writes to one which has not started.
+/// How long after `init` a node that has received no message waits before it sends one by itself, in milliseconds.
+/// Maelstrom starts every node of a run within 10 s, and it would mute a node that writes to one which has not started.
 const SPEAK_AFTER_MS: u64 = 12_000;
 /// A moment that never comes.
 const NEVER: Instant = Instant::from_micros(u64::MAX);
 
-/// What spreads the state.
+/// The strategy that spreads the state.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
@@ -192,7 +192,7 @@ impl<S: Storage> Gossip<S> {
         self.common.keeps(rule)
     }
 
-    /// Whether peers may be spoken to: see `Scheduler::start`.
+    /// Whether peers may be written to: see `Scheduler::start`.
     #[must_use]
     #[inline]
     pub fn is_started(&self) -> bool {
@@ -208,7 +208,7 @@ impl<S: Storage> Gossip<S> {
         scheduler!(&mut self.scheduler, s => s.start(&mut self.common, began, now));
     }
 
-    /// See `Scheduler::news`. Nothing is done where there is nobody to tell.
+    /// See `Scheduler::news`. Does nothing in a cluster of one.
     #[inline]
     pub fn news(&mut self, lane: Lane, hot: Hot, now: Instant) {
         if self.common.has_peers() {
@@ -379,13 +379,13 @@ impl<S: Storage> Gossip<S> {
         self.common.everybody_has(own)
     }
 
-    /// Whether there is anybody to talk to.
+    /// Whether the cluster has other members.
     #[must_use]
     pub fn has_peers(&self) -> bool {
         self.common.has_peers()
     }
 
-    /// Who was known to hold this node's state when gossip last looked at it.
+    /// The members that were known to hold this node's state when gossip last looked at it.
     #[must_use]
     pub fn agreement(&self) -> &Agreement<S> {
         &self.common.agreement
@@ -427,7 +427,7 @@ impl<S: Storage> Gossip<S> {
         self.common.peers.is_untold(peer, self.view_name())
     }
 
-    /// Rounds run so far: pushes, ticks and exchanges of digests, or flushes and uplinks.
+    /// How many rounds have run: pushes, ticks and exchanges of digests, or flushes and uplinks.
     #[must_use]
     pub fn rounds(&self) -> u64 {
         scheduler!(&self.scheduler, s => Scheduler::<S>::rounds(s))

@@ -115,7 +115,7 @@ impl<S: Storage> Peers<S> {
     pub(super) fn fill(&mut self, nodes: usize, limits: &Limits) {
         self.peers.places.fill_to(nodes, NOWHERE);
         for _ in 0..limits.known_peers.min(nodes) {
-            // As many places as there are slots.
+            // There is a place for each slot.
             let _ = self.known.push(Known { peer: None, used: 0, frontiers: S::PerRow::with_limit(limits.rows) });
         }
     }
@@ -500,7 +500,7 @@ impl<S: Storage> Peers<S> {
         }
     }
 
-    /// Whether any peer is to be written to.
+    /// Whether a message to any peer waits.
     #[must_use]
     #[inline]
     pub(super) fn is_waiting(&self) -> bool {

@@ -99,7 +99,7 @@ struct Uplink {
 struct Flush {
     /// When the next flush leaves.
     at: Instant,
-    /// Whether somebody may lack something.
+    /// Whether some peer may lack something.
     dirty: bool,
     last: Option<Instant>,
     /// Flushes since this node became the root.

@@ -35,7 +35,7 @@ impl<S: Storage> View<S> {
     /// Makes it the view of these members, of whom nothing is known. Called once.
     pub(super) fn fill(&mut self, members: &Members<S>) {
         for id in members.iter() {
-            // As many places as there are members.
+            // There is a place for each member.
             let _ = self.members.push(Member { hash: hash_bytes(id.as_bytes()), session: None, since: 0 });
         }
     }

@@ -64,7 +64,8 @@ pub struct Limits {
     pub id_bytes: usize,
     /// Ranges of new dots that wait for their push.
     pub rumors: usize,
-    /// Events that wait to be polled, where [`Config::events`](crate::Config::events) is on. With 0 every event is counted as missed.
+    /// Events that can wait to be polled, if [`Config::events`](crate::Config::events) is on. With 0 every event is
+    /// missed, and counted.
     pub events: usize,
     /// Bytes of the payload of a reply to `echo`, `txn`, or a request of a user's data type.
     pub payload_bytes: usize,
@@ -204,10 +205,11 @@ pub trait Storage: Clone + 'static {
     type Scratch: Scratch;
     /// One item per waiting rumor.
     type PerRumor<T: Clone>: Buf<T>;
-    /// Waiting events.
+    /// One item per waiting event.
     type PerEvent<T: Clone>: Buf<T>;
     /// The payload of a reply to `echo`, `txn`, or a request of a user's data type.
     type Payload: Buf<u8>;
-    /// The data type of a user that a node holds beside the set, the counter and the map; `()` is none, and [`With`] has one.
+    /// The data type of a user that a node holds besides the set, the counter and the map. `()` is no data type.
+    /// [`With`] has one.
     type Own: Clone;
 }

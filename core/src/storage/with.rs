@@ -1,11 +1,11 @@
-//! A storage that has a data type of a user beside it.
+//! A storage for a node with a data type of a user.
 
 use core::marker::PhantomData;
 
 use super::{Limits, Storage};
 
-/// The storage `S` for a node whose product has the data type `T` beside the set, the counter and the map: see
-/// [`data_type`](crate::data_type). Capacities and containers are those of `S`.
+/// The storage of a node that holds the data type `T` besides the set, the counter and the map: see
+/// [`data_type`](crate::data_type). Capacities and containers are those of the storage `S`.
 pub struct With<S, T>(PhantomData<(S, T)>);
 
 impl<S, T> Clone for With<S, T> {

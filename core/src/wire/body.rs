@@ -1,4 +1,4 @@
-//! The body of a line by the names of its fields, for messages whose type this crate does not know.
+//! Access to the body of a line by the names of its fields, for messages whose type this crate does not know.
 
 use super::iter::Pairs;
 use super::json::{Str, Token};
@@ -10,11 +10,11 @@ pub struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// The body of a line that was decoded before. `None` when the line has none. O(length of the line).
+    /// The body of a line that was decoded before. `None` if the line has none. O(length of the line).
     #[must_use]
     pub fn of(line: &'a [u8]) -> Option<Self> {
         let line = core::str::from_utf8(line).ok()?;
-        // Of duplicate bodies the first that is an object counts, as in `Message::decode`.
+        // Of duplicate bodies the first one that is an object counts, as in `Message::decode`.
         let body = |(name, token): (Str<'_>, Token<'a>)| match token {
             Token::Object(object) if name.is("body") => Some(object),
             _ => None,
@@ -23,10 +23,10 @@ impl<'a> Body<'a> {
         Some(Self { fields: Pairs::new(object) })
     }
 
-    /// The field of this name, `null` included; `None` when it is missing. O(length of the body).
+    /// The field of this name, also if it is `null`; `None` if it is missing. O(length of the body).
     ///
     /// # Errors
-    /// The field is there twice.
+    /// The field occurs twice.
     pub fn get(&self, name: &str) -> Result<Option<Token<'a>>, Duplicate> {
         let mut found = self.fields.clone().filter(|field| field.0.is(name)).map(|field| field.1);
         let first = found.next();
@@ -34,7 +34,7 @@ impl<'a> Body<'a> {
     }
 }
 
-/// A field is there twice.
+/// A field occurs twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Duplicate;
 

@@ -95,7 +95,7 @@ impl<'a> Scalar<'a> {
     }
 }
 
-/// The integer that a token is.
+/// The token as an integer from `min` to `max`.
 ///
 /// # Errors
 /// It is no integer, or outside of `min..=max`.

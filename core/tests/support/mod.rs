@@ -1,5 +1,5 @@
-//! Clusters of nodes on the heap, with the operations and questions of these tests. Nodes, network and time are those of
-//! `rumormill-sim`.
+//! Clusters of nodes on the heap, with the operations of clients and the questions of these tests. Nodes, network and
+//! time are those of `rumormill-sim`.
 #![allow(dead_code, missing_docs, unreachable_pub, clippy::unwrap_used)]
 
 pub mod one;
@@ -12,7 +12,7 @@ use rumormill_core::storage::{Heap, Limits};
 use rumormill_core::{Config, Member};
 use rumormill_sim::{Cluster, Delay, Delivery, Links, Seat, State};
 
-/// Limits of a simulated node: small, so that thousands fit into memory.
+/// The limits of a simulated node. They are small, so that thousands of nodes fit into memory.
 pub fn limits(nodes: usize) -> Limits {
     Limits {
         nodes,
@@ -31,7 +31,7 @@ pub fn limits(nodes: usize) -> Limits {
     }
 }
 
-/// SplitMix64: the randomness of a test, apart from that of the network and the nodes.
+/// SplitMix64, the random generator of a test, apart from those of the network and the nodes.
 #[derive(Clone, Debug)]
 pub struct Rng(pub u64);
 
@@ -64,7 +64,7 @@ pub const HOSTILE: Links =
 pub struct Sim {
     cluster: Cluster<Member<Heap>>,
     pub rng: Rng,
-    /// Rules that are switched off, also after a restart.
+    /// Rules that are switched off in all nodes, also after a restart.
     without: Vec<Rule>,
     configs: Vec<Config>,
     limits: Limits,
@@ -85,7 +85,7 @@ impl DerefMut for Sim {
     }
 }
 
-/// A node of this seat, in the life that its choices name.
+/// A node for this seat, in the life that its configuration names.
 fn joined(seat: Seat<'_>, config: Config, limits: Limits) -> Member<Heap> {
     Member::join_with_limits(config, limits, seat.id, seat.ids(), seat.now).unwrap()
 }
@@ -117,13 +117,14 @@ impl Sim {
         }
     }
 
-    /// The process dies and starts again: the memory is lost, the life is a new one unless `incarnation` says otherwise.
+    /// The process dies and starts again. Its memory is lost, and its life is a new one unless `incarnation` says
+    /// otherwise.
     pub fn restart(&mut self, at: usize, incarnation: Option<u64>) {
         self.configs[at].incarnation = incarnation.unwrap_or(self.configs[at].incarnation + 1_000);
         self.start(at, self.limits);
     }
 
-    /// The node is one with other capacities from the start.
+    /// Replaces a node by one with other capacities, from the start.
     pub fn replace(&mut self, at: usize, limits: Limits) {
         self.start(at, limits);
     }
@@ -133,7 +134,7 @@ impl Sim {
         if one_way { self.mute(side) } else { self.partition(side) }
     }
 
-    /// A client's request, without delay; the reply as JSON.
+    /// Sends a request of a client, without delay. Returns the reply as JSON.
     pub fn ask(&mut self, at: usize, body: &str) -> serde_json::Value {
         self.msg_id += 1;
         let line = format!(r#"{{"src":"c1","dest":"n{at}","body":{{{body},"msg_id":{}}}}}"#, self.msg_id);
@@ -141,12 +142,13 @@ impl Sim {
         serde_json::from_str(&reply).unwrap()
     }
 
-    /// Messages that each node has sent.
+    /// How many messages each node has sent.
     pub fn sent_by(&self) -> Vec<u64> {
         self.traffic().iter().map(|node| node.sent).collect()
     }
 
-    /// The most messages that left within any second, of those that `of` puts together. Needs [`Cluster::keep_log`].
+    /// The largest number of messages within any second. `of` groups the messages, and each group is counted by itself.
+    /// Needs [`Cluster::keep_log`].
     pub fn worst_second<K: Ord>(&self, of: impl Fn(usize, usize) -> K) -> usize {
         let mut times: BTreeMap<K, Vec<u64>> = BTreeMap::new();
         for sent in self.log() {
@@ -159,7 +161,7 @@ impl Sim {
         times.values().map(within).max().unwrap_or(0)
     }
 
-    /// Everybody holds the same state: not only the same digest.
+    /// All nodes hold the same state, and not only the same digest.
     pub fn assert_equal_states(&self) {
         let first = State::of(self.node(0));
         for (at, node) in self.nodes().enumerate() {
@@ -170,7 +172,7 @@ impl Sim {
     }
 }
 
-/// One operation of any kind at a random node. Gives what it adds to the counter.
+/// Runs one operation of any kind at a random node. Returns the number that it adds to the counter.
 pub fn operate(sim: &mut Sim, rng: &mut Rng, op: u64) -> i128 {
     let at = rng.below(sim.len() as u64) as usize;
     match rng.below(8) {
@@ -191,7 +193,7 @@ pub fn operate(sim: &mut Sim, rng: &mut Rng, op: u64) -> i128 {
     0
 }
 
-/// Runs a test for the seeds from 0 on, and names the one that fails.
+/// Runs a test for the seeds from 0 on, and names the seed that fails.
 pub fn for_seeds(count: u64, run: impl Fn(u64) + std::panic::RefUnwindSafe) {
     for seed in 0..count {
         if let Err(panic) = std::panic::catch_unwind(|| run(seed)) {
@@ -201,8 +203,9 @@ pub fn for_seeds(count: u64, run: impl Fn(u64) + std::panic::RefUnwindSafe) {
     }
 }
 
-/// Mixed operations at random nodes, with cuts that come and go, one-way ones among them; `cuts` draws how many at once, and
-/// several make cuts that are not transitive. Gives what the counter must show.
+/// Runs mixed operations at random nodes, with cuts that come and go, some of them in one direction only. `cuts` draws
+/// how many there are at once; with several of them "sees" is not transitive. Returns the expected value of the
+/// counter.
 pub fn abuse(sim: &mut Sim, ops: u64, mean_gap_us: u64, cuts: impl Fn(&mut Rng) -> u64) -> i128 {
     let nodes = sim.len();
     let mut rng = Rng(sim.rng.next());

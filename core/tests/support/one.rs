@@ -1,4 +1,4 @@
-//! One node in the virtual time of `rumormill-sim`, with neighbours that are made of lines of text.
+//! One node in the virtual time of `rumormill-sim`, with neighbours that exist only as lines of text.
 
 use rumormill_core::gossip::Rule;
 use rumormill_core::id::{hash_bytes, mix2};
@@ -17,12 +17,12 @@ pub struct Sent {
 }
 
 impl Sent {
-    /// Whether it says that all members hold the same.
+    /// Whether it says that all members agree.
     pub fn says_all(&self) -> bool {
         self.body["agree"].as_str().is_some_and(|agree| agree.ends_with(":all"))
     }
 
-    /// The chunks of entries, as text; empty when there are none.
+    /// The chunks of entries as text; empty if there are none.
     pub fn data(&self) -> String {
         self.body.get("data").map_or_else(String::new, Json::to_string)
     }
@@ -37,12 +37,12 @@ pub struct One {
     without: Vec<Rule>,
 }
 
-/// A node with default options, in that session.
+/// The default configuration, with this session and strategy.
 pub fn config(incarnation: u64, strategy: Strategy) -> Config {
     Config { incarnation, strategy, seed: 1, ..Config::default() }
 }
 
-/// The name of the view that knows these sessions.
+/// The name of the view with these sessions.
 pub fn view(sessions: &[(&str, u64)]) -> String {
     let term = |(id, session): &(&str, u64)| mix2(hash_bytes(id.as_bytes()), session + 1);
     format!("{:016x}", sessions.iter().map(term).fold(0, u64::wrapping_add))
@@ -61,7 +61,7 @@ impl One {
         Self { nodes, now_us: 0, sent: Vec::new(), me: String::new(), msg_id: 1_000, without: without.to_vec() }
     }
 
-    /// Joins at once, and speaks.
+    /// Lets the node join, and send messages from now on.
     pub fn join(&mut self, me: &str, ids: &[&str]) {
         self.with(|node, now| node.join(me, ids.iter().copied(), now).map(drop)).unwrap();
         self.begun(me);
@@ -78,23 +78,23 @@ impl One {
         self.nodes.get(0).unwrap()
     }
 
-    /// Does something to the node, and nothing of what it has to say then is polled.
+    /// Does something to the node, without polling the messages that it has then.
     pub fn with<R>(&mut self, change: impl FnOnce(&mut Node<Heap>, Now) -> R) -> R {
         self.nodes.with(self.now_us, 0, change).unwrap()
     }
 
-    /// The device gets a clock that showed this time when the test began.
+    /// Gives the device a wall clock that showed this time when the test began.
     pub fn set_wall(&mut self, wall_us: u64) {
         self.nodes.set_clock(0, Some(wall_us as i64 - EPOCH_US as i64));
     }
 
-    /// Handles the lines, one per millisecond. Gives the replies.
+    /// Handles the lines, one per millisecond. Returns the replies.
     pub fn lines(&mut self, lines: &str) -> Vec<Json> {
         let lines = lines.lines().map(str::trim).filter(|line| !line.is_empty());
         lines.filter_map(|line| self.line(line)).collect()
     }
 
-    /// Handles a line, a millisecond after what was before.
+    /// Handles a line, one millisecond after the last input.
     pub fn line(&mut self, line: &str) -> Option<Json> {
         let next_us = self.now_us + 1_000;
         self.run_until(next_us);
@@ -108,13 +108,13 @@ impl One {
         reply
     }
 
-    /// A message from a peer. `body` is what follows the type.
+    /// Handles a message from a peer. `body` is the text after the type.
     pub fn hear(&mut self, src: &str, body: &str) {
         let line = format!(r#"{{"src":"{src}","dest":"{}","body":{{"type":"gossip",{body}}}}}"#, self.me);
         assert!(self.line(&line).is_none(), "a reply to {line}");
     }
 
-    /// A client's request; the body of the reply.
+    /// Handles a request of a client. Returns the body of the reply.
     pub fn ask(&mut self, body: &str) -> Json {
         self.msg_id += 1;
         let line = format!(r#"{{"src":"c1","dest":"{}","body":{{{body},"msg_id":{}}}}}"#, self.me, self.msg_id);
@@ -160,12 +160,12 @@ impl One {
         self.run_until(self.now_us + ms * 1_000);
     }
 
-    /// What was sent to a peer.
+    /// The messages that were sent to a peer.
     pub fn sent_to(&self, peer: &str) -> Vec<Sent> {
         self.sent.iter().filter(|sent| sent.to == peer).cloned().collect()
     }
 
-    /// Bytes that were sent.
+    /// How many bytes were sent.
     pub fn bytes(&self) -> usize {
         self.sent.iter().map(|sent| sent.bytes).sum()
     }
@@ -186,12 +186,12 @@ impl One {
         format!("{:016x}{:016x}", sum.vector, sum.state)
     }
 
-    /// Values in the set.
+    /// How many values the set has.
     pub fn values(&self) -> usize {
         self.node().store().set.len()
     }
 
-    /// Rows in use.
+    /// How many rows are in use.
     pub fn rows(&self) -> usize {
         self.node().replica().causality.rows.len()
     }

@@ -15,11 +15,11 @@ static MILLIS: AtomicU32 = AtomicU32::new(0);
 
 #[exception]
 fn SysTick() {
-    // Nobody else writes it.
+    // Only this handler writes it.
     MILLIS.store(MILLIS.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 
-/// The clock of the board. To be asked at least every 49 days.
+/// The clock of the board. It has to be read at least every 49 days, or it misses that the counter wrapped.
 pub(crate) struct Clock {
     millis: u64,
     _timer: SYST,

@@ -1,7 +1,8 @@
-//! What only a debugger or an emulator can do for the program, by Arm's semihosting: command line, log, exit status.
+//! Services that only a debugger or an emulator gives to the program, by Arm's semihosting: command line, log, exit
+//! status.
 //!
-//! A device in the field has none of it. There the choices are constants, the log goes nowhere or to a second UART, and the
-//! end is a reset.
+//! A device in the field has none of them. There the configuration is constant, the log goes nowhere or to a second
+//! UART, and the end is a reset.
 
 use core::panic::PanicInfo;
 
@@ -10,12 +11,12 @@ use cortex_m_rt::{ExceptionFrame, exception};
 const WRITE0: u32 = 0x04;
 const GET_COMMAND_LINE: u32 = 0x15;
 const EXIT_EXTENDED: u32 = 0x20;
-/// The reason for an exit: the program is done.
+/// The code for a normal end of the program.
 const APPLICATION_EXIT: u32 = 0x20026;
 
-/// Status for a wrong command line.
+/// The status for a wrong command line.
 const REFUSED: u32 = 2;
-/// Status for everything that must not happen.
+/// The status for a failure.
 const FAILED: u32 = 1;
 
 fn call(operation: u32, argument: *const u32) -> u32 {
@@ -27,7 +28,7 @@ fn call(operation: u32, argument: *const u32) -> u32 {
     result
 }
 
-/// The command line; `None` when it is longer than `memory` or not UTF-8.
+/// The command line; `None` if it is longer than `memory` or not UTF-8.
 pub(crate) fn command_line(memory: &mut [u8]) -> Option<&str> {
     let mut block = [memory.as_mut_ptr() as u32, memory.len() as u32];
     if call(GET_COMMAND_LINE, block.as_mut_ptr()) != 0 {
@@ -36,18 +37,18 @@ pub(crate) fn command_line(memory: &mut [u8]) -> Option<&str> {
     core::str::from_utf8(memory.get(..block[1] as usize)?).ok()
 }
 
-/// Says something to whoever watches.
+/// Writes a text to the log of the host.
 pub(crate) fn say(what: &str) {
     const BYTES: usize = 63;
     for piece in what.as_bytes().chunks(BYTES) {
-        // The host wants a zero at the end.
+        // The host needs a zero at the end.
         let mut text = [0; BYTES + 1];
         text.iter_mut().zip(piece).for_each(|(to, from)| *to = *from);
         call(WRITE0, text.as_ptr().cast());
     }
 }
 
-/// Says a number.
+/// Writes a number to the log of the host.
 pub(crate) fn say_number(number: u32) {
     let mut rest = number;
     let mut text = [0; 10];
@@ -64,12 +65,12 @@ pub(crate) fn say_number(number: u32) {
     digits.for_each(|digit| say(core::str::from_utf8(&[*digit]).unwrap_or("?")));
 }
 
-/// Ends the run: all is well.
+/// Ends the run with success.
 pub(crate) fn succeed() -> ! {
     exit(0)
 }
 
-/// Ends the run: the command line is wrong.
+/// Ends the run because the command line is wrong.
 pub(crate) fn refuse(why: &str) -> ! {
     say("error: ");
     say(why);
@@ -77,7 +78,7 @@ pub(crate) fn refuse(why: &str) -> ! {
     exit(REFUSED)
 }
 
-/// Ends the run: something happened that must not.
+/// Ends the run with a failure.
 pub(crate) fn fail(what: &str) -> ! {
     say("error: ");
     say(what);
@@ -110,7 +111,7 @@ unsafe fn HardFault(frame: &ExceptionFrame) -> ! {
     exit(FAILED)
 }
 
-/// Does what must not happen.
+/// Causes a failure on purpose.
 #[cfg(feature = "sabotage")]
 pub(crate) fn sabotage(what: &str) -> ! {
     match what {

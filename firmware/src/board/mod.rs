@@ -7,13 +7,14 @@ mod uart;
 pub(crate) use clock::Clock;
 pub(crate) use uart::{Byte, Uart};
 
-/// Starts UART and clock; `None` the second time.
+/// Starts UART and clock. `None` the second time.
 pub(crate) fn start() -> Option<(Uart, Clock)> {
     let core = cortex_m::Peripherals::take()?;
     Some((Uart::start(core.NVIC), Clock::start(core.SYST)))
 }
 
-/// How often the firmware was started, as its loader counts in the last page of the flash; `None` when it does not.
+/// How often the firmware was started, as its loader counts in the last page of the flash; `None` if the loader does
+/// not count.
 pub(crate) fn starts() -> Option<u64> {
     unsafe extern "C" {
         static _starts: [u32; 2];
@@ -25,8 +26,7 @@ pub(crate) fn starts() -> Option<u64> {
     (count != 0 && count != u64::MAX).then_some(count)
 }
 
-/// A number that differs between boards: the address of the network interface, which the maker wrote to a register of the
-/// system control.
+/// A number that differs between boards: the address of the network interface, which the maker wrote into a register.
 pub(crate) fn id() -> u64 {
     const USER_REGISTERS: *const [u32; 2] = 0x400f_e1e0 as *const [u32; 2];
     // SAFETY: both are registers that can be read without effect.

@@ -1,7 +1,7 @@
-//! UART0 (a PL011): bytes received wait in a ring until they are read; bytes to send go out at once.
+//! UART0 (a PL011). Bytes that are received wait in a ring until they are read. Bytes to send leave at once.
 //!
-//! The line is transparent as in IBM's BSC: DLE EOT ends the transmission, SYN means nothing, and a DLE in front of DLE or
-//! SYN makes it a byte like any other.
+//! The input is framed as in IBM's BSC: DLE EOT ends the transmission, SYN means nothing, and a DLE before a DLE or SYN
+//! makes that an ordinary byte.
 
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
@@ -9,18 +9,18 @@ use cortex_m::peripheral::NVIC;
 use lm3s6965::{Interrupt, interrupt};
 use rumormill_core::{Sink, SinkFull};
 
-/// Bytes that wait to be read.
+/// How many bytes can wait to be read.
 const RING: usize = 256;
 
 static BYTES: [AtomicU8; RING] = [const { AtomicU8::new(0) }; RING];
-/// Bytes received, written by the interrupt only.
+/// How many bytes were received. Only the interrupt writes it.
 static RECEIVED: AtomicUsize = AtomicUsize::new(0);
-/// Bytes read, written by the program only.
+/// How many bytes were read. Only the program writes it.
 static READ: AtomicUsize = AtomicUsize::new(0);
-/// The ring was full, and the interrupt is off.
+/// The ring was full, so the interrupt is off.
 static STOPPED: AtomicBool = AtomicBool::new(false);
 const BASE: usize = 0x4000_c000;
-/// Data; with flags about what was received.
+/// The register of data, with flags about the byte that was received.
 const DATA: *mut u32 = BASE as *mut u32;
 const FLAGS: *mut u32 = (BASE + 0x18) as *mut u32;
 const LINE_CONTROL: *mut u32 = (BASE + 0x2c) as *mut u32;
@@ -32,14 +32,14 @@ const UART0: u32 = 1;
 
 const RECEIVE_EMPTY: u32 = 1 << 4;
 const TRANSMIT_EMPTY: u32 = 1 << 7;
-/// Eight bits, FIFOs on. What came before is thrown away, at most one byte: whoever does not wait for this side begins with
-/// a SYN.
+/// Eight bits, FIFOs on. A byte that came before is lost, so a sender that does not wait for this side begins with a
+/// SYN.
 const EIGHT_BITS: u32 = 0b11 << 5 | 1 << 4;
-/// Bytes that fit the FIFO for sending.
+/// How many bytes the FIFO for sending holds.
 const FIFO: usize = 16;
-/// UART, transmitter, receiver.
+/// The bits that enable UART, transmitter and receiver.
 const ENABLED: u32 = 1 | 1 << 8 | 1 << 9;
-/// Something was received; something waits in the FIFO for longer.
+/// The interrupts for received bytes, and for bytes that have waited in the FIFO for some time.
 const RECEIVE: u32 = 1 << 4 | 1 << 6;
 
 fn get(register: *const u32) -> u32 {
@@ -68,22 +68,22 @@ fn UART0() {
     }
 }
 
-/// What the UART has.
+/// The result of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Byte {
     /// A byte.
     Is(u8),
-    /// Nothing at present.
+    /// There is no byte at present.
     NoneYet,
     /// The end of the transmission.
     End,
 }
 
-/// Data link escape: what the next byte means is not itself.
+/// Data link escape: the next byte has another meaning.
 const DLE: u8 = 0x10;
 /// After a DLE, the end of the transmission.
 const EOT: u8 = 0x04;
-/// Synchronous idle: nothing.
+/// Synchronous idle: it means nothing.
 const SYN: u8 = 0x16;
 
 /// UART0.
@@ -114,7 +114,7 @@ impl Uart {
                 (false, DLE) => self.escaped = true,
                 (false, SYN) => {}
                 (true, EOT) => {
-                    // Said again whenever it is asked for.
+                    // Each further read gives the end again.
                     self.ended = true;
                     return Byte::End;
                 }
@@ -136,9 +136,9 @@ impl Uart {
         Some(byte)
     }
 
-    /// Waits for an interrupt, of whatever kind, if nothing was received.
+    /// Waits for any interrupt, if no byte was received.
     pub(crate) fn sleep(&self) {
-        // An interrupt that comes after the look wakes the core all the same, and is taken afterwards.
+        // An interrupt that comes after this check still wakes the core, and is handled afterwards.
         cortex_m::interrupt::free(|_| {
             if RECEIVED.load(Ordering::Relaxed) == READ.load(Ordering::Relaxed) {
                 cortex_m::asm::wfi();

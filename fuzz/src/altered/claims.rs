@@ -1,21 +1,21 @@
-//! What a message says about the node that sends it: what its rows hold, and how far it has got in all rows. And whether that
-//! is so.
+//! The claims of a message about its sender: the entries of its rows, and its frontiers in all rows. This file decides
+//! whether they are true.
 
 use std::collections::BTreeSet;
 
 use serde_json::Value as Json;
 
-/// What the first node has said about its own rows: chunks of entries, word by word.
+/// What the first node has sent about its own rows: chunks of entries, word by word.
 pub(super) struct Claims {
     /// Its name.
     me: &'static str,
     chunks: BTreeSet<String>,
 }
 
-/// What a message forged.
+/// The kinds of claims that a message has forged.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Forged {
-    /// An entry or a skip in a row of the node, or a number of its counter without a dot, which the node has not said.
+    /// An entry or a skip in a row of the node, or a number of its counter without a dot, that the node has not sent.
     pub(super) entries: bool,
     /// A frontier that the node has not reached.
     pub(super) frontiers: bool,
@@ -39,25 +39,26 @@ impl Claims {
         Self { me, chunks: BTreeSet::new() }
     }
 
-    /// A message as the node wrote it.
+    /// Notes a message as the node wrote it.
     pub(super) fn note(&mut self, line: &[u8]) {
         let message: Json = serde_json::from_slice(line).expect("nodes write JSON");
         self.chunks.extend(chunks(&message["body"]).map(Json::to_string));
     }
 
-    /// What a message that was altered says and the node has not. `reached` is the frontier of a row. In doubt it is both.
+    /// The claims of an altered message that the node has not made. `reached` gives the frontier of a row. In doubt
+    /// both kinds count as forged.
     pub(super) fn forged_by(&self, line: &[u8], reached: impl Fn(&str) -> u64) -> Forged {
-        // No message at all.
+        // The line is no message.
         let Ok(message) = serde_json::from_slice::<Json>(line) else { return Forged::default() };
         let text = String::from_utf8_lossy(line);
-        // A key may be written with escapes, or twice: which of the two counts is not asked here.
+        // A key may be written with escapes, or twice. Then both kinds count as forged.
         let keys = [("\"data\"", 1), ("\"digest\"", 1), ("\"old\"", 1), ("_counters\"", 2), ("\"inc\"", 1)];
         if text.contains('\\') || keys.iter().any(|(key, most)| text.matches(key).count() > *most) {
             return Forged { entries: true, frontiers: true };
         }
         let body = &message["body"];
         let objects = |keys: [&'static str; 2]| keys.into_iter().filter_map(|key| body[key].as_object()).flatten();
-        // Without a session it is a message of another implementation, and its numbers count.
+        // A message without a session is one of another implementation, and its numbers count.
         let is_foreign = body["inc"].as_u64().is_none();
         let numbers = is_foreign && objects(["p_counters", "n_counters"]).any(|(row, _)| self.is_mine(row));
         let is_unsaid = |chunk: &Json| {

@@ -1,4 +1,4 @@
-//! How a message is altered. Places and tokens are counted round and round, so that every edit does something.
+//! How a message is altered. Places and tokens are counted modulo their number, so that every edit does something.
 //!
 //! | line | edit |
 //! |---|---|
@@ -12,7 +12,7 @@ use std::ops::Range;
 
 use super::script::number;
 
-/// The longest text that an edit puts in.
+/// The longest text that an edit inserts, in bytes.
 const TEXT_MAX: usize = 512;
 
 pub(super) enum Edit {
@@ -24,7 +24,7 @@ pub(super) enum Edit {
 }
 
 impl Edit {
-    /// The edit that a line of a script means.
+    /// The edit of a line of a script.
     pub(super) fn of(line: &[u8]) -> Option<Self> {
         let (letter, rest) = line.split_first()?;
         let (count, text) = field(rest);
@@ -41,7 +41,7 @@ impl Edit {
         }
     }
 
-    /// The message as it arrives, if it does. `said` is what was sent before it.
+    /// The message as it arrives, or `None` if it is lost. `said` are the messages that were sent before it.
     pub(super) fn apply(&self, line: Vec<u8>, said: &[Vec<u8>]) -> Option<Vec<u8>> {
         let (range, text) = match self {
             Self::Bytes(place, count, text) => {
@@ -59,7 +59,7 @@ impl Edit {
     }
 }
 
-/// A number, and what follows the comma after it.
+/// A number, and the text after the comma that follows it.
 fn field(bytes: &[u8]) -> (usize, &[u8]) {
     let comma = bytes.iter().position(|byte| *byte == b',').map_or(bytes.len(), |at| at + 1);
     (number(bytes) as usize, &bytes[comma..])

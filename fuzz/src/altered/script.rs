@@ -1,4 +1,4 @@
-//! Inputs of the target `altered`: scripts, one step per line, so that a person can write and read them.
+//! Inputs of the target `altered`: scripts with one step per line, so that a person can write and read them.
 //!
 //! | line | step |
 //! |---|---|
@@ -15,7 +15,7 @@ use rumormill_core::Change;
 use super::edit::Edit;
 use super::{FIRST, SECOND, value};
 
-/// What happens next.
+/// A step of a script.
 pub(super) enum Step<'a> {
     Change(usize, Change<'a>),
     Pass(u64),
@@ -23,7 +23,7 @@ pub(super) enum Step<'a> {
     NextMessage,
 }
 
-/// How the nodes are set up: a letter and a digit each, such as `!r1m200`.
+/// The options of a script, each a letter and a number, such as `!r1m200`.
 pub(super) struct Setup {
     /// `r1`: strategy `relay`, else `rumor`.
     pub(super) relay: bool,

@@ -1,4 +1,4 @@
-//! What an answer has to look like: who gets it, and which fields it has.
+//! Checks an answer: its receiver and its fields.
 
 use rumormill_core::data_type::Application;
 use std::collections::HashSet;
@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use super::pair::Pair;
 
-/// What a node is asked, as far as its answer can be judged by it.
+/// A request, as far as it decides what the answer has to be.
 pub(super) struct Asked {
     src: String,
     pub(super) msg_id: i64,
@@ -18,7 +18,7 @@ pub(super) struct Asked {
 }
 
 impl<S: Application> Pair<S> {
-    /// What the node has to answer.
+    /// The request in a line, if the node has to answer it.
     pub(super) fn asked(&self, line: &[u8]) -> Option<Asked> {
         let mut message = Message::new();
         message.decode(line).ok()?;
@@ -39,7 +39,7 @@ impl<S: Application> Pair<S> {
         Some(Asked { src, msg_id: message.msg_id?, echo })
     }
 
-    /// An answer goes to whoever asked, and has the keys of its type in their order, and no others.
+    /// An answer goes to the sender of the request. It has the keys of its type in their order, and no others.
     pub(super) fn check_answer(&mut self, reply: &Json, asked: &Asked) {
         assert_eq!(reply["dest"], asked.src, "{reply}");
         let body = &reply["body"];

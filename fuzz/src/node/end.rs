@@ -1,22 +1,22 @@
-//! How a script ends: what two nodes that talk undisturbed have to come to.
+//! The end of a script: what has to hold after two nodes have talked undisturbed.
 
 use rumormill_sim::{Joined as _, Machine as _, State};
 
 use super::world::World;
 use rumormill_core::data_type::Application;
 
-/// Timers that may run until two nodes agree: with eight members, six of which are silent, it takes a few dozen.
+/// How many timers may run until two nodes agree. With eight members, six of which are silent, it takes a few dozen.
 const WAKEUPS_MAX: usize = 2_000;
-/// After so long without news, nodes that cannot agree talk little,
+/// Nodes that cannot agree send few messages after this time without news.
 const UNREST_MS: u64 = 60_000;
-/// as far as this time shows it.
+/// The messages are counted during this time after it.
 const REST_MS: u64 = 30_000;
-/// Then they exchange so many messages per second at most: a burst now and then.
+/// The largest number of messages per second then: there may be a burst now and then.
 const PER_SECOND_MAX: u64 = 8;
 
 impl<S: Application> World<S> {
-    /// When no line was forged and nothing was full, the two nodes hold the same after a while; and when there are no
-    /// others, they know it and fall silent. In any case they come to rest.
+    /// If no line was forged and no table was full, the two nodes come to hold the same state. If there are no other
+    /// nodes, they also know it and fall silent. In any case they come to rest.
     pub(super) fn converge(mut self) {
         self.setup.lost = 0;
         self.room = usize::MAX;
@@ -41,14 +41,14 @@ impl<S: Application> World<S> {
         panic!("{:?}\n{:?}\nno end", self.first.one.stats(), self.second.one.stats());
     }
 
-    /// Whether something from a peer did not fit, or was not taken yet.
+    /// Whether an entry of a peer did not fit, or was not taken yet.
     fn is_refusing(&self) -> bool {
         [self.first.one.stats(), self.second.one.stats()]
             .iter()
             .any(|stats| stats.refused_full + stats.refused_rows + stats.refused_clock_ahead > 0)
     }
 
-    /// Two nodes that cannot agree for good do not talk all the time.
+    /// Two nodes that can never agree do not send messages all the time.
     fn check_rest(mut self) {
         let started_us = self.now_us;
         while self.now_us < started_us + UNREST_MS * 1_000 {
@@ -66,7 +66,7 @@ impl<S: Application> World<S> {
         assert!(messages <= PER_SECOND_MAX * seconds, "{messages} messages in {seconds} s");
     }
 
-    /// Both nodes hold the same, not only by their digests.
+    /// Both nodes hold the same state, and not only equal digests.
     fn compare(&self) {
         assert_eq!(State::of(self.first.one.joined()), State::of(self.second.one.joined()));
     }

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 use super::sinks::{Bounded, Lending};
 use crate::script::Change;
 
-/// Messages that one peer may get at once.
+/// How many messages one peer may get at once.
 const BURST: usize = 8;
 
 /// One node, twice.
@@ -21,7 +21,7 @@ pub(super) struct Pair<S: Application> {
     pub(super) one: Node<S>,
     other: Node<Heap>,
     pub(super) me: String,
-    /// What `msg_id` the next message has.
+    /// The `msg_id` of the next message.
     next_msg_id: u64,
     pub(super) stamps: u64,
     pub(super) generated: HashSet<String>,
@@ -48,7 +48,7 @@ impl<S: Application> Pair<S> {
         self.one.member().is_some()
     }
 
-    /// Hands a line to the node and checks the answer, if there is one. Gives the messages to peers.
+    /// Hands a line to the node, and checks the answer, if there is one. Returns the messages to peers.
     pub(super) fn line(&mut self, now: Now, line: &[u8], room: usize) -> Vec<Vec<u8>> {
         let asked = self.asked(line);
         let was_initialised = self.is_initialised();
@@ -110,14 +110,14 @@ impl<S: Application> Pair<S> {
         self.poll(now, room).1
     }
 
-    /// Polls everything, and checks each message by itself. Gives the replies, `None` for one that did not fit the sink,
-    /// and the messages to peers.
+    /// Polls all messages, and checks each of them by itself. Returns the replies (`None` for one that did not fit the
+    /// sink) and the messages to peers.
     fn poll(&mut self, now: Now, room: usize) -> (Vec<Option<Json>>, Vec<Vec<u8>>) {
         let most = 1 + BURST * self.one.limits().nodes;
         let (mut replies, mut gossip) = (Vec::new(), Vec::new());
         for polled in 0.. {
             assert!(polled <= most, "more than {most} messages at once");
-            // What is written does not depend on how the sink takes it.
+            // The bytes that are written do not depend on the kind of sink.
             let (mut sink, mut other) = (Bounded { bytes: Vec::new(), room }, Lending::new(room));
             let polled = self.one.poll_transmit(now, &mut sink);
             assert_eq!(polled, self.other.poll_transmit(now, &mut other));
@@ -129,7 +129,8 @@ impl<S: Application> Pair<S> {
                 Ok(None) => break,
                 Err(SinkFull) => {
                     assert!(room < usize::MAX);
-                    // It is not told which kind it was. A reply comes before everything else.
+                    // A message that did not fit does not say which kind it was. A reply is polled before all other
+                    // messages.
                     if replies.is_empty() && gossip.is_empty() {
                         replies.push(None);
                     }
@@ -148,7 +149,7 @@ impl<S: Application> Pair<S> {
         (replies, gossip)
     }
 
-    /// What has to hold between two inputs.
+    /// Checks what has to hold between two inputs.
     fn check_quiet(&mut self, now: Now) {
         let wakeup = self.one.poll_timeout();
         assert_eq!(wakeup, self.other.poll_timeout());
@@ -178,7 +179,8 @@ impl<S: Application> Pair<S> {
         assert_eq!(body["msg_id"].as_u64(), Some(self.next_msg_id), "{shown}");
         self.next_msg_id += 1;
 
-        // Values come back to the client as they were given, so echoes may be nested up to one level less than lines.
+        // A client gets its value back unchanged, so the value of an echo may be nested up to one level less than a
+        // line.
         let mut message = Message::new();
         assert_eq!(message.decode(line), Ok(()), "{shown}");
         assert_eq!(message.msg_id.map(i64::cast_unsigned), Some(self.next_msg_id - 1), "{shown}");

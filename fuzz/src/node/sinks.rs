@@ -1,8 +1,8 @@
-//! Sinks with little room: what they take, and what they lend.
+//! Sinks with little room. One of them lends memory.
 
 use rumormill_core::output::{Sink, SinkFull};
 
-/// A sink with room for so many bytes.
+/// A sink with room for `room` bytes.
 pub(super) struct Bounded {
     pub(super) bytes: Vec<u8>,
     pub(super) room: usize,
@@ -26,7 +26,7 @@ pub(super) struct Lending {
 }
 
 impl Lending {
-    /// Bytes that are lent at once, at most: enough for a reply that is written in one block, not for long messages.
+    /// How many bytes are lent at most: enough for a reply that is written in one block, but not for long messages.
     const LENT: usize = 1_500;
 
     pub(super) fn new(room: usize) -> Self {

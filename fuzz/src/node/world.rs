@@ -1,4 +1,4 @@
-//! Two nodes, what is on its way between them, and the steps of a script.
+//! Two nodes, the messages under way between them, and the steps of a script.
 
 use rumormill_core::data_type::Application;
 use std::collections::VecDeque;
@@ -10,30 +10,30 @@ use rumormill_core::{Config, Instant, Now, config};
 use super::pair::Pair;
 use crate::script::{Facts, Op, Setup, Side, Step, steps};
 
-/// Steps of one script that are run.
+/// How many steps of a script are run.
 const STEPS_MAX: usize = 256;
-/// Messages on the way between the nodes; further ones are lost.
+/// How many messages may be under way between the nodes. Further ones are lost.
 const IN_FLIGHT_MAX: usize = 64;
-/// Deliveries after one step.
+/// How many messages are delivered after one step.
 const DELIVERIES_MAX: usize = 32;
-/// Messages that two nodes may exchange while time stands still.
+/// How many messages two nodes may exchange while no time passes.
 const AT_ONCE_MAX: usize = 2_048;
 /// Wall time when a script starts, in microseconds.
 const START_US: u64 = 1_700_000_000_000_000;
 /// Monotonic time when a script starts, in milliseconds.
 const START_MS: u64 = 1_000_000;
 
-/// Prints what arrives where, to look into what the fuzzer found: set `RUMORMILL_TRACE`.
+/// Prints which message arrives where, if `RUMORMILL_TRACE` is set: to look into a find of the fuzzer.
 fn trace(now: Now, to: Side, line: &[u8]) {
     if std::env::var_os("RUMORMILL_TRACE").is_some() {
         eprintln!("{} ms, {to:?}: {}", now.at.as_micros() / 1_000, line.escape_ascii());
     }
 }
 
-/// Two nodes, and what is on its way between them.
+/// Two nodes, and the messages under way between them.
 pub(super) struct World<S: Application> {
     pub(super) setup: Setup,
-    /// Ids of the members, and one that is none of them.
+    /// Ids of the members, and one id that is no member.
     ids: Vec<String>,
     config: Config,
     limits: Limits,
@@ -43,7 +43,7 @@ pub(super) struct World<S: Application> {
     pub(super) sent: u64,
     pub(super) now_us: u64,
     pub(super) room: usize,
-    /// Whether a line claimed to be from a peer and was not.
+    /// Whether a line claimed to be from a peer, and was not.
     pub(super) forged: bool,
     restarts: u64,
 }
@@ -219,7 +219,7 @@ impl<S: Application> World<S> {
         }
     }
 
-    /// Delivers what is on its way, and what that causes, while time stands still.
+    /// Delivers the messages under way, and those that they cause, while no time passes.
     pub(super) fn settle(&mut self) {
         for _ in 0..AT_ONCE_MAX / DELIVERIES_MAX {
             self.deliver();
@@ -230,7 +230,7 @@ impl<S: Application> World<S> {
         panic!("after {AT_ONCE_MAX} messages the two still have something to say, and no time has passed");
     }
 
-    /// Lets the next timer run, and delivers what it causes. Says whether there was one.
+    /// Runs the next timer, and delivers the messages that it causes. True if there was a timer.
     pub(super) fn wake(&mut self) -> bool {
         let Some(at) = self.next_wakeup() else { return false };
         self.now_us = self.now_us.max(at.as_micros());

@@ -1,4 +1,4 @@
-//! Messages that are well-formed, but for fields of the wrong kind here and there, made of bytes.
+//! Messages that are made of bytes. They are well-formed, except that some fields are of the wrong kind.
 
 mod text;
 
@@ -6,7 +6,7 @@ use arbitrary::Arbitrary;
 
 pub use text::Facts;
 
-/// A message that is well-formed, but for fields of the wrong kind here and there.
+/// A message that is well-formed, except that some fields may be of the wrong kind.
 #[derive(Arbitrary, Debug)]
 pub enum Op<'a> {
     /// From a client, or from a node that asks like one.
@@ -56,7 +56,7 @@ pub enum Change<'a> {
 /// A value of any kind.
 #[derive(Arbitrary, Debug)]
 pub enum Scalar<'a> {
-    /// A small integer: those that meet again.
+    /// A small integer, so that equal values occur.
     Small(u8),
     /// Another integer.
     Int(i64),
@@ -110,7 +110,7 @@ pub enum Request<'a> {
     Init(u8, Vec<u8>),
     /// `topology`
     Topology(Vec<(&'a str, Vec<Scalar<'a>>)>),
-    /// A type that nobody knows.
+    /// An unknown type.
     Unknown(&'a str),
 }
 
@@ -137,7 +137,7 @@ pub enum Stamp {
     Whole(u8),
 }
 
-/// A gossip message of our own kind.
+/// A gossip message of this implementation.
 #[derive(Arbitrary, Debug)]
 pub struct Gossip<'a> {
     replicate: bool,
@@ -148,9 +148,9 @@ pub struct Gossip<'a> {
     /// `agree`: see [`agree`].
     agree: Option<u32>,
     want: u8,
-    /// `refuses`, where it is 1 to 3; 3 is none that is known.
+    /// `refuses`, if this is 1 to 3. The value 3 is unknown to nodes.
     refuses: u8,
-    /// `lives`. These fields are the last, so that the bytes of older scripts mean what they did.
+    /// `lives`. These fields come last, so that the bytes of older scripts keep their meaning.
     lives: Vec<(u8, Life)>,
 }
 
@@ -172,7 +172,7 @@ pub struct Row {
 /// A life of a node.
 #[derive(Arbitrary, Clone, Copy, Debug)]
 pub enum Life {
-    /// The one under way when the script begins.
+    /// The one in which the script begins.
     Present,
     /// A life of foreign implementations: 0.
     Zero,
@@ -212,18 +212,18 @@ pub enum Item<'a> {
     Skip(Number),
     /// A write.
     Write(Scalar<'a>, Scalar<'a>, Stamp),
-    /// An own cell of the counter.
+    /// A cell of the counter of the chunk's own row.
     Cell(bool, Number),
     /// A cell of another row.
     CellOf(bool, Row, Number),
-    /// An entry that nobody knows.
+    /// An unknown entry.
     Unknown(u8, Vec<Scalar<'a>>),
 }
 
-/// What `sum` says.
+/// The value of `sum`.
 #[derive(Arbitrary, Debug)]
 pub enum Sum {
-    /// What the receiver holds.
+    /// The receiver's own digest.
     Same,
     /// The same vector and another state.
     Diverged(u8),

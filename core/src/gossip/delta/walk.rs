@@ -1,5 +1,5 @@
-//! The walk over the entries that a peer is sent. First come the waiting rumors. Then follows, row by row, what the
-//! peer lacks. If vectors are equal and states are not (a repair), all entries follow.
+//! The walk over the entries that a peer is sent. It begins with the waiting rumors, and goes on with the entries that
+//! the peer lacks, row by row. In a repair (vectors are equal and states are not) it ends with all entries.
 
 use super::Hot;
 use crate::causality::{Causality, Entry, Row, RowId, Tag};

@@ -67,7 +67,7 @@ impl<S: Storage> Relay<S> {
             self.uplink.slot = NEVER;
             self.uplink.urgent = lowest != self.me;
         } else if lowest == self.me {
-            // The flushes of the old relay are continued by this node, at the same times.
+            // This node continues the flushes of the old relay, at the same times.
             let flushed_us = now.as_micros().saturating_sub(self.path(before).rtt_us() / 2);
             self.flush.last = Some(Instant::from_micros(flushed_us));
             self.flush.at = NEVER;
@@ -272,7 +272,7 @@ impl<S: Storage> Relay<S> {
         }
     }
 
-    /// When an uplink leaves that there is a reason for now: just in time for the next flush.
+    /// When an uplink leaves for which there is a reason now: just in time for the next flush.
     fn slot(&self, now: Instant) -> Instant {
         // While no round trip is measured, a long one is assumed, and the uplink does not wait beyond the next flush.
         let path = self.path(self.relay);

@@ -46,8 +46,7 @@ impl<S: Storage> Relay<S> {
             return;
         }
         let flushed = heard.control.is_some_and(|control| control.flush_ms.is_some());
-        // A flush that names this node's relay comes from a relay that has handed its rank on: it is acknowledged to
-        // the next relay.
+        // The flush with which a relay hands its rank on names the next relay. It is acknowledged to that one.
         let handed_on = flushed && heard.control.is_some_and(|control| control.relay == Some(self.relay));
         let to = if handed_on { self.relay } else { from };
         let hold_us = if to == self.relay && flushed { self.acknowledged_us() } else { self.interval_us };
@@ -100,8 +99,8 @@ impl<S: Storage> Relay<S> {
         let may_fill = common.peers.may_fill(from, now) || !self.keeps(Rule::Window);
         let random = heard.control.is_some_and(|control| control.old);
         let link = self.link(from);
-        // A peer sees a gap by a message that has arrived, so no message under way fills it but an earlier answer. If
-        // that answer was cut, the peer asks for the next part.
+        // A peer sees a gap by a message that has arrived, so only an earlier answer under way can fill it. If that
+        // answer was cut, the peer asks for the next part.
         let answered = since(now, link.filled_at) <= path.rtt_us() + 2 * path.var_us() && link.data_ord > 0;
         let gap = heard.want == Want::Gap && !answered;
         let lacks_long = random && !link.in_flight(path, now) && self.had_long(common, from, rows);
@@ -332,7 +331,7 @@ impl<S: Storage> Relay<S> {
         self.watch.probe_at = after(now, self.probe_pause_us(common, now));
     }
 
-    /// After a change random digests are sent at short intervals again.
+    /// After a change, random digests are sent at short intervals again.
     pub(super) fn hurry_digests(&mut self, common: &mut Common<S>, now: Instant) {
         self.watch.digest_pause_us = DIGEST_US;
         if self.watch.digest_at != NEVER && self.watch.digest_at > after(now, DIGEST_US * 5 / 4) {

@@ -1,15 +1,15 @@
-//! The text of such a message, as it depends on the nodes.
+//! The text of a message from `op.rs`.
 
 use std::fmt::Write;
 
 use super::{Chunk, Foreign, Gossip, Item, Life, Number, ODD, Op, PLAIN, Request, Row, Scalar, Stamp, Sum};
 
-/// What the text of a message depends on, besides its bytes.
+/// The facts about the nodes that the text of a message depends on.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// The receiver: 0 or 1, counted from the first member.
     pub to: usize,
-    /// Ids of the members, and one that is none of them.
+    /// Ids of the members, and one id that is no member.
     pub ids: Vec<String>,
     /// Incarnation with which the nodes began.
     pub incarnation: u64,
@@ -22,7 +22,7 @@ pub struct Facts {
 }
 
 impl Op<'_> {
-    /// The line, but for [`Op::Update`].
+    /// The line. [`Op::Update`] has none.
     pub fn line(&self, facts: &Facts) -> String {
         let mut line = String::new();
         match self {
@@ -63,7 +63,7 @@ impl Op<'_> {
     }
 }
 
-/// The id of a member, or of one that is none, in quotes.
+/// The id of a member, or an id that is no member, in quotes.
 fn node(number: usize, facts: &Facts) -> String {
     quoted(&facts.ids[number % facts.ids.len()])
 }
@@ -176,8 +176,8 @@ impl Request<'_> {
     }
 }
 
-/// What `agree` says: the view of the receiver, or another one when the highest bit is set, and all members for 0, the sender
-/// alone for 1, else the members of these bits.
+/// The value of `agree`. Its view is that of the receiver, or another one if the highest bit is set. Its set has all
+/// members for 0, the sender alone for 1, and otherwise the members of these bits.
 fn agree(agree: u32, facts: &Facts) -> String {
     let (view, digits) = (facts.view ^ u64::from(agree >> 31), (facts.ids.len() - 1).div_ceil(4));
     match agree & !(1 << 31) {
