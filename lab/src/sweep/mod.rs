@@ -2,7 +2,7 @@
 //! simulated under several seeds.
 //!
 //! ```text
-//!   grid: cells × seeds --> sim, check --> figures --> points --> pareto, spots --> table, files, plots, page
+//!   grid: cells × seeds --> sim, judge --> figures --> points --> pareto, spots --> table, files, plots, page
 //! ```
 //!
 //! | module | owns |
