@@ -74,7 +74,7 @@ pub struct Slow {
     pub last_node: usize,
 }
 
-/// Maelstrom's set-full, and beside it what it does not see.
+/// The figures of Maelstrom's set-full, and figures about what it does not see.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct SetFigures {
     /// Adds invoked.
@@ -83,15 +83,16 @@ pub struct SetFigures {
     pub acknowledged: usize,
     /// Elements with a stable latency.
     pub stable: usize,
-    /// Known, and missing from a later read.
+    /// Elements that were known, and are missing from a later read.
     pub lost: Vec<i64>,
-    /// Neither stable nor lost.
+    /// Elements that are neither stable nor lost.
     pub never_read: Vec<i64>,
-    /// Stable, but seen missing for a while after they were known.
+    /// Stable elements that some read lacked after they were known.
     pub stale: usize,
-    /// Lost, but their only holder was killed before it sent them: counted apart.
+    /// Elements that are lost because their only holder was killed before it sent them. They are counted apart.
     pub died_unsent: Vec<i64>,
-    /// Lost, but their only holder was killed and no message with them had arrived: counted apart.
+    /// Elements that are lost because their only holder was killed before any message with them had arrived. They are
+    /// counted apart.
     pub died_undelivered: Vec<i64>,
     /// Stable latency as Maelstrom computes it.
     pub stable_latency_ms: Quantiles,
@@ -101,7 +102,7 @@ pub struct SetFigures {
     pub incomplete: usize,
 }
 
-/// Everything a run is reported from. Serialized as `results.json`.
+/// All results of a run, from which it is reported. `results.json` is its serialized form.
 #[derive(Clone, Debug, Serialize)]
 pub struct Judgement {
     /// The worst of the findings that are not ignored.
@@ -132,13 +133,15 @@ pub struct Judgement {
     pub set: Option<SetFigures>,
     /// Acknowledged reads in the main phase.
     pub reads: usize,
-    /// Of those: reads that lacked something acknowledged anywhere before they were invoked.
+    /// How many of these reads lacked something that some node had acknowledged before they were invoked.
     pub stale_reads: usize,
-    /// Last message between nodes, counted from the later of last operation and heal; `None` when there was none after.
+    /// The time of the last message between nodes, counted from the last operation or the heal, whichever was later.
+    /// `None` if there was no later message.
     pub last_message_ms: Option<f64>,
-    /// In simulation: until all held the same state, counted from the later of the last operation and the heal.
+    /// In simulation: the time until all nodes held the same state, counted from the last operation or the heal,
+    /// whichever was later.
     pub converged_ms: Option<f64>,
-    /// After each heal (of a partition): until every value acknowledged before it was everywhere. Milliseconds.
+    /// For each heal of a partition: milliseconds until every value acknowledged before it was at every node.
     pub catch_up_ms: Vec<f64>,
     /// Values that took longest.
     pub slowest: Vec<Slow>,

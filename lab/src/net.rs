@@ -1,4 +1,4 @@
-//! The network of a run: the emulator of `rumormill-sim` with the settings of the lab, and what it has counted.
+//! The network of a run: the emulator of `rumormill-sim` with the settings of a run, and its counts.
 
 use rumormill_sim::{Counts, Delay, Delivery, Links, Network};
 
@@ -11,7 +11,7 @@ pub fn network<P: Clone>(settings: &Settings) -> Network<P> {
     Network::new(settings.nodes, links(settings), settings.seed)
 }
 
-/// What its links are like.
+/// The properties of its links.
 #[must_use]
 pub fn links(settings: &Settings) -> Links {
     let mean_us = settings.latency_us;
@@ -30,7 +30,7 @@ pub fn links(settings: &Settings) -> Links {
     }
 }
 
-/// What a network has counted, as reports have it.
+/// The counts of a network, in the form of the trace.
 #[must_use]
 pub fn counts(counts: &Counts) -> NetCounts {
     let Counts { sent, delivered, cut, lost, duplicated, to_dead, bytes, client } = *counts;

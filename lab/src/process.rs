@@ -1,7 +1,7 @@
-//! Nodes as processes, in real time: any program that speaks the protocol on stdin and stdout.
+//! Runs nodes as processes in real time. They may be any program that speaks the protocol on stdin and stdout.
 //!
-//! Each process has a thread that reads its stdout and one that writes its stdin, so that a node that is stopped or slow
-//! holds up nobody else. Its stderr goes to a file. All processes are killed when the run ends, however it ends.
+//! Each process has a thread that reads its stdout and one that writes its stdin, so a node that is stopped or slow
+//! holds up no other node. Its stderr goes to a file. All processes are killed when the run ends, however it ends.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -20,19 +20,19 @@ use crate::history::History;
 use crate::settings::{Micros, Settings};
 use crate::trace::Trace;
 
-/// Lines that wait between the nodes and the lab, all nodes together; beyond that, nodes wait.
+/// The most lines of all nodes that wait for the lab. If there are so many, nodes have to wait.
 const WAITING_LINES: usize = 65_536;
-/// A line longer than this is cut, and so is malformed.
+/// A line that is longer than this is cut, and is then malformed.
 const LINE_MAX: u64 = 64 << 20;
-/// Longest wait between two looks at the clock.
+/// The longest wait between two looks at the clock.
 const TICK: Duration = Duration::from_millis(100);
-/// Bytes of a node's log that a complaint quotes.
+/// The most bytes of a node's log that a complaint quotes.
 const QUOTED: i64 = 400;
 
 /// The program under test.
 #[derive(Clone, Debug)]
 pub struct Program {
-    /// What is executed.
+    /// The program that is executed.
     pub path: PathBuf,
     /// Its arguments.
     pub args: Vec<OsString>,
@@ -41,20 +41,20 @@ pub struct Program {
 }
 
 impl Program {
-    /// What a node runs: the last that was said of it counts.
+    /// The program of a node. If several were given for it, the last one counts.
     #[must_use]
     pub fn of(&self, node: usize) -> &Self {
         self.others.iter().rev().find(|(other, _)| *other == node).map_or(self, |(_, program)| program)
     }
 }
 
-/// Where things go while a run goes on.
+/// Where logs and progress go during a run.
 pub struct Output<'a> {
     /// Folder for `n0.log`, `n1.log`, …: what nodes print on stderr. It exists.
     pub logs: &'a Path,
     /// Whether what nodes print on stderr is shown as well.
     pub show_stderr: bool,
-    /// Every message, as it is delivered or printed, when it is wanted.
+    /// Where every message is written as it is delivered or printed, if that is wanted.
     pub messages: Option<&'a mut dyn io::Write>,
     /// Called about ten times a second.
     pub progress: &'a mut dyn FnMut(&Progress),
@@ -218,7 +218,7 @@ impl Processes<'_, '_> {
         }
     }
 
-    /// A process closed its stdout: how it ended, and the last it said.
+    /// A process closed its stdout. Says how it ended, and the last lines of its log.
     fn end_of(&mut self, node: usize) -> String {
         let ended = self.lives[node].as_mut().and_then(|life| wait_a_little(&mut life.child));
         let how = match ended {

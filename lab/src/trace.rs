@@ -1,4 +1,4 @@
-//! What the lab saw beside the operations: messages, faults, arrivals of values, and what nodes did wrong.
+//! Everything that the lab saw, except for the operations: messages, faults, arrivals of values, and misdeeds of nodes.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::settings::Micros;
 /// A value has not arrived.
 pub const NEVER: Micros = Micros::MAX;
 
-/// What a node did that the protocol forbids, or that Maelstrom would pass over in silence.
+/// Something that a node did and that the protocol forbids. Maelstrom is silent about some of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Misdeed {
@@ -50,7 +50,7 @@ pub struct Complaint {
     pub node: usize,
     /// What.
     pub what: Misdeed,
-    /// What exactly, for a person: the line (cut), and the reason.
+    /// The details for a person: the line, cut short, and the reason.
     pub detail: String,
 }
 
@@ -134,17 +134,18 @@ pub enum FaultChange {
     },
 }
 
-/// What died with a process that was killed: acknowledged operations that it knew of and that no other live process is
-/// known to have had. They may have been acknowledged by others, and a message under way may still bring them back.
+/// The operations that may have died with a killed process: acknowledged operations that it knew of and that no other
+/// live process is known to have had. Other nodes may have acknowledged them, and a message under way may still bring
+/// them back.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Death {
     /// When.
     pub at_us: Micros,
     /// Which node.
     pub node: usize,
-    /// Operations (indices into the history) that no message had carried away from their node.
+    /// Operations that no message had carried away from their node, as indices into the history.
     pub unsent: Vec<usize>,
-    /// Operations that messages had carried away, but to nobody who still lives.
+    /// Operations that messages had carried away, but not to any process that still lives.
     pub undelivered: Vec<usize>,
 }
 
@@ -169,7 +170,7 @@ pub struct NetCounts {
     pub client: u64,
 }
 
-/// Everything the lab saw beside the operations.
+/// Everything that the lab saw, except for the operations.
 #[derive(Clone, Debug, Default)]
 pub struct Trace {
     /// When clients began to invoke operations. Times count from the start of the run, not from here.
@@ -194,7 +195,7 @@ pub struct Trace {
     pub state_bytes: u64,
     /// Faults in order of time.
     pub faults: Vec<FaultEvent>,
-    /// Kills that took something with them.
+    /// Kills with which operations may have died.
     pub deaths: Vec<Death>,
     /// What nodes did wrong, in order of time; the first hundred of each kind and node.
     pub complaints: Vec<Complaint>,
@@ -207,7 +208,7 @@ pub struct Trace {
     pub totals: Vec<(Micros, usize, i64)>,
     /// In simulation: when all live nodes last came to hold equal state after having differed.
     pub converged_us: Option<Micros>,
-    /// In simulation: the nodes that did not hold the same as the first in the end, each with what differs. Empty when all
-    /// agree, and for processes.
+    /// In simulation: the nodes that did not hold the same as the first in the end, each with what differs. Empty when
+    /// all agree, and for processes.
     pub diverged: Vec<String>,
 }

@@ -19,7 +19,7 @@ pub(super) struct Options {
     #[arg(long, default_value_t = 3, value_name = "N")]
     nodes: usize,
 
-    /// What spreads the state; `mixed`: n0 and n2 have `relay`, the others `rumor`
+    /// The strategy of the nodes; with `mixed`, n0 and n2 have `relay` and the others `rumor`
     #[arg(long, value_enum, default_value = "rumor")]
     strategy: Strategies,
 
@@ -55,8 +55,8 @@ pub(super) struct Options {
     #[arg(long, value_name = "NODE", value_parser = node_named)]
     small: Option<u8>,
 
-    /// Take the steps in a file first, and search from there. The choices in the file make the nodes; of those on the command line only
-    /// writes, faults, bounds and rules switched off count
+    /// Take the steps in a file first, and search from there. The file says how the nodes are made. Of the other
+    /// options, only writes, faults, bounds and rules switched off count
     #[arg(long, value_name = "FILE", conflicts_with = "trail")]
     from: Option<PathBuf>,
 
@@ -76,15 +76,15 @@ pub(super) struct Options {
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 
-    /// A client says something to each node right after `init`, as those of Maelstrom do
+    /// A client sends something to each node right after `init`, as Maelstrom does
     #[arg(long)]
     greeted: bool,
 
-    /// Only what nodes hold counts, not whether they are right about being settled
+    /// Do not check whether nodes are settled, only what they hold
     #[arg(long, hide = true)]
     lenient: bool,
 
-    /// Whether each node's clock goes on by itself, when its timer fires, or all go alike
+    /// Whether each node has a clock of its own, which moves when its timer fires, or all clocks move together
     #[arg(long, value_enum, default_value = "own")]
     clocks: Clocks,
 
@@ -92,12 +92,12 @@ pub(super) struct Options {
     #[arg(long, default_value_t = 6, value_name = "STEPS", value_parser = clap::value_parser!(u8).range(1..=250))]
     depth: u8,
 
-    /// Instead of --depth: steps other than the fair one, 0 to 250; the fair one is that the oldest message arrives or,
-    /// with none in flight, that the first timer fires
+    /// Instead of --depth: steps other than the fair one, 0 to 250. In the fair step the oldest message arrives or,
+    /// with none in flight, the first timer fires
     #[arg(long, value_name = "N", conflicts_with = "depth", value_parser = clap::value_parser!(u8).range(0..=250))]
     detours: Option<u8>,
 
-    /// With --detours: a trail ends when a clock has come so far, in seconds of virtual time
+    /// With --detours: a trail ends when a clock has reached so many seconds of virtual time
     #[arg(long, default_value_t = 60, value_name = "SECONDS")]
     time_limit: u32,
 
@@ -121,7 +121,8 @@ pub(super) struct Options {
     #[arg(long, value_name = "N")]
     jobs: Option<usize>,
 
-    /// Run the trail in a file, as this command prints it, and show every line that nodes send; other options do not count
+    /// Run the trail in a file, as this command prints it, and show every line that nodes send; other options do not
+    /// count
     #[arg(long, value_name = "FILE")]
     trail: Option<PathBuf>,
 
@@ -129,7 +130,7 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE")]
     trail_out: Option<PathBuf>,
 
-    /// Switch a rule of the node off, to see what it is for
+    /// Switch off a rule of the node, to see what it is for
     #[arg(long, hide = true, value_name = "RULE", value_parser = rule_named)]
     without: Vec<Rule>,
 }

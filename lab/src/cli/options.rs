@@ -11,12 +11,12 @@ use crate::settings::{
     ValueKind, Workload,
 };
 
-/// Most nodes of a run.
+/// The most nodes of a run.
 const NODES_MAX: usize = 100_000;
 
 #[derive(Clone, Debug, Args)]
 pub(super) struct RunOptions {
-    /// What clients ask, and what is checked
+    /// The requests of clients, and with them the checkers
     #[arg(short, long, value_enum, default_value = "broadcast")]
     pub workload: Workload,
 
@@ -44,15 +44,15 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "N|Kn")]
     pub concurrency: Option<String>,
 
-    /// Neighbours that `topology` tells nodes of
+    /// The neighbours that nodes are told by `topology`
     #[arg(long, value_enum, default_value = "grid")]
     pub topology: Topology,
 
-    /// How the network delivers: as Maelstrom does, or each message on its own
+    /// How the network delivers messages: one after the other as Maelstrom does, or each as soon as it is due
     #[arg(long, value_enum, default_value = "compat")]
     pub network: NetworkMode,
 
-    /// What goes wrong; several with commas
+    /// Kinds of faults, with commas between them
     #[arg(long, value_enum, value_delimiter = ',', value_name = "FAULT,…")]
     pub nemesis: Vec<FaultKind>,
 
@@ -60,11 +60,11 @@ pub(super) struct RunOptions {
     #[arg(long, default_value_t = 10.0, value_name = "SECONDS")]
     pub nemesis_interval: f64,
 
-    /// This kind of partition only
+    /// The only kind of partition [default: all kinds]
     #[arg(long, value_enum, value_name = "KIND")]
     pub partition_kind: Option<PartitionKind>,
 
-    /// Partitions drop only what comes out of the smaller side
+    /// Partitions drop only messages from the smaller side
     #[arg(long)]
     pub one_way: bool,
 
@@ -72,11 +72,11 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "NODE")]
     pub victim: Option<String>,
 
-    /// Nodes that are killed or paused at one moment, at most: a number, or "all"
+    /// The most nodes that are killed or paused at one moment: a number, or "all"
     #[arg(long, default_value = "1", value_name = "N|all")]
     pub at_once: String,
 
-    /// What is dead when clients stop stays dead, and the others have to look for it ever more rarely
+    /// Nodes that are dead when clients stop stay dead. The others have to look for them ever more rarely
     #[arg(long)]
     pub keep_dead: bool,
 
@@ -97,32 +97,32 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "total|SHARE")]
     pub availability: Option<String>,
 
-    /// What transactions have to keep
+    /// The consistency model that transactions are checked against
     #[arg(long, value_enum, default_value = "read-committed", value_name = "MODEL")]
     pub consistency_models: Consistency,
 
-    /// Quiet seconds between heal and final reads, 0 to 86400. What is found in the end after less time than nodes may need
-    /// could not be judged [default: 10, or as long as nodes may need after the faults of the run]
+    /// Quiet seconds between heal and final reads, 0 to 86400. If nodes may need longer, the end of the run cannot be
+    /// judged [default: 10, or as long as nodes may need after the faults of the run]
     #[arg(long, value_name = "SECONDS")]
     pub recovery: Option<f64>,
 
-    /// Bytes per second that a link between two nodes carries in one direction, as "0.2MB", "50kB" or "1000"; what is sent
-    /// meanwhile waits [default: any number]
+    /// Bytes per second that a link between two nodes carries in one direction, as "0.2MB", "50kB" or "1000". Messages
+    /// beyond that wait [default: any number]
     #[arg(long, value_name = "BYTES")]
     pub bandwidth: Option<String>,
 
-    /// Values that the first node is given before clients begin, by requests `gossip_sync`, 0 to 10000000; for broadcast
-    /// and g-set. Reads are recorded without them
+    /// Values that the first node is given before clients begin, by requests `gossip_sync`, 0 to 10000000; for
+    /// broadcast and g-set. Reads are recorded without them
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub preload: usize,
 
-    /// A reply to a client that has given up mutes its node for good, as under Maelstrom; otherwise a node that was paused
-    /// meanwhile is forgiven, and any other is only complained of
+    /// A node that replies to a client that has given up is not read any more, as under Maelstrom. Without this option
+    /// it is a finding, unless the node was paused meanwhile
     #[arg(long)]
     pub mute_late: bool,
 
-    /// More messages than this from one node to one peer within a second are found wrong; 0 for the bound of docs/relay.md,
-    /// 28, or more where rounds follow each other within less than 100 ms [default: 0 in `sim`, no bound in `test`]
+    /// The most messages from one node to one peer within a second; more make a run invalid. 0 is the bound of
+    /// docs/relay.md: 28, and more if rounds are less than 100 ms apart [default: 0 in `sim`, no bound in `test`]
     #[arg(long, value_name = "N")]
     pub storm_above: Option<u64>,
 
@@ -134,11 +134,11 @@ pub(super) struct RunOptions {
     #[arg(long, default_value_t = 0.5, value_name = "SHARE")]
     pub write_share: f64,
 
-    /// What values of the set and of kv are: integers, texts that need escapes, or both
+    /// How values of the set and of kv are written: as integers, as texts that need escapes, or both
     #[arg(long, value_enum, default_value = "int")]
     pub values: ValueKind,
 
-    /// Seconds after which clients stop though faults go on until the time limit [default: the time limit]
+    /// Seconds after which clients stop. Faults go on until the time limit [default: the time limit]
     #[arg(long, value_name = "SECONDS")]
     pub ops_until: Option<f64>,
 
@@ -147,12 +147,12 @@ pub(super) struct RunOptions {
     #[arg(long, value_name = "NODES=OPTIONS")]
     pub node_for: Vec<String>,
 
-    /// In `sim`: wall clocks that are ahead, or behind, by so many milliseconds, as "n1=30000,n2=-500". With it lives are
-    /// numbered by the clock alone, as processes number theirs
+    /// In `sim`: wall clocks that are ahead, or behind, by so many milliseconds, as "n1=30000,n2=-500". With it lives
+    /// are numbered by the clock alone, as processes number theirs
     #[arg(long, value_delimiter = ',', value_name = "NODE=MS,…")]
     pub clock: Vec<String>,
 
-    /// Only the first so many nodes get writes; 0 for all
+    /// The number of nodes that get writes, from the first; 0 for all
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub writers: usize,
 
@@ -164,7 +164,7 @@ pub(super) struct RunOptions {
     #[arg(long, default_value_t = 0, value_name = "N")]
     pub seed: u64,
 
-    /// Checkers whose complaints do not make a run invalid; several with commas
+    /// Checkers whose complaints do not make a run invalid, with commas between them
     #[arg(long, value_delimiter = ',', value_name = "CHECKER,…")]
     pub ignore: Vec<String>,
 
@@ -174,7 +174,7 @@ pub(super) struct RunOptions {
 }
 
 fn micros(name: &str, value: f64, unit: Micros, (min, max): (f64, f64)) -> Result<Micros, String> {
-    // An exclusive bound of 0 is a microsecond.
+    // The least number above 0 is a microsecond.
     let in_bounds = value.is_finite() && value >= min && value <= max;
     in_bounds.then_some((value * unit as f64).round() as Micros).ok_or_else(|| {
         let bounds = if min == 0.0 { format!("from 0 to {max}") } else { format!("above 0 and at most {max}") };
@@ -248,7 +248,7 @@ fn share(name: &str, value: f64) -> Result<f64, String> {
 }
 
 impl RunOptions {
-    /// The run that was asked for.
+    /// The settings of the run that was asked for.
     ///
     /// # Errors
     /// A sentence that says which option is wrong and what is allowed.
@@ -306,7 +306,7 @@ impl RunOptions {
         Ok(settings)
     }
 
-    /// The same run with nodes whose interval is known. The quiet time is chosen anew, unless somebody has chosen it.
+    /// The same settings for nodes whose interval is known. The quiet time is chosen again, unless it was given.
     ///
     /// # Errors
     /// As for [`RunOptions::settings`].

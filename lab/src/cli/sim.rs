@@ -39,8 +39,8 @@ pub(super) struct Options {
     #[arg(long, value_name = "FILE")]
     summary: Option<PathBuf>,
 
-    /// Of many runs, those that could not be judged do not count: where all that was written may die with its processes,
-    /// some runs have nothing to judge
+    /// Runs that cannot be judged do not fail the command. Such runs occur when processes are killed and nothing that
+    /// was written survives
     #[arg(long)]
     unjudged_ok: bool,
 
@@ -66,7 +66,7 @@ pub(super) fn run(options: &Options) -> Result<End, String> {
     many(options, &settings, &program)
 }
 
-/// The node that is simulated: what follows `--`.
+/// The node that is simulated, from the arguments after `--`.
 pub(super) fn program(settings: &Settings, args: &[OsString]) -> Result<Program, String> {
     let node = node_options(args)?;
     let mut config = node.config();
@@ -75,7 +75,7 @@ pub(super) fn program(settings: &Settings, args: &[OsString]) -> Result<Program,
     Ok(Program { config, limits: (limits != sim::limits_for(settings)).then_some(limits), others: Vec::new() })
 }
 
-/// The capacities that were chosen, and for all others what the run needs.
+/// Capacities: those that were chosen, and as much as the run needs for all others.
 fn chosen(settings: &Settings, given: &Limits) -> Limits {
     let (shipped, enough) = (Heap::LIMITS, sim::limits_for(settings));
     let either = |given: usize, shipped: usize, enough: usize| if given == shipped { enough } else { given };
@@ -126,7 +126,7 @@ fn one(options: &Options, settings: Settings, program: &Program) -> Result<End, 
     Ok(judgement.validity.into())
 }
 
-/// Peak memory of this process, per node; empty where the system does not tell.
+/// The peak memory of this process, in all and per node. Empty if the system does not tell.
 pub(super) fn memory(nodes: usize) -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let peak_kb = status
@@ -372,7 +372,8 @@ fn replay(seed: u64) -> String {
     words.join(" ")
 }
 
-/// Looks for a smaller run that is found wrong by the same checker: fewer faults, less time, fewer nodes, fewer operations.
+/// Looks for a smaller run that is found wrong by the same checker: fewer faults, less time, fewer nodes, fewer
+/// operations.
 fn shrink(options: &Options, settings: &Settings, program: &Program, failing: &Kept) -> Result<(), String> {
     let Some((checker, _)) = &failing.reason else { return Ok(()) };
     let fails = |settings: &Settings| -> Result<bool, String> {

@@ -22,7 +22,7 @@ use crate::trace::Trace;
 
 /// Steps of the progress bar.
 const BAR: u64 = 1_000;
-/// The name under which the built-in node goes.
+/// The name of the built-in node.
 const BUILT_IN: &str = "rumormill";
 
 #[derive(Clone, Debug, Args)]
@@ -30,22 +30,22 @@ pub(super) struct Options {
     #[command(flatten)]
     run: RunOptions,
 
-    /// The program under test; what follows `--` are its arguments [default: the built-in node]
+    /// The program under test; the arguments after `--` are for it [default: the built-in node]
     #[arg(long, value_name = "PATH")]
     bin: Option<PathBuf>,
 
-    /// Another program for some of the nodes, in the first run only: their names, and the command with its arguments, as
-    /// "n3,n4=firmware/node --workload broadcast". Can be given several times
+    /// Another program for some of the nodes, in the first run only: their names, and the command with its arguments,
+    /// as "n3,n4=firmware/node --workload broadcast". Can be given several times
     #[arg(long, value_name = "NODES=COMMAND")]
     bin_for: Vec<String>,
 
-    /// Another program to put through the same run, without arguments, and to show beside the first; "rumormill" is the
-    /// built-in node. Can be given several times
+    /// Another program for the same run, without arguments. Its result is shown beside that of the first; "rumormill"
+    /// is the built-in node. Can be given several times
     #[arg(long, value_name = "PATH")]
     compare: Vec<PathBuf>,
 
-    /// Milliseconds between two rounds of the program that --bin names, 1 to 3600000: how long nodes may talk and differ in the
-    /// end grows with it. Of the built-in node it is known [default: 460]
+    /// Milliseconds between two rounds of the program that --bin names, 1 to 3600000. With longer rounds, nodes may
+    /// talk and differ longer in the end. It is known for the built-in node [default: 460]
     #[arg(long, value_name = "MS", requires = "bin", value_parser = clap::value_parser!(u32).range(1..=3_600_000))]
     interval: Option<u32>,
 
@@ -144,7 +144,7 @@ impl Tested {
 
 /// The node in this very executable.
 fn built_in(settings: &Settings, args: &[OsString]) -> Result<(String, Program), String> {
-    // What is wrong with them is said now, once, and not by 25 processes.
+    // A mistake in them is reported once here, and not by 25 processes.
     node_options(args)?;
     let path = std::env::current_exe().map_err(|error| format!("this executable cannot be found again: {error}"))?;
     let given = |name: &str| args.iter().any(|arg| arg.to_string_lossy().starts_with(name));
@@ -182,7 +182,8 @@ fn others(text: &str, nodes: usize) -> Result<Vec<(usize, Program)>, String> {
         .ok_or_else(wrong)
 }
 
-/// A program that is there and can be executed. A bare name is looked for in the present folder first, then in the path.
+/// A program that is there and can be executed. A bare name is looked for in the present folder first, then in the
+/// path.
 fn find(path: &Path) -> Result<PathBuf, String> {
     use std::os::unix::fs::PermissionsExt as _;
     let found = if path.exists() {
@@ -230,7 +231,7 @@ fn show(tested: &Tested, results: &Path) -> Result<(), String> {
     let run = tested.run(&command);
     report::write_folder(&tested.folder, &run).map_err(|error| format!("{}: {error}", tested.folder.display()))?;
     let latest = results.join("latest");
-    // A convenience: where links cannot be made, there is none.
+    // The link is a convenience. Without it nothing is missing.
     let _ = fs::remove_file(&latest);
     if let Some(name) = tested.folder.file_name() {
         let _ = std::os::unix::fs::symlink(name, &latest);

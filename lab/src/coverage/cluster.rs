@@ -1,4 +1,5 @@
-//! Nodes, a network and a clock, and who holds the value. No clients, faults or checkers: those are the matter of a run.
+//! Nodes, a network and a clock, and the nodes that hold the value. There are no clients, faults and checkers, which
+//! only runs have.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_xorshift::XorShiftRng;
@@ -24,7 +25,7 @@ pub(super) struct Cluster {
 }
 
 impl Cluster {
-    /// Nodes that have just been introduced to each other.
+    /// A cluster whose nodes have just been introduced to each other.
     pub(super) fn new(case: Case, interval_ms: u32, program: &Program) -> Result<Self, String> {
         let settings = Settings {
             nodes: case.nodes,
@@ -34,7 +35,7 @@ impl Cluster {
             writers: 1,
             ..Settings::default()
         };
-        // One value from one node: small tables, or 10,000 nodes need more memory than there is.
+        // There is one value from one node, so tables are small. Otherwise 10,000 nodes would need too much memory.
         let small =
             Limits { rows: 4, values: 16, dense_values: 64, keys: 1, payload_bytes: 64, ..limits_for(&settings) };
         let limits = program.limits.unwrap_or(small);
@@ -63,28 +64,28 @@ impl Cluster {
         })
     }
 
-    /// A client broadcasts the value at some node; when.
+    /// A client broadcasts the value at a node. Returns the moment.
     pub(super) fn broadcast(&mut self) -> Micros {
         let at = self.origin;
         let line = format!(
             r#"{{"id":0,"src":"c1","dest":"n{at}","body":{{"type":"broadcast","message":{VALUE},"msg_id":1}}}}"#
         );
-        // What it refuses it counts; nothing that comes here is refused.
+        // A node counts what it refuses. It refuses none of these lines.
         let _ = self.nodes.deliver(at, line.as_bytes());
         self.note(at);
         self.nodes.now_us()
     }
 
-    /// Runs to a moment, whether anything happens or not.
+    /// Runs to a moment, whether or not anything happens.
     pub(super) fn run_until(&mut self, until: Micros) {
         self.run_while(until + 1, |_| true);
         self.nodes.run_until(until);
     }
 
-    /// Runs as long as something happens before `until` and `goes_on` says so.
+    /// Runs while something happens before `until` and `goes_on` is true.
     pub(super) fn run_while(&mut self, until: Micros, goes_on: impl Fn(&Self) -> bool) {
         while goes_on(self) && self.step(until - 1) {
-            // What arrives at one moment belongs together.
+            // All messages that arrive at one moment are one step.
             while self.nodes.next_arrival_us() == Some(self.nodes.now_us()) && self.step(self.nodes.now_us()) {}
         }
     }
@@ -108,7 +109,7 @@ impl Cluster {
         self.arrivals.len()
     }
 
-    /// When they came to hold it, in order.
+    /// When the nodes got the value, in order.
     pub(super) fn arrivals(&self) -> &[Micros] {
         &self.arrivals
     }
@@ -118,7 +119,7 @@ impl Cluster {
         self.nodes.counts().sent
     }
 
-    /// When the last of them was sent.
+    /// When the last message was sent.
     pub(super) fn last_message_us(&self) -> Micros {
         self.nodes.last_sent_us()
     }

@@ -4,7 +4,8 @@
 //! depends on K only; anti-entropy brings the rest. Both are shown, on the real node and without any change to it:
 //!
 //! - *push alone*: the interval is set so long ([`PUSH_INTERVAL_MS`]) that anti-entropy begins long after the last push.
-//!   The first push of a node that has been quiet leaves at once, so a generation takes one delay of the network: a round.
+//! The first push of a node that has been quiet leaves at once, so a generation takes one delay of the network: a
+//! round.
 //! - *with anti-entropy*: the same with the interval that is asked about, until every node has the value and all are silent.
 //!
 //! One value in each cluster, several clusters with different seeds: what anti-entropy of an earlier value still has to
@@ -12,7 +13,7 @@
 //!
 //! | module | owns |
 //! |---|---|
-//! | `cluster` | nodes, network and clock: nothing else, so that 10,000 nodes are quick |
+//! | `cluster` | nodes, network and clock, and nothing else, so that 10,000 nodes are quick |
 //! | [`theory`] | the final share, its scatter, and what they are derived from |
 //! | `output` | the result on screen, as CSV and JSON, and the page |
 //! | `plots` | coverage over rounds and over time |
@@ -33,12 +34,12 @@ use crate::settings::{Micros, SECOND};
 use crate::sim::Program;
 use cluster::Cluster;
 
-/// So long an interval that pushes are over before anti-entropy begins: five of them after the first push, give or take a
-/// quarter. It is the longest that the node takes.
+/// The longest interval that the node takes. Anti-entropy begins about five intervals after the first push, so all
+/// pushes are over before it.
 pub const PUSH_INTERVAL_MS: u32 = 60_000;
 /// The value is broadcast this long after the start, when nodes have introduced themselves to each other.
 const QUIET_US: Micros = 10 * SECOND;
-/// Until all have the value and are silent; after that a run is over in any case.
+/// A run ends after this time, even if not all nodes have the value and are silent.
 const LONGEST_US: Micros = 600 * SECOND;
 
 /// A cluster to measure.
@@ -48,7 +49,7 @@ pub struct Case {
     pub nodes: usize,
     /// The K of the theory.
     pub fanout: u8,
-    /// Decides who starts and whom everybody pushes to.
+    /// The seed of all random choices: where the value begins, and where each node pushes it.
     pub seed: u64,
     /// Delay between two nodes, constant: the length of a round.
     pub latency_us: Micros,
@@ -65,7 +66,7 @@ pub struct Spreading {
     pub reached: Vec<usize>,
     /// Messages of push alone.
     pub push_messages: u64,
-    /// Whether pushes still went on when anti-entropy would have begun, so that `reached` is not the end of it.
+    /// Whether pushes still went on when anti-entropy would have begun, so that `reached` is not the final figure.
     pub push_cut_short: bool,
     /// With anti-entropy: for each node in order the microseconds after which it held the value.
     pub arrivals_us: Vec<Micros>,
@@ -73,7 +74,7 @@ pub struct Spreading {
     pub messages_until_all: u64,
     /// With anti-entropy: messages until all were silent.
     pub messages_until_silent: u64,
-    /// With anti-entropy: when the last message was sent, from the broadcast. None when nodes still talked in the end.
+    /// With anti-entropy: the time from the broadcast to the last message. `None` if nodes still talked in the end.
     pub silent_us: Option<Micros>,
     /// Lines and timers that nodes handled, in both runs.
     pub events: u64,
@@ -93,7 +94,7 @@ impl Spreading {
         self.reached.iter().position(|reached| *reached as f64 >= goal).unwrap_or(0)
     }
 
-    /// Microseconds until every node had the value; none when some never got it.
+    /// Microseconds until every node had the value. `None` if some node never got it.
     #[must_use]
     pub fn all_us(&self) -> Option<Micros> {
         self.arrivals_us.last().copied().filter(|_| self.arrivals_us.len() == self.case.nodes)
@@ -127,7 +128,7 @@ pub fn spread(case: Case, program: &Program) -> Result<Spreading, String> {
     })
 }
 
-/// What pushes did without anti-entropy.
+/// How far pushes got without anti-entropy.
 struct Pushed {
     reached: Vec<usize>,
     messages: u64,

@@ -12,7 +12,7 @@ use crate::report::page::{Page, table as html_table};
 use crate::report::text::{NONE, count, escape, plural, ratio, wrap};
 use crate::sweep::Spread;
 
-/// Parts of the final share whose rounds are told.
+/// The parts of the final share for which rounds are reported.
 const PARTS: [f64; 3] = [0.5, 0.9, 0.99];
 
 const COLUMNS: [&str; 8] = [
@@ -72,7 +72,7 @@ fn row(group: &Group) -> Vec<String> {
     ]
 }
 
-/// What theory expects: a share, or for K = 1 a chain that ends early.
+/// The expectation of the theory: a share or, for K = 1, a chain that ends early.
 fn expected(group: &Group) -> String {
     let fanout = f64::from(group.fanout);
     if group.fanout > 1 {
@@ -144,7 +144,7 @@ fn verdict(groups: &[Group]) -> String {
     )
 }
 
-/// One line per size and fanout.
+/// One line for each size and fanout.
 #[must_use]
 pub fn csv(groups: &[Group]) -> String {
     let mut out = "nodes,fanout,runs,share_mean,share_min,share_max,share_theory,rounds_50,rounds_90,rounds_99,log2_nodes,\
@@ -156,7 +156,7 @@ pub fn csv(groups: &[Group]) -> String {
         let mean = |spread: Option<Spread>| spread.map_or_else(String::new, |spread| spread.mean.to_string());
         let share = group.spread(|run| Some(run.share())).unwrap_or(Spread { mean: 0.0, min: 0.0, max: 0.0 });
         let theory = theory::final_share(f64::from(group.fanout));
-        // Writing to a string cannot fail.
+        // To write to a string cannot fail.
         let _ = write!(
             out,
             "{},{},{},{},{},{},{theory}",
@@ -197,7 +197,7 @@ struct Document<'a> {
 /// Everything, as one JSON document.
 ///
 /// # Errors
-/// None for which there is an input.
+/// No input causes one.
 pub fn json(groups: &[Group], command: &str) -> io::Result<String> {
     Ok(serde_json::to_string(&Document { command, groups })? + "\n")
 }
@@ -205,7 +205,7 @@ pub fn json(groups: &[Group], command: &str) -> io::Result<String> {
 /// Writes `coverage.csv`, `coverage.json`, the plots and `coverage.html` into a folder that exists.
 ///
 /// # Errors
-/// A file cannot be written; those before it stay.
+/// A file cannot be written. The files before it stay.
 pub fn write_folder(folder: &Path, groups: &[Group], command: &str) -> io::Result<()> {
     std::fs::write(folder.join("coverage.csv"), csv(groups))?;
     std::fs::write(folder.join("coverage.json"), json(groups, command)?)?;

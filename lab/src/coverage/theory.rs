@@ -1,16 +1,16 @@
-//! What rumor mongering is known to do: every node that learns a value pushes it once, to K random others.
+//! The theory of rumor mongering: every node that learns a value pushes it once, to K random others.
 //!
-//! A node stays without the value if none of the `K·p·n` pushes hits it, where `p` is the share that was reached: `1 − p =
-//! (1 − 1/n)^(Kpn) ≈ e^(−Kp)`. For `K ≤ 1` only `p = 0` solves that: a chain of single pushes ends where it meets a node
-//! that it has met before, after about `√(πn/2)` nodes, as with birthdays.
+//! A node stays without the value if none of the `K·p·n` pushes hits it, where `p` is the share that was reached: `1 −
+//! p = (1 − 1/n)^(Kpn) ≈ e^(−Kp)`. For `K ≤ 1` only `p = 0` solves that: a chain of single pushes ends where it meets a
+//! node that it has met before, after about `√(πn/2)` nodes, as with birthdays.
 //!
-//! As long as few nodes have it, their number grows by the factor K in a round; the last ones take as many rounds again as
-//! the logarithm of n, with another base. So rounds grow with `log n` at every K.
+//! As long as few nodes have it, their number grows by the factor K in a round; the last ones take as many rounds again
+//! as the logarithm of n, with another base. So rounds grow with `log n` at every K.
 
 /// The share of the nodes that push alone reaches: the solution of p = 1 − e^(−Kp).
 #[must_use]
 pub fn final_share(fanout: f64) -> f64 {
-    // From above the iteration falls towards the largest solution; at K = 1 it would take for ever.
+    // From above, the iteration falls towards the largest solution. At K = 1 it would never end.
     if fanout <= 1.0 {
         return 0.0;
     }
@@ -37,8 +37,8 @@ pub fn chain(nodes: usize) -> f64 {
 }
 
 /// How far the mean share of `clusters` clusters may lie from the theory before chance is no explanation any more: five
-/// standard deviations of the mean, and what the theory neglects. Peers are not drawn from all: a node leaves out itself
-/// and those that its messages told it of, the path on which the value came and their neighbours, of the order
+/// standard deviations of the mean, and what the theory neglects. Peers are not drawn from all: a node leaves out
+/// itself and those that its messages told it of, the path on which the value came and their neighbours, of the order
 /// `K·log2 n`. That is like a fanout larger by the factor `1 + K·log2(n)/n`, and `dp/dK = p·q / (1 − K·q)`.
 #[must_use]
 pub fn tolerance(fanout: f64, nodes: usize, clusters: usize) -> f64 {

@@ -7,17 +7,17 @@ use super::violation::Violation;
 use super::world::World;
 use rumormill_core::data_type::Application;
 
-/// Steps of a run, so that a storm without end, which takes no time at all, ends too. A run in which nothing is wrong takes
-/// a hundredth of that.
+/// The most steps of a run. They bound a storm of messages, which takes no virtual time and would never end. A run in
+/// which nothing is wrong takes a hundredth of them.
 const STEPS_MAX: usize = 10_000;
-/// Steps of a run that are remembered: later ones are seldom those of another run.
+/// The number of steps of a run that are remembered. Later steps are seldom those of another run.
 const REMEMBERED: usize = 4;
 
-/// Runs fairly, and says what is wrong in the end. `is_known` is told each state on the way: when it says that a run from
-/// there was seen already, and nothing got lost since the start of this one, this one need not go on.
+/// Runs fairly, and says what is wrong in the end. `is_known` is told each state on the way. If it knows the state and
+/// nothing was lost since the start of this run, the run ends there.
 ///
 /// # Errors
-/// A rule that was broken on the way or in the end.
+/// The rule that was broken on the way or in the end.
 pub(super) fn run<S: Application>(
     world: &mut World<S>,
     recipe: &Recipe,

@@ -1,7 +1,7 @@
-//! Hashes of 128 bits, so that two states that differ are not taken for one: with 10^9 states the chance is below 10^-18.
+//! Hashes of 128 bits, so that two different states are not taken for one. With 10^9 states the chance is below 10^-18.
 //!
-//! Fast rather than keyed: what is hashed comes from this program. Each half takes every word, by multiplication and folding
-//! of the product (as wyhash does), with constants of its own.
+//! The hash is fast and has no key, because everything that is hashed comes from this program. Each half of it takes
+//! every word by multiplication and folding of the product, as wyhash does, with constants of its own.
 
 /// Odd constants with about as many ones as zeros.
 const KEYS: [u64; 4] = [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9, 0x94d0_49bb_1331_11eb, 0xd6e8_feb8_6659_fd93];
@@ -15,7 +15,7 @@ pub(super) fn word(hash: u128, word: u64) -> u128 {
     u128::from(high) << 64 | u128::from(low)
 }
 
-/// Adds bytes, and how many they are, to a hash.
+/// Adds bytes and their number to a hash.
 #[must_use]
 pub(super) fn bytes(hash: u128, bytes: &[u8]) -> u128 {
     let (words, rest) = bytes.as_chunks::<8>();
@@ -28,7 +28,7 @@ pub(super) fn bytes(hash: u128, bytes: &[u8]) -> u128 {
     word(hash, u64::from_le_bytes(last))
 }
 
-/// Spreads the hash of a part over all bits, so that hashes of parts whose order does not count may be added.
+/// Spreads the hash of a part over all bits. Such hashes may be added where the order of the parts does not count.
 #[must_use]
 pub(super) fn part(hash: u128, kind: u64) -> u128 {
     word(word(hash, kind), (hash >> 64) as u64)

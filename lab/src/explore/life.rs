@@ -1,8 +1,9 @@
-//! One node in one state, and what it makes of an input.
+//! One node in one state, and how it answers an input.
 //!
-//! A node is a function of its inputs and their times, so what it makes of one is remembered for a while under the hash of
-//! all of them: in a search, most steps are the same step of a node beside other states of the other nodes. Late in a fair run
-//! they seldom are: there nothing is remembered, and a node that no other state shares is not copied either.
+//! A node is a function of its inputs and their times. So each step of a node is remembered for a while under the hash
+//! of all its inputs: in a search, most steps of a node are repeated beside other states of the other nodes. Late in a
+//! fair run few steps are repeated. There nothing is remembered, and a node that no other state shares is changed
+//! without a copy.
 
 use rumormill_core::data_type::Application;
 use std::collections::HashMap;
@@ -20,14 +21,14 @@ use super::{Fewer, NODES_MAX, hash, observe};
 
 /// Wall time when all clocks stand at 0, in microseconds since 1970.
 const EPOCH_US: u64 = 1_700_000_000_000_000;
-/// Steps of nodes that are remembered by each worker, and as many older ones: few enough that they stay in the cache of a core.
+/// Each worker remembers so many steps of nodes, and as many older ones. They fit into the cache of a core.
 const REMEMBERED: usize = 256;
 
 /// A node after some inputs.
 #[derive(Clone)]
 pub(super) struct Life<S: Application> {
     node: Vessel<S>,
-    /// Hash of all inputs and their times: of all that decides the node's future.
+    /// The hash of all inputs and their times, which decide everything that the node will do.
     pub(super) history: u128,
     /// The number of this start of its process.
     pub(super) session: u64,
@@ -41,21 +42,21 @@ pub(super) struct Life<S: Application> {
     pub(super) due_us: Option<u64>,
     /// The session and number of the newest message of each member.
     newest: [(u64, u64); NODES_MAX],
-    /// The member that has just shown another state, in a message that is newer than all that came before it from there.
+    /// The member whose message has just shown another state, if that message is the newest from there.
     pub(super) other_shown: Option<usize>,
     pub(super) contents: Rc<Contents>,
     pub(super) held: Option<Rc<Held>>,
 }
 
-/// A node. Apart from the rest of a life, so that it is copied once when it takes a step.
+/// A node. It is kept apart from the rest of a life, so that it is copied only once for a step.
 #[derive(Clone)]
 enum Vessel<S: Application> {
     Usual(Box<Node<S>>),
-    /// With room for little.
+    /// A node with the small capacities.
     Small(Box<Node<Fewer>>),
 }
 
-/// Does the same with a node of either storage.
+/// Evaluates an expression for a node of either storage.
 macro_rules! vessel {
     ($vessel:expr, $node:ident => $call:expr) => {
         match $vessel {
@@ -78,7 +79,7 @@ pub(super) enum Input<'a> {
     Timer,
 }
 
-/// What a node made of an input.
+/// A node after an input, and what it said.
 pub(super) struct Done<S: Application> {
     pub(super) life: Rc<Life<S>>,
     pub(super) told: Told,
@@ -90,26 +91,26 @@ pub(super) struct Told {
     pub(super) packets: Vec<Rc<Packet>>,
     /// A request was answered with an error.
     pub(super) refused: bool,
-    /// The line was no line to the node.
+    /// Why the node rejected the line, if it did.
     pub(super) rejected: Option<Violation>,
-    /// Hash of all lines, in their order.
+    /// The hash of all lines in their order.
     lines_hash: u128,
     lines: Vec<String>,
 }
 
 /// What nodes said, and what is remembered of their steps.
 pub(super) struct Said<S: Application> {
-    /// Hash of all lines, in their order.
+    /// The hash of all lines in their order.
     pub(super) hash: u128,
     /// The lines; `None` when only the hash counts.
     pub(super) lines: Option<Vec<String>>,
     /// Steps of nodes.
     pub(super) inputs: u64,
-    /// Those of them that were not remembered.
+    /// How many of these steps were not remembered.
     pub(super) handled: u64,
-    /// Steps are not remembered from now on, and a node that no other state shares takes them without being copied.
+    /// Whether steps are not remembered any more. A node that no other state shares then takes them without a copy.
     pub(super) in_place: bool,
-    /// What is written to.
+    /// The buffer for lines.
     text: Vec<u8>,
     young: Steps<S>,
     old: Steps<S>,
@@ -151,7 +152,7 @@ impl<S: Application> Default for Said<S> {
 }
 
 impl<S: Application> Said<S> {
-    /// Takes note that nodes are told something under this history, which `handle` does unless it is remembered.
+    /// A node takes an input after which this is its history. If the step is not remembered, `handle` does it.
     fn remember(&mut self, history: u128, handle: impl FnOnce(Heard<'_>) -> Done<S>) -> Rc<Done<S>> {
         self.inputs += 1;
         let found = self.young.get(&history).map(Rc::clone);
@@ -187,7 +188,7 @@ impl<S: Application> Said<S> {
     }
 }
 
-/// A node that has just started, has got its `init`, and was greeted if that is wanted.
+/// A node that has just started and has got its `init`. It has been greeted as well, if the recipe says so.
 pub(super) fn born<S: Application>(
     recipe: &Recipe,
     at: usize,
@@ -247,7 +248,7 @@ impl<S: Application> Life<S> {
         life
     }
 
-    /// What the node makes of an input.
+    /// The node after an input, and what it says.
     pub(super) fn tell(&self, at: usize, input: &Input<'_>, clock_us: u64, said: &mut Said<S>) -> Rc<Done<S>> {
         let history = self.after(input, clock_us);
         said.remember(history, |heard| {
@@ -272,7 +273,7 @@ impl<S: Application> Life<S> {
         told
     }
 
-    /// The hash of all inputs when one more has come.
+    /// The hash of all inputs and one more.
     fn after(&self, input: &Input<'_>, clock_us: u64) -> u128 {
         let history = hash::word(self.history, clock_us);
         match input {
@@ -353,7 +354,7 @@ impl Heard<'_> {
             None => node.handle_timeout(now),
         }
         self.text.clear();
-        // A `Vec` takes everything.
+        // To write into a `Vec` cannot fail.
         while let Ok(Some(sent)) = node.poll_transmit(now, self.text) {
             let line = self.text.strip_suffix(b"\n").unwrap_or(self.text);
             let hash = hash::bytes(0, line);

@@ -1,20 +1,22 @@
-//! Exhaustive exploration: everything that can happen to a few nodes, within bounds, to the code that ships.
+//! Exhaustive exploration: within bounds, everything that can happen to a few nodes of the code that ships.
 //!
-//! A *state* is the nodes, the messages in flight, and the faults and writes left (`world`). A *step* leads from one state
-//! to the next: a message in flight arrives, is lost or arrives twice; a timer fires; a client writes; a node crashes and
-//! starts again, dies, or is cut off ([`Step`]). Safety is checked after every step, and at every leaf of the search all faults end and the
-//! nodes run on fairly, until all are equal, settled and silent, or ten minutes of virtual time are over (`fair`).
+//! A *state* is the nodes, the messages in flight, and the faults and writes left (`world`). A *step* leads from one
+//! state to the next: a message in flight arrives, is lost or arrives twice; a timer fires; a client writes; a node
+//! crashes and starts again, dies, or is cut off ([`Step`]). Safety is checked after every step, and at every leaf of
+//! the search all faults end and the nodes run on fairly, until all are equal, settled and silent, or ten minutes of
+//! virtual time are over (`fair`).
 //!
-//! Nodes are on a fixed storage of a few KB, so that a copy costs little: the same rules and options, other capacities. A
-//! sample of trails is run again on the heap and has to give the same lines.
+//! Nodes use a fixed storage of a few KB, so that a copy costs little. They have the same rules and options as others,
+//! and smaller capacities. A sample of trails is run again on the heap and has to give the same lines.
 //!
 //! # What counts as the same state
 //!
-//! A node is a function of its inputs and their times, so the hash of these (`hash`, 128 bits) stands for all that decides
-//! its future: what it knows of peers, who agrees, its timers, its random numbers; never its values alone. States are the
-//! same when all nodes' inputs and clocks, the multiset of messages in flight, the faults and writes left, and the inputs of
-//! all sessions that are over are. So two steps at different nodes lead to the same state in either order, and copies of a
-//! message are one choice. States that differ by the names of nodes are not merged: names decide ranks and random numbers.
+//! A node is a function of its inputs and their times. So their hash (`hash`, 128 bits) stands for everything that
+//! decides what the node will do: what it knows of peers, its timers, its random numbers, and not only its values. Two
+//! states are the same if they have the same inputs and clocks of all nodes, the same messages in flight, the same
+//! faults and writes left, and the same inputs of all sessions that are over. So two steps at different nodes lead to
+//! the same state in either order, and two copies of a message are one choice. States that differ only in the names of
+//! nodes are not merged, because names decide ranks and random numbers.
 //!
 //! # Time
 //!
@@ -52,7 +54,7 @@ pub const NODES_MAX: usize = 4;
 pub const WRITES_MAX: usize = 8;
 
 fixed_storage! {
-    /// The storage of a search. Small, since every step copies a node.
+    /// The storage of a search. It is small, because every step copies a node.
     pub struct Few {
         nodes: NODES_MAX,
         rows: 12,
@@ -70,11 +72,12 @@ fixed_storage! {
 }
 
 fixed_storage! {
-    /// The storage of a node that has room for little: one value, one key.
+    /// The storage of a node with room for one value and one key.
     pub struct Fewer { values: 1, keys: 1, ..Few::LIMITS }
 }
 
-/// Capacities for a trail that is run on the heap: others than in the search, so that what depends on them shows.
+/// Capacities for a trail that is run on the heap. They differ from those of the search, so that behaviour that depends
+/// on capacities is seen.
 const HEAP_LIMITS: Limits = Limits {
     nodes: 16,
     rows: 128,
@@ -102,14 +105,14 @@ pub enum Strategies {
 
 /// How time passes. Messages take as long as they like in either case.
 ///
-/// With one clock for all, the first timer of any node is the only one that can fire. Every trail is one that can happen, and
-/// some that can happen are missing: a node that was suspended while the others went on. That is what clocks of their own
-/// add: any node's timer may fire next, and moves that node's clock only. A machine that is suspended has such a clock
-/// (a monotonic clock stands still meanwhile), so these trails can happen too. Since the order of steps at different nodes
-/// leaves no trace in their times, many more states are the same, and the search goes deeper: so this is the default.
+/// With one clock for all, only the first timer of all nodes can fire. Every such trail can happen, but trails are
+/// missing in which a node was suspended while the others went on. Clocks of their own add these: the timer of any node
+/// may fire next, and moves the clock of that node only. A machine that is suspended has such a clock, because its
+/// monotonic clock stands still. The order of steps at different nodes then leaves no trace in their times, so many
+/// more states are the same, and the search goes deeper. This is why clocks of their own are the default.
 ///
-/// Wall clocks go as monotonic ones do. A node that restarts keeps its clocks. In the fair run at a leaf all clocks go on
-/// alike.
+/// Wall clocks move as monotonic clocks do. A node that restarts keeps its clocks. In the fair run at a leaf all clocks
+/// move together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
 pub enum Clocks {
     /// Each node has its own, which moves when its timer fires.
@@ -124,10 +127,10 @@ pub enum Clocks {
 pub enum Reach {
     /// All trails of so many steps.
     Depth(u8),
-    /// All trails with so many *detours*: steps other than the fair one, which is that the oldest message arrives or, with
-    /// none in flight, that the first timer fires. Such trails end when all are silent, so few detours reach states that
-    /// lie many steps from the start: a crash after everybody was settled, for example. (This is the delay-bounded
-    /// scheduling of Emmi, Qadeer and Rakamarić, 2011.)
+    /// All trails with so many *detours*, which are steps other than the fair one. In the fair step the oldest message
+    /// arrives or, with none in flight, the first timer fires. Such trails end when all nodes are silent, so few
+    /// detours reach states that are many steps from the start, such as a crash after all nodes were settled. (This is
+    /// the delay-bounded scheduling of Emmi, Qadeer and Rakamarić, 2011.)
     Detours(u8),
 }
 
@@ -144,19 +147,19 @@ pub struct Options {
     pub losses: u8,
     /// Messages that may arrive twice.
     pub duplicates: u8,
-    /// Crashes with a larger session after it.
+    /// Crashes after which the node has a larger session.
     pub crashes: u8,
-    /// Crashes with a smaller session after it.
+    /// Crashes after which the node has a smaller session.
     pub crashes_behind: u8,
-    /// Nodes that die and do not come back. Those that are left have to be the same in the end; they are not settled, and go on
-    /// looking for those that are gone.
+    /// Nodes that die and do not come back. The other nodes have to be the same in the end. They are not settled, and
+    /// go on looking for the dead ones.
     pub deaths: u8,
     /// Nodes that are cut off from all others, until they are healed or the faults end.
     pub cuts: u8,
-    /// A node with room for one value and one key. The others have to be the same in the end, and nobody is ever settled or silent
-    /// when it lacks something.
+    /// A node with room for one value and one key. The other nodes have to be the same in the end. While the small node
+    /// lacks something, no node is settled or silent.
     pub small: Option<u8>,
-    /// Where the search begins: these steps are taken first, and use up none of the writes and faults.
+    /// The steps that are taken before the search begins. They use up no writes and no faults.
     pub from: Vec<Step>,
     /// Peers that a round of gossip goes to.
     pub fanout: u8,
@@ -166,10 +169,9 @@ pub struct Options {
     pub max_message_bytes: Option<usize>,
     /// Seed of all nodes.
     pub seed: u64,
-    /// Whether a client says something to each node right after `init`, as those of Maelstrom do.
+    /// Whether a client sends something to each node right after `init`, as Maelstrom does.
     pub greeted: bool,
-    /// Whether only what nodes hold counts, and not whether they are right about being settled: all have to be equal and
-    /// silent in the end.
+    /// Whether it does not matter if nodes are settled. All of them have to be equal and silent in the end in any case.
     pub lenient: bool,
     /// How time passes.
     pub clocks: Clocks,
@@ -177,8 +179,8 @@ pub struct Options {
     pub recovery_s: u32,
     /// How far the search goes.
     pub reach: Reach,
-    /// In a search by detours a trail ends when a clock has come so far, in seconds: while a node is away the others never
-    /// fall silent.
+    /// In a search by detours a trail ends when a clock has reached so many seconds, because nodes never fall silent
+    /// while one of them is away.
     pub time_limit_s: u32,
     /// Rules that are switched off in every node.
     pub without: Vec<Rule>,
@@ -277,15 +279,15 @@ pub struct Found {
 /// Why a search ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Everything within reach was seen.
+    /// The search has seen everything within its reach.
     Complete,
     /// A rule was broken.
     Violated,
-    /// The bound on the number of states.
+    /// It reached the bound on the number of states.
     States,
-    /// The bound on time.
+    /// It reached the bound on time.
     Time,
-    /// The bound on memory.
+    /// It reached the bound on memory.
     Memory,
 }
 

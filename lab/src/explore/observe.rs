@@ -1,4 +1,4 @@
-//! What a node shows of itself, in one place: when the core learns to say more, only this file changes.
+//! What the exploration reads of a node. When the core shows it in another way, only this file changes.
 
 use rumormill_core::data_type::Application;
 use rumormill_core::{Member, Node, NodeIndex};
@@ -13,7 +13,7 @@ pub(super) fn session<S: Application>(node: &Node<S>) -> u64 {
     node.session()
 }
 
-/// The session of a member `of` that the node's view names: the newest one that it knows. `None` when it knows none.
+/// The newest session of the member `of` that the node's view names. `None` if the view names none.
 pub(super) fn view_session<S: Application>(node: &Node<S>, of: usize) -> Option<u64> {
     member(node).gossip().session_of(NodeIndex(of as u32))
 }

@@ -1,10 +1,10 @@
-//! A message, and what of it the search reads.
+//! A message, and the parts of it that the search reads.
 
 use rumormill_core::causality::Sum;
 
 use super::hash;
 
-/// What is written is above this number, so that no other number in a message looks like it.
+/// All numbers that clients write are above this one, and no other number in a message is.
 pub(super) const NUMBER: u64 = 7_000_000;
 
 /// A message.
@@ -34,7 +34,7 @@ impl Packet {
             number: 0,
             sum: Sum::default(),
         };
-        // Keys are what stands between two quotes, and so are other texts, which are none of these words.
+        // Whatever is between two quotes may be a key. Other texts are none of the words that are looked for.
         let mut rest = line;
         while let Some(at) = memchr::memchr(b'"', rest) {
             let (part, after) = (&rest[..at], &rest[at + 1..]);
@@ -59,7 +59,7 @@ impl Packet {
     }
 }
 
-/// The number with which a text begins, after what is no digit.
+/// The first number in a text.
 fn digits(text: &[u8], radix: u32) -> u128 {
     let digit = |byte: &u8| char::from(*byte).to_digit(radix);
     let digits = text.iter().map(digit).skip_while(Option::is_none).map_while(|digit| digit);

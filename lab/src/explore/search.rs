@@ -1,9 +1,9 @@
-//! The search: depth first, on all cores, with ever larger reach.
+//! The search. It is depth first, on all cores, and each pass reaches further than the one before.
 //!
-//! First all trails of one step (or detour) are searched, then those of two, and so on: the first violation is among the
-//! shortest, and a search that is stopped has done something whole. Each pass looks again at the states of those before,
-//! which are few against the new ones. A worker has a stack of its own; when another one is idle it gives away the older half
-//! of it, which is the part with most work below it.
+//! The first pass searches all trails of one step (or detour), the second those of two, and so on. So the first
+//! violation is among the shortest, and a search that is stopped has completed some passes. Each pass visits the states
+//! of earlier passes again, but most of its states are new. Each worker has a stack of its own. When another worker is
+//! idle, it gives away the older half of its stack, which has most of the work.
 
 use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -23,11 +23,12 @@ use super::{Ended, Few, Found, HEAP_LIMITS, Options, Reach, Report, fair};
 
 /// One leaf in so many is run again on the heap.
 const SAMPLE: u64 = 20_000;
-/// Steps of a trail at most: far more than nodes need to fall silent. A longer one ends as a leaf.
+/// The most steps of a trail, far more than nodes need to fall silent. A trail that reaches them ends as a leaf.
 const STEPS_MAX: usize = 2_000;
-/// States of a fair run that are remembered: runs that begin alike meet early, and states that nobody meets cost memory.
+/// The number of states of a fair run that are remembered. Runs that begin alike meet early, and further states would
+/// only cost memory.
 const KNOWN_STEPS: u32 = 3;
-/// A worker tells what it did after so many expansions.
+/// A worker reports what it did after so many expansions.
 const TELL_EVERY: u32 = 64;
 
 /// What a search has done so far.
@@ -37,20 +38,19 @@ pub struct Progress {
     pub reach: u8,
     /// Passes that are complete.
     pub complete: u8,
-    /// Steps taken: states reached, those reached before included.
+    /// Steps taken. A state that is reached again counts again.
     pub states: u64,
-    /// States that differ, leaves not included.
+    /// Different states, without leaves.
     pub distinct: u64,
-    /// Leaves that differ, each with a fair run.
+    /// Different leaves. Each had a fair run.
     pub leaves: u64,
     /// Steps of all fair runs.
     pub leaf_steps: u64,
-    /// Steps of nodes that nodes had to take; all others were remembered.
+    /// Steps of nodes that were computed. All others were remembered.
     pub handled: u64,
     /// Trails that were run on the heap as well.
     pub sampled: u64,
-    /// The share of the pass under way that is done, by the weights of the tree: a state's weight is divided evenly among its
-    /// steps.
+    /// The share of the present pass that is done. The weight of a state is divided evenly among its steps.
     pub share: f64,
     /// Bytes of the tables of known states.
     pub bytes: usize,
@@ -58,7 +58,7 @@ pub struct Progress {
     pub elapsed: Duration,
 }
 
-/// The way to a state, shared with that to its siblings.
+/// The way to a state. States share the beginnings of their ways.
 struct Way {
     step: Step,
     before: Option<Rc<Way>>,
@@ -73,7 +73,7 @@ struct Job {
     steps: usize,
 }
 
-/// A job on its way to another worker: states are not shared between threads, so it takes the steps again.
+/// A job on its way to another worker. Threads share no states, so the other worker takes the steps again.
 struct Parcelled {
     steps: Vec<Step>,
     budget: u8,
@@ -87,7 +87,7 @@ struct Shared<'o> {
     jobs: usize,
     /// States, with the budget that was left.
     visited: Visited,
-    /// Leaves, whatever faults were left. And the first states of fair runs.
+    /// Leaves, whatever faults were left, and the first states of fair runs.
     fair: Visited,
     queue: Mutex<Vec<Parcelled>>,
     more: Condvar,
@@ -163,7 +163,7 @@ impl Shared<'_> {
         Ended::Complete
     }
 
-    /// One pass; `None` when it was completed without a violation.
+    /// Runs one pass. `None` if it was completed without a violation.
     fn pass(&self, reach: u8, started: Instant, tell: &mut dyn FnMut(&Progress)) -> Option<Ended> {
         lock(&self.queue).push(Parcelled { steps: Vec::new(), budget: reach, weight: 1.0 });
         self.idle.store(0, Ordering::SeqCst);
@@ -214,7 +214,7 @@ impl Shared<'_> {
 
     fn stop(&self) {
         self.stop.store(true, Ordering::SeqCst);
-        // Whoever is about to wait holds the lock, and looks at `stop` before it waits.
+        // A worker that is about to wait holds the lock, and looks at `stop` before it waits.
         drop(lock(&self.queue));
         self.more.notify_all();
     }
@@ -238,11 +238,11 @@ impl Shared<'_> {
         Found { violation, trail, found_steps, found_reach: lock(&self.progress).reach, found_after, on_heap }
     }
 
-    /// The next state to expand, from another worker; `None` when the search is over.
+    /// The next state to expand, from another worker. `None` when the search is over.
     fn wait(&self) -> Option<Parcelled> {
         let mut queue = lock(&self.queue);
         if self.idle.fetch_add(1, Ordering::SeqCst) + 1 == self.jobs && queue.is_empty() {
-            // All are idle: nobody can give anything any more.
+            // All workers are idle, so none can give anything any more.
             self.more.notify_all();
             return None;
         }
@@ -271,7 +271,7 @@ struct Worker<'s, 'o> {
     stack: Vec<Job>,
     steps: Vec<Step>,
     said: Said<Few>,
-    /// What was not told yet.
+    /// What this worker has not reported yet.
     states: u64,
     leaf_steps: u64,
     sampled: u64,
@@ -313,7 +313,7 @@ impl<'s, 'o> Worker<'s, 'o> {
         self.tell();
     }
 
-    /// The next state to expand: an own one, or one from another worker. `None` when the search is over.
+    /// The next state to expand, from the own stack or from another worker. `None` when the search is over.
     fn next(&mut self) -> Option<Job> {
         self.stack.pop().or_else(|| {
             let parcelled = self.shared.wait()?;
@@ -321,8 +321,8 @@ impl<'s, 'o> Worker<'s, 'o> {
         })
     }
 
-    /// Takes the steps that lead to a job. `None` when a step breaks a rule, which only the very first state can do here:
-    /// all others were reached before.
+    /// Takes the steps that lead to a job. `None` if a step breaks a rule. Only the first state of all can do that
+    /// here, because all other states were reached before.
     fn unpack(&mut self, Parcelled { steps, budget, weight }: Parcelled) -> Option<Job> {
         let Shared { recipe, options, .. } = self.shared;
         let mut way = None;
@@ -377,7 +377,7 @@ impl<'s, 'o> Worker<'s, 'o> {
         let fair = job.world.fair_step();
         let by_detours = matches!(self.shared.options.reach, Reach::Detours(_));
         if by_detours {
-            // The fair step last: it is taken first, and first of all a trail runs to its end.
+            // The fair step comes last and so is taken first: a trail first runs to its end.
             steps.retain(|step| Some(*step) != fair);
             steps.extend(fair);
         }
@@ -390,7 +390,7 @@ impl<'s, 'o> Worker<'s, 'o> {
         let weight = job.weight / steps.len() as f64;
         for step in steps.drain(..) {
             let cost = u8::from(!(by_detours && Some(step) == fair));
-            // A job has a budget; in a search by detours it may be used up, and only the fair step is left.
+            // In a search by detours the budget of a job may be used up. Then only the fair step is left.
             match job.budget.checked_sub(cost) {
                 Some(budget) => self.take(job, step, budget, weight),
                 None => self.share += weight,
@@ -421,7 +421,7 @@ impl<'s, 'o> Worker<'s, 'o> {
         }
     }
 
-    /// Heals a state, and has it run fairly to the end.
+    /// Heals a state, and runs it fairly to the end.
     fn leaf(&mut self, world: &World<Few>, way: Option<&Rc<Way>>) {
         if !self.shared.fair.offer(world.fair_key(), 0) {
             return;

@@ -5,14 +5,14 @@ use std::str::FromStr;
 
 use super::contents::Kind;
 
-/// A message, by the nodes that it travels between and its number among those of this direction, from 1.
+/// The name of a message: sender, receiver, and its number among the messages from the one to the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Parcel {
-    /// Who sent it.
+    /// The sender.
     pub from: u8,
-    /// Who is to get it.
+    /// The receiver.
     pub to: u8,
-    /// Its number.
+    /// The number, from 1.
     pub number: u32,
 }
 
@@ -25,21 +25,21 @@ pub enum Step {
     Deliver(Parcel),
     /// A message is lost.
     Lose(Parcel),
-    /// A message arrives, and is still under way.
+    /// A message arrives, and a copy of it stays under way.
     Repeat(Parcel),
-    /// The clock of one node goes on to its next timer, which fires.
+    /// The clock of one node moves to its next timer, which fires.
     Fire(u8),
-    /// All clocks go on until the first timer of any node is due, which fires.
+    /// All clocks move until the first timer of any node is due. That timer fires.
     Wait,
     /// A node loses its memory and starts again, with a larger number than before.
     Crash(u8),
-    /// The same with a smaller number than the one before: its wall clock was set back.
+    /// A node loses its memory and starts again with a smaller number than before, because its wall clock was set back.
     CrashBehind(u8),
     /// A node dies, and does not come back.
     Kill(u8),
-    /// A node is cut off from all others: messages to it and from it are lost, those under way too.
+    /// A node is cut off from all others. Messages to it and from it are lost, also those under way.
     Cut(u8),
-    /// It is cut off no longer.
+    /// A node is cut off no longer.
     Heal(u8),
 }
 

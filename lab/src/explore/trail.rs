@@ -1,6 +1,6 @@
-//! Trails as text: written, read, run again, shortened.
+//! Trails as text: how they are written, read, run again and shortened.
 //!
-//! First the choices that make the nodes, one a line, then the steps, one a line. What follows a `#` is for people.
+//! The choices that make the nodes come first, then the steps. Each is a line. Text after a `#` is a comment.
 
 use rumormill_core::data_type::Application;
 use std::fmt;
@@ -22,7 +22,7 @@ use super::{Few, HEAP_LIMITS, Options, fair, rule_name, rule_named};
 /// Steps, and the choices that make the nodes that take them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trail {
-    /// The choices. Those that bound a search do not count, nor do the faults and writes left: steps say what happens.
+    /// The choices that make the nodes. The bounds of a search, its faults and its writes do not count.
     pub options: Options,
     /// The steps.
     pub steps: Vec<Step>,
@@ -33,11 +33,11 @@ pub struct Trail {
 pub struct Replayed {
     /// The first rule that it broke, on its way or in the fair run after it.
     pub violation: Option<Violation>,
-    /// The step that broke it; `None` when that was in the fair run.
+    /// The step that broke it. `None` if it was broken in the fair run.
     pub broken_at: Option<usize>,
-    /// Steps that could be taken where they stand.
+    /// The number of steps that could be taken in their places.
     pub taken: Vec<Step>,
-    /// Steps that could not be taken where they stand.
+    /// The number of steps that could not be taken in their places.
     pub skipped: Vec<Step>,
     /// A line for each step, and one for each line that a node sent in it.
     pub told: String,
@@ -45,7 +45,7 @@ pub struct Replayed {
     pub lines: u128,
 }
 
-/// Runs a trail: on the storage of the search, or on the heap.
+/// Runs a trail on the storage of the search or on the heap.
 ///
 /// # Errors
 /// The node cannot be made with these choices.
@@ -53,7 +53,7 @@ pub fn replay(trail: &Trail, on_heap: bool) -> Result<Replayed, ConfigError> {
     if on_heap { run::<Heap>(trail, HEAP_LIMITS, true) } else { run::<Few>(trail, Few::LIMITS, true) }
 }
 
-/// As [`replay`], without a word.
+/// As [`replay`], without the lines.
 pub(super) fn replay_quietly(trail: &Trail, on_heap: bool) -> Result<Replayed, ConfigError> {
     if on_heap { run::<Heap>(trail, HEAP_LIMITS, false) } else { run::<Few>(trail, Few::LIMITS, false) }
 }
@@ -103,12 +103,12 @@ fn walk<S: Application>(
     ended
 }
 
-/// Lines of a step that are shown at most: a fair run may have thousands.
+/// The most lines of a step that are shown. A fair run may have thousands.
 const LINES_SHOWN: usize = 60;
 
 fn tell<S: Application>(told: &mut String, step: &str, world: &World<S>, said: &mut Said<S>) {
     let Some(lines) = &mut said.lines else { return };
-    // Writing to a `String` does not fail.
+    // To write to a `String` cannot fail.
     let _ = writeln!(told, "{step:<20} # {}", world.summary());
     for line in lines.iter().take(LINES_SHOWN) {
         let _ = writeln!(told, "    {line}");
@@ -120,8 +120,8 @@ fn tell<S: Application>(told: &mut String, step: &str, world: &World<S>, said: &
 }
 
 impl Trail {
-    /// The shortest trail that breaks the same rule and can be had by leaving steps out: first long stretches, then single
-    /// steps (delta debugging: Zeller and Hildebrandt, 2002), until no single step can be left out.
+    /// Shortens the trail while it breaks the same rule, by leaving steps out: first long stretches, then single steps,
+    /// until no single step can be left out. This is delta debugging (Zeller and Hildebrandt, 2002).
     #[must_use]
     pub fn shortened(&self, violation: &Violation) -> (Self, Violation) {
         let mut best = (self.clone(), violation.clone());
@@ -147,7 +147,8 @@ impl Trail {
         }
     }
 
-    /// The trail without a stretch, and without what cannot be taken then, if that breaks the same rule.
+    /// The trail without a stretch, and without steps that cannot be taken then. `None` if it does not break the same
+    /// rule.
     fn without(&self, stretch: &std::ops::Range<usize>, violation: &Violation) -> Option<(Self, Violation)> {
         let kept = self.steps.iter().enumerate().filter(|(at, _)| !stretch.contains(at)).map(|(_, step)| *step);
         let candidate = Self { options: self.options.clone(), steps: kept.collect() };

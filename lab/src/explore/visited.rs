@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Tables with a lock of their own: enough that two workers seldom want the same.
+/// The number of tables. Each has a lock, and there are so many that two workers seldom want the same one.
 const SHARDS: usize = 256;
-/// Places of an empty table.
+/// The places of a new table.
 const PLACES_AT_FIRST: usize = 256;
 
 /// A set of hashes, each with the largest budget with which it was offered.
@@ -40,7 +40,7 @@ impl Visited {
         self.bytes.load(Ordering::Relaxed)
     }
 
-    /// True when the hash is new, or was only offered with a smaller budget so far.
+    /// Offers a hash. True if it is new, or was only offered with a smaller budget before.
     pub(super) fn offer(&self, hash: u128, budget: u8) -> bool {
         let mut shard = self.shard(hash);
         let at = shard.find(hash);
@@ -74,14 +74,14 @@ impl Visited {
     }
 }
 
-/// The entry of a hash. Never 0: a hash of all zeros takes another budget than 0.
+/// The entry of a hash. It is never 0, because a hash of all zeros gets another budget than 0.
 fn keyed(hash: u128, budget: u8) -> u128 {
     let key = hash & !0xff | u128::from(budget);
     if key == 0 { 1 } else { key }
 }
 
 impl Shard {
-    /// Where the hash is, or the free place where it is to be. There always is one.
+    /// The place of a hash, or the free place for it. There always is one.
     fn find(&self, hash: u128) -> usize {
         let mask = self.places.len() - 1;
         let mut at = (hash >> 8) as usize & mask;

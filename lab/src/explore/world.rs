@@ -1,7 +1,7 @@
-//! A state of the search: nodes, messages in flight and faults left; and what a step makes of it.
+//! A state of the search: nodes, messages in flight, and faults and writes left; and the state after a step.
 //!
-//! Nodes and messages are shared between states: what changes with a step is one node at most. What a node makes of an input
-//! is remembered for a while ([`super::life`]). Each node has a clock of its own, see [`super::Clocks`].
+//! States share their nodes and messages, because a step changes one node at most. Steps of nodes are remembered for a
+//! while ([`super::life`]). Each node has a clock of its own, see [`super::Clocks`].
 
 use std::rc::Rc;
 
@@ -18,9 +18,9 @@ use super::{Clocks, NODES_MAX, hash};
 
 mod judge;
 
-/// The session of a node that starts for the first time, and the distance to the next: there is room for one that is lower.
+/// The first session of a node, and the distance to the next one. It leaves room for lower ones.
 const SESSION_STEP: u64 = 10;
-/// Numbers of one node.
+/// The numbers that clients write at one node lie within a range of this length.
 const NUMBERS: u64 = 1_000;
 
 /// A session that is over.
@@ -32,7 +32,7 @@ struct Past {
     held: Option<Rc<Held>>,
 }
 
-/// What counts of a node as it was before a step.
+/// The parts of a node before a step that are compared with those after it.
 struct Before {
     past: Past,
     sum: Sum,
@@ -71,7 +71,7 @@ pub(super) struct Left {
 }
 
 impl Left {
-    /// More than any trail uses.
+    /// More faults and writes than any trail uses.
     pub(super) const PLENTY: Self = Self {
         writes: [u8::MAX; Kind::ALL.len()],
         losses: u8::MAX,
@@ -82,7 +82,7 @@ impl Left {
         cuts: u8::MAX,
     };
 
-    /// All of it in one number.
+    /// All of them in one number.
     fn word(&self) -> u128 {
         let Self { writes, losses, duplicates, crashes, crashes_behind, deaths, cuts } = *self;
         let faults = [losses, duplicates, crashes, crashes_behind, deaths, cuts];
@@ -93,7 +93,7 @@ impl Left {
 /// A state.
 pub(super) struct World<S: Application> {
     lives: Vec<Rc<Life<S>>>,
-    /// Oldest first.
+    /// The messages in flight, the oldest first.
     net: Vec<Flight>,
     clocks: [u64; NODES_MAX],
     /// One bit for each node that is dead.
@@ -142,7 +142,8 @@ impl<S: Application> World<S> {
         Ok(world)
     }
 
-    /// A hash of all that decides what can still happen: nodes, clocks, messages, faults left, sessions that are over.
+    /// A hash of everything that decides what can still happen: nodes, clocks, messages, faults and writes left, and
+    /// sessions that are over.
     pub(super) fn key(&self) -> u128 {
         let left = self.left.word() << 8 | u128::from(self.cut);
         let hash = hash::word(hash::word(self.fair_key(), left as u64), (left >> 64) as u64);
@@ -150,10 +151,10 @@ impl<S: Application> World<S> {
         past.fold(hash, u128::wrapping_add)
     }
 
-    /// The same without what no longer counts when all faults are over.
+    /// The same hash without the parts that do not count once all faults are over.
     pub(super) fn fair_key(&self) -> u128 {
-        // The order of messages in flight counts only for which of them is the oldest; all orders of delivery are searched,
-        // so it does not count here.
+        // The order of messages in flight decides only which of them is the oldest. It does not count here, because all
+        // orders of delivery are searched.
         let nodes = self.lives.iter().zip(self.clocks).enumerate();
         let kind = |at: usize| at as u64 + if self.is_dead(at) { 50 } else { 0 };
         let nodes = nodes.map(|(at, (life, clock))| hash::part(hash::word(life.history, clock), kind(at)));
@@ -161,7 +162,7 @@ impl<S: Application> World<S> {
         nodes.chain(packets).fold(0, u128::wrapping_add)
     }
 
-    /// What can happen now. Of messages that are the same in every byte one is enough.
+    /// The steps that can be taken now. Of messages that are the same in every byte, one is enough.
     pub(super) fn steps(&self, recipe: &Recipe, all: &mut Vec<Step>) {
         all.clear();
         let nodes = (0..self.lives.len() as u8).filter(|at| !self.is_dead(usize::from(*at)));
@@ -201,7 +202,7 @@ impl<S: Application> World<S> {
         all.extend(parcels().map(Step::Deliver));
     }
 
-    /// What happens next when nothing goes wrong: the oldest message arrives, or else the next timer fires.
+    /// The fair step: the oldest message arrives or, with none in flight, the next timer fires.
     pub(super) fn fair_step(&self) -> Option<Step> {
         match self.net.first() {
             Some(flight) => Some(Step::Deliver(flight.parcel())),
@@ -209,7 +210,7 @@ impl<S: Application> World<S> {
         }
     }
 
-    /// Takes a step. False, and nothing changed, when it cannot be taken in this state.
+    /// Takes a step. If it cannot be taken in this state, nothing changes and the result is false.
     ///
     /// # Errors
     /// What a node did that it must not do.
@@ -264,7 +265,7 @@ impl<S: Application> World<S> {
             let newest = self.sessions[at].max(life.session);
             newest - newest % SESSION_STEP + SESSION_STEP
         } else {
-            // The number before may be taken already: by an earlier crash of this kind.
+            // An earlier crash of this kind may have taken the number already.
             let taken = |session| self.past.iter().any(|past| past.node == at && past.session == session);
             let Some(session) = (1..life.session).rev().find(|session| !taken(*session)) else { return Ok(false) };
             session
@@ -275,7 +276,7 @@ impl<S: Application> World<S> {
         Ok(true)
     }
 
-    /// Takes a step after which a node is gone, or cut off, or not cut off any longer.
+    /// Takes a step after which a node is dead, or cut off, or not cut off any longer.
     fn part(&mut self, step: Step) -> bool {
         match step {
             Step::Kill(at) if self.is_there(at) && self.left.deaths > 0 => {
@@ -294,12 +295,12 @@ impl<S: Application> World<S> {
         true
     }
 
-    /// Nobody is cut off any longer.
+    /// Ends all cuts.
     pub(super) fn heal(&mut self) {
         self.cut = 0;
     }
 
-    /// Whether there is such a node, and it is not dead.
+    /// Whether the node exists and is not dead.
     fn is_there(&self, at: u8) -> bool {
         usize::from(at) < self.lives.len() && !self.is_dead(usize::from(at))
     }
@@ -313,7 +314,7 @@ impl<S: Application> World<S> {
         self.clocks.into_iter().max().unwrap_or(0)
     }
 
-    /// The message in flight of this name. A copy of another one may stand for it: they are the same in every byte.
+    /// The message in flight with this name, or another one that is the same in every byte.
     fn find(&self, parcel: Parcel) -> Option<usize> {
         self.net.iter().position(|flight| flight.parcel() == parcel)
     }
@@ -323,14 +324,14 @@ impl<S: Application> World<S> {
         self.lives.get(at).filter(|_| !self.is_dead(at))?.due_us
     }
 
-    /// Whose timer is due first, and in how many microseconds. A timer that was due is not due again at this moment, or
-    /// time would stand still.
+    /// The node whose timer is due first, and in how many microseconds. A timer that has just fired is not due again at
+    /// the same moment, or time would stand still.
     fn next_due(&self) -> Option<(usize, u64)> {
         let due = |at: usize| Some((at, self.due(at)?.saturating_sub(self.clocks[at]).max(1)));
         (0..self.lives.len()).filter_map(due).min_by_key(|(_, wait_us)| *wait_us)
     }
 
-    /// Starts a node for the first time, or in the place of the one that crashed.
+    /// Starts a node, for the first time or after a crash.
     fn start_node(&mut self, at: usize, session: u64, recipe: &Recipe, said: &mut Said<S>) -> Result<(), Violation> {
         self.sessions[at] = self.sessions[at].max(session);
         let done = life::born(recipe, at, session, self.clocks[at], said);
@@ -381,7 +382,7 @@ impl<S: Application> World<S> {
         self.look_at(at, &before, recipe)
     }
 
-    /// Hands a node its input, and takes what it has to say. True when it answered with an error.
+    /// Hands a node an input and takes what it says. True if it answered with an error.
     fn tell(&mut self, at: usize, before: &Before, input: &Input<'_>, said: &mut Said<S>) -> Result<bool, Violation> {
         let (told, done);
         let told = if said.in_place {

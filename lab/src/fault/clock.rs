@@ -1,4 +1,4 @@
-//! The clock of one kind of fault: start and stop alternate, with gaps by chance.
+//! The clock of one kind of fault. It starts and stops the fault by turns, with random gaps.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_xorshift::XorShiftRng;
@@ -6,7 +6,7 @@ use rand_xorshift::XorShiftRng;
 use super::standing::Standing;
 use crate::settings::{FaultPlan, Micros, PartitionKind, Planned};
 
-/// Kinds that come and go. Loss and duplication are weather: on from the start.
+/// The kinds of faults that come and go. Loss and duplication are on from the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Comes {
     Partition,
@@ -18,17 +18,17 @@ pub(super) enum Comes {
 #[derive(Debug)]
 pub(super) struct Clock {
     kind: Comes,
-    /// Of its own, so that another kind in the plan changes nothing here.
+    /// Its own random numbers, so that another kind in the plan changes nothing here.
     rng: XorShiftRng,
     interval_us: Micros,
     partition_kind: Option<PartitionKind>,
     victim: Option<usize>,
     due_us: Micros,
-    /// How many nodes it takes at once.
+    /// How many nodes it kills or pauses at once.
     at_once: usize,
-    /// What stops the fault that is on.
+    /// The faults that end the one that is on.
     stop: Vec<Planned>,
-    /// What else happens at the moment that has come, and when that is.
+    /// Faults that are due at the present moment, and that moment.
     rest: Vec<Planned>,
     rest_us: Micros,
 }
@@ -47,7 +47,7 @@ impl Clock {
             rest: Vec::new(),
             rest_us: start_us,
         };
-        // As in Maelstrom, partitions begin at once. What kills or pauses lets a node live first.
+        // As in Maelstrom, partitions begin at once. Kills and pauses begin after a gap.
         if kind != Comes::Partition {
             clock.wait();
         }
@@ -58,8 +58,8 @@ impl Clock {
         if self.rest.is_empty() { self.due_us } else { self.rest_us }
     }
 
-    /// What starts or stops at the moment when it is due, and sets the next moment. `None` when a fault is to start and
-    /// there is no node for it: then it is tried again after a gap.
+    /// The faults that start or stop now; it also sets the next moment. `None` if a fault is to start and there is no
+    /// node for it. Then the clock tries again after a gap.
     pub(super) fn ring(&mut self, standing: &Standing) -> Option<Planned> {
         if let Some(next) = self.rest.pop() {
             return Some(next);
@@ -95,7 +95,7 @@ impl Clock {
         Some(Planned::Partition(kind, victim))
     }
 
-    /// Nodes that are up: the victim, or as many by chance as it takes at once and there are.
+    /// Nodes that are up: the victim, or random ones, as many as are to be taken at once.
     fn some(&mut self, standing: &Standing) -> Vec<usize> {
         if let Some(victim) = self.victim {
             return Some(victim).filter(|&node| standing.is_up(node)).into_iter().collect();
@@ -105,7 +105,7 @@ impl Clock {
         (0..count).map(|_| up.remove(self.rng.random_range(0..up.len()))).collect()
     }
 
-    /// A gap is uniform in [0, 2 · interval), but never nothing: asked for what is due now, a clock comes to an end.
+    /// A random gap, uniform in [0, 2 · interval) but never 0, so that only finitely many faults are due now.
     fn wait(&mut self) {
         let gap = self.rng.random_range(0..self.interval_us.saturating_mul(2).max(1));
         self.due_us = self.due_us.saturating_add(gap.max(1));

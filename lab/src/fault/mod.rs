@@ -1,6 +1,7 @@
 //! When which fault happens: by chance from a seed, or by a schedule.
 //!
-//! Owns the choice of faults and what is in force. Knows neither messages nor processes: the bench carries faults out.
+//! It owns the choice of faults, and knows which faults are in force. It knows neither messages nor processes: the
+//! bench carries faults out.
 //!
 //! ```text
 //!   clocks, one per kind --.                        .--> Cuts: which links carry nothing
@@ -26,14 +27,14 @@ pub use schedule::parse_schedule;
 /// A fault, ready to be carried out.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Fault {
-    /// These directed links carry nothing from now on, and all others work again.
+    /// These directed links lose all messages from now on, and all others work again.
     Partition {
         /// Which.
         cuts: Cuts,
         /// For a person.
         label: String,
     },
-    /// These directed links carry nothing from now on, beside those that are cut already.
+    /// These directed links lose all messages from now on, as well as those that are cut already.
     Cut {
         /// (from, to); for [`Cuts::add`].
         links: Vec<(usize, usize)>,
@@ -87,7 +88,7 @@ fn percent(share: f64) -> String {
     format!("{}%", (share * 1e6).round() / 1e4)
 }
 
-/// Nodes by name, and how many more when they are too many to read.
+/// The names of nodes, or of some of them and the number of the others.
 fn names(nodes: &[usize]) -> String {
     const MOST: usize = 8;
     let shown = if nodes.len() > MOST + 1 { MOST } else { nodes.len() };

@@ -1,4 +1,4 @@
-//! The one who breaks things.
+//! The nemesis decides which fault happens when.
 
 use std::collections::VecDeque;
 
@@ -10,30 +10,31 @@ use super::standing::Standing;
 use super::{Fault, partition};
 use crate::settings::{FaultKind, FaultPlan, Micros, Planned, Scheduled};
 
-/// The one who breaks things. A state machine: told the time, it says what happens now and when it wants to be asked again.
+/// Decides which fault happens when. It is a state machine: told the time, it says which faults happen now and when it
+/// wants to be asked again.
 ///
 /// The same plan, number of nodes, seed and start give the same faults at the same moments, however often it is asked.
 /// A node is killed or paused only while it is up.
 #[derive(Debug)]
 pub struct Nemesis {
     standing: Standing,
-    /// Chooses who is cut off.
+    /// Random numbers that choose which nodes are cut off.
     rng: XorShiftRng,
     one_way: bool,
     victim: Option<usize>,
-    /// What is dead in the end stays dead.
+    /// Whether nodes that are dead in the end stay dead.
     keep_dead: bool,
-    /// What happens at moments that are known: the schedule, or the weather of the start.
+    /// Faults at known moments: the schedule, or loss and duplication from the start.
     timed: VecDeque<Scheduled>,
-    /// What happens by chance.
+    /// Faults at random moments.
     clocks: Vec<Clock>,
 }
 
 impl Nemesis {
-    /// For a cluster of `nodes`, from the moment `start_us`.
+    /// A nemesis for a cluster of `nodes`, from the moment `start_us`.
     ///
-    /// Of a schedule made by hand, what makes no sense when its time comes is passed over; [`super::parse_schedule`]
-    /// lets none through. With a victim that is no node of the cluster, what needs a victim does not happen.
+    /// An event of a schedule that makes no sense when its time comes is left out; [`super::parse_schedule`] refuses
+    /// such schedules. If the victim is no node of the cluster, faults that need a victim do not happen.
     #[must_use]
     pub fn new(plan: &FaultPlan, nodes: usize, seed: u64, start_us: Micros) -> Self {
         let by_chance = |kind| plan.schedule.is_empty() && plan.kinds.contains(&kind);
@@ -76,14 +77,14 @@ impl Nemesis {
         None
     }
 
-    /// When the next one is due.
+    /// When the next fault is due.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Micros> {
         let timed = self.timed.front().map(|event| event.at_us);
         self.clocks.iter().map(Clock::due_us).chain(timed).min()
     }
 
-    /// Ends all faults: what takes back everything that is in force, each thing once. After this, no fault happens.
+    /// The faults that take back everything that is in force, each of them once. After this, no fault happens.
     pub fn take_back(&mut self) -> Vec<Fault> {
         self.timed.clear();
         self.clocks.clear();
@@ -92,7 +93,8 @@ impl Nemesis {
         back
     }
 
-    /// What is next, whatever the time. At one moment the known comes before chance, and the order of kinds decides.
+    /// The next fault, whatever the time is. At the same moment scheduled faults come before random ones, and then the
+    /// order of kinds decides.
     fn next_planned(&mut self) -> Option<Planned> {
         let clock = self.clocks.iter_mut().min_by_key(|clock| clock.due_us());
         match (self.timed.front(), clock) {

@@ -1,4 +1,4 @@
-//! Which nodes a partition of a kind cuts off.
+//! The links that each kind of partition cuts.
 
 use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
@@ -36,19 +36,19 @@ pub(super) fn cut_off(kind: &str, nodes: usize, apart: &[usize], one_way: bool) 
     Fault::Partition { cuts: Cuts::sides(nodes, apart, one_way), label }
 }
 
-/// Nothing passes from one node to the other.
+/// No message passes from one node to the other.
 pub(super) fn cut(from: usize, to: usize) -> Fault {
     Fault::Cut { links: vec![(from, to)], label: format!("cut: nothing from n{from} to n{to}") }
 }
 
-/// Every node sees a majority, and no two see the same one.
+/// Every node sees a majority, and no two nodes see the same one.
 ///
-/// In a shuffled ring each sees as many neighbours on either side as a majority needs. That is Jepsen's exact answer for
-/// four and five nodes, and needs no table of links for ten thousand. For larger clusters Jepsen links nodes at random
-/// until each sees a majority; here they see the same number, or one more.
+/// The nodes are a ring in random order. Each node sees as many neighbours on both sides as a majority needs. For four
+/// and five nodes this is exactly what Jepsen does, and it needs no table of links for ten thousand nodes. For larger
+/// clusters Jepsen links nodes at random until each sees a majority; here nodes see the same number, or one more.
 ///
-/// Of three nodes, neighbours on either side would be all: one of the three links is cut, and the one between the other
-/// two sees both. Of two nodes, each would have to see the other: they are cut off from each other.
+/// With three nodes, the neighbours on both sides would be all nodes. So one of the three links is cut, and the node
+/// between the other two sees both. Two nodes are cut off from each other.
 fn ring(order: &[usize], one_way: bool, rng: &mut XorShiftRng) -> Fault {
     const NAME: &str = "majorities-ring";
     let nodes = order.len();
@@ -78,7 +78,7 @@ fn ring(order: &[usize], one_way: bool, rng: &mut XorShiftRng) -> Fault {
     }
 }
 
-/// All nodes in an order by chance, the victim first.
+/// All nodes in random order, the victim first.
 fn shuffled(nodes: usize, victim: Option<usize>, rng: &mut XorShiftRng) -> Vec<usize> {
     let mut order: Vec<_> = (0..nodes).collect();
     order.shuffle(rng);

@@ -16,8 +16,8 @@ const SECONDS_MAX: f64 = 1e9;
 
 /// Reads a schedule file.
 ///
-/// One event a line: `<seconds> <what> [arguments]`. What follows `#` is a comment, and blank lines are allowed. Seconds
-/// count from the first moment at which an operation can be invoked, and may have decimals.
+/// One event a line: `<seconds> <what> [arguments]`. What follows `#` is a comment, and blank lines are allowed.
+/// Seconds count from the first moment at which an operation can be invoked, and may have decimals.
 ///
 /// ```text
 /// 0   loss 0.3                     # share of messages lost from now on
@@ -36,12 +36,12 @@ const SECONDS_MAX: f64 = 1e9;
 /// 14  configure n1 strategy relay
 /// ```
 ///
-/// Lines may come in any order, so that those about one node can stand together; events come back in order of time, and
-/// those of one moment in the order of the file.
+/// Lines may be in any order, so that lines about one node can be together. The result is in order of time, and events
+/// of one moment are in the order of the file.
 ///
 /// # Errors
-/// Line number, what is wrong and what is allowed. Also for what makes no sense when its time comes, such as the kill of
-/// a node that is dead.
+/// Line number, what is wrong and what is allowed. An event that makes no sense at its time is an error too, such as
+/// the kill of a node that is dead.
 pub fn parse_schedule(text: &str, nodes: usize) -> Result<Vec<Scheduled>, String> {
     let mut events = Vec::new();
     for (number, line) in (1..).zip(text.lines()) {
@@ -133,11 +133,11 @@ fn a_node(words: &mut SplitWhitespace<'_>, what: &str) -> Result<usize, String> 
     node(words.next().ok_or_else(|| format!("{what} needs {form}"))?)
 }
 
-/// Whether there is such a node is seen later.
+/// It is checked later whether the node exists.
 fn node(word: &str) -> Result<usize, String> {
     let digits = word.strip_prefix('n').filter(|digits| digits.bytes().all(|byte| byte.is_ascii_digit()));
     let number = digits.and_then(|digits| digits.parse::<u32>().ok());
-    // `n01` would be a second name for `n1`.
+    // `n01` would be a second name of `n1`.
     let number = number.filter(|number| format!("n{number}") == word);
     number.map(|number| number as usize).ok_or_else(|| format!("'{word}' is no node; nodes are called n0, n1, …"))
 }

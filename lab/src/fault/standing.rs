@@ -1,4 +1,4 @@
-//! What is in force, what would make no sense on top of it, and how it is taken back.
+//! The faults that are in force: which further faults would make no sense, and how all of them are taken back.
 
 use std::collections::BTreeSet;
 
@@ -37,7 +37,7 @@ impl Standing {
     /// Notes a fault, unless it makes no sense.
     ///
     /// # Errors
-    /// Why it makes none; nothing changed.
+    /// Why it makes no sense. Nothing has changed then.
     pub(super) fn apply(&mut self, what: &Planned) -> Result<(), String> {
         self.check_names(what)?;
         match *what {
@@ -68,7 +68,7 @@ impl Standing {
         Ok(())
     }
 
-    /// What ends everything that is in force, each thing once.
+    /// The faults that end everything that is in force, each of them once.
     pub(super) fn take_back(&mut self) -> Vec<Fault> {
         let Self { cut, killed, paused, loss, duplicate, .. } = std::mem::replace(self, Self::new(self.nodes));
         let weather = [cut.then_some(Fault::Heal), ends(loss, Fault::Loss), ends(duplicate, Fault::Duplicate)];
@@ -86,7 +86,7 @@ impl Standing {
         Ok(())
     }
 
-    /// Whether nodes and rates are such that the fault can be at all, whatever is in force.
+    /// Whether the nodes and rates of a fault are possible at all, whatever is in force.
     fn check_names(&self, what: &Planned) -> Result<(), String> {
         match what {
             Planned::Partition(PartitionKind::MajoritiesRing, Some(_)) => {

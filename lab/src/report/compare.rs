@@ -7,7 +7,7 @@ use super::text::{NONE, bytes, count, ms, ms_or_none, percent, printable, ratio,
 use super::{Run, facts};
 use crate::judgement::Validity;
 
-/// A line of the comparison: the text of each run, and the figure by which the best is found, where less is better.
+/// A line of the comparison: a text for each run, and a figure for each run if less of it is better.
 struct Line {
     name: &'static str,
     texts: Vec<String>,
@@ -75,7 +75,7 @@ fn validity(runs: &[Run<'_>]) -> Vec<Cell> {
     row
 }
 
-/// Parts of the settings that all runs share, and for each run those that it does not.
+/// The parts of the settings that all runs share, and for each run its other parts.
 fn settings(runs: &[Run<'_>]) -> (Vec<String>, Vec<Vec<String>>) {
     let parts = |run: &Run<'_>| -> Vec<String> { facts::settings(run).split(" · ").map(str::to_owned).collect() };
     let mut each: Vec<Vec<String>> = runs.iter().map(parts).collect();
@@ -126,7 +126,8 @@ fn silence(runs: &[Run<'_>]) -> Line {
     Line { name: "silent after", texts: figures.iter().map(|figure| ms_or_none(*figure)).collect(), figures }
 }
 
-/// A path on at most two lines: its folder, cut at the front, and its name; the end of a path says more.
+/// A path on at most two lines: its folder, cut at the front, and its name. The end of a path says more than its
+/// beginning.
 fn two_lines(path: &str, width: usize) -> String {
     if path.chars().count() <= width {
         return path.to_owned();

@@ -16,12 +16,12 @@ pub(super) const fn word(validity: Validity) -> &'static str {
     }
 }
 
-/// Whether a finding does not count because the person said so.
+/// Whether a finding does not count, because the settings ignore its checker.
 pub(super) fn ignored(run: &Run<'_>, finding: &Finding) -> bool {
     run.settings.ignore.iter().any(|name| name == finding.checker)
 }
 
-/// Why the verdict is what it is, and the findings that this sentence does not tell.
+/// The reason for the verdict, and the findings that the reason does not name.
 pub(super) fn reason<'a>(run: &Run<'a>) -> (String, Vec<&'a Finding>) {
     let judgement = run.judgement;
     let mut findings: Vec<&Finding> = judgement.findings.iter().collect();
@@ -39,7 +39,7 @@ pub(super) fn reason<'a>(run: &Run<'a>) -> (String, Vec<&'a Finding>) {
     }
 }
 
-/// Why a run is valid: what was checked, and what was left out of account.
+/// Why a run is valid: what was checked, and which findings were ignored.
 fn held(run: &Run<'_>) -> String {
     let mut text = "everything that was checked holds".to_owned();
     let left_out = |finding: &&Finding| ignored(run, finding) && finding.validity != Validity::Valid;
@@ -53,7 +53,7 @@ fn held(run: &Run<'_>) -> String {
     text
 }
 
-/// What was run, in one line: `broadcast · 25 nodes · …`.
+/// The settings of a run in one line: `broadcast · 25 nodes · …`.
 pub(super) fn settings(run: &Run<'_>) -> String {
     let s = run.settings;
     let mut parts = vec![s.workload.name().to_owned(), plural(s.nodes, "node")];
@@ -67,7 +67,7 @@ pub(super) fn settings(run: &Run<'_>) -> String {
     parts.join(" · ")
 }
 
-/// Faults with their counts and durations, or that there were none.
+/// The faults with their counts and durations, or a word that there were none.
 pub(super) fn faults(run: &Run<'_>) -> Vec<String> {
     let totals = totals(&intervals(run.trace));
     if totals.is_empty() {
@@ -86,7 +86,7 @@ pub(super) fn faults(run: &Run<'_>) -> Vec<String> {
     totals.iter().map(part).collect()
 }
 
-/// What the network did to messages, where it did anything.
+/// What the network did to messages, if it did anything.
 pub(super) fn dropped(run: &Run<'_>) -> Option<String> {
     let net = &run.trace.net;
     let parts = [
@@ -100,7 +100,7 @@ pub(super) fn dropped(run: &Run<'_>) -> Option<String> {
     (!named.is_empty()).then(|| format!("messages: {}", named.join(", ")))
 }
 
-/// What became of values.
+/// What happened to values.
 pub(super) fn values(set: &SetFigures) -> Vec<(&'static str, usize)> {
     vec![
         ("lost", set.lost.len()),
@@ -112,7 +112,7 @@ pub(super) fn values(set: &SetFigures) -> Vec<(&'static str, usize)> {
     ]
 }
 
-/// Reads that lacked something: `12.1 % (60 of 500)`.
+/// The share of stale reads: `12.1 % (60 of 500)`.
 pub(super) fn stale_reads(run: &Run<'_>) -> Option<String> {
     let judgement = run.judgement;
     let counts = run.settings.workload.is_replicated() && judgement.reads > 0;
@@ -120,7 +120,7 @@ pub(super) fn stale_reads(run: &Run<'_>) -> Option<String> {
     counts.then(|| format!("{part} ({} of {})", count(judgement.stale_reads), count(judgement.reads)))
 }
 
-/// How soon everything was repaired after heals.
+/// The time until everything was repaired after heals.
 pub(super) fn catch_up(run: &Run<'_>) -> Option<String> {
     let mut sorted = run.judgement.catch_up_ms.clone();
     sorted.sort_by(f64::total_cmp);
@@ -131,7 +131,7 @@ pub(super) fn catch_up(run: &Run<'_>) -> Option<String> {
     })
 }
 
-/// How soon it was quiet, where nodes talk to each other at all.
+/// The time until nodes were silent, if they talk to each other at all.
 pub(super) fn silence(run: &Run<'_>) -> Option<String> {
     (run.trace.net.peer_sent > 0 || run.judgement.messages_per_op > 0.0).then(|| match run.judgement.last_message_ms {
         Some(last) => format!("last message {} after the load", ms(last)),
@@ -139,7 +139,7 @@ pub(super) fn silence(run: &Run<'_>) -> Option<String> {
     })
 }
 
-/// A slow value: where it came from, and how long it took to get where.
+/// A slow value: its node, the node that got it last, and the time until then.
 pub(super) fn slow(slow: &Slow) -> String {
     let from = format!("{} from n{} at {}", slow.value, slow.node, seconds(slow.acknowledged_us));
     match slow.latency_ms {

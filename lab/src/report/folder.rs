@@ -1,4 +1,4 @@
-//! The files of a run. Logs of nodes are written by whoever runs them.
+//! The files of a run. The logs of nodes are not among them: `process` writes those.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -45,7 +45,7 @@ struct Times {
 /// Plots without data are left out. The same run gives the same bytes.
 ///
 /// # Errors
-/// A file cannot be written; those before it stay.
+/// A file cannot be written. The files before it stay.
 pub fn write_folder(folder: &Path, run: &Run<'_>) -> io::Result<()> {
     write_results(&folder.join("results.json"), run)?;
     write_history(&folder.join("history.jsonl"), run)?;

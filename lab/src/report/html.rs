@@ -1,4 +1,4 @@
-//! The page: one file that needs nothing else. Everything foreign goes through `escape`.
+//! The page of a run: one file that needs no other file. Every text from outside goes through `escape`.
 
 use std::fmt::Write;
 use std::io;
@@ -12,13 +12,13 @@ use crate::judgement::{Finding, Quantiles, Validity};
 
 const STYLE: &str = include_str!("report.css");
 
-/// Findings that are shown at once; the others unfold.
+/// The number of findings that are shown at once. The others unfold.
 const FIRST_FINDINGS: usize = 8;
 
-/// Rows of a list that may be long.
+/// The most rows of a list that may be long.
 const MOST_ROWS: usize = 100;
 
-/// Characters of one foreign text.
+/// The most characters of one text from outside.
 const MOST_TEXT: usize = 2000;
 
 /// The page with these plots.
@@ -47,7 +47,7 @@ pub(super) fn page(run: &Run<'_>, sheets: &[Sheet]) -> io::Result<String> {
     Ok(out)
 }
 
-/// Writing to a string cannot fail.
+/// To write to a string cannot fail.
 fn add(out: &mut String, text: std::fmt::Arguments<'_>) {
     let _ = out.write_fmt(text);
 }
@@ -60,7 +60,7 @@ fn class(validity: Validity) -> &'static str {
     }
 }
 
-/// Foreign text, bounded and safe.
+/// A text from outside, bounded and safe.
 fn safe(text: &str) -> String {
     escape(&cut(text, MOST_TEXT))
 }
@@ -182,8 +182,8 @@ fn tile_of(out: &mut String, name: &str, q: &Quantiles, meaning: &str) {
     tile(out, name, &figure, &format!("{most}{meaning}"));
 }
 
-/// A table; on a phone each row becomes a paragraph whose cells carry the name of their column. Columns whose name begins
-/// with `#` are numbers.
+/// A table; on a phone each row becomes a paragraph whose cells carry the name of their column. Columns whose name
+/// begins with `#` are numbers.
 fn table(out: &mut String, columns: &[&str], rows: &[Vec<String>]) {
     out.push_str("<div class=\"scroll\">\n<table>\n<thead><tr>");
     let number = |column: &str| column.starts_with('#');

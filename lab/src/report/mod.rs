@@ -8,7 +8,7 @@
 //! | `html` | the page |
 //! | `page` | the frame of pages that show no run |
 //! | [`plot`] | plots, and the parts to build others from |
-//! | `limits` | what others ask of such a run |
+//! | `limits` | limits for runs, and whether a run keeps them |
 //! | `timeline` | faults as intervals |
 //! | `text` | how numbers and foreign text are written |
 
@@ -39,7 +39,7 @@ use crate::trace::Trace;
 /// A run to report.
 #[derive(Clone, Copy, Debug)]
 pub struct Run<'a> {
-    /// What it was.
+    /// The settings of the run.
     pub settings: &'a Settings,
     /// The program under test, as given on the command line.
     pub program: &'a str,
@@ -47,7 +47,7 @@ pub struct Run<'a> {
     pub command: &'a str,
     /// What clients did and saw.
     pub history: &'a History,
-    /// What else was seen.
+    /// Everything else that was seen.
     pub trace: &'a Trace,
     /// The result.
     pub judgement: &'a Judgement,

@@ -7,7 +7,7 @@ use super::text::{cut, escape};
 
 const STYLE: &str = include_str!("report.css");
 
-/// Characters of one cell.
+/// The most characters of one cell.
 const MOST_TEXT: usize = 2_000;
 
 /// A page that is being written.

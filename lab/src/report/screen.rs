@@ -7,18 +7,18 @@ use super::text::{bytes, count, cut, ms, pack, percent, printable, ratio, wrap};
 use super::{Run, facts};
 use crate::judgement::{Finding, Quantiles, Validity};
 
-/// Findings below the verdict.
+/// The most findings below the verdict.
 const MOST_FINDINGS: usize = 5;
 
-/// Slow values.
+/// The most slow values that are listed.
 const MOST_SLOW: usize = 4;
 
-/// Width of the names at the left.
+/// The width of the names at the left.
 const NAMES: usize = 11;
 
 /// The screen at the end of a run, at most `width` characters wide; with colours when `colour`.
 ///
-/// Meant for 60 columns and more; narrower ones get 40.
+/// It is meant for 60 columns and more. Narrower screens get 40.
 #[must_use]
 pub fn screen(run: &Run<'_>, width: u16, colour: bool) -> String {
     let mut page = Page { width: usize::from(width.max(40)), colour, lines: Vec::new() };
@@ -81,7 +81,7 @@ impl Page {
         }
     }
 
-    /// A paragraph with a name at its left; at most so many lines, and a mark where it was cut.
+    /// A paragraph with a name at its left. If it has more lines than this, it is cut and gets a mark.
     fn entry(&mut self, name: &str, paint: Paint, text: &str, most: usize) {
         let indent = NAMES.max(name.chars().count() + 1);
         let mut lines = wrap(text, self.width - indent);
@@ -98,7 +98,7 @@ impl Page {
         }
     }
 
-    /// Parts after a name, joined in as few lines as they fit.
+    /// Parts after a name, in as few lines as possible.
     fn list(&mut self, name: &str, parts: &[String]) {
         let lines = pack(parts, self.width - NAMES);
         for (i, line) in lines.iter().enumerate() {
@@ -260,7 +260,7 @@ fn against_limits(page: &mut Page, run: &Run<'_>) {
             page.lines.push(format!("{name:<name_width$}{}{line}", page.paint(word, paint)));
         }
     }
-    // The report says for each limit which settings it is for.
+    // The report says which settings each limit is for.
     let others = by_difference(&limits);
     let names: Vec<&str> =
         others.iter().flat_map(|(_, names)| names).map(|name| name.trim_start_matches("target: ")).collect();

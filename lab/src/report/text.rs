@@ -1,8 +1,9 @@
-//! How numbers and foreign text are written: the same on the screen, in plots and in the page. Knows nothing of runs.
+//! How numbers and texts from outside are written. It is the same on the screen, in plots and in the page. It knows
+//! nothing of runs.
 
 use crate::settings::{Micros, SECOND};
 
-/// What stands where there is no value.
+/// The sign for a value that does not exist.
 pub(crate) const NONE: &str = "–";
 
 /// Milliseconds, as short as their size allows: `0.4 ms`, `311 ms`, `12.3 s`.
@@ -20,7 +21,7 @@ pub(crate) fn ms(value: f64) -> String {
     }
 }
 
-/// The same, or a dash.
+/// Milliseconds, or a dash if there is no value.
 pub(crate) fn ms_or_none(value: Option<f64>) -> String {
     value.map_or_else(|| NONE.to_owned(), ms)
 }
@@ -76,7 +77,7 @@ pub(crate) fn percent(share: f64) -> String {
     }
 }
 
-/// A part of a whole as a share; nothing of nothing is 0.
+/// A part of a whole as a share. It is 0 if the whole is 0.
 pub(crate) fn share(part: usize, whole: usize) -> f64 {
     if whole == 0 { 0.0 } else { part as f64 / whole as f64 }
 }
@@ -99,7 +100,7 @@ pub(crate) fn grouped(value: f64) -> String {
     if value <= -0.5 { format!("-{text}") } else { text }
 }
 
-/// Foreign text on one line and without control characters: nothing in it can move a cursor or break XML.
+/// A text from outside on one line and without control characters, so that it cannot move a cursor or break XML.
 pub(crate) fn printable(text: &str) -> String {
     text.chars()
         .map(|c| match c {
@@ -113,7 +114,7 @@ pub(crate) fn printable(text: &str) -> String {
         .collect()
 }
 
-/// Cut to so many characters, with a mark that it was.
+/// A text cut to so many characters, with a mark if it was cut.
 pub(crate) fn cut(text: &str, most: usize) -> String {
     if text.chars().count() <= most {
         return text.to_owned();
@@ -123,7 +124,7 @@ pub(crate) fn cut(text: &str, most: usize) -> String {
     short
 }
 
-/// Text for HTML and XML, in content and in attributes.
+/// A text for HTML and XML, both in content and in attributes.
 pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for c in printable(text).chars() {
@@ -139,7 +140,7 @@ pub(crate) fn escape(text: &str) -> String {
     safe
 }
 
-/// Broken into lines of at most `width` characters, at spaces where there are any.
+/// A text in lines of at most `width` characters, broken at spaces if there are any.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let width = width.max(1);
     let mut lines = Vec::new();
@@ -169,7 +170,7 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
-/// Parts joined by dots into lines of at most `width` characters, broken between parts where that is possible.
+/// Parts in lines of at most `width` characters, joined by dots. Lines are broken between parts if possible.
 pub(super) fn pack(parts: &[String], width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for part in parts {

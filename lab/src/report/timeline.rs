@@ -1,4 +1,4 @@
-//! Faults as intervals and the phases of a run, out of the changes that the trace lists.
+//! Faults as intervals, from the changes that the trace lists.
 
 use crate::settings::{FaultKind, Micros};
 use crate::trace::{FaultChange, FaultEvent, Trace};
@@ -7,13 +7,13 @@ use crate::trace::{FaultChange, FaultEvent, Trace};
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Interval {
     pub(super) kind: FaultKind,
-    /// The node, where it concerns one.
+    /// The node, if the fault concerns one.
     pub(super) node: Option<usize>,
     pub(super) from_us: Micros,
     pub(super) until_us: Micros,
-    /// In two words, for a bar in a plot.
+    /// The fault in two words, for a bar in a plot.
     pub(super) short: String,
-    /// As the trace has it.
+    /// The label that the trace has.
     pub(super) label: String,
 }
 
@@ -32,7 +32,8 @@ pub(crate) fn kind_name(kind: FaultKind) -> &'static str {
 pub(super) const KINDS: [FaultKind; 5] =
     [FaultKind::Partition, FaultKind::Kill, FaultKind::Pause, FaultKind::Loss, FaultKind::Duplicate];
 
-/// The faults of a run in order of their beginning. What is never taken back lasts until the heal, or the end.
+/// The faults of a run in order of their beginning. A fault that is never taken back lasts until the heal, or until the
+/// end.
 pub(super) fn intervals(trace: &Trace) -> Vec<Interval> {
     let mut all: Vec<(Interval, bool)> = Vec::new();
     for event in &trace.faults {
@@ -65,8 +66,8 @@ pub(super) fn intervals(trace: &Trace) -> Vec<Interval> {
     all.into_iter().map(finish).collect()
 }
 
-/// What an event is about, and whether it begins something or ends it.
-/// Clocks that jump and requests to configure are no faults that last.
+/// The kind and node of an event, and whether a fault begins or ends. `None` for clocks that jump and requests to
+/// configure, because these do not last.
 fn read(event: &FaultEvent) -> Option<(FaultKind, Option<usize>, bool)> {
     Some(match event.what {
         FaultChange::Partition { cuts } => (FaultKind::Partition, None, cuts > 0),
@@ -96,7 +97,7 @@ fn short(event: &FaultEvent) -> String {
     }
 }
 
-/// How often a kind of fault happened, and for how long at least one of them was in force.
+/// How often a kind of fault happened, and how long at least one fault of the kind was in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Total {
     pub(super) kind: FaultKind,

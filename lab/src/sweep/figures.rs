@@ -1,4 +1,4 @@
-//! What is kept of a run, and of the runs of a cell.
+//! The figures that are kept of a run, and of all runs of a cell.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,10 +8,10 @@ use crate::judgement::{Judgement, Quantiles, Validity};
 use crate::sim::Simulated;
 use crate::trace::NEVER;
 
-/// Most places at which the coverage of a cell is kept.
+/// The most places at which the coverage of a cell is kept.
 const COVERAGE_PLACES: usize = 200;
 
-/// What is kept of one run.
+/// The figures of one run.
 #[derive(Clone, Debug)]
 pub(super) struct Figures {
     seed: u64,
@@ -35,7 +35,7 @@ pub(super) struct Figures {
 impl Figures {
     pub(super) fn of(done: &Simulated, judgement: &Judgement) -> Self {
         let set = judgement.set.as_ref();
-        // A value that never got everywhere has no latency that could be bounded.
+        // The latency of a value that never reached all nodes has no bound.
         let followed = set.filter(|set| set.true_latency_ms.count > 0 && set.incomplete == 0);
         let stable = set.map(|set| set.stable_latency_ms).filter(|quantiles: &Quantiles| quantiles.count > 0);
         let worst = judgement.findings.iter().find(|finding| finding.validity == judgement.validity);
@@ -90,8 +90,8 @@ fn coverage(done: &Simulated) -> Vec<Option<f64>> {
     places(done.settings.nodes).into_iter().map(median).collect()
 }
 
-/// How many values that had been acknowledged before it was asked a read of the main phase lacked, in the mean; none
-/// without reads of a set.
+/// The mean number of values that a read of the main phase lacked although they had been acknowledged before it was
+/// invoked. `None` if there were no reads of a set.
 fn lacking(history: &History) -> Option<f64> {
     let mut acknowledged: Vec<(u64, i64)> = Vec::new();
     for op in &history.ops {
@@ -123,7 +123,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of these figures; none when there are none.
+    /// Mean, least and most of these figures. `None` if there are none.
     #[must_use]
     pub fn of(figures: &[f64]) -> Option<Self> {
         let min = figures.iter().copied().reduce(f64::min)?;
@@ -133,7 +133,7 @@ impl Spread {
     }
 }
 
-/// To six decimals: no figure is surer, and so short a number is read back as the same one.
+/// A number rounded to six decimals. No figure is more exact, and a number so short is read back as the same number.
 fn rounded(figure: f64) -> f64 {
     (figure * 1e6).round() / 1e6
 }
@@ -141,14 +141,14 @@ fn rounded(figure: f64) -> f64 {
 /// A cell with its figures.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Point {
-    /// What was run.
+    /// The cell.
     #[serde(flatten)]
     pub cell: Cell,
-    /// How often, each time with another seed.
+    /// The number of runs, each with another seed.
     pub runs: usize,
-    /// Runs in which everything that was checked holds.
+    /// The number of valid runs.
     pub valid: usize,
-    /// The first run in which something does not hold: its seed, and what.
+    /// The first run that is not valid: its seed, and the reason.
     pub first_invalid: Option<(u64, String)>,
     /// Messages between nodes per operation.
     pub messages_per_op: Spread,
@@ -156,7 +156,7 @@ pub struct Point {
     pub bytes_per_op: Spread,
     /// Median over the values of a run, from the acknowledgement until the last node has it.
     pub true_median_ms: Option<Spread>,
-    /// The slowest value of a run. None when in some run a value never got everywhere.
+    /// The slowest value of a run. `None` if in some run a value never reached all nodes.
     pub true_max_ms: Option<Spread>,
     /// Median as Maelstrom computes it.
     pub stable_median_ms: Option<Spread>,
@@ -164,13 +164,14 @@ pub struct Point {
     pub stable_max_ms: Option<Spread>,
     /// Share of reads that lacked something acknowledged before, 0 to 1.
     pub stale_share: Option<Spread>,
-    /// How many values a read lacked in the mean that had been acknowledged before it was asked; for sets.
+    /// For sets: the mean number of values that a read lacked although they had been acknowledged before it was
+    /// invoked.
     pub lacking: Option<Spread>,
-    /// The slowest catch-up after a heal of a run: until everything acknowledged before was everywhere.
+    /// The slowest catch-up of a run: the time from a heal until everything acknowledged before it was at every node.
     pub catch_up_ms: Option<Spread>,
-    /// From the last operation or heal until all held the same.
+    /// The time from the last operation or heal until all nodes held the same.
     pub converged_ms: Option<Spread>,
-    /// From the last operation or heal until the last message.
+    /// The time from the last operation or heal until the last message.
     pub last_message_ms: Option<Spread>,
     /// Milliseconds until the median value was held by 1, 2, … nodes (at most 200 places, evenly spaced), mean of runs.
     pub coverage_ms: Vec<Option<f64>>,
@@ -186,7 +187,7 @@ impl Point {
             let all: Option<Vec<f64>> = runs.iter().map(get).collect();
             all.and_then(|all| Spread::of(&all))
         };
-        // Not every run has a heal, and one that is silent at once has no last message: those that have count.
+        // A run without a heal, and one that is silent at once, have no such figure. The other runs count.
         let where_any = |get: fn(&Figures) -> Option<f64>| Spread::of(&runs.iter().filter_map(get).collect::<Vec<_>>());
         let none = Spread { mean: 0.0, min: 0.0, max: 0.0 };
         let invalid = runs.iter().find(|run| !run.valid);
@@ -212,14 +213,14 @@ impl Point {
         }
     }
 
-    /// What a person waits for in the median: the true latency, or for workloads without sets the convergence.
+    /// The median time that a person waits: the true latency or, for workloads without sets, the convergence.
     #[must_use]
     pub fn median_ms(&self) -> Option<f64> {
         self.true_median_ms.or(self.converged_ms.filter(|_| self.stable_max_ms.is_none())).map(|spread| spread.mean)
     }
 
-    /// What a person waits for at most, in the worst run. Under partition the slowest value is as slow as the partition
-    /// is long, whatever the setting; there it is the catch-up after a heal.
+    /// The longest time that a person waits, in the worst run. Under partition it is the catch-up after a heal, because
+    /// the slowest value is as slow as the partition is long, whatever the setting.
     #[must_use]
     pub fn max_ms(&self) -> Option<f64> {
         let set = match self.cell.condition {

@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::{Point, Spot, Spread, Sweep, page, plots, spots};
 use crate::settings::Settings;
 
-/// Figures in the CSV, each as mean, least and most of the runs.
+/// The figures in the CSV, each with mean, least and most of the runs.
 type Column = (&'static str, fn(&Point) -> Option<Spread>);
 const COLUMNS: [Column; 11] = [
     ("messages_per_op", |p| Some(p.messages_per_op)),
@@ -25,7 +25,7 @@ const COLUMNS: [Column; 11] = [
     ("last_message_ms", |p| p.last_message_ms),
 ];
 
-/// One line per point. A figure that does not exist is empty.
+/// One line for each point. A figure that does not exist is an empty cell.
 #[must_use]
 pub fn csv(sweep: &Sweep) -> String {
     let mut out = "strategy,fanout,interval_ms,condition,runs,valid".to_owned();
@@ -36,7 +36,7 @@ pub fn csv(sweep: &Sweep) -> String {
     for point in &sweep.points {
         let cell = &point.cell;
         let (strategy, condition) = (&cell.strategy, cell.condition.name());
-        // Writing to a string cannot fail.
+        // To write to a string cannot fail.
         let _ =
             write!(out, "{strategy},{},{},{condition},{},{}", cell.fanout, cell.interval_ms, point.runs, point.valid);
         for (_, get) in COLUMNS {
@@ -62,7 +62,7 @@ struct Document<'a> {
 /// Everything, as one JSON document.
 ///
 /// # Errors
-/// None for which there is an input: numbers that are not finite are written as `null`.
+/// No input causes one, because numbers that are not finite are written as `null`.
 pub fn json(sweep: &Sweep) -> io::Result<String> {
     let document = Document {
         command: &sweep.command,
@@ -77,7 +77,7 @@ pub fn json(sweep: &Sweep) -> io::Result<String> {
 /// Writes `sweep.csv`, `sweep.json`, the plots and `sweep.html` into a folder that exists.
 ///
 /// # Errors
-/// A file cannot be written; those before it stay.
+/// A file cannot be written. The files before it stay.
 pub fn write_folder(folder: &Path, sweep: &Sweep) -> io::Result<()> {
     std::fs::write(folder.join("sweep.csv"), csv(sweep))?;
     std::fs::write(folder.join("sweep.json"), json(sweep)?)?;

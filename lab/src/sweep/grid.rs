@@ -1,4 +1,4 @@
-//! The cells of a sweep, and running them. The order in which threads finish changes nothing.
+//! The cells of a sweep, and how they are run. The order in which threads finish changes nothing.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -14,18 +14,18 @@ use crate::sim::{self, Program};
 /// One setting of the node under one condition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cell {
-    /// As the node's `--strategy`.
+    /// The option `--strategy` of the node.
     pub strategy: String,
-    /// As its `--fanout`.
+    /// The option `--fanout` of the node.
     pub fanout: u8,
-    /// As its `--gossip-interval-ms`.
+    /// The option `--gossip-interval-ms` of the node.
     pub interval_ms: u32,
-    /// What the network does.
+    /// The condition of the network.
     pub condition: Condition,
 }
 
 impl Cell {
-    /// As plots label it: fanout, where it has a meaning, and interval.
+    /// The label in plots: fanout, if it has a meaning, and interval.
     #[must_use]
     pub fn label(&self) -> String {
         if has_fanout(&self.strategy) {
@@ -35,7 +35,7 @@ impl Cell {
         }
     }
 
-    /// The settings of its run with this seed.
+    /// The settings of the run of this cell with this seed.
     #[must_use]
     pub fn settings(&self, common: &Settings, seed: u64) -> Settings {
         let mut settings = Settings { seed, ..common.clone() };
@@ -70,7 +70,7 @@ pub fn run(
     let kept: Mutex<Vec<Option<Figures>>> = Mutex::new((0..total).map(|_| None).collect());
     let failure: Mutex<Option<String>> = Mutex::new(None);
     let work = || {
-        // Ends when all runs are taken, or one cannot be made.
+        // The loop ends when all runs are taken, or when a run cannot be made.
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             if at >= total {

@@ -1,14 +1,14 @@
-//! Which setting of the node costs what: every fanout with every interval and strategy, calm and under partition, each
-//! simulated under several seeds.
+//! Compares settings of the node: every fanout with every interval and strategy, calm and under partition, each
+//! simulated with several seeds.
 //!
 //! ```text
-//!   grid: cells × seeds --> sim, check --> figures --> points --> pareto, spots --> table, files, plots, page
+//!   grid: cells × seeds --> sim, judge --> figures --> points --> pareto, spots --> table, files, plots, page
 //! ```
 //!
 //! | module | owns |
 //! |---|---|
-//! | `grid` | which cells there are, and running them on several threads |
-//! | `figures` | what is kept of a run, and of the runs of a cell: a [`Point`] |
+//! | `grid` | the cells, and how they are run on several threads |
+//! | `figures` | the figures of a run, and those of all runs of a cell: a [`Point`] |
 //! | [`pareto`] | points that no other beats in both figures |
 //! | [`floors`] | what theory and others say: lower bounds, limits, published results |
 //! | `spots` | the points a person asks for: "cheapest inside 3d's limits" |
@@ -42,9 +42,9 @@ use crate::sim::Simulated;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Condition {
-    /// They are not.
+    /// No link is cut.
     Calm,
-    /// Jepsen-like partitions come and go.
+    /// Partitions as those of Jepsen come and go.
     Partition,
 }
 
@@ -62,13 +62,13 @@ impl Condition {
 /// A sweep that is done.
 #[derive(Debug)]
 pub struct Sweep {
-    /// What every run had in common; the faults are those of calm runs.
+    /// The settings that all runs had in common. The faults are those of calm runs.
     pub settings: Settings,
     /// Runs of each cell, with seeds upwards from that of the settings.
     pub seeds: u64,
     /// The command that repeats it.
     pub command: String,
-    /// One per cell, in the order of the cells.
+    /// A point for each cell, in the order of the cells.
     pub points: Vec<Point>,
     /// A counter under partition, for the plot of its replicas; with the options of its node.
     pub counter: Option<(String, Simulated)>,

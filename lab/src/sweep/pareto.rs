@@ -2,8 +2,8 @@
 
 use super::{Condition, Point};
 
-/// Whether each point is on the front: no other is at most as large in both and smaller in one. A point without a figure
-/// is not, and beats nobody.
+/// Whether each point is on the front: no other point is smaller in one figure and not larger in the other. A point
+/// without a figure is not on the front, and beats no other point.
 #[must_use]
 pub fn front(points: &[Option<(f64, f64)>]) -> Vec<bool> {
     let beats = |a: (f64, f64), b: (f64, f64)| a.0 <= b.0 && a.1 <= b.1 && (a.0 < b.0 || a.1 < b.1);

@@ -7,12 +7,12 @@ use crate::judge;
 use crate::report::plot::{Axis, Colour, Layer, Mark, Panel, Sheet};
 use crate::report::{self, Run};
 
-/// Points of a drawn floor.
+/// The number of points of a drawn floor.
 const FLOOR_STEPS: usize = 120;
-/// The interval whose coverage is drawn, where it is among those that were run.
+/// The interval whose coverage is drawn, if it was run.
 const USUAL_INTERVAL_MS: u32 = 200;
 
-/// A figure of a point, where it has it.
+/// A figure of a point, if the point has it.
 type Figure = fn(&Point) -> Option<f64>;
 
 /// All plots that have something to show.
@@ -22,7 +22,7 @@ pub fn sheets(sweep: &Sweep) -> Vec<Sheet> {
     all.into_iter().flatten().collect()
 }
 
-/// Strategy and fanout: the points of a line, with the colour and mark that it has everywhere.
+/// A strategy and a fanout. Their points are a line, which has the same colour and mark in all plots.
 struct Series {
     name: String,
     strategy: String,
@@ -87,7 +87,7 @@ impl Latency {
         }
     }
 
-    /// The same as Maelstrom computes it, against which limits and published results stand.
+    /// The same latency as Maelstrom computes it. Limits and published results are compared with this one.
     fn stable_of(self, point: &Point) -> Option<f64> {
         match self {
             Self::Median => point.stable_median_ms.map(|spread| spread.mean),
@@ -165,7 +165,7 @@ fn cost_panel(sweep: &Sweep, (latency, condition): (Latency, Condition), x: &Axi
         let points = of_series(sweep, &series, condition);
         let place = |point: &&Point| latency.of(point).map(|ms| (ms, point.messages_per_op.mean));
         let at: Vec<(f64, f64)> = points.iter().filter_map(place).collect();
-        // Marks of calm runs are filled, those under partition open.
+        // Marks of calm runs are filled. Marks of runs under partition are open.
         let mark = if condition == Condition::Calm { series.mark } else { series.mark.open() };
         panel = panel
             .layer(Layer::line(at.clone(), series.colour).small().opacity(0.5))
@@ -238,7 +238,7 @@ fn with_known(mut panel: Panel, latency: Latency, x: &Axis, y: &Axis) -> Panel {
     published.into_iter().fold(panel, |panel, (ms, messages, name)| panel.note(ms, messages, name))
 }
 
-/// Share of nodes that hold the median value against time, for each fanout at one interval, calm.
+/// The share of nodes that hold the median value, against time, for each fanout at one interval in calm runs.
 fn coverage(sweep: &Sweep) -> Option<Sheet> {
     let mut intervals: Vec<u32> = sweep.of(Condition::Calm).map(|(_, point)| point.cell.interval_ms).collect();
     intervals.sort_unstable();
@@ -276,7 +276,7 @@ fn coverage(sweep: &Sweep) -> Option<Sheet> {
     Some(Sheet::new("coverage", "How values spread, by fanout", axis).caption(&caption).panel(panel))
 }
 
-/// The value at every replica of a counter through a partition: the plot that a run has.
+/// The total at every replica of a counter during a partition. It is the plot of a run.
 fn counter(sweep: &Sweep) -> Option<Sheet> {
     let (options, done) = sweep.counter.as_ref()?;
     let judgement = judge::judge(&done.settings, &done.history, &done.trace);
@@ -295,7 +295,7 @@ fn counter(sweep: &Sweep) -> Option<Sheet> {
     Some(sheet)
 }
 
-/// How stale reads are against interval, for each fanout: the share of stale ones, and how much they lack.
+/// The share of stale reads, and what they lack, against the interval for each fanout.
 fn stale(sweep: &Sweep) -> Option<Sheet> {
     let intervals: Vec<f64> = sweep.points.iter().map(|point| f64::from(point.cell.interval_ms)).collect();
     let least = intervals.iter().copied().reduce(f64::min)?;

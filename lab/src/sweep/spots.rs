@@ -11,9 +11,9 @@ use crate::report::text::{ms, percent, ratio};
 pub struct Spot {
     /// "cheapest inside 3e's limits"
     pub question: String,
-    /// Place in the list of points; none when no point will do.
+    /// The place in the list of points. `None` if no point answers the question.
     pub point: Option<usize>,
-    /// Its figures, or why there is none.
+    /// The figures of the point, or why there is none.
     pub answer: String,
 }
 
@@ -63,13 +63,13 @@ pub fn spots(sweep: &Sweep) -> Vec<Spot> {
     spots
 }
 
-/// What a read lacks, in words.
+/// What reads lack, in words.
 fn lacks(values: f64) -> String {
     format!("{} values missing in a read", ratio(values))
 }
 
-/// The point of a condition with the least figure; fewer messages decide between equals. Only points whose every run is
-/// valid.
+/// The point of a condition with the least figure. Of equal points, the one with fewer messages. Points with an invalid
+/// run are left out.
 fn least(sweep: &Sweep, condition: Condition, get: fn(&Point) -> Option<f64>) -> Option<(usize, f64)> {
     sweep
         .of(condition)
@@ -105,7 +105,7 @@ fn inside(sweep: &Sweep, limits: &Limits) -> Spot {
         );
         return Spot { question, point: Some(at), answer };
     }
-    // How far off each is in its worst figure; the nearest is named.
+    // The point that is nearest in its worst figure is named.
     let miss = |point: &Point| -> Option<f64> {
         let parts = [
             point.messages_per_op.max / limits.messages_per_op,

@@ -25,7 +25,7 @@ pub fn screen(sweep: &Sweep, width: u16) -> String {
     out
 }
 
-/// What a condition is, in words.
+/// A condition in words.
 pub(super) fn title(sweep: &Sweep, condition: Condition) -> String {
     let s = &sweep.settings;
     let standing: Vec<&str> = s
@@ -44,7 +44,7 @@ pub(super) fn title(sweep: &Sweep, condition: Condition) -> String {
     }
 }
 
-/// The columns of a condition: name, and what stands in it.
+/// The columns of a condition: their names and contents.
 type Column = (&'static str, fn(&Point) -> String);
 
 pub(super) fn columns(sweep: &Sweep, condition: Condition) -> Vec<Column> {
@@ -155,13 +155,13 @@ fn sweet(sweep: &Sweep, width: u16) -> String {
     out
 }
 
-/// A point as text names it.
+/// The name of a point in texts.
 pub(super) fn name(sweep: &Sweep, point: &Point) -> String {
     let several = sweep.points.iter().any(|other| other.cell.strategy != point.cell.strategy);
     if several { format!("{} {}", point.cell.strategy, point.cell.label()) } else { point.cell.label() }
 }
 
-/// Runs that are not valid, one per point, with the options that repeat them.
+/// A run that is not valid for each point that has one, with the options that repeat it.
 fn broken(sweep: &Sweep) -> String {
     let mut out = String::new();
     for point in &sweep.points {

@@ -1,4 +1,4 @@
-//! What has to hold in a state: after each step, and in the end.
+//! The rules that a state has to keep after each step and in the end.
 
 use rumormill_core::data_type::Application;
 use std::rc::Rc;
@@ -10,12 +10,12 @@ use super::super::violation::Violation;
 use super::{Before, Flight, World, Write};
 
 impl<S: Application> World<S> {
-    /// Whether nothing will ever happen any more, unless somebody comes and asks.
+    /// Whether nothing is in flight and no timer runs, so that only a client could make anything happen.
     fn is_silent(&self) -> bool {
         self.net.is_empty() && self.next_due().is_none()
     }
 
-    /// The writes that must not get lost, one bit each: a node holds them, or a message carries them.
+    /// The writes that must not get lost, one bit each. They are those that a node holds or a message carries.
     pub(in crate::explore) fn surviving(&self) -> u32 {
         let carries = |flight: &Flight| self.bits(|write| flight.packet.numbers.contains(&write.number));
         let held = self.living().map(|(_, life)| self.held_by(&life.contents));
@@ -32,7 +32,7 @@ impl<S: Application> World<S> {
         self.living().filter(|(at, _)| !recipe.is_small(*at))
     }
 
-    /// Whether somebody is dead, or cannot take everything: then nobody is ever settled, and nobody ever silent.
+    /// Whether a node is dead, or has the small capacities. If so, no node is ever settled or silent.
     fn is_open_ended(&self, recipe: &Recipe) -> bool {
         self.dead != 0 || recipe.small != 0
     }
@@ -42,13 +42,14 @@ impl<S: Application> World<S> {
         lives.next().is_none_or(|first| lives.all(|life| life.sum == first.sum && life.contents == first.contents))
     }
 
-    /// What a node lacks of that which must not be lost. In the store a later write takes the place of an earlier one.
+    /// The writes that a node lacks and that must not be lost. A write that was superseded is not lost.
     fn lost(&self, life: &Life<S>, surviving: u32) -> u32 {
         let superseded = self.bits(|write| life.contents.supersedes(write));
         surviving & !self.held_by(&life.contents) & !superseded
     }
 
-    /// Whether the end is reached although nobody will ever be silent: all that can be the same are, and nothing is in flight.
+    /// Whether a state is final although nodes will never be silent: nothing is in flight, and all nodes that can be
+    /// the same are the same.
     pub(in crate::explore) fn is_done(&self, recipe: &Recipe, surviving: u32) -> bool {
         self.is_open_ended(recipe)
             && self.net.is_empty()
@@ -56,8 +57,8 @@ impl<S: Application> World<S> {
             && self.compared(recipe).all(|(_, life)| self.lost(life, surviving) == 0)
     }
 
-    /// What is wrong with a state in which all should be the same, settled and silent. `surviving` is what must not be lost.
-    /// Where somebody is dead, or cannot take everything, it is enough that the others are the same.
+    /// What is wrong with a state in which all nodes should be the same, settled and silent. `surviving` are the writes
+    /// that must not be lost. If a node is dead, or has the small capacities, the others only have to be the same.
     pub(in crate::explore) fn judge(&self, recipe: &Recipe, surviving: u32) -> Result<(), Violation> {
         let all = |what: &dyn Fn(&Life<S>) -> String| {
             self.living().map(|(at, life)| format!("n{at} {}", what(life))).collect::<Vec<_>>().join(", ")
@@ -83,7 +84,7 @@ impl<S: Application> World<S> {
         Ok(())
     }
 
-    /// Nodes and what they hold, in a line.
+    /// All nodes and what they hold, in one line.
     pub(in crate::explore) fn summary(&self) -> String {
         let life = |(at, life): (usize, &Rc<Life<S>>)| {
             let state = match () {
@@ -132,13 +133,13 @@ impl<S: Application> World<S> {
         self.bits(|write| contents.holds(write))
     }
 
-    /// All that a node holds was written.
+    /// Checks that everything that a node holds was written by a client.
     fn check_written(&self, at: usize) -> Result<(), Violation> {
         let invented = self.lives[at].contents.invented(&self.writes);
         invented.map_or(Ok(()), |what| Err(Violation::Invented { node: at, what }))
     }
 
-    /// A node that is settled believes that every member, in the session that its view names, has held its sum.
+    /// Checks a node that is settled: every member, in the session that the node's view names, has held the same state.
     fn check_settled(&self, at: usize) -> Result<(), Violation> {
         let life = &self.lives[at];
         if let Some(member) = life.other_shown {

@@ -1,16 +1,16 @@
-//! Axes: from values to a share of the length, and where the ticks go.
+//! Axes: where values and ticks are on them.
 
 use crate::report::text::grouped;
 
 /// An axis of numbers, linear or logarithmic.
 #[derive(Clone, Debug)]
 pub struct Axis {
-    /// What it shows, with its unit: "latency, ms".
+    /// The quantity on the axis with its unit: "latency, ms".
     pub label: String,
     from: f64,
     to: f64,
     log: bool,
-    /// Values below the beginning are drawn there, and the tick says so.
+    /// Whether values below the beginning are drawn at it. The tick says so.
     below: bool,
 }
 
@@ -39,8 +39,8 @@ impl Axis {
         Self { label: label.to_owned(), from, to, log: true, below: false }
     }
 
-    /// Logarithmic when the values span so much that a linear axis would press most of them against 0, and linear
-    /// otherwise. `least` is where the logarithmic axis begins: smaller values are drawn there.
+    /// An axis that fits these values. It is logarithmic if a linear axis would press most of them against 0. `least`
+    /// is the beginning of the logarithmic axis, and smaller values are drawn there.
     #[must_use]
     pub fn fitting(label: &str, values: &[f64], least: f64) -> Self {
         let mut sorted: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
@@ -85,7 +85,7 @@ impl Axis {
         if share.is_nan() { 0.0 } else { share.clamp(0.0, 1.0) }
     }
 
-    /// At most about so many ticks, at round values, with their labels.
+    /// About so many ticks at most, at round values, with their labels.
     #[must_use]
     pub fn ticks(&self, most: usize) -> Vec<(f64, String)> {
         if self.log { self.log_ticks(most) } else { self.linear_ticks(most) }

@@ -1,4 +1,5 @@
-//! How soon nodes agree: for sets, how long each value took to get everywhere; for counters, the value at every replica.
+//! How soon nodes agree. For values that are followed, the plot shows how long each took to get to all nodes. For
+//! totals, it shows the total at every replica.
 
 use super::{
     Axis, Colour, Layer, MOST_MARKS, Mark, Moment, Panel, Sheet, at_share, fault_lanes, in_seconds, phases, thinned,
@@ -9,16 +10,16 @@ use crate::report::Run;
 use crate::report::text::count;
 use crate::trace::NEVER;
 
-/// Values on either side that a running median looks at.
+/// The number of values on each side that a running median looks at.
 const WINDOW: usize = 15;
 
-/// Replicas whose value is drawn one by one.
+/// The most replicas that are drawn one by one.
 const MOST_REPLICAS: usize = 25;
 
-/// Points of one replica.
+/// The most points of one replica.
 const MOST_STEPS: usize = 400;
 
-/// Nothing for workloads that have neither a set nor a counter.
+/// The plot. `None` if the run has neither values that are followed nor totals.
 pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     let sheet = if run.trace.totals.is_empty() { set(run)? } else { counter(run) };
     let mut moments = phases(run);
@@ -28,7 +29,8 @@ pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     Some(sheet.lanes(fault_lanes(run.trace)).moments(moments))
 }
 
-/// For each acknowledged value that was followed: when, and milliseconds until the last node had it, if it ever did.
+/// For each acknowledged value that was followed: when it was acknowledged, and the milliseconds until the last node
+/// had it, if that was seen.
 fn followed(run: &Run<'_>) -> Vec<(f64, Option<f64>)> {
     let mut values = Vec::new();
     for op in run.history.counted() {
@@ -145,7 +147,8 @@ fn acknowledged(run: &Run<'_>) -> Vec<(f64, f64)> {
     points
 }
 
-/// Thinned out: where several changes fall into one short time only the last is kept, so the value is right after each.
+/// Thins out changes: of several changes within a short time only the last is kept, so the value after each of them is
+/// right.
 fn spaced(points: &[(f64, f64)]) -> Vec<(f64, f64)> {
     let (Some(first), Some(last)) = (points.first(), points.last()) else { return Vec::new() };
     let width = (last.0 - first.0) / MOST_STEPS as f64;

@@ -6,16 +6,16 @@ use crate::report::Run;
 use crate::settings::Micros;
 use crate::trace::NEVER;
 
-/// Moments at which coverage is computed.
+/// The number of moments at which coverage is computed.
 const STEPS: usize = 160;
 
-/// Values times nodes that are looked at; more values are thinned out.
+/// The most pairs of a value and a node that are looked at. More values are thinned out.
 const MOST_ARRIVALS: usize = 2_000_000;
 
-/// Where a logarithmic axis begins, seconds.
+/// The beginning of a logarithmic axis, in seconds.
 const LEAST: f64 = 0.01;
 
-/// Nothing without values that were followed, or with one node.
+/// The plot. `None` if no values were followed, or if there is one node only.
 pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     let values = delays(run);
     if values.is_empty() || run.settings.nodes < 2 {
@@ -44,7 +44,8 @@ pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     Some(Sheet::new("coverage", "How values spread", axis).caption(caption).panel(panel))
 }
 
-/// For each acknowledged value the sorted times in seconds until each node had it; infinite where it was never seen.
+/// For each acknowledged value the sorted times in seconds until each node had it. A time is infinite if the value was
+/// never seen at the node.
 fn delays(run: &Run<'_>) -> Vec<Vec<f64>> {
     let mut values: Vec<(Micros, &Vec<Micros>)> = Vec::new();
     for op in run.history.counted() {
@@ -63,7 +64,7 @@ fn delays(run: &Run<'_>) -> Vec<Vec<f64>> {
     super::thinned(&values, (MOST_ARRIVALS / run.settings.nodes.max(1)).max(100)).into_iter().map(sorted).collect()
 }
 
-/// Share of nodes in percent that hold a value so many seconds after its acknowledgement.
+/// The share of nodes, in percent, that hold a value so many seconds after its acknowledgement.
 fn coverage(delays: &[f64], at: f64) -> f64 {
     100.0 * delays.partition_point(|delay| *delay <= at) as f64 / delays.len() as f64
 }

@@ -6,13 +6,13 @@ use crate::report::Run;
 use crate::report::text::count;
 use crate::settings::Workload;
 
-/// Below this, milliseconds are drawn at the edge of a logarithmic axis.
+/// Latencies below this, in milliseconds, are drawn at the edge of a logarithmic axis.
 const LEAST_MS: f64 = 0.1;
 
-/// Marks of operations that succeeded, by kind; crosses and triangles are for those that did not.
+/// The marks of operations that succeeded, by kind. Crosses and triangles are for the others.
 const SHAPES: [Mark; 3] = [Mark::Dot, Mark::Ring, Mark::Square];
 
-/// Nothing without operations.
+/// The plot. `None` if there were no operations.
 pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     let ops: Vec<&Op> = run.history.counted().collect();
     if ops.is_empty() {
@@ -33,7 +33,7 @@ pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
         unusual.push(odd(series(|o| matches!(o, Outcome::Fail { .. })), colour, Mark::Cross, kind, "failed"));
         unusual.push(odd(series(|o| matches!(o, Outcome::Info { .. })), colour, Mark::Triangle, kind, "unknown"));
     }
-    // Above the many that succeeded.
+    // These are drawn above the many that succeeded.
     for layer in unusual {
         panel = panel.layer(layer);
     }
@@ -60,7 +60,8 @@ fn latency_ms(op: &Op) -> f64 {
     op.completed_us.saturating_sub(op.invoked_us) as f64 / 1000.0
 }
 
-/// All operations, or where there are too many: those that did not succeed, the slowest, and the others thinned out.
+/// The operations that are drawn: all of them or, if there are too many, those that did not succeed, the slowest, and
+/// some of the others.
 fn chosen<'a>(ops: &[&'a Op]) -> Vec<&'a Op> {
     if ops.len() <= MOST_MARKS {
         return ops.to_vec();

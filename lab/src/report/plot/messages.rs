@@ -6,10 +6,10 @@ use crate::report::Run;
 use crate::settings::{Micros, SECOND};
 use crate::trace::Trace;
 
-/// Most columns.
+/// The most columns.
 const MOST_BINS: u64 = 600;
 
-/// Nothing without messages.
+/// The plot. `None` if there were no messages.
 pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     if run.trace.messages.is_empty() {
         return None;
@@ -38,7 +38,7 @@ pub(super) fn sheet(run: &Run<'_>) -> Option<Sheet> {
     Some(sheet.panel(panel("kB per second", &kilobytes, Colour::Green).height(130)))
 }
 
-/// Seconds where that is fine enough and not too fine.
+/// The length of a column in seconds, so that there are enough columns and not too many.
 fn bin_width(span_us: Micros) -> Micros {
     if span_us < 8 * SECOND { SECOND / 4 } else { SECOND * span_us.div_ceil(SECOND * MOST_BINS).max(1) }
 }

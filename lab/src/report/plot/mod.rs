@@ -1,9 +1,9 @@
-//! Plots. Each is a [`Sheet`]: plain data that is drawn as SVG at two widths, in colours for light and dark.
+//! Plots. Each plot is a [`Sheet`]: plain data that is drawn as SVG at two widths, in colours for light and dark.
 //!
 //! | module | owns |
 //! |---|---|
 //! | [`theme`] | colours, sizes, how they change on a dark background |
-//! | `axis`, `sheet` | what a plot consists of: the parts to build others from |
+//! | `axis`, `sheet` | the parts of plots, from which others can be built |
 //! | `render` | how that becomes SVG |
 //! | `latency`, `messages`, `convergence`, `coverage` | the plots of a run |
 
@@ -25,7 +25,7 @@ use super::timeline::{KINDS, intervals, kind_name};
 use crate::settings::{FaultKind, Micros, SECOND};
 use crate::trace::Trace;
 
-/// Most marks of one series of points in a plot; more are thinned out.
+/// The most marks of one series of points in a plot. More are thinned out.
 const MOST_MARKS: usize = 3000;
 
 /// All plots of a run that have something to show.
@@ -35,7 +35,7 @@ pub fn sheets(run: &Run<'_>) -> Vec<Sheet> {
     plots.into_iter().flatten().collect()
 }
 
-/// Faults as lanes over an axis of seconds: each kind a lane, and a node that is killed or paused is named in the bar.
+/// Faults as lanes over an axis of seconds. Each kind has a lane, and a bar names the node that is killed or paused.
 #[must_use]
 pub fn fault_lanes(trace: &Trace) -> Vec<Lane> {
     let intervals = intervals(trace);
@@ -91,7 +91,7 @@ pub fn in_seconds(us: Micros) -> f64 {
     us as f64 / SECOND as f64
 }
 
-/// At most `most` of the items, evenly spaced; the first is among them.
+/// At most `most` of the items, evenly spaced. The first item is among them.
 fn thinned<T: Copy>(items: &[T], most: usize) -> Vec<T> {
     if items.len() <= most {
         return items.to_vec();
@@ -99,7 +99,7 @@ fn thinned<T: Copy>(items: &[T], most: usize) -> Vec<T> {
     (0..most).map(|i| items[i * items.len() / most]).collect()
 }
 
-/// Value at a share of sorted values, as the judgement computes it.
+/// The quantile of sorted values at a share, as the judgement computes it.
 fn at_share(sorted: &[f64], share: f64) -> f64 {
     let last = sorted.len().saturating_sub(1);
     sorted.get(last.min((sorted.len() as f64 * share) as usize)).copied().unwrap_or(0.0)

@@ -1,5 +1,5 @@
-//! Where texts beside points go: near their point, over no mark and over no other text. Those for which there is no room
-//! are left out, so the ones that matter come first.
+//! Places texts beside points. A text is near its point, and covers no mark and no other text. Texts without room are
+//! left out, so those that matter come first.
 
 use super::theme::{self, FINE, TEXT};
 
@@ -23,8 +23,8 @@ impl Area {
     }
 }
 
-/// The middle of the left edge of each text; none where there is no room. `marks` are not to be covered, and `corners`
-/// are those of the panel.
+/// The middle of the left edge of each text, or `None` if there is no room. Texts must not cover `marks`. `corners` are
+/// those of the panel.
 pub(super) fn place(notes: &[(Pixel, &str)], marks: &[Pixel], corners: [Pixel; 2]) -> Vec<Option<Pixel>> {
     let panel = Area(corners[0].0, corners[0].1, corners[1].0, corners[1].1);
     let mark = |point: &Pixel| Area::around(*point, 4 * FINE);

@@ -6,13 +6,14 @@
 
 use std::fmt::Write;
 
-/// Canvas units per pixel at the usual size: coordinates in the SVG are whole numbers, and one pixel is too coarse.
+/// Canvas units in a pixel at the usual size. Coordinates in the SVG are whole numbers, and a pixel is too coarse for
+/// them.
 pub const FINE: i32 = 2;
 
 /// Width of the canvas for a desktop page.
 pub const WIDE: i32 = 960 * FINE;
 
-/// Width of the canvas for a phone: the same letters on less than half of the width.
+/// Width of the canvas for a phone. It has the same letters on less than half of the width.
 pub const NARROW: i32 = 390 * FINE;
 
 /// Height of letters.
@@ -62,10 +63,10 @@ impl Colour {
         Self::Paper,
     ];
 
-    /// For series in turn.
+    /// The colours of series, in turn.
     pub const SERIES: [Self; 6] = [Self::Blue, Self::Orange, Self::Green, Self::Purple, Self::Yellow, Self::Sky];
 
-    /// On a light background, as 0xRRGGBB.
+    /// The colour on a light background, as 0xRRGGBB.
     #[must_use]
     pub const fn light(self) -> u32 {
         match self {
@@ -83,7 +84,7 @@ impl Colour {
         }
     }
 
-    /// On a dark background, as 0xRRGGBB.
+    /// The colour on a dark background, as 0xRRGGBB.
     #[must_use]
     pub const fn dark(self) -> u32 {
         match self {
@@ -108,19 +109,20 @@ impl Colour {
     }
 }
 
-/// CSS rules that recolour plots; to be put inside of `@media (prefers-color-scheme: dark)`.
+/// CSS rules that give plots their colours for a dark background. They belong inside of `@media (prefers-color-scheme:
+/// dark)`.
 #[must_use]
 pub fn dark_rules() -> String {
     let mut rules = String::new();
     for colour in Colour::ALL {
         let (light, dark) = (colour.hex(), colour.dark());
-        // Writing to a string cannot fail.
+        // To write to a string cannot fail.
         let _ = write!(rules, "svg [fill='{light}']{{fill:#{dark:06x}}}svg [stroke='{light}']{{stroke:#{dark:06x}}}");
     }
     rules
 }
 
-/// Rough width of a text in canvas units: no font is asked, so leave room.
+/// The rough width of a text in canvas units. No font is measured, so leave room.
 #[must_use]
 pub fn text_width(text: &str) -> i32 {
     (text.chars().count() as f64 * f64::from(TEXT) * 0.56).ceil() as i32
