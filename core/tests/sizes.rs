@@ -29,28 +29,28 @@ macro_rules! assert_sizes {
 #[test]
 fn a_node_with_fixed_storage_takes_this_much_memory() {
     assert_sizes! {
-        Node<Tiny>: 23_392 + FAST,
-        Node<Small>: 306_352 + FAST,
+        Node<Tiny>: 23_200 + FAST,
+        Node<Small>: 302_320 + FAST,
     }
 }
 
 #[test]
 fn the_parts_of_a_node_take_this_much_of_it() {
     assert_sizes! {
-        Replica<Tiny>: 13_936,
-        Store<Tiny>: 11_920,
+        Replica<Tiny>: 12_368,
+        Store<Tiny>: 10_352,
         Causality<Tiny>: 1_992,
-        Gossip<Tiny>: 6_920,
-        Service<Tiny>: 920,
-        Replica<Small>: 245_888,
-        Store<Small>: 237_792,
+        Gossip<Tiny>: 6_928,
+        Service<Tiny>: 2_232,
+        Replica<Small>: 232_800,
+        Store<Small>: 224_704,
         Causality<Small>: 8_072,
-        Gossip<Small>: 54_408,
-        Service<Small>: 4_440,
+        Gossip<Small>: 54_416,
+        Service<Small>: 13_432,
         Predictor: if cfg!(feature = "fast") { 760 } else { 0 },
         Config: 48,
         Stats: 248,
-        Reply: 272,
+        Reply: 288,
     }
 }
 

@@ -16,12 +16,12 @@ macro_rules! sizes {
 }
 
 sizes! {
-    Node<Tiny>: 22_904,
-    Node<Small>: 302_024,
-    Replica<Tiny>: 13_624,
-    Store<Tiny>: 11_640,
+    Node<Tiny>: 22_664,
+    Node<Small>: 297_944,
+    Replica<Tiny>: 12_064,
+    Store<Tiny>: 10_080,
     Gossip<Tiny>: 6_832,
-    Service<Tiny>: 912,
+    Service<Tiny>: 2_224,
     Reply: 256,
     Config: 40,
     Stats: 248,

@@ -42,7 +42,7 @@ pub struct Member<S: Application> {
 impl<S: Application> Member<S> {
     /// Joins the cluster of `ids` as `me`, with the capacities the storage comes with, and speaks to peers from then on.
     ///
-    /// A member with fixed storage is one value of that size: [`Small`](crate::storage::Small) has 307 KB, and needs a stack of 3 MiB in a
+    /// A member with fixed storage is one value of that size: [`Small`](crate::storage::Small) has 303 KB, and needs a stack of 3 MiB in a
     /// debug build. On a server take `Heap`, and for static memory [`Node::new_in`](crate::Node::new_in).
     ///
     /// # Errors
