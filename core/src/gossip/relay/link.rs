@@ -423,4 +423,24 @@ mod tests {
         assert_eq!((link.sent_ord, link.sent_at, link.path.rtt_us()), (2, MS(100), 200_000));
         assert_eq!((link.heard_ord, link.snapshot, link.told, link.unfit, link.next()), (0, 0, false, false, NEVER));
     }
+
+    #[test]
+    fn a_sample_of_up_to_four_times_what_is_overdue_counts() {
+        let most = 4 * measured(200).rto_us();
+        assert!(measured(200).sample(most, MS(0)));
+        assert!(!measured(200).sample(most + 1, MS(0)));
+    }
+
+    #[test]
+    fn after_the_first_sample_the_deviation_is_a_sixteenth_of_it() {
+        let mut path = Path::default();
+        path.sample(160_000, MS(0));
+        assert_eq!((path.rtt_us(), path.var_us(), path.rto_us()), (160_000, 10_000, 300_000));
+    }
+
+    #[test]
+    fn where_no_entries_were_sent_none_are_under_way() {
+        let link = Link { data_at: MS(100), ..Link::STRANGER };
+        assert!(!link.in_flight(Path::default(), MS(100)));
+    }
 }

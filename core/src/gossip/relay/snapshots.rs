@@ -189,4 +189,26 @@ mod tests {
         }
         assert!(aged.frontier(ROW) > 0);
     }
+
+    #[test]
+    fn however_many_were_taken_the_latest_four_are_kept() {
+        let mut snapshots = Snapshots::<Small>::new(Small::LIMITS.rows);
+        for latest in 0..20_u32 {
+            let kept: std::vec::Vec<u32> = (0..25).filter(|number| snapshots.place(*number).is_some()).collect();
+            let expected: std::vec::Vec<u32> = (1..=latest).skip(latest.saturating_sub(4) as usize).collect();
+            assert_eq!(kept, expected);
+            snapshots.take_over(&[u64::from(latest)]);
+        }
+    }
+
+    #[test]
+    fn what_was_held_exactly_so_long_ago_is_old() {
+        let mut rows = rows(3);
+        let mut aged = Aged::<Small>::new(Small::LIMITS.rows);
+        for (ms, old) in [(1_000, 0), (1_999, 0), (2_000, 1), (2_999, 1), (3_000, 3)] {
+            change(&mut rows);
+            aged.keep(&rows, 1_000_000, MS(ms));
+            assert_eq!(aged.frontier(ROW), old, "{ms}");
+        }
+    }
 }

@@ -116,3 +116,62 @@ fn a_peer_that_shows_all_it_was_sent_begins_the_intervals_anew() {
     bench.now = bench.now.plus_ms(500);
     assert!(bench.scheduler.refill(NodeIndex(1), bench.now));
 }
+
+#[test]
+fn an_echo_of_entries_that_the_digest_does_not_show_is_no_reason_to_send_them_again() {
+    let mut bench = bench(2, 0, &[]);
+    bench.write();
+    bench.run(10);
+    for _ in 0..2 {
+        let echo = next(&bench, 1);
+        assert!(bench.hear(echo).is_empty());
+    }
+    assert!(bench.run(T + 10).iter().all(|message| !message.data));
+}
+
+#[test]
+fn a_view_that_was_told_may_take_a_round_trip_and_two_deviations_to_show() {
+    let mut bench = bench(2, 0, &[]);
+    let patience_us = |bench: &Bench<Relay<Small>>| Scheduler::<Small>::patience_us(&bench.scheduler, NodeIndex(1));
+    assert_eq!(patience_us(&bench), 337_500);
+    bench.scheduler.link_mut(NodeIndex(1)).path.sample(160_000, Instant::ZERO);
+    assert_eq!(patience_us(&bench), 180_000);
+}
+
+#[test]
+fn a_flush_of_another_relay_and_entries_of_the_own_one_are_acknowledged_within_an_interval() {
+    for (from, relay, flush_ms) in [(4, 4, Some(T as u32)), (0, 0, None)] {
+        let mut bench = bench(5, 2, &[]);
+        let heard = next_with(&bench, from, |control| {
+            (control.relay, control.flush_ms) = (Some(NodeIndex(relay)), flush_ms);
+        });
+        assert!(bench.hear(Heard { data: true, ..heard }).is_empty());
+        assert_eq!(times(&to(&bench.run(A), from))[0], T, "{from}");
+    }
+}
+
+#[test]
+fn what_a_peer_does_not_show_a_round_trip_later_is_sent_again() {
+    for (ms, again) in [(330, 0), (340, 1)] {
+        let mut bench = bench(2, 0, &[]);
+        bench.write();
+        bench.run(ms);
+        let silent = next_with(&bench, 1, |control| control.echoed = None);
+        let mut written = bench.hear(silent);
+        written.extend(bench.run(T + 10));
+        assert_eq!(written.iter().filter(|message| message.data).count(), again, "{ms}");
+    }
+}
+
+#[test]
+fn an_echo_of_an_earlier_message_gives_the_later_one_its_own_time() {
+    let mut bench = bench(2, 0, &[]);
+    bench.write();
+    bench.run(10);
+    bench.write();
+    bench.run(T);
+    let early = next_with(&bench, 1, |control| control.echoed = Some(Echo { ord: 1, held_ms: 0 }));
+    bench.hear(early);
+    let asked = asking(&bench.run(A + 2 * RTO), Want::Reply);
+    assert_eq!(times(&asked)[0], T + 10 + A + RTO);
+}

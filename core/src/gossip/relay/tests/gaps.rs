@@ -152,3 +152,77 @@ fn a_peer_is_handed_nothing_while_a_window_is_under_way() {
         assert_eq!(to(&bench.hear(question), 4)[0].full, full, "{off:?}");
     }
 }
+
+#[test]
+fn a_change_that_comes_with_a_new_session_is_traffic_as_any_other() {
+    let mut bench = bench(5, 2, &[]);
+    bench.run(10_000);
+    bench.common.learn_session(NodeIndex(4), SESSION + 1);
+    bench.scheduler.view_changed(&mut bench.common, NodeIndex(4), bench.now);
+    bench.change(4, Some(4), Lane::Push);
+    let question = Heard { want: Want::Reply, ..next(&bench, 3) };
+    assert!(!to(&bench.hear(question), 3)[0].full, "data goes its usual way");
+}
+
+#[test]
+fn a_gap_is_waited_for_during_four_deviations_if_these_are_above_30_ms() {
+    // The deviation is a sixteenth of a single sample.
+    for (sample_us, at) in [(480_000, 0), (496_000, 124)] {
+        let mut bench = bench(3, 2, &[]);
+        bench.scheduler.link_mut(NodeIndex(0)).path.sample(sample_us, Instant::ZERO);
+        bench.shows(0, 0, 5);
+        let gap =
+            Heard { full: true, behind: true, data: true, ..next_with(&bench, 0, |control| control.echoed = None) };
+        let mut written = bench.hear(gap);
+        written.extend(bench.run(400));
+        assert_eq!(times(&asking(&written, Want::Gap)), [at]);
+    }
+}
+
+#[test]
+fn an_answer_to_a_question_is_under_way_for_a_round_trip_and_two_deviations_or_until_its_echo() {
+    for (ms, echoes, answered) in [(337, false, false), (338, false, true), (50, true, true)] {
+        let mut bench = bench(4, 2, &[]);
+        bench.write();
+        bench.shows(0, 2, 1);
+        let silent = |bench: &Bench<_>| next_with(bench, 3, |control| control.echoed = None);
+        let first = Heard { want: Want::Gap, ..silent(&bench) };
+        assert!(to(&bench.hear(first), 3)[0].data);
+        bench.run(ms);
+        let second = if echoes { next(&bench, 3) } else { silent(&bench) };
+        let answers = bench.hear(Heard { want: Want::Gap, ..second });
+        assert_eq!(to(&answers, 3).iter().any(|message| message.full), answered, "{ms}");
+    }
+}
+
+#[test]
+fn answers_to_one_peer_may_be_exactly_100_ms_apart() {
+    let mut bench = bench(5, 2, &[]);
+    for (ms, answers) in [(0, 1), (99, 0), (200, 1), (100, 1)] {
+        bench.run(ms);
+        let question = Heard { want: Want::Reply, equal: true, ..next(&bench, 4) };
+        assert_eq!(bench.hear(question).len(), answers, "{ms}");
+    }
+}
+
+#[test]
+fn there_is_traffic_until_a_change_may_be_acknowledged() {
+    for (ms, full) in [(A, false), (A + 1, true)] {
+        let mut bench = bench(5, 2, &[]);
+        bench.write();
+        bench.run(ms);
+        let question = Heard { want: Want::Reply, ..next(&bench, 4) };
+        assert_eq!(to(&bench.hear(question), 4)[0].full, full, "{ms}");
+    }
+}
+
+#[test]
+fn what_a_cut_message_without_news_and_news_without_a_cut_leave_open_is_not_asked_for_at_once() {
+    for (cut, news) in [(true, false), (false, true)] {
+        let mut bench = bench(5, 2, &[]);
+        bench.shows(4, 0, 5);
+        let gap = Heard { behind: true, data: true, cut, news, ..next(&bench, 4) };
+        assert!(bench.hear(gap).is_empty(), "{cut} {news}");
+        assert_eq!(bench.common.source(bench.now), None, "{cut} {news}");
+    }
+}

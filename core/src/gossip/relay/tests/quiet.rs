@@ -176,3 +176,32 @@ fn news_makes_random_digests_worth_their_price_again() {
     bench.run(200);
     assert!(!to(&bench.hear(question), last)[0].control.unwrap().old, "what follows is no random digest");
 }
+
+#[test]
+fn only_the_relay_has_the_word_and_only_when_it_says_it() {
+    for (from, said, equal, counts) in
+        [(0, true, true, true), (0, false, true, false), (1, true, true, false), (0, true, false, false)]
+    {
+        let mut bench = bench(3, 2, &[Rule::StableByAll]);
+        let word = next_with(&bench, from, |control| control.stable = said);
+        bench.scheduler.hear_stable(&bench.common, &Heard { equal, ..word });
+        assert_eq!(bench.scheduler.quiet.stable, counts, "{from} {said} {equal}");
+    }
+}
+
+#[test]
+fn a_relay_that_agrees_is_asked_only_by_a_node_that_asks_nobody_else() {
+    for (agrees, asks_anybody, sends_digests, asked) in
+        [(true, false, false, 1), (true, true, false, 0), (true, false, true, 0), (false, true, true, 1)]
+    {
+        let mut bench = bench(3, 2, &[]);
+        if agrees {
+            bench.common.agreement.insert(NodeIndex(0));
+        }
+        let later = bench.now.plus_ms(1_000);
+        bench.scheduler.ask_at = if asks_anybody { later } else { NEVER };
+        bench.scheduler.watch.digest_at = if sends_digests { later } else { NEVER };
+        bench.scheduler.ask_for_silence(&mut bench.common, bench.now);
+        assert_eq!(to(&bench.drain(), 0).len(), asked, "{agrees} {asks_anybody} {sends_digests}");
+    }
+}

@@ -358,3 +358,310 @@ fn a_rank_that_was_handed_on_is_taken_over_with_the_message_that_says_so() {
     bench.hear(late);
     assert_eq!(bench.scheduler.relay, NodeIndex(1), "an older turn changes nothing");
 }
+
+#[test]
+fn a_flush_to_a_child_is_no_uplink() {
+    let mut bench = bench(4, 2, &[]);
+    measure(&mut bench, 0, 200);
+    let child = next_with(&bench, 3, |control| control.relay = Some(NodeIndex(2)));
+    bench.hear(child);
+    let down = flush(&bench, 0);
+    bench.hear(down);
+    bench.run(10);
+    bench.write();
+    let written = bench.run(T);
+    assert_eq!(times(&to(&written, 3)), [10]);
+    assert_eq!(times(&to(&written, 0)), [T - 200 - 15]);
+}
+
+#[test]
+fn what_was_sent_is_not_sent_again_when_the_peer_changes_something_itself() {
+    let mut bench = bench(2, 0, &[]);
+    bench.write();
+    assert_eq!(bench.run(10).len(), 1);
+    bench.change(1, Some(1), Lane::Push);
+    assert!(bench.run(T + 10).is_empty());
+}
+
+#[test]
+fn the_next_root_continues_the_flushes_of_the_one_before_at_the_same_times() {
+    let mut bench = bench(3, 1, &[]);
+    measure(&mut bench, 0, 200);
+    let last = next_with(&bench, 0, |control| (control.turn, control.relay) = (1, Some(NodeIndex(1))));
+    bench.hear(last);
+    assert!(bench.scheduler.is_root());
+    bench.run(10);
+    bench.write();
+    assert_eq!(times(&bench.run(T)), [T - 100; 2], "half a round trip ago it left");
+}
+
+#[test]
+fn a_root_that_has_handed_on_times_its_uplinks_to_the_flushes_of_the_next_one() {
+    let mut bench = bench(3, 0, &[]);
+    for _ in 1..FLUSHES_PER_TURN {
+        bench.write();
+        run_with(&mut bench, &[1, 2], T);
+    }
+    let handed_on_at = bench.ms();
+    bench.write();
+    run_with(&mut bench, &[1, 2], 100);
+    assert_eq!(bench.scheduler.relay, NodeIndex(1));
+    bench.write();
+    // The round trip is 10 ms: the next root has the flush 5 ms later.
+    assert_eq!(times(&to(&bench.run(T), 1)), [handed_on_at + 5 + T - 10 - 15]);
+}
+
+#[test]
+fn a_node_that_was_the_root_assumes_nothing_of_the_relay_that_is_back() {
+    let mut bench = bench(3, 1, &[]);
+    bench.scheduler.relay = NodeIndex(1);
+    bench.scheduler.choose_relay(&mut bench.common, bench.now);
+    assert_eq!((bench.scheduler.relay, bench.scheduler.link(NodeIndex(0)).snapshot), (NodeIndex(0), 0));
+}
+
+#[test]
+fn a_relay_that_is_chosen_because_the_one_before_refuses_entries_hears_at_once() {
+    let mut bench = bench(3, 2, &[]);
+    let down = flush(&bench, 0);
+    bench.hear(down);
+    bench.run(10);
+    let unfit = Heard { refuses: true, ..next(&bench, 0) };
+    let written = bench.hear(unfit);
+    assert_eq!(receivers(&written), [1]);
+}
+
+#[test]
+fn rounds_are_flushes_and_uplinks() {
+    let mut root = bench(3, 0, &[]);
+    root.write();
+    root.run(0);
+    assert_eq!(Scheduler::<Small>::rounds(&root.scheduler), 1);
+    let mut other = bench(3, 2, &[]);
+    other.write();
+    assert_eq!(other.run(0).len(), 1);
+    assert_eq!(Scheduler::<Small>::rounds(&other.scheduler), 1);
+    other.write();
+    other.scheduler.round_now(&mut other.common, &other.rows, other.now);
+    assert_eq!(Scheduler::<Small>::rounds(&other.scheduler), 3, "an uplink, and a flush to nobody");
+}
+
+#[test]
+fn whatever_a_relay_says_is_of_the_lane_of_pushes() {
+    let mut bench = bench(2, 0, &[]);
+    bench.write();
+    let mut written = bench.run(0);
+    bench.run(200);
+    let question = Heard { want: Want::Reply, equal: true, ..next(&bench, 1) };
+    written.extend(bench.hear(question));
+    assert_eq!(
+        written.iter().map(|message| (message.full, message.lane)).collect::<Vec<_>>(),
+        [(true, Some(Lane::Push)), (false, Some(Lane::Push))]
+    );
+}
+
+#[test]
+fn the_first_rank_moves_on_with_each_turn() {
+    let mut bench = bench(4, 3, &[]);
+    for (turn, ranks) in [(0, [0, 1, 2, 3]), (1, [3, 0, 1, 2]), (7, [1, 2, 3, 0]), (u32::MAX, [1, 2, 3, 0])] {
+        bench.scheduler.turn = turn;
+        assert_eq!([0, 1, 2, 3].map(|node| bench.scheduler.rank(NodeIndex(node))), ranks);
+        bench.scheduler.choose_relay(&mut bench.common, bench.now);
+        assert_eq!(bench.scheduler.rank(bench.scheduler.relay), 0, "{turn}");
+    }
+}
+
+#[test]
+fn a_change_that_only_the_children_lack_does_not_wait_for_the_uplink() {
+    let mut bench = bench(4, 2, &[]);
+    measure(&mut bench, 0, 200);
+    let child = next_with(&bench, 3, |control| control.relay = Some(NodeIndex(2)));
+    bench.hear(child);
+    bench.shows(3, 2, 1);
+    let down = flush(&bench, 0);
+    bench.hear(down);
+    bench.run(10);
+    bench.write();
+    bench.run(40);
+    bench.write();
+    assert_eq!(times(&to(&bench.run(T), 3)), [50]);
+}
+
+#[test]
+fn a_change_that_only_the_relay_lacks_does_not_wait_for_the_flush() {
+    let mut bench = bench(4, 2, &[]);
+    let child = next_with(&bench, 3, |control| control.relay = Some(NodeIndex(2)));
+    bench.hear(child);
+    bench.shows(0, 2, 2);
+    bench.write();
+    assert_eq!(receivers(&bench.run(10)), [3]);
+    bench.write();
+    assert!(bench.run(10).is_empty(), "a flush is to come");
+    bench.write();
+    assert_eq!(times(&to(&bench.run(T - 30), 0)), [20]);
+}
+
+#[test]
+fn an_uplink_that_is_in_time_for_the_next_flush_is_not_put_off_by_one_that_comes_early() {
+    let mut bench = bench(3, 2, &[]);
+    measure(&mut bench, 0, 200);
+    let down = flush(&bench, 0);
+    bench.hear(down);
+    bench.run(10);
+    bench.write();
+    bench.run(90);
+    let early = flush(&bench, 0);
+    bench.hear(early);
+    assert_eq!(times(&bench.run(T)), [T - 200 - 15]);
+}
+
+#[test]
+fn an_uplink_that_is_due_when_the_flush_comes_leaves() {
+    let mut bench = bench(3, 2, &[]);
+    measure(&mut bench, 0, 200);
+    let down = flush(&bench, 0);
+    bench.hear(down);
+    bench.now = bench.now.plus_ms(T);
+    bench.change(2, None, Lane::Push);
+    bench.scheduler.uplink.slot = bench.now;
+    let down = flush(&bench, 0);
+    assert_eq!(receivers(&bench.hear(down)), [0]);
+}
+
+#[test]
+fn a_relay_is_believed_that_its_next_flush_is_up_to_four_intervals_away() {
+    for (said, waited) in [(3, 3), (4, 4), (10, 4)] {
+        let mut bench = bench(3, 2, &[]);
+        measure(&mut bench, 0, 200);
+        let down = next_with(&bench, 0, |control| control.flush_ms = Some(said * T as u32));
+        bench.hear(down);
+        bench.run(10);
+        bench.write();
+        assert_eq!(times(&bench.run(5 * T))[0], waited * T - 200 - 15);
+    }
+}
+
+#[test]
+fn the_child_of_another_relay_was_served_by_a_flush_within_one_and_a_half_intervals() {
+    let mut bench = bench(2, 0, &[]);
+    let elsewhere = next_with(&bench, 1, |control| control.relay = Some(NodeIndex(1)));
+    bench.hear(elsewhere);
+    bench.write();
+    bench.run(T * 3 / 2);
+    bench.write();
+    assert_eq!(times(&bench.run(10)), [T * 3 / 2]);
+}
+
+#[test]
+fn an_uplink_is_timed_where_the_round_trip_leaves_room_for_it_in_an_interval() {
+    for (rtt_ms, at) in [(410, T - 410 - 15), (411, 10)] {
+        let mut bench = bench(3, 2, &[]);
+        measure(&mut bench, 0, rtt_ms);
+        let down = flush(&bench, 0);
+        bench.hear(down);
+        bench.run(10);
+        bench.write();
+        assert_eq!(times(&bench.run(T)), [at]);
+    }
+}
+
+#[test]
+fn while_the_round_trip_is_unknown_a_flush_is_overdue_from_the_moment_on_at_which_it_was_to_leave() {
+    for (ms, at) in [(459, 460), (460, 860)] {
+        let mut bench = bench(3, 2, &[]);
+        let down = flush(&bench, 0);
+        bench.hear(down);
+        bench.run(400);
+        bench.write();
+        assert_eq!(times(&bench.run(ms - 400)), [400]);
+        bench.write();
+        assert_eq!(times(&asking(&bench.run(A), Want::Nothing))[0], at);
+    }
+}
+
+#[test]
+fn uplinks_are_at_least_a_sixth_of_an_interval_apart_where_delays_vary_much() {
+    let mut bench = bench(3, 2, &[]);
+    vary(&mut bench, 0, [20, 80]);
+    let down = flush(&bench, 0);
+    bench.hear(down);
+    let mut uplinks = Vec::new();
+    for _ in 0..30 {
+        uplinks.extend(bench.run(10));
+        bench.write();
+    }
+    assert_eq!(times(&uplinks)[..3], [10, 86, 163]);
+}
+
+#[test]
+fn an_overdue_flush_holds_up_nothing_while_all_uplinks_were_acknowledged() {
+    let mut bench = bench(3, 2, &[]);
+    measure(&mut bench, 0, 200);
+    let down = flush(&bench, 0);
+    bench.hear(down);
+    bench.run(10);
+    bench.write();
+    assert_eq!(times(&bench.run(435)), [T - 215]);
+    let echo = next(&bench, 0);
+    bench.hear(echo);
+    bench.run(55);
+    bench.write();
+    assert_eq!(times(&bench.run(100)), [500]);
+}
+
+#[test]
+fn a_new_relay_hears_at_once_although_it_was_written_to_just_now() {
+    let mut bench = bench(4, 2, &[]);
+    bench.write();
+    bench.shows(0, 2, 1);
+    let question = Heard { want: Want::Gap, ..next(&bench, 1) };
+    assert_eq!(to(&bench.hear(question), 1).len(), 1);
+    bench.run(50);
+    let unfit = Heard { refuses: true, ..next(&bench, 0) };
+    assert_eq!(receivers(&to(&bench.hear(unfit), 1)), [1]);
+}
+
+#[test]
+fn a_flush_does_not_go_to_a_peer_that_agrees() {
+    let mut bench = bench(3, 0, &[]);
+    bench.write();
+    bench.common.agreement.insert(NodeIndex(1));
+    assert_eq!(receivers(&bench.run(0)), [2]);
+}
+
+#[test]
+fn a_node_alone_has_no_timer() {
+    let mut bench = bench(1, 0, &[]);
+    bench.write();
+    assert_eq!(bench.scheduler.next_timeout(), None);
+}
+
+#[test]
+fn a_flush_is_waited_for_until_it_is_late_and_then_one_uplink_leaves_in_an_interval() {
+    for (ms, at) in [(484, 485), (485, T - 215 + T)] {
+        let mut bench = bench(3, 2, &[]);
+        measure(&mut bench, 0, 200);
+        let down = flush(&bench, 0);
+        bench.hear(down);
+        bench.run(10);
+        bench.write();
+        assert_eq!(times(&bench.run(ms - 10)), [T - 215]);
+        bench.write();
+        assert_eq!(times(&bench.run(2 * T))[0], at, "{ms}");
+    }
+}
+
+#[test]
+fn an_uplink_is_timed_where_delays_vary_by_up_to_an_eighth_of_an_interval() {
+    // The least guard is 15 ms.
+    for (interval_ms, at) in [(120, 120 - 50 - 15), (119, 10)] {
+        let mut bench = bench(3, 2, &[]);
+        bench.common.configure(2, Some(interval_ms));
+        bench.scheduler.reconfigured(&bench.common, bench.now);
+        measure(&mut bench, 0, 50);
+        let down = next_with(&bench, 0, |control| control.flush_ms = Some(interval_ms));
+        bench.hear(down);
+        bench.run(10);
+        bench.write();
+        assert_eq!(times(&bench.run(100))[0], at);
+    }
+}

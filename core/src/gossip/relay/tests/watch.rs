@@ -257,3 +257,156 @@ fn a_random_digest_is_answered_with_what_this_node_has_had_for_long() {
     let random = next_with(&bench, 3, |control| control.old = true);
     assert!(to(&bench.hear(random), 3)[0].data);
 }
+
+/// A random digest of node 3 comes, which echoes nothing.
+fn hear_random(bench: &mut Bench<Relay<Small>>) -> Vec<Message> {
+    let random = next_with(bench, 3, |control| (control.old, control.echoed) = (true, None));
+    to(&bench.hear(random), 3)
+}
+
+/// What this node holds now it has held for long.
+fn age(bench: &mut Bench<Relay<Small>>) {
+    run_with(bench, &[0], 4_000);
+}
+
+#[test]
+fn a_random_digest_is_answered_once_while_the_answer_may_be_under_way() {
+    let mut bench = bench(4, 2, &[]);
+    bench.write();
+    age(&mut bench);
+    assert!(hear_random(&mut bench)[0].data);
+    // The round trip over all peers is 10 ms.
+    bench.run(5);
+    assert!(hear_random(&mut bench).is_empty());
+    bench.run(50);
+    assert!(hear_random(&mut bench)[0].data);
+}
+
+#[test]
+fn who_lacks_only_changes_that_it_made_in_its_present_life_lacks_nothing() {
+    for (life, answered) in [(SESSION, false), (SESSION + 1, true)] {
+        let mut bench = bench(4, 2, &[]);
+        bench.change(3, Some(0), Lane::Push);
+        age(&mut bench);
+        bench.common.learn_session(NodeIndex(3), life);
+        assert_eq!(hear_random(&mut bench).iter().any(|message| message.full), answered, "{life}");
+    }
+}
+
+#[test]
+fn who_shows_all_that_is_here_is_sent_nothing_for_its_random_digest() {
+    let mut bench = bench(4, 2, &[]);
+    bench.write();
+    age(&mut bench);
+    bench.shows(3, 2, 1);
+    assert!(hear_random(&mut bench).iter().all(|message| !message.full));
+}
+
+#[test]
+fn a_suspect_that_this_node_does_not_need_is_left_alone() {
+    let mut bench = bench(4, 1, &[]);
+    let child = next_with(&bench, 3, |control| control.relay = Some(NodeIndex(1)));
+    bench.hear(child);
+    bench.write();
+    run_with(&mut bench, &[0, 2], A + 2 * RTO);
+    assert!(is_suspected(&bench, 3) && !bench.scheduler.is_root());
+    assert_eq!([bench.scheduler.watch.probe_at, bench.scheduler.watch.digest_at], [NEVER; 2]);
+}
+
+#[test]
+fn when_the_last_suspect_is_heard_nobody_is_left_to_be_probed() {
+    let mut bench = bench(2, 0, &[]);
+    bench.write();
+    bench.run(A + 2 * RTO);
+    assert!(is_suspected(&bench, 1));
+    bench.scheduler.watch.all_at = bench.now;
+    let heard = next(&bench, 1);
+    bench.hear(heard);
+    assert!(!bench.scheduler.watch.all_wanted && bench.scheduler.watch.probe_at == NEVER);
+}
+
+#[test]
+fn a_single_suspect_is_probed_twice_a_second_and_later_after_half_the_time_since_the_last_change() {
+    let mut bench = bench(2, 0, &[]);
+    bench.write();
+    bench.run(A + 2 * RTO);
+    let soon = pauses(&asking(&bench.run(1_200), Want::Reply));
+    assert!(soon.iter().all(|pause| (375..=800).contains(pause)), "{soon:?}");
+    let mut pause_ms = |quiet_ms: u64| {
+        bench.scheduler.quiet.last_change = bench.now;
+        bench.scheduler.watch.last_suspicion = bench.now;
+        let now = bench.now.plus_ms(quiet_ms);
+        bench.scheduler.watch.probe_at = NEVER;
+        bench.scheduler.look_for_suspects(&mut bench.common, now);
+        bench.scheduler.watch.probe_at.ms_since(now)
+    };
+    for _ in 0..20 {
+        assert!((375..=625).contains(&pause_ms(500)));
+        assert!((3_750..=6_250).contains(&pause_ms(10_000)));
+        assert!((22_500..=37_500).contains(&pause_ms(100_000)));
+    }
+}
+
+#[test]
+fn a_change_puts_off_no_random_digest_that_is_due_soon() {
+    for (left_us, stays) in [(1_800_000, true), (1_875_000, true), (1_875_001, false)] {
+        let mut bench = bench(4, 0, &[]);
+        let at = after(bench.now, left_us);
+        bench.scheduler.watch.digest_at = at;
+        bench.scheduler.hurry_digests(&mut bench.common, bench.now);
+        assert_eq!(bench.scheduler.watch.digest_at == at, stays, "{left_us}");
+    }
+}
+
+#[test]
+fn the_pauses_between_random_digests_grow_by_a_half_to_half_a_minute() {
+    let mut bench = bench(4, 0, &[]);
+    bench.scheduler.watch.digest_pause_us = 1_500_000;
+    let pauses: Vec<u64> = (0..10)
+        .map(|_| {
+            bench.scheduler.random_digest(&mut bench.common, bench.now);
+            bench.scheduler.watch.digest_pause_us / 1_000
+        })
+        .collect();
+    assert_eq!(pauses, [2_250, 3_375, 5_062, 7_593, 11_390, 17_085, 25_628, 30_000, 30_000, 30_000]);
+}
+
+#[test]
+fn who_lacks_what_this_node_has_had_for_long_and_does_not_ask_is_sent_nothing() {
+    let mut bench = bench(4, 2, &[]);
+    bench.write();
+    age(&mut bench);
+    let heard = next(&bench, 3);
+    assert!(to(&bench.hear(heard), 3).is_empty());
+}
+
+#[test]
+fn only_suspects_are_probed() {
+    let mut bench = bench(3, 0, &[]);
+    bench.write();
+    run_with(&mut bench, &[1], A + 2 * RTO);
+    assert!(is_suspected(&bench, 2) && !is_suspected(&bench, 1));
+    let probes = asking(&run_with(&mut bench, &[1], 1_500), Want::Reply);
+    assert!(probes.len() > 1 && probes.iter().all(|probe| probe.to == 2), "{probes:?}");
+}
+
+#[test]
+fn a_peer_of_another_strategy_is_not_suspected() {
+    let mut bench = bench(3, 0, &[]);
+    bench.hear(message(1));
+    bench.write();
+    assert_eq!(receivers(&bench.run(0)), [1, 2]);
+    bench.run(A + 2 * RTO);
+    assert_eq!([1, 2].map(|peer| is_suspected(&bench, peer)), [false, true]);
+}
+
+#[test]
+fn only_of_its_new_relay_a_node_assumes_that_it_holds_what_the_old_one_held() {
+    let mut bench = bench(4, 2, &[]);
+    bench.shows(0, 0, 5);
+    bench.scheduler.link_mut(NodeIndex(0)).suspected = true;
+    bench.scheduler.watch.suspects = 1;
+    bench.scheduler.choose_relay(&mut bench.common, bench.now);
+    let assumed = [1, 3].map(|peer| bench.scheduler.link(NodeIndex(peer)).snapshot > 0);
+    assert_eq!((bench.scheduler.relay, assumed), (NodeIndex(1), [true, false]));
+}
