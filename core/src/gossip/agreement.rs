@@ -142,7 +142,8 @@ impl<S: Storage> Agreement<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::storage::Small;
+    use crate::storage::{Heap, Small};
+    use std::vec::Vec;
 
     #[test]
     fn joining_the_digits_of_a_set_gives_that_set() {
@@ -203,5 +204,30 @@ mod tests {
         assert!(agreement.refresh(NodeIndex(0), 2, 0));
         let left = [0, 1, 2].map(|node| agreement.contains(NodeIndex(node)));
         assert_eq!(left, [true, false, false]);
+    }
+
+    #[test]
+    fn in_a_large_cluster_each_member_counts_for_itself() {
+        let nodes = 130;
+        let mut agreement = Agreement::<Heap>::unfilled(nodes, 1);
+        agreement.fill(NodeIndex(129));
+        for node in [0, 63, 64, 127, 128] {
+            agreement.insert(NodeIndex(node));
+        }
+        let members =
+            |of: &Agreement<Heap>| (0..140).filter(|node| of.contains(NodeIndex(*node))).collect::<Vec<u32>>();
+        assert_eq!(members(&agreement), [0, 63, 64, 127, 128, 129]);
+        assert_eq!((agreement.count(), agreement.words().len(), agreement.digits()), (6, 3, 33));
+        let mut other = Agreement::<Heap>::unfilled(nodes, 1);
+        other.fill(NodeIndex(5));
+        other.join((0..agreement.digits()).map(|at| (agreement.words()[at / 16] >> (4 * (at % 16)) & 15) as u8));
+        assert_eq!(members(&other), [0, 5, 63, 64, 127, 128, 129]);
+        for node in [64, 128] {
+            other.remove(NodeIndex(node));
+        }
+        assert_eq!((members(&other), other.count()), (std::vec![0, 5, 63, 127, 129], 5));
+        assert!(!other.is_complete());
+        other.join_all();
+        assert!(other.is_complete() && other.count() == nodes);
     }
 }

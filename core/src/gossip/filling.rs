@@ -209,4 +209,70 @@ mod tests {
         assert!(!filling.may_go_on(MS(399)) && !filling.may_burst(MS(399)));
         assert!(filling.may_go_on(MS(400)));
     }
+
+    /// The window after `bytes` of it have arrived `took_ms` after they were sent.
+    fn after(filling: &mut Filling, bytes: usize, took_ms: u64) -> usize {
+        filling.sent(LAST, bytes, 1, MS(0));
+        filling.arrived(MS(took_ms));
+        filling.window()
+    }
+
+    #[test]
+    fn the_window_is_64_kib_at_first_and_stays_between_16_kib_and_8_mib() {
+        let mut filling = Filling::NEW;
+        assert_eq!(filling.window(), 65_536);
+        let grown: std::vec::Vec<usize> = (0..9)
+            .map(|_| {
+                let window = filling.window();
+                after(&mut filling, window, 499)
+            })
+            .collect();
+        assert_eq!(grown[..6], [1 << 17, 1 << 18, 1 << 19, 1 << 20, 1 << 21, 1 << 22]);
+        assert_eq!(grown[6..], [8_388_608; 3]);
+        let shrunk: std::vec::Vec<usize> = (0..11)
+            .map(|_| {
+                let window = filling.window();
+                after(&mut filling, window, 2_001)
+            })
+            .collect();
+        assert_eq!(shrunk[7..], [1 << 15, 16_384, 16_384, 16_384]);
+    }
+
+    #[test]
+    fn only_what_fills_half_of_the_window_and_is_quick_or_slow_changes_it() {
+        for (bytes, took_ms, factor) in [
+            (WINDOW / 2, 499, 4),
+            (WINDOW / 2 - 1, 499, 2),
+            (WINDOW, 500, 2),
+            (WINDOW, 2_000, 2),
+            (WINDOW, 2_001, 1),
+            (WINDOW / 2 - 1, 2_001, 2),
+        ] {
+            let mut filling = Filling::NEW;
+            assert_eq!(2 * after(&mut filling, bytes, took_ms), factor * WINDOW, "{bytes} {took_ms}");
+        }
+    }
+
+    #[test]
+    fn a_window_may_take_three_times_as_long_as_the_last_one_and_a_second() {
+        // A window that grows is expected to take twice as long.
+        for (took_ms, patience_ms) in [(100, 1_600), (400, 3_400), (500, 2_500), (1_000, 4_000), (60_000, 30_000)] {
+            let mut filling = Filling::NEW;
+            let window = after(&mut filling, WINDOW, took_ms);
+            filling.sent(LAST, window, 1, MS(100_000));
+            assert!(!filling.may_go_on(MS(100_000 + patience_ms - 1)), "{took_ms}");
+            assert!(filling.may_go_on(MS(100_000 + patience_ms)), "{took_ms}");
+        }
+    }
+
+    #[test]
+    fn a_window_that_does_not_arrive_is_halved() {
+        let mut filling = Filling::NEW;
+        let windows = [0, 100_000, 200_000, 300_000].map(|ms| {
+            let window = filling.window();
+            filling.sent(LAST, window, 1, MS(ms));
+            filling.window()
+        });
+        assert_eq!(windows, [WINDOW, WINDOW / 2, WINDOW / 4, WINDOW / 4]);
+    }
 }

@@ -120,6 +120,8 @@ fn a_settled_node_is_settled_no_more_when_a_newer_session_is_known() {
 fn a_peer_in_an_older_session_is_told_once_in_half_a_second() {
     let mut gossip = gossip(&[]);
     gossip.answer_old_session(PEER, MS(0));
+    let (_, why) = gossip.common.peers.first().unwrap();
+    assert_eq!(why.lane, Some(Lane::Push), "whatever is to be said later");
     assert_eq!(written(&mut gossip), [(PEER, Want::Nothing)]);
     gossip.common.peers.told_view(PEER, 7, MS(0));
     gossip.answer_old_session(PEER, MS(499));
@@ -149,6 +151,7 @@ fn a_node_alone_has_nobody_to_tell() {
     gossip.fill(&members(1, ME.0), MS(0));
     gossip.start(MS(0));
     gossip.news(Lane::Push, Hot { row: RowId(0), from: 0, to: 1, source: None }, MS(0));
+    assert_eq!(gossip.next_timeout(), None);
     assert!(gossip.settle(1));
     assert_eq!(gossip.next_timeout(), None);
 }

@@ -137,6 +137,7 @@ mod tests {
         view.learn(NodeIndex(2), 2);
         view.learn(NodeIndex(0), 3);
         assert_eq!(view.since(before, 1).collect::<Vec<_>>(), [(NodeIndex(2), 2), (NodeIndex(0), 3)]);
+        assert_eq!(view.since(before + 1, 1).collect::<Vec<_>>(), [(NodeIndex(0), 3)]);
         assert_eq!(view.since(0, 0).count(), 3);
     }
 

@@ -147,4 +147,21 @@ fn jitter_is_a_quarter_either_way() {
     let drawn: std::vec::Vec<u64> = (0..1_000).map(|_| common.jittered(400)).collect();
     assert!(drawn.iter().all(|ms| (300..=500).contains(ms)));
     assert!(drawn.iter().any(|ms| *ms < 310) && drawn.iter().any(|ms| *ms > 490));
+    assert!((0..100).any(|_| common.jittered(2) == 3), "both ends are drawn");
+}
+
+#[test]
+fn no_pause_is_too_long_to_be_drawn() {
+    let mut common = common(3, 0, &[]);
+    let ms = u64::MAX / 2;
+    assert!(common.jittered(ms) >= ms - ms / 4);
+}
+
+#[test]
+fn the_source_is_the_same_peer_for_five_seconds_after_its_last_part() {
+    let mut common = common(4, 0, &[]);
+    assert!(common.handed_over(PEER, MS(0)));
+    assert!(!common.handed_over(OTHER, MS(1_000)) && common.handed_over(PEER, MS(1_000)));
+    assert_eq!([5_999, 6_000].map(|ms| common.source(MS(ms))), [Some(PEER), None]);
+    assert!(common.handed_over(OTHER, MS(6_000)));
 }

@@ -192,3 +192,74 @@ fn a_peer_without_room_for_a_row_is_told_of_when_that_changes() {
     });
     assert_eq!(changes, [Some(true), None, Some(false)]);
 }
+
+#[test]
+fn who_shows_an_equal_state_in_another_view_agrees_no_more() {
+    for (view, sum, agrees) in
+        [(Some(7), true, false), (None, true, true), (None, false, false), (Some(7), false, false)]
+    {
+        let (mut gossip, mut replica) = cluster();
+        change(&mut replica, 1);
+        let exchange = gossip.meet(PEER, SESSION, NOW);
+        let equal = said(&gossip, replica.sum(), 1);
+        gossip.learned(exchange, equal, &replica);
+        assert!(gossip.agreement().contains(PEER));
+        let exchange = gossip.meet(PEER, SESSION, NOW);
+        let other = if sum { replica.sum() } else { Sum { state: 7, ..replica.sum() } };
+        let later = Said { view, ..said(&gossip, other, 2) };
+        gossip.learned(exchange, later, &replica);
+        assert_eq!(gossip.agreement().contains(PEER), agrees, "{view:?} {sum}");
+    }
+}
+
+#[test]
+fn a_view_that_was_told_counts_as_lost_when_it_does_not_show_after_half_a_second() {
+    let (mut gossip, replica) = cluster();
+    let exchange = gossip.meet(PEER, SESSION, NOW);
+    let first = said(&gossip, replica.sum(), 1);
+    gossip.learned(exchange, first, &replica);
+    gossip.named(OTHER, 9, NOW);
+    gossip.common.peers.told_view(PEER, gossip.view_name(), NOW);
+    for (number, later_ms, untold) in [(2, 500, false), (3, 501, true)] {
+        let exchange = gossip.meet(PEER, SESSION, NOW.plus_ms(later_ms));
+        let other = Said { view: Some(7), ..said(&gossip, replica.sum(), number) };
+        gossip.learned(exchange, other, &replica);
+        assert_eq!(gossip.is_untold(PEER), untold, "{later_ms}");
+    }
+}
+
+#[test]
+fn each_chunk_counts_for_itself_as_known_or_new() {
+    let (mut gossip, replica) = cluster();
+    let rows = &replica.causality.rows;
+    let mut exchange = gossip.meet(PEER, SESSION, NOW);
+    exchange.begin_chunk();
+    gossip.merged(&mut exchange, Outcome::News, Lane::Push, Hot { row: OWN_ROW, from: 0, to: 1, source: Some(PEER) });
+    gossip.end_chunk(&mut exchange, rows, None, 1);
+    assert_eq!(exchange.known, None);
+    exchange.begin_chunk();
+    gossip.end_chunk(&mut exchange, rows, None, 3);
+    assert_eq!(exchange.known, Some(u64::MAX));
+}
+
+#[test]
+fn a_vector_is_kept_for_whoever_writes_from_its_present_session() {
+    let (mut gossip, _) = cluster();
+    gossip.named(PEER, SESSION, NOW);
+    assert!(gossip.meet(PEER, SESSION - 1, NOW).is_old());
+    assert_eq!(gossip.common.peers.vector(PEER), None);
+    let _ = gossip.meet(PEER, SESSION, NOW);
+    assert_eq!(gossip.common.peers.vector(PEER), Some(&[][..]));
+}
+
+#[test]
+fn a_row_in_which_both_are_equal_says_nothing_about_what_is_under_way() {
+    let (mut gossip, mut replica) = cluster();
+    let row = replica.open(OTHER, SESSION).unwrap();
+    replica.merge(Dot { row, seq: 1 }, &Entry::bare(Arg::Int(1)));
+    replica.close(row);
+    let mut exchange = gossip.meet(PEER, SESSION, NOW);
+    gossip.digest_shown(&mut exchange, &replica, (OTHER, SESSION), 1);
+    gossip.old_shown(&mut exchange, &replica.causality.rows, row, 0);
+    assert_eq!(exchange.recent, 0);
+}

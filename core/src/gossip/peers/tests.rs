@@ -263,3 +263,20 @@ fn reasons_to_write_are_collected_and_one_message_answers_all() {
     assert_eq!(peers.first(), Some((B, Pending::default())));
     assert!(peers.done() && !peers.is_waiting());
 }
+
+#[test]
+fn a_peer_whose_pauses_are_still_short_gets_no_other_chance() {
+    let mut peers = peers(3);
+    (0..10).for_each(|_| peers.sent(A, 7, MS(100_000)));
+    (0..SILENT_AFTER).for_each(|_| peers.sent(B, 7, MS(100_000)));
+    peers.hear(A, MS(100_000));
+    assert_eq!(peers.unheard(B), SILENT_AFTER);
+}
+
+#[test]
+fn what_a_peer_was_sent_last_counts() {
+    let mut peers = peers(3);
+    assert!(!peers.was_sent(A, 0));
+    peers.sent(A, 7, MS(0));
+    assert!(peers.was_sent(A, 7) && !peers.was_sent(A, 8));
+}
