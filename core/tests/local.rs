@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use rumormill_core::replicated::Bound;
-use rumormill_core::storage::{Storage, Tiny};
+use rumormill_core::storage::{Heap, Limits, Storage, Tiny};
 use rumormill_core::{
-    Change, Config, ConfigError, Instant, JoinError, Member, Node, Now, Rejected, SinkFull, Skipped, UpdateError, Value,
+    Change, Config, ConfigError, Instant, JoinError, Member, Node, NodeIndex, Now, Rejected, Sink, SinkFull, Skipped,
+    UpdateError, Value,
 };
 use serde_json::{Value as Json, json};
 
@@ -380,4 +381,143 @@ fn a_read_counts_as_stale_when_a_write_made_before_it_arrives_by_a_peer_or_a_cli
     let late = |ts: f64| json!({"type": "kv_merge", "entries": {"k": {"value": 2, "ts": ts}}});
     assert_eq!(bench.ask(&late(WALL_US as f64 / 1e6 + 0.08))["updated"], 1);
     assert_eq!(stale(&mut bench), 2, "the read of 1 was older than what the client brings");
+}
+
+#[test]
+fn what_a_node_that_waits_for_its_cluster_does_not_answer_is_counted() {
+    let mut bench = Bench::new(Config { incarnation: 7, ..Config::default() });
+    let now = bench.now;
+    let lines = [
+        (r#"{"src":"c1","dest":"n1","body":{"type":"read"}}"#, Err(Rejected::Unanswerable)),
+        (r#"{"src":"c1","body":{"type":"read","msg_id":1}}"#, Err(Rejected::Unanswerable)),
+        (r#"{"dest":"n1","body":{"type":"read","msg_id":1}}"#, Err(Rejected::Unanswerable)),
+        (r#"{"src":"n2","dest":"n1","body":{"type":"replicate"}}"#, Err(Rejected::Stranger)),
+        (r#"{"src":"c1","dest":"n1","body":{"type":"read_ok","in_reply_to":1}}"#, Ok(())),
+        (r#"{"src":"c1","dest":"n1","body":{"type":"read","msg_id":1}}"#, Ok(())),
+        (r#"{"src":"c1","dest":"n1","body":{"type":"read","msg_id":2}}"#, Err(Rejected::ReplyPending)),
+    ];
+    assert!(matches!(bench.node.handle_line(now, b"{"), Err(Rejected::Malformed(_))));
+    for (line, handled) in lines {
+        assert_eq!(bench.node.handle_line(now, line.as_bytes()), handled, "{line}");
+    }
+    let stats = bench.node.stats();
+    assert_eq!((stats.lines, stats.malformed_lines, stats.unanswerable), (7, 1, 3));
+    assert_eq!((stats.strangers, stats.replies_received, stats.errors_sent), (1, 1, 1));
+    // The reply is lost, and the next line is read.
+    assert_eq!(bench.node.poll_transmit(now, &mut Full), Err(SinkFull));
+    assert_eq!(bench.node.stats().sink_full, 1);
+    assert_eq!(bench.drain(), Vec::<String>::new());
+    assert_eq!(bench.ask(&json!({"type": "read"}))["code"], 11);
+    assert_eq!((bench.node.stats().sink_full, bench.node.poll_timeout()), (1, None));
+    assert_eq!((bench.node.session(), bench.node.is_name_used_up()), (7, false));
+}
+
+/// A sink that takes nothing.
+struct Full;
+
+impl Sink for Full {
+    fn put(&mut self, _: &[u8]) -> Result<(), SinkFull> {
+        Err(SinkFull)
+    }
+}
+
+#[test]
+fn capacities_of_fixed_storage_are_what_they_are() {
+    let limits = Limits { events: Tiny::LIMITS.events + 1, ..Tiny::LIMITS };
+    let config = Config { max_message_bytes: 1_024, ..Config::default() };
+    assert!(matches!(Node::<Tiny>::with_limits(config, limits), Err(ConfigError::Capacity { .. })));
+    assert!(Node::<Tiny>::with_limits(config, Tiny::LIMITS).is_ok());
+    assert!(Node::<Heap>::with_limits(Config::default(), Limits { events: 10, ..Heap::LIMITS }).is_ok());
+    let mut place = None;
+    assert!(Node::<Tiny>::new_in(&mut place, Config { fanout: 0, ..config }).is_err() && place.is_none());
+}
+
+#[test]
+fn what_is_wrong_is_said_in_words() {
+    let reasons = [Rejected::Unanswerable, Rejected::Misdelivered, Rejected::Stranger, Rejected::ReplyPending];
+    for (rejected, words) in reasons.into_iter().zip(["src or msg_id", "another node", "no other member", "not polled"])
+    {
+        assert!(rejected.reason().contains(words) && rejected.to_string() == rejected.reason(), "{rejected:?}");
+    }
+    for (error, words) in [
+        (UpdateError::TooLong { max_bytes: 32 }, "longer than 32 bytes"),
+        (UpdateError::Full(Bound::Keys(4)), "4"),
+        (UpdateError::Overflow, "range of its integers"),
+        (UpdateError::EndOfTime, "at its end"),
+        (UpdateError::NoRow, "no row"),
+    ] {
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    let source = |error: JoinError| std::error::Error::source(&error).map(ToString::to_string);
+    assert_eq!(source(JoinError::Config(ConfigError::Fanout)), Some(ConfigError::Fanout.to_string()));
+    assert_eq!(source(JoinError::DuplicateId), None);
+}
+
+#[test]
+fn a_member_shows_who_it_is_and_how_it_stands() {
+    let mut member = Member::<Heap>::join(Config::default(), "n2", ["n1", "n2"], Now::monotonic_ms(0)).unwrap();
+    let shown = format!("{member:?}");
+    assert!(shown.contains(r#"id: "n2""#) && shown.contains("settled: false"), "{shown}");
+    assert_eq!([member.id(NodeIndex(0)), member.id(member.me())], ["n1", "n2"]);
+    let before = member.digest();
+    member.update(Now::monotonic_ms(0), Change::Add(1)).unwrap();
+    assert_ne!(member.digest(), before);
+    let stats = member.stats();
+    assert_eq!((stats.members, stats.rows, stats.settled), (2, 1, 0));
+}
+
+#[test]
+fn a_change_that_was_superseded_hides_none_of_those_after_it() {
+    let mut bench = Bench::start(&["n1", "n2"], Config { events: true, ..Config::default() });
+    bench.update(write("k", "old")).unwrap();
+    bench.update(write("k", "new")).unwrap();
+    assert!(format!("{:?}", bench.node.poll_event()).contains("new"));
+    assert_eq!(bench.node.poll_event(), None);
+}
+
+#[test]
+fn who_wants_no_events_is_told_of_none() {
+    let mut bench = Bench::start(&["n1", "n2"], Config::default());
+    bench.update(Change::Add(3)).unwrap();
+    bench.send("n2", &json!({"type": "gossip", "inc": 1, "data": [["n2@1", 0, 7]]}));
+    assert_eq!(bench.node.poll_event(), None);
+}
+
+#[test]
+fn a_field_that_stands_twice_is_an_error() {
+    let mut bench = Bench::start(&["n1", "n2"], Config::default());
+    for line in [
+        r#"{"src":"c1","dest":"n1","body":{"type":"add","delta":1,"delta":1,"msg_id":1}}"#,
+        r#"{"src":"c1","src":"c1","dest":"n1","body":{"type":"add","delta":1,"msg_id":1}}"#,
+    ] {
+        bench.node.handle_line(bench.now, line.as_bytes()).unwrap();
+        let replies = bench.drain();
+        assert!(replies[0].contains("duplicate field"), "{replies:?}");
+    }
+    assert_eq!(bench.node.member().unwrap().store().counter.value(), 0);
+}
+
+#[test]
+fn a_table_that_was_found_full_is_named_once() {
+    let mut bench = Bench::start(&["n1", "n2"], Config::default());
+    assert_eq!(bench.node.poll_refusal(), None);
+    for value in 0..=Tiny::LIMITS.values {
+        bench.ask(&json!({"type": "broadcast", "message": value}));
+    }
+    assert_eq!(bench.node.poll_refusal(), Some(Bound::Values(Tiny::LIMITS.values)));
+    assert_eq!(bench.node.poll_refusal(), None);
+}
+
+#[test]
+fn at_the_end_what_waits_for_its_push_leaves_and_no_timer_runs() {
+    let mut bench = Bench::start(&["n1", "n2"], Config::default());
+    for value in 0..2 {
+        bench.ask(&json!({"type": "broadcast", "message": value}));
+    }
+    bench.drain();
+    assert!(bench.node.poll_timeout().is_some());
+    bench.node.finish(bench.now);
+    let lines = bench.drain();
+    assert!(lines.iter().any(|line| line.contains(r#""data""#)), "{lines:?}");
+    assert_eq!(bench.node.poll_timeout(), None);
 }

@@ -6,6 +6,8 @@
 
 #[path = "rules/beliefs.rs"]
 mod beliefs;
+#[path = "rules/counts.rs"]
+mod counts;
 #[path = "rules/inputs.rs"]
 mod inputs;
 #[path = "rules/messages.rs"]

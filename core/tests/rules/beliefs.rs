@@ -81,7 +81,8 @@ fn a_skip_of_an_older_session_is_believed_as_far_as_its_own_digest() {
 #[test]
 fn a_session_far_ahead_that_somebody_names_for_another_is_refused() {
     const WALL_US: u64 = 1_700_000_000_000_000;
-    for (ahead_us, taken) in [(59_000_000, true), (61_000_000, false)] {
+    // A line is handled a millisecond after the one before.
+    for (ahead_us, taken) in [(60_001_000, true), (60_001_001, false)] {
         let mut one = joined(Strategy::Rumor, &["n0", "n1", "n2"]);
         one.set_wall(WALL_US);
         one.hear("n1", &format!(r#""inc":1,"lives":{{"n2":{}}}"#, WALL_US + ahead_us));
@@ -146,7 +147,42 @@ fn who_shows_the_same_state_needs_no_repair() {
     assert_eq!(one.node().stats().repairs, 0);
 }
 
+#[test]
+fn a_skip_is_believed_up_to_what_the_message_or_one_before_it_has_shown() {
+    for (before, now, frontier) in [("2", "5", 5), ("5", "", 5), ("2", "", 2)] {
+        let mut one = joined(Strategy::Rumor, &["n1", "n2", "n3"]);
+        one.hear("n3", r#""inc":1,"digest":{"n3@1":1},"data":[["n3@1",0,7]]"#);
+        one.hear("n2", &format!(r#""inc":1,"digest":{{"n3@1":{before}}}"#));
+        let digest = if now.is_empty() { String::new() } else { format!(r#""n3@1":{now}"#) };
+        one.hear("n2", &format!(r#""inc":1,"digest":{{{digest}}},"data":[["n3@1",0,[5]]]"#));
+        assert_eq!(one.frontier("n3", 1), frontier, "{before} {now}");
+    }
+}
+
+#[test]
+fn a_name_is_used_up_when_it_is_seen_with_the_largest_number() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    one.hear("n2", r#""inc":7,"digest":{"n1@8":1}"#);
+    let n2 = one.node().replica().causality.members.find("n2").unwrap();
+    assert_eq!((one.session(), one.node().gossip().session_of(n2)), (9, Some(7)));
+    assert!(!one.node().is_name_used_up());
+    one.run_for_ms(5_000);
+    one.hear("n2", r#""inc":7,"lives":{"n1":9007199254740991}"#);
+    one.run_for_ms(5_000);
+    assert!(one.node().is_name_used_up() && one.session() == 9);
+}
+
 // Refusals.
+
+#[test]
+fn who_refuses_entries_is_nobodys_relay() {
+    for (refuses, relay) in [(0, "n1"), (1, "n2"), (2, "n2"), (0, "n1")] {
+        let mut one = joined(Strategy::Relay, &["n2", "n1", "n3"]);
+        one.hear("n1", &format!(r#""inc":1,"ord":1,"relay":"n1","digest":{{}},"refuses":{refuses}"#));
+        one.hear("n3", r#""inc":1,"ord":1,"relay":"n1","digest":{},"want":1"#);
+        assert_eq!(one.sent_to("n3").last().unwrap().body["relay"], relay, "{refuses}");
+    }
+}
 
 /// The value of `refuses` in the next message to a peer that asks.
 fn says_of_refusals(one: &mut One, peer: &str, session: u64) -> Json {
@@ -168,6 +204,17 @@ fn who_could_not_read_an_entry_says_so_for_a_minute() {
         }
         one.run_for_ms(15_000);
         assert_eq!(says_of_refusals(&mut one, "n1", 1), Json::Null);
+    }
+}
+
+#[test]
+fn who_could_not_take_an_entry_that_names_its_own_row_says_so_and_what_claims_to_be_its_own_is_ignored() {
+    for (data, says) in [(r#"["n2@1",0,["p","n0@1",99]]"#, 1.into()), (r#"["n0@1",0,["p",99]]"#, Json::Null)] {
+        let mut one = joined(Strategy::Rumor, &["n0", "n1", "n2"]);
+        one.ask(r#""type":"add","delta":5"#);
+        one.hear("n2", &format!(r#""inc":1,"digest":{{"n2@1":1}},"data":[{data}]"#));
+        assert_eq!(says_of_refusals(&mut one, "n1", 1), says, "{data}");
+        assert_eq!(one.node().store().counter.value(), 5);
     }
 }
 

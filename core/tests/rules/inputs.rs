@@ -46,6 +46,28 @@ fn who_shows_exactly_this_nodes_counter_agrees_if_there_is_nothing_else() {
 }
 
 #[test]
+fn who_shows_no_numbers_does_not_agree_with_a_node_that_has_none() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    one.line(r#"{"src":"n2","dest":"n1","body":{"type":"replicate","p_counters":{},"n_counters":{}}}"#);
+    assert_eq!(one.ask(r#""type":"gossip_status""#)["peers_synced"], 0);
+}
+
+#[test]
+fn vectors_hold_rows_of_past_lives_for_peers_that_may_be_of_another_implementation() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2", "n3"]);
+    one.ask(r#""type":"add","delta":1"#);
+    one.hear("n2", r#""inc":1,"digest":{"n2@1":1},"data":[["n2@1",0,["p",5]]],"lives":{"n1":9}"#);
+    assert_eq!(one.session(), 10);
+    one.ask(r#""type":"add","delta":1"#);
+    one.run_for_ms(5_000);
+    for (peer, rows) in [("n2", &["n1@10", "n2@1"][..]), ("n3", &["n1@1", "n1@10", "n2@1"])] {
+        let last = one.sent_to(peer).into_iter().rfind(|sent| sent.body.get("p_counters").is_some()).unwrap();
+        let expected: BTreeSet<String> = rows.iter().map(|row| (*row).to_owned()).collect();
+        assert_eq!(keys(&[last], "p_counters"), expected, "{peer}");
+    }
+}
+
+#[test]
 fn numbers_of_another_implementation_decide_what_a_read_means_if_they_are_any() {
     for (name, expected) in [("n1@1", "value"), ("n9", "messages")] {
         let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
@@ -55,6 +77,26 @@ fn numbers_of_another_implementation_decide_what_a_read_means_if_they_are_any() 
             r#"{{"src":"n2","dest":"n1","body":{{"type":"replicate","p_counters":{{"{name}":5}},"n_counters":{{}}}}}}"#
         ));
         assert!(one.ask(r#""type":"read""#).get(expected).is_some(), "{name}");
+    }
+}
+
+// Rounds on request.
+
+#[test]
+fn a_round_on_request_tells_as_many_peers_as_the_fanout_says_and_counts_the_messages() {
+    for (fanout, changes, told) in [(1, 1, (1, 1)), (2, 1, (2, 2)), (9, 1, (3, 3)), (2, 0, (2, 0))] {
+        let mut one = joined(Strategy::Rumor, &["n1", "n2", "n3", "n4"]);
+        one.ask(&format!(r#""type":"configure","fanout":{fanout},"gossip_interval_ms":60000"#));
+        broadcast(&mut one, changes);
+        one.sent.clear();
+        let rounds = one.node().stats().gossip_rounds;
+        let round = one.ask(r#""type":"gossip_round""#);
+        let number = |name: &str| round[name].as_u64().unwrap();
+        assert_eq!((number("peers_contacted"), number("messages_sent")), told, "{fanout}");
+        assert!(one.sent.len() as u64 >= told.1, "{:?}", one.sent);
+        assert!(one.node().stats().gossip_rounds > rounds);
+        let status = one.ask(r#""type":"gossip_status""#);
+        assert_eq!(status["gossip_rounds"], one.node().stats().gossip_rounds);
     }
 }
 
@@ -129,6 +171,7 @@ fn that_all_hold_the_same_is_reported_once() {
         let shown = format!(r#""inc":1,"sum":"{}","agree":"{}:3""#, one.sum(), view(&[("n1", 1), ("n2", 1)]));
         one.hear("n2", &format!(r#"{shown},"msg_id":{number}"#));
     }
+    assert_eq!(one.node().stats().settled, 1);
     one.with(|node, _| {
         assert_eq!(node.poll_event(), Some(Event::Settled));
         assert_eq!(node.poll_event(), None);

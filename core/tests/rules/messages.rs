@@ -265,6 +265,144 @@ fn what_came_with_a_question_is_told_to_others_when_it_was_all() {
 }
 
 #[test]
+fn what_came_without_a_question_is_told_to_others_although_its_sender_has_more() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2", "n3"]);
+    one.hear("n2", r#""inc":1,"digest":{"n2@1":5},"data":[["n2@1",0,4711]]"#);
+    one.run_for_ms(1);
+    assert!(one.sent_to("n3").iter().any(|sent| sent.data().contains("4711")));
+}
+
+#[test]
+fn who_is_not_ahead_and_has_another_vector_although_it_shows_all_rows_is_listed_all_of_them() {
+    let all = all_lives();
+    let less = all.replacen(r#""n2@1":1,"#, "", 1);
+    let more = format!(r#"{all},"n0@1":0,"n1@1":1"#);
+    for (shown, equal, listed) in
+        [(&all, false, true), (&all, true, false), (&less, false, false), (&more, false, false)]
+    {
+        let mut one = with_past_lives();
+        let sum = if equal { one.sum() } else { NOTHING.to_owned() };
+        one.run_for_ms(1_000);
+        one.sent.clear();
+        one.hear("n1", &format!(r#""inc":1,"sum":"{sum}","agree":"{:016}","digest":{{{shown}}},"want":1"#, 0));
+        let rows = keys(&one.sent_to("n1"), "digest").len();
+        assert!(if listed { rows == 31 } else { rows <= 6 }, "{rows} rows: {shown} {equal}");
+    }
+}
+
+#[test]
+fn an_entry_beyond_a_gap_that_comes_again_is_known() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2", "n3"]);
+    for known in 0..3 {
+        one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{}},"data":[["n3@1",2,33]],"want":1"#));
+        assert_eq!(one.node().stats().entries_known, known);
+    }
+}
+
+#[test]
+fn a_full_message_that_leaves_no_gap_is_not_answered_with_a_question() {
+    let mut one = joined(Strategy::Relay, &["n1", "n0", "n2"]);
+    one.hear("n0", r#""inc":1,"ord":1,"relay":"n0","digest":{"n0@1":1},"data":[["n0@1",0,7]],"full":true"#);
+    one.run_for_ms(400);
+    assert!(one.sent_to("n0").iter().all(|sent| sent.body["want"] != 2), "{:?}", one.sent);
+}
+
+#[test]
+fn who_hands_over_a_part_is_the_only_one_to_tell_the_rest_of_it() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2", "n3"]);
+    one.hear("n2", r#""inc":1,"digest":{"n2@1":5},"data":[["n2@1",0,4711]],"want":1"#);
+    one.run_for_ms(100);
+    assert!(one.sent_to("n3").iter().all(|sent| sent.data().is_empty()), "{:?}", one.sent);
+}
+
+#[test]
+fn who_asks_and_brings_nothing_is_not_asked_in_return() {
+    for (data, want) in [("", Json::Null), (r#","data":[["n2@1",0,7]]"#, 2.into())] {
+        let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+        one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{"n2@1":5}},"want":2{data}"#));
+        assert_eq!(one.sent_to("n2").last().unwrap().body["want"], want, "{data}");
+    }
+}
+
+#[test]
+fn a_single_value_is_pushed_in_a_form_that_other_implementations_read() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    one.update(Change::Broadcast(Value::Int(4711)));
+    one.run_for_ms(1);
+    let pushed = &one.sent_to("n2")[0].body;
+    assert_eq!((&pushed["type"], &pushed["value"]), (&"gossip".into(), &4711.into()));
+    one.ask(r#""type":"add","delta":1"#);
+    one.run_for_ms(1_000);
+    let ticks = one.sent.iter().filter(|sent| sent.body["type"] == "replicate");
+    assert!(ticks.clone().count() > 0 && ticks.clone().all(|sent| sent.body.get("value").is_none()), "{:?}", one.sent);
+}
+
+#[test]
+fn changes_that_were_superseded_by_another_node_are_told_as_their_number_and_nothing_else_is() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2", "n3"]);
+    one.ask(r#""type":"write","key":"k","value":1"#);
+    one.hear("n2", r#""inc":1,"digest":{"n2@1":1},"data":[["n2@1",0,["w","k",2,9000000000000000]]]"#);
+    one.run_for_ms(3_000);
+    one.sent.clear();
+    one.hear("n3", &format!(r#""inc":1,"sum":"{NOTHING}","digest":{{}},"want":2"#));
+    let answer = &one.sent_to("n3")[0];
+    assert!(answer.data().contains(r#"["n1@1",0,[1]]"#) && !answer.data().contains("[0]"), "{answer:?}");
+    assert!(answer.body.get("want").is_none(), "it is all: {answer:?}");
+}
+
+#[test]
+fn a_relay_hears_a_first_change_at_once() {
+    let mut one = joined(Strategy::Relay, &["n2", "n1", "n3"]);
+    one.update(Change::Broadcast(Value::Int(7)));
+    one.run_for_ms(1);
+    assert_eq!(one.sent_to("n1").first().map(|sent| sent.at_ms), Some(0));
+}
+
+#[test]
+fn a_session_that_was_just_begun_is_in_touch_with_nobody() {
+    let mut one = joined(Strategy::Relay, &["n2", "n1", "n3"]);
+    one.run_for_ms(1_500);
+    assert!(one.sent.iter().any(|sent| sent.body["want"] == 2), "it asks after a second: {:?}", one.sent);
+}
+
+#[test]
+fn a_push_looks_at_few_peers_however_large_the_cluster() {
+    let ids = names(90);
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    let (last, others) = ids[2..].split_last().unwrap();
+    let mut one = joined(Strategy::Rumor, &ids);
+    one.hear("n11", r#""inc":1,"digest":{},"data":[["n11@1",0,0]]"#);
+    for id in others {
+        one.hear(id, r#""inc":1,"digest":{"n11@1":1000}"#);
+    }
+    one.run_for_ms(1_000);
+    one.sent.clear();
+    for value in 1..61 {
+        one.hear(last, r#""inc":1,"digest":{}"#);
+        one.hear("n11", &format!(r#""inc":1,"digest":{{}},"data":[["n11@1",{value},{value}]]"#));
+        one.run_for_ms(198);
+    }
+    // It looks at 34 of 89.
+    let told = one.sent_to(last).iter().filter(|sent| !sent.data().is_empty()).count();
+    assert!((10..32).contains(&told), "{told}");
+}
+
+#[test]
+fn a_strategy_without_a_relay_says_nothing_of_one_and_forgets_rumors_only() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2"]);
+    one.update(Change::Broadcast(Value::Int(7)));
+    one.run_for_ms(2_000);
+    let fields = ["ord", "echoed", "relay", "turn", "old", "full", "stable"];
+    for sent in &one.sent {
+        assert!(fields.iter().all(|field| sent.body.get(field).is_none()), "{:?}", sent.body);
+    }
+    for strategy in Strategy::ALL {
+        assert_eq!(one.ask(&format!(r#""type":"configure","strategy":"{}""#, strategy.name()))["type"], "configure_ok");
+        assert_eq!((one.node().config().strategy, one.node().stats().rumors_forgotten), (strategy, 0));
+    }
+}
+
+#[test]
 fn who_writes_from_an_older_session_is_told_all_sessions() {
     let mut one = joined(Strategy::Rumor, &["n0", "n1", "n2"]);
     one.hear("n2", r#""inc":4"#);
@@ -357,6 +495,23 @@ fn a_repair_goes_on_beyond_the_frontier_where_it_was_cut() {
     assert!(one.sent_to("n2").iter().any(|sent| sent.data().contains(&values[1_999])));
 }
 
+#[test]
+fn members_are_listed_when_somebody_else_agrees_and_named_in_one_word_when_all_do() {
+    let mut one = joined(Strategy::Rumor, &["n1", "n2", "n3"]);
+    one.hear("n3", r#""inc":1"#);
+    one.hear("n2", r#""inc":1"#);
+    let agrees = |one: &mut One, peer: &str| {
+        let shown = format!(r#""inc":1,"sum":"{}","agree":"{}","want":1"#, one.sum(), one.view());
+        one.hear(peer, &shown);
+        one.sent_to(peer).last().unwrap().body["agree"].as_str().unwrap()[16..].to_owned()
+    };
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","want":1"#));
+    one.ask(r#""type":"add","delta":1"#);
+    one.hear("n2", &format!(r#""inc":1,"sum":"{NOTHING}","want":1"#));
+    assert_eq!(one.sent_to("n2").last().unwrap().body["agree"].as_str().unwrap().len(), 16, "nobody else");
+    assert_eq!([agrees(&mut one, "n2"), agrees(&mut one, "n3")], [":3", ":all"]);
+}
+
 // Acknowledgements.
 
 #[test]
@@ -405,20 +560,25 @@ fn an_echo_names_the_session_whose_message_it_acknowledges() {
 #[test]
 fn a_random_digest_says_what_this_node_held_some_time_ago() {
     let mut one = joined(Strategy::Relay, &["n0", "n1", "n2"]);
-    let mut ord = 0;
+    one.hear("n1", r#""inc":1,"ord":1,"relay":"n0","digest":{"n1@1":1},"data":[["n1@1",0,-1]]"#);
     for value in 0..80 {
         one.update(Change::Broadcast(Value::Int(value)));
         one.run_for_ms(250);
-        // n1 is no longer heard.
-        ord += 1;
+        // n1 is gone.
+        let ord = value + 1;
         let echoed = one.sent_to("n2").last().map_or(0, |sent| sent.body["ord"].as_u64().unwrap());
-        one.hear("n2", &format!(r#""inc":1,"ord":{ord},"echoed":[{echoed},1,0],"relay":"n0""#));
+        let data = format!(r#""digest":{{"n2@1":{ord}}},"data":[["n2@1",{value},{}]]"#, 1_000 + value);
+        one.hear("n2", &format!(r#""inc":1,"ord":{ord},"echoed":[{echoed},1,0],"relay":"n0",{data}"#));
     }
     let random: Vec<&Sent> = one.sent.iter().filter(|sent| sent.body.get("old").is_some()).collect();
     assert!(random.len() > 2, "{}", random.len());
     for sent in random {
-        let (old, new) = (sent.body["old"]["n0@1"].as_u64(), sent.body["digest"]["n0@1"].as_u64());
-        assert!(old.is_some() && old < new, "{:?}", sent.body);
+        for row in ["n0@1", "n2@1"] {
+            let (old, new) = (sent.body["old"][row].as_u64(), sent.body["digest"][row].as_u64());
+            assert!(old.is_some() && old < new, "{:?}", sent.body);
+        }
+        assert!(sent.body["old"].get("n1@1").is_none(), "nothing has changed in it: {:?}", sent.body);
+        assert!(sent.at_ms < 15_000 || sent.body["old"]["n0@1"].as_u64() > Some(10), "{:?}", sent.body);
     }
 }
 
