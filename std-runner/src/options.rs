@@ -98,8 +98,8 @@ pub struct Options {
     #[arg(long, env = "RUMORMILL_MAX_PAYLOAD_BYTES", value_name = "BYTES")]
     max_payload_bytes: Option<usize>,
 
-    /// Bytes of a gossip message, at most --max-line-bytes. The smallest value depends on --max-text-bytes and
-    /// --max-id-bytes [default: 1048576, or --max-line-bytes if that is less]
+    /// Bytes of a gossip message, up to --max-line-bytes. The smallest value depends on the bounds on strings and ids
+    /// [default: 1048576, or --max-line-bytes if that is less]
     #[arg(long, env = "RUMORMILL_MAX_MESSAGE_BYTES", value_name = "BYTES")]
     max_message_bytes: Option<usize>,
 
