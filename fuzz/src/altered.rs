@@ -272,9 +272,10 @@ impl Talk {
 
 /// Whether one state is at least another in the order of the join.
 fn holds_all(one: &State, other: &State) -> bool {
+    let State { set, cells, map } = other;
     let has_cell = |(cell, number): (&_, &u64)| one.cells.get(cell).is_some_and(|held| held >= number);
     let has_key = |(key, written): (&_, &(String, u64))| one.map.get(key).is_some_and(|held| held.1 >= written.1);
-    one.set.is_superset(&other.set) && other.cells.iter().all(has_cell) && other.map.iter().all(has_key)
+    one.set.is_superset(set) && cells.iter().all(has_cell) && map.iter().all(has_key)
 }
 
 /// Prints which message arrives where, if `RUMORMILL_TRACE` is set: to look into a find of the fuzzer.
