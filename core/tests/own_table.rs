@@ -11,7 +11,7 @@ use rumormill_sim::{Cluster, Delay, Links, Seat};
 
 /// Names that a node has room for.
 const NAMES_MAX: usize = 8;
-const FULL: Bound = Bound::Own { text: "scores full: there are at most 8 names" };
+const FULL: Bound = Bound::Own(&"scores full: there are at most 8 names");
 const SCORE: Tag = Tag(b's');
 
 #[derive(Clone)]
