@@ -3,6 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::log::Log;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use rumormill_core::Node;
 use rumormill_core::config::{Config, ConfigError, INCARNATION_MAX, MESSAGE_BYTES_MAX, Strategy, Workload};
@@ -16,8 +17,8 @@ use rumormill_core::storage::{Heap, Limits, Small, Storage, Tiny};
 #[command(name = "rumormill", version, max_term_width = 110)]
 pub struct Options {
     /// Workload, which decides what `read` and `add` mean [default: the latest request decides]
-    #[arg(short, long, env = "RUMORMILL_WORKLOAD", value_enum)]
-    workload: Option<WorkloadName>,
+    #[arg(short, long, env = "RUMORMILL_WORKLOAD", value_parser = workload())]
+    workload: Option<Workload>,
 
     /// Strategy that spreads the state [default: rumor, or that of --profile]
     #[arg(short, long, env = "RUMORMILL_STRATEGY", value_enum)]
@@ -118,31 +119,11 @@ pub struct Options {
     log: Level,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum WorkloadName {
-    Broadcast,
-    GSet,
-    GCounter,
-    PnCounter,
-    Kv,
-    Echo,
-    UniqueIds,
-    TxnRwRegister,
-}
-
-impl From<WorkloadName> for Workload {
-    fn from(name: WorkloadName) -> Self {
-        match name {
-            WorkloadName::Broadcast => Self::Broadcast,
-            WorkloadName::GSet => Self::GSet,
-            WorkloadName::GCounter => Self::GCounter,
-            WorkloadName::PnCounter => Self::PnCounter,
-            WorkloadName::Kv => Self::Kv,
-            WorkloadName::Echo => Self::Echo,
-            WorkloadName::UniqueIds => Self::UniqueIds,
-            WorkloadName::TxnRwRegister => Self::TxnRwRegister,
-        }
-    }
+/// Reads the name of a workload; `--help` lists all of them.
+fn workload() -> impl TypedValueParser<Value = Workload> {
+    PossibleValuesParser::new(Workload::ALL.map(Workload::name)).try_map(|name| {
+        Workload::ALL.into_iter().find(|workload| workload.name() == name).ok_or("there is no such workload")
+    })
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -270,7 +251,7 @@ impl Options {
         let now_us = u64::try_from(since_1970.as_micros()).unwrap_or(INCARNATION_MAX).min(INCARNATION_MAX);
         let from_clock = since_1970.as_nanos() as u64 ^ u64::from(std::process::id()) << 32;
         Config {
-            workload: self.workload.map(Workload::from),
+            workload: self.workload,
             strategy: self.strategy(),
             fanout: self.fanout,
             gossip_interval_ms: self.gossip_interval_ms.or(self.profile.map(Purpose::interval_ms)),
