@@ -52,33 +52,48 @@ const SPEAK_AFTER_MS: u64 = 12_000;
 /// A moment that never comes.
 const NEVER: Instant = Instant::from_micros(u64::MAX);
 
-/// The strategy that spreads the state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
-pub enum Strategy {
+/// Makes [`Strategy`] from one list, so that no strategy is missing where all of them are named.
+macro_rules! strategies {
+    ($(#[$doc:meta])* $first:ident = $first_name:literal, $($(#[$docs:meta])* $next:ident = $next_name:literal,)+) => {
+        /// The strategy that spreads the state.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+        #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+        pub enum Strategy {
+            $(#[$doc])*
+            #[default]
+            $first,
+            $($(#[$docs])* $next,)+
+        }
+
+        impl Strategy {
+            /// All of them.
+            pub const ALL: [Self; [$first_name, $($next_name),+].len()] = [Self::$first, $(Self::$next),+];
+            /// Their names, as the sentence has them that refuses another name.
+            pub(crate) const NAMES: &'static str = concat!('"', $first_name, '"', $(" or \"", $next_name, '"'),+);
+
+            /// The name on the wire and on the command line.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    Self::$first => $first_name,
+                    $(Self::$next => $next_name,)+
+                }
+            }
+        }
+    };
+}
+
+strategies! {
     /// Rumor mongering, repaired by anti-entropy (Demers et al., "Epidemic algorithms for replicated database
     /// maintenance", 1987).
-    #[default]
-    Rumor,
+    Rumor = "rumor",
     /// One node, the relay, gathers changes from all and sends them to all; any node can be the relay. It takes about a
     /// quarter of the messages that `rumor` takes.
-    Relay,
+    Relay = "relay",
 }
 
 impl Strategy {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Rumor, Self::Relay];
-
-    /// The name on the wire and on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rumor => "rumor",
-            Self::Relay => "relay",
-        }
-    }
-
     #[doc(hidden)]
     /// Whether the header of its messages has a [`Control`].
     #[must_use]
