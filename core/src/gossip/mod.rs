@@ -112,6 +112,15 @@ enum Active<S: Storage> {
     Relay(Relay<S>),
 }
 
+impl<S: Storage> Active<S> {
+    const fn strategy(&self) -> Strategy {
+        match self {
+            Self::Rumor(_) => Strategy::Rumor,
+            Self::Relay(_) => Strategy::Relay,
+        }
+    }
+}
+
 /// Calls the scheduler in charge.
 macro_rules! scheduler {
     ($gossip:expr, $name:ident => $call:expr) => {
@@ -173,10 +182,12 @@ impl<S: Storage> Gossip<S> {
     /// just made a change that no peer knows of. It allocates its memory here if the storage is on the heap.
     #[inline(never)]
     pub fn use_strategy(&mut self, strategy: Strategy, now: Instant) {
-        match (&self.scheduler, strategy) {
-            (Active::Rumor(_), Strategy::Rumor) | (Active::Relay(_), Strategy::Relay) => return,
-            (Active::Relay(_), Strategy::Rumor) => self.scheduler = Active::Rumor(Rumor::new(&self.limits)),
-            (Active::Rumor(_), Strategy::Relay) => {
+        if self.scheduler.strategy() == strategy {
+            return;
+        }
+        match strategy {
+            Strategy::Rumor => self.scheduler = Active::Rumor(Rumor::new(&self.limits)),
+            Strategy::Relay => {
                 let nodes = self.common.agreement.nodes();
                 let rules = self.common.rules;
                 self.scheduler = Active::Relay(Relay::unfilled(nodes, self.common.me(), &self.limits, rules));
@@ -296,7 +307,7 @@ impl<S: Storage> Gossip<S> {
     #[inline]
     pub fn next_timeout(&self) -> Option<Wakeup> {
         let wake = (self.wake_at != NEVER).then_some(Wakeup { at: self.wake_at, why: Timer::Session });
-        let due = scheduler!(&self.scheduler, s => s.next_timeout());
+        let due = scheduler!(&self.scheduler, s => Scheduler::<S>::next_timeout(s));
         [wake, due].into_iter().flatten().min_by_key(|wakeup| wakeup.at)
     }
 
@@ -304,7 +315,7 @@ impl<S: Storage> Gossip<S> {
     #[must_use]
     #[inline]
     pub fn is_due(&self, now: Instant) -> bool {
-        self.wake_at <= now || scheduler!(&self.scheduler, s => s.is_due(now))
+        self.wake_at <= now || scheduler!(&self.scheduler, s => Scheduler::<S>::is_due(s, now))
     }
 
     /// See `Scheduler::timeout`.
