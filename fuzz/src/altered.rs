@@ -31,7 +31,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use rumormill_core::config::min_message_bytes;
 use rumormill_core::storage::{Heap, Limits};
-use rumormill_core::{Change, Config, Member, Strategy, Transmit, Value};
+use rumormill_core::{Change, Config, Member, Transmit, Value};
 use rumormill_sim::{Delay, Fate, Links, Micros, Network, Nodes, State};
 
 use claims::shows_more_than;
@@ -106,8 +106,7 @@ struct Talk {
 impl Talk {
     fn new(setup: &Setup) -> Self {
         let limits = if setup.small { Limits { values: 8, keys: 2, rows: 8, ..LIMITS } } else { LIMITS };
-        let strategy = if setup.relay { Strategy::Relay } else { Strategy::Rumor };
-        let config = Config { strategy, incarnation: SESSION, ..Config::default() };
+        let config = Config { strategy: setup.strategy, incarnation: SESSION, ..Config::default() };
         let least = config.min_message_bytes(&limits).max(min_message_bytes(&limits));
         let config = Config { max_message_bytes: least + setup.message_bytes, ..config };
         let mut talk = Self {

@@ -3,7 +3,7 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::log::Log;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use rumormill_core::Node;
 use rumormill_core::config::{Config, ConfigError, INCARNATION_MAX, MESSAGE_BYTES_MAX, Strategy, Workload};
@@ -21,8 +21,8 @@ pub struct Options {
     workload: Option<Workload>,
 
     /// Strategy that spreads the state [default: rumor, or that of --profile]
-    #[arg(short, long, env = "RUMORMILL_STRATEGY", value_enum)]
-    strategy: Option<StrategyName>,
+    #[arg(short, long, env = "RUMORMILL_STRATEGY", value_parser = strategies())]
+    strategy: Option<Strategy>,
 
     /// Strategy and interval for a purpose. --strategy and --gossip-interval-ms override it. The figures are for 25
     /// nodes, 100 ms apart, with 50 values per second in all
@@ -126,21 +126,16 @@ fn workload() -> impl TypedValueParser<Value = Workload> {
     })
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum StrategyName {
-    /// Rumor mongering, repaired by anti-entropy
-    Rumor,
-    /// One node gathers all changes and sends them to all others; any node can be that relay
-    Relay,
-}
-
-impl From<StrategyName> for Strategy {
-    fn from(name: StrategyName) -> Self {
-        match name {
-            StrategyName::Rumor => Self::Rumor,
-            StrategyName::Relay => Self::Relay,
-        }
-    }
+/// The strategies of the core by their names, each with what it does.
+fn strategies() -> impl TypedValueParser<Value = Strategy> {
+    let described = |strategy: Strategy| {
+        PossibleValue::new(strategy.name()).help(match strategy {
+            Strategy::Rumor => "Rumor mongering, repaired by anti-entropy",
+            Strategy::Relay => "One node gathers all changes and sends them to all others; any node can be that relay",
+        })
+    };
+    let find = |name: String| Strategy::ALL.into_iter().find(|strategy| strategy.name() == name);
+    PossibleValuesParser::new(Strategy::ALL.map(described)).try_map(move |name| find(name).ok_or("no such strategy"))
 }
 
 /// The purpose that a cluster is tuned for.
@@ -212,7 +207,7 @@ impl Options {
 
     fn strategy(&self) -> Strategy {
         match (self.strategy, self.profile) {
-            (Some(name), _) => name.into(),
+            (Some(strategy), _) => strategy,
             (None, Some(Purpose::LowLatency | Purpose::Balanced | Purpose::LowTraffic)) => Strategy::Relay,
             (None, None) => Strategy::default(),
         }
