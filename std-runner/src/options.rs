@@ -7,6 +7,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use rumormill_core::Node;
 use rumormill_core::config::{Config, ConfigError, INCARNATION_MAX, MESSAGE_BYTES_MAX, Strategy, Workload};
+use rumormill_core::data_type::Application;
 use rumormill_core::storage::{Heap, Limits, Small, Storage, Tiny};
 
 /// A gossip node: epidemic broadcast, PN-counter and last-writer-wins store, with one JSON message per line on stdin
@@ -186,7 +187,7 @@ impl Options {
     ///
     /// # Errors
     /// A sentence that says which option is wrong and what is allowed.
-    pub fn node(&self) -> Result<Node<Heap>, String> {
+    pub fn node<S: Application>(&self) -> Result<Node<S>, String> {
         if self.max_message_bytes() > self.max_line_bytes() {
             let line = self.max_line_bytes;
             return Err(format!("--max-message-bytes must not be above --max-line-bytes, which is {line}"));
