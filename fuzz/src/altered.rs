@@ -7,11 +7,12 @@
 //! 1. No table holds more than it may, no message is longer than it may be, and the receiver takes each message.
 //! 2. Each node holds every value of the set that was added at it: no message removes an entry.
 //! 3. Both nodes hold the same state, if no altered message showed a *frontier* that the first node had not reached
-//!    (`claims.rs`). An altered message may carry entries that nobody made: for the second node they are changes like all
-//!    others. It merges them and sends them on, and the first node merges them as well. Merging is a join, so both nodes
-//!    end with the join of their states. An entry in a row of the first node makes that node take another life and give
-//!    the row up. Everything else that the second node was told about the first one (sum, agreement, session, wishes,
-//!    ordinals) is corrected by later messages of the first node: each shows its sum, and its vector if the sums differ.
+//!    (`claims.rs`). An altered message may carry entries that nobody made: for the second node they are changes like
+//!    all others. It merges them and sends them on, and the first node merges them as well. Merging is a join, so both
+//!    nodes end with the join of their states. An entry in a row of the first node makes that node take another life
+//!    and give the row up. Everything else that the second node was told about the first one (sum, agreement, session,
+//!    wishes, ordinals) is corrected by later messages of the first node: each shows its sum, and its vector if the
+//!    sums differ.
 //!
 //! If such a frontier was shown, each node may lack entries of the other for good: a node is not sent entries that it
 //! is believed to hold. That lie has a row in docs/attacks.md.
@@ -30,7 +31,7 @@ use std::collections::{BTreeSet, VecDeque};
 
 use rumormill_core::config::min_message_bytes;
 use rumormill_core::storage::{Heap, Limits};
-use rumormill_core::{Change, Config, Member, Strategy, Transmit, Value};
+use rumormill_core::{Change, Config, Member, Transmit, Value};
 use rumormill_sim::{Delay, Fate, Links, Micros, Network, Nodes, State};
 
 use claims::shows_more_than;
@@ -105,8 +106,7 @@ struct Talk {
 impl Talk {
     fn new(setup: &Setup) -> Self {
         let limits = if setup.small { Limits { values: 8, keys: 2, rows: 8, ..LIMITS } } else { LIMITS };
-        let strategy = if setup.relay { Strategy::Relay } else { Strategy::Rumor };
-        let config = Config { strategy, incarnation: SESSION, ..Config::default() };
+        let config = Config { strategy: setup.strategy, incarnation: SESSION, ..Config::default() };
         let least = config.min_message_bytes(&limits).max(min_message_bytes(&limits));
         let config = Config { max_message_bytes: least + setup.message_bytes, ..config };
         let mut talk = Self {

@@ -2,7 +2,8 @@
 
 use serde_json::Value as Json;
 
-/// Whether a message shows a frontier that its sender has not reached. `reached` is the frontier of a row. In doubt it does.
+/// Whether a message shows a frontier that its sender has not reached. `reached` is the frontier of a row. In doubt it
+/// does.
 pub(super) fn shows_more_than(line: &[u8], reached: impl Fn(&str) -> u64) -> bool {
     // No message at all.
     let Ok(message) = serde_json::from_slice::<Json>(line) else { return false };
