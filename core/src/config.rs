@@ -4,27 +4,52 @@ pub use crate::gossip::Strategy;
 use crate::storage::Limits;
 use crate::wire::gossip::size;
 
-/// The workload. It decides what the requests `read` and `add` mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
-pub enum Workload {
-    /// `broadcast` adds a value, and `read` answers with `messages`.
-    Broadcast,
-    /// `add` takes `element`, and `read` answers with a list.
-    GSet,
-    /// `add` takes a `delta` that is not negative, and `read` answers with an integer.
-    GCounter,
-    /// `add` takes `delta`, and `read` answers with an integer.
-    PnCounter,
-    /// The key-value store. `kv_read` has the key; a `read` is refused.
-    Kv,
-    /// Only `echo` is used.
-    Echo,
-    /// Only `generate` is used.
-    UniqueIds,
-    /// Only `txn` is used.
-    TxnRwRegister,
+/// Makes the enum of workloads, each with its name on the command line.
+macro_rules! workloads {
+    ($(#[$attribute:meta])* pub enum $enum:ident { $($(#[$doc:meta])* $variant:ident = $name:literal,)+ }) => {
+        $(#[$attribute])*
+        pub enum $enum {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl $enum {
+            /// All of them.
+            pub const ALL: [Self; [$($name),+].len()] = [$(Self::$variant),+];
+
+            /// The name on the command line.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                }
+            }
+        }
+    };
+}
+
+workloads! {
+    /// The workload. It decides what the requests `read` and `add` mean.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+    #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+    pub enum Workload {
+        /// `broadcast` adds a value, and `read` answers with `messages`.
+        Broadcast = "broadcast",
+        /// `add` takes `element`, and `read` answers with a list.
+        GSet = "g-set",
+        /// `add` takes a `delta` that is not negative, and `read` answers with an integer.
+        GCounter = "g-counter",
+        /// `add` takes `delta`, and `read` answers with an integer.
+        PnCounter = "pn-counter",
+        /// The key-value store. `kv_read` has the key; a `read` is refused.
+        Kv = "kv",
+        /// Only `echo` is used.
+        Echo = "echo",
+        /// Only `generate` is used.
+        UniqueIds = "unique-ids",
+        /// Only `txn` is used.
+        TxnRwRegister = "txn-rw-register",
+    }
 }
 
 /// The configuration of one node.

@@ -9,7 +9,8 @@
 //! 4. Make changes with [`Change::Entry`](crate::Change::Entry), read the state from [`Store::own`](crate::Store::own), and learn of changes from
 //!    [`Applied::Other`].
 //!
-//! The example `max_register.rs` of `rumormill-sim` in the repository has requests besides. Here is the smallest type there is:
+//! The example `max_register.rs` of `rumormill-sim` in the repository has requests besides, and that of `rumormill` makes a
+//! process of it. Here is the smallest type there is:
 //!
 //! ```
 //! use rumormill_core::data_type::*;

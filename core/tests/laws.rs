@@ -1,7 +1,8 @@
 //! The laws that every data type, and their product, must keep: whatever the order, repetition and grouping in which
 //! entries arrive, replicas that have the same dots hold the same state.
 //!
-//! A further data type is an implementation of [`Subject`] in `laws/subjects.rs`, and one line in `laws!`.
+//! A further data type is an implementation of [`Subject`] and a name in `together!`, both in `laws/subjects.rs`, and one
+//! line in `laws!`.
 
 #[path = "laws/cases.rs"]
 mod cases;

@@ -1,5 +1,5 @@
-//! A data type of a user with a table: names and the largest number that was written for each. It has strings, a tree for
-//! each row, a bound of its own, and travels on the tick.
+//! A data type of a user with a table: names and the largest number that was written for each. It has strings, a tree
+//! for each row, a bound of its own, and travels on the tick.
 
 use rumormill_core::data_type::{
     Applied, Arg, At, Bound, Causality, Dot, Ends, Entry, Lane, Link, Linked, Merged, Refused, Replicated, Replied,
@@ -11,7 +11,7 @@ use rumormill_sim::{Cluster, Delay, Links, Seat};
 
 /// Names that a node has room for.
 const NAMES_MAX: usize = 8;
-const FULL: Bound = Bound::Own { text: "scores full: there are at most 8 names" };
+const FULL: Bound = Bound::Own(&"scores full: there are at most 8 names");
 const SCORE: Tag = Tag(b's');
 
 #[derive(Clone)]

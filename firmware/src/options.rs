@@ -53,21 +53,10 @@ fn number<T: TryFrom<u32>>(text: &str, (min, max): (u32, u32)) -> Option<T> {
 }
 
 fn workload(name: &str) -> Result<Workload, Wrong> {
-    Ok(match name {
-        "broadcast" => Workload::Broadcast,
-        "g-set" => Workload::GSet,
-        "g-counter" => Workload::GCounter,
-        "pn-counter" => Workload::PnCounter,
-        "kv" => Workload::Kv,
-        "echo" => Workload::Echo,
-        "unique-ids" => Workload::UniqueIds,
-        "txn-rw-register" => Workload::TxnRwRegister,
-        _ => {
-            return Err(
-                "--workload must be broadcast, g-set, g-counter, pn-counter, kv, echo, unique-ids or txn-rw-register",
-            );
-        }
-    })
+    Workload::ALL
+        .into_iter()
+        .find(|workload| workload.name() == name)
+        .ok_or("--workload must be broadcast, g-set, g-counter, pn-counter, kv, echo, unique-ids or txn-rw-register")
 }
 
 fn strategy(name: &str) -> Result<Strategy, Wrong> {

@@ -108,17 +108,6 @@ pub struct Setup {
     pub long_ids: bool,
 }
 
-const WORKLOADS: [Workload; 8] = [
-    Workload::Broadcast,
-    Workload::GSet,
-    Workload::GCounter,
-    Workload::PnCounter,
-    Workload::Kv,
-    Workload::Echo,
-    Workload::UniqueIds,
-    Workload::TxnRwRegister,
-];
-
 impl Setup {
     /// The options of a script.
     pub fn of(script: &[u8]) -> Self {
@@ -148,7 +137,7 @@ impl Setup {
                 b'm' => setup.message_bytes = number as usize,
                 b'l' => setup.lost = number,
                 b'i' => setup.incarnation = number,
-                b'w' => setup.workload = WORKLOADS.get(number as usize).copied(),
+                b'w' => setup.workload = Workload::ALL.get(number as usize).copied(),
                 b'f' => setup.fanout = at_least_one.min(255) as u8,
                 b'g' => setup.interval_ms = Some(at_least_one.min(60_000) as u32),
                 b'q' => setup.uninitialised = number == 1,

@@ -5,6 +5,8 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use clap::ValueEnum as _;
+use rumormill_core::Strategy;
 use rumormill_core::gossip::Rule;
 use rumormill_lab::explore::{
     Clocks, Ended, Found, Kind, Options, Reach, Report, Step, Strategies, Trail, Violation, replay, run,
@@ -43,6 +45,13 @@ fn assert_complete(options: &Options) -> Report {
     assert!(progress.share > 0.999 && progress.share < 1.001, "{progress:?}");
     assert!(progress.sampled > 0 && progress.leaves > 0, "{progress:?}");
     report
+}
+
+#[test]
+fn every_strategy_can_be_explored() {
+    for strategy in Strategy::ALL {
+        assert!(Strategies::from_str(strategy.name(), false).is_ok(), "{strategy:?}");
+    }
 }
 
 #[test]

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use rumormill_core::causality::RowId;
 use rumormill_core::data_type::Application;
 use rumormill_core::replicated::Sign;
-use rumormill_core::{Member, Value};
+use rumormill_core::{Member, Store, Value};
 
-/// The whole state of a node, in an order that does not depend on the order of changes.
+/// The whole state of a node, without the data type of a user, in an order that does not depend on the order of changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     /// Values of the set, as `Debug` shows them.
@@ -26,22 +26,24 @@ impl State {
     /// The node lists a value of its set twice.
     #[must_use]
     pub fn of<S: Application>(node: &Member<S>) -> Self {
-        let (store, causality) = (node.store(), &node.replica().causality);
+        // All data types are named here, so a new one does not compile without its part of the state.
+        let Store { set, counter, map, own: _ } = node.store();
+        let causality = &node.replica().causality;
         let show = |value: Value<'_>| format!("{value:?}");
         let mut state = Self::default();
-        for value in store.set.values() {
+        for value in set.values() {
             assert!(state.set.insert(show(value)), "{value:?} is in the set twice");
         }
         for row in (0..causality.rows.len() as u32).map(RowId) {
             let (id, incarnation) = causality.name(row);
             for sign in Sign::ALL {
-                let number = store.counter.cell(row, sign);
+                let number = counter.cell(row, sign);
                 if number > 0 {
                     state.cells.insert((id.to_owned(), incarnation, sign == Sign::P), number);
                 }
             }
         }
-        for (key, value, stamp_us) in store.map.iter() {
+        for (key, value, stamp_us) in map.iter() {
             state.map.insert(show(key), (show(value), stamp_us));
         }
         state
@@ -50,10 +52,11 @@ impl State {
     /// The difference to another state, in a few words.
     #[must_use]
     pub fn against(&self, other: &Self) -> String {
-        let lacks = other.set.difference(&self.set).count();
-        let more = self.set.difference(&other.set).count();
-        let cells = differing(&self.cells, &other.cells);
-        let keys = differing(&self.map, &other.map);
+        let Self { set, cells, map } = self;
+        let lacks = other.set.difference(set).count();
+        let more = set.difference(&other.set).count();
+        let cells = differing(cells, &other.cells);
+        let keys = differing(map, &other.map);
         format!("{lacks} values missing, {more} more; {cells} counter cells and {keys} keys differ")
     }
 }

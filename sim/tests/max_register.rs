@@ -19,6 +19,22 @@ fn a_data_type_of_a_user_converges_under_both_strategies() {
     }
 }
 
+/// Another implementation has no such type. When it shows the whole counter of a node, it does not hold the register.
+#[test]
+fn a_foreign_vector_says_nothing_about_a_data_type_of_a_user() {
+    for (has_register, is_settled) in [(false, true), (true, false)] {
+        let config = Config { max_message_bytes: 1_024, ..Config::default() };
+        let mut two = Cluster::<Node>::new(2, Links::default(), 1, |seat| seat.member(config));
+        if has_register {
+            ask(&mut two, 0, r#""type": "max_write", "value": 5"#);
+        }
+        let body = r#"{"type": "replicate", "p_counters": {"n1": 7}, "n_counters": {}}"#;
+        let line = format!(r#"{{"src": "n1", "dest": "n0", "body": {body}}}"#);
+        two.deliver(0, line.as_bytes()).expect("a message of another implementation");
+        assert_eq!(two.node(0).is_settled(), is_settled, "with a register: {has_register}");
+    }
+}
+
 fn alone() -> Cluster<Node> {
     let config = Config { max_message_bytes: 1_024, events: true, ..Config::default() };
     Cluster::new(1, Links::default(), 1, |seat| seat.member(config))

@@ -14,10 +14,20 @@ pub mod standstill;
 
 use std::process::ExitCode;
 
+use rumormill_core::data_type::Application;
+use rumormill_core::storage::Heap;
+
 /// Runs a node with these options until stdin ends or stdout is closed: the whole program.
 #[must_use]
 pub fn main(options: &options::Options) -> ExitCode {
-    let node = match options.node() {
+    run::<Heap>(options)
+}
+
+/// As [`main`], with another storage: `With<Heap, MyType>` is a node that holds a data type of yours besides, and answers the
+/// requests of that type. The storage has to take capacities of choice, as [`Heap`] does.
+#[must_use]
+pub fn run<S: Application>(options: &options::Options) -> ExitCode {
+    let node = match options.node::<S>() {
         Ok(node) => node,
         Err(error) => {
             // Standard error may be closed, and there is no other place to report to.

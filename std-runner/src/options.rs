@@ -3,9 +3,11 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::log::Log;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Parser, ValueEnum};
 use rumormill_core::Node;
 use rumormill_core::config::{Config, ConfigError, INCARNATION_MAX, MESSAGE_BYTES_MAX, Strategy, Workload};
+use rumormill_core::data_type::Application;
 use rumormill_core::storage::{Heap, Limits, Small, Storage, Tiny};
 
 /// A gossip node: epidemic broadcast, PN-counter and last-writer-wins store, with one JSON message per line on stdin
@@ -16,12 +18,12 @@ use rumormill_core::storage::{Heap, Limits, Small, Storage, Tiny};
 #[command(name = "rumormill", version, max_term_width = 110)]
 pub struct Options {
     /// Workload, which decides what `read` and `add` mean [default: the latest request decides]
-    #[arg(short, long, env = "RUMORMILL_WORKLOAD", value_enum)]
-    workload: Option<WorkloadName>,
+    #[arg(short, long, env = "RUMORMILL_WORKLOAD", value_parser = workload())]
+    workload: Option<Workload>,
 
     /// Strategy that spreads the state [default: rumor, or that of --profile]
-    #[arg(short, long, env = "RUMORMILL_STRATEGY", value_enum)]
-    strategy: Option<StrategyName>,
+    #[arg(short, long, env = "RUMORMILL_STRATEGY", value_parser = strategies())]
+    strategy: Option<Strategy>,
 
     /// Strategy and interval for a purpose. --strategy and --gossip-interval-ms override it. The figures are for 25
     /// nodes, 100 ms apart, with 50 values per second in all
@@ -98,8 +100,8 @@ pub struct Options {
     #[arg(long, env = "RUMORMILL_MAX_PAYLOAD_BYTES", value_name = "BYTES")]
     max_payload_bytes: Option<usize>,
 
-    /// Bytes of a gossip message, at most --max-line-bytes. The smallest value depends on --max-text-bytes and
-    /// --max-id-bytes [default: 1048576, or --max-line-bytes if that is less]
+    /// Bytes of a gossip message, up to --max-line-bytes. The smallest value depends on the bounds on strings and ids
+    /// [default: 1048576, or --max-line-bytes if that is less]
     #[arg(long, env = "RUMORMILL_MAX_MESSAGE_BYTES", value_name = "BYTES")]
     max_message_bytes: Option<usize>,
 
@@ -118,48 +120,23 @@ pub struct Options {
     log: Level,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum WorkloadName {
-    Broadcast,
-    GSet,
-    GCounter,
-    PnCounter,
-    Kv,
-    Echo,
-    UniqueIds,
-    TxnRwRegister,
+/// Reads the name of a workload; `--help` lists all of them.
+fn workload() -> impl TypedValueParser<Value = Workload> {
+    PossibleValuesParser::new(Workload::ALL.map(Workload::name)).try_map(|name| {
+        Workload::ALL.into_iter().find(|workload| workload.name() == name).ok_or("there is no such workload")
+    })
 }
 
-impl From<WorkloadName> for Workload {
-    fn from(name: WorkloadName) -> Self {
-        match name {
-            WorkloadName::Broadcast => Self::Broadcast,
-            WorkloadName::GSet => Self::GSet,
-            WorkloadName::GCounter => Self::GCounter,
-            WorkloadName::PnCounter => Self::PnCounter,
-            WorkloadName::Kv => Self::Kv,
-            WorkloadName::Echo => Self::Echo,
-            WorkloadName::UniqueIds => Self::UniqueIds,
-            WorkloadName::TxnRwRegister => Self::TxnRwRegister,
-        }
-    }
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum StrategyName {
-    /// Rumor mongering, repaired by anti-entropy
-    Rumor,
-    /// One node gathers all changes and sends them to all others; any node can be that relay
-    Relay,
-}
-
-impl From<StrategyName> for Strategy {
-    fn from(name: StrategyName) -> Self {
-        match name {
-            StrategyName::Rumor => Self::Rumor,
-            StrategyName::Relay => Self::Relay,
-        }
-    }
+/// The strategies of the core by their names, each with what it does.
+fn strategies() -> impl TypedValueParser<Value = Strategy> {
+    let described = |strategy: Strategy| {
+        PossibleValue::new(strategy.name()).help(match strategy {
+            Strategy::Rumor => "Rumor mongering, repaired by anti-entropy",
+            Strategy::Relay => "One node gathers all changes and sends them to all others; any node can be that relay",
+        })
+    };
+    let find = |name: String| Strategy::ALL.into_iter().find(|strategy| strategy.name() == name);
+    PossibleValuesParser::new(Strategy::ALL.map(described)).try_map(move |name| find(name).ok_or("no such strategy"))
 }
 
 /// The purpose that a cluster is tuned for.
@@ -210,7 +187,7 @@ impl Options {
     ///
     /// # Errors
     /// A sentence that says which option is wrong and what is allowed.
-    pub fn node(&self) -> Result<Node<Heap>, String> {
+    pub fn node<S: Application>(&self) -> Result<Node<S>, String> {
         if self.max_message_bytes() > self.max_line_bytes() {
             let line = self.max_line_bytes;
             return Err(format!("--max-message-bytes must not be above --max-line-bytes, which is {line}"));
@@ -231,7 +208,7 @@ impl Options {
 
     fn strategy(&self) -> Strategy {
         match (self.strategy, self.profile) {
-            (Some(name), _) => name.into(),
+            (Some(strategy), _) => strategy,
             (None, Some(Purpose::LowLatency | Purpose::Balanced | Purpose::LowTraffic)) => Strategy::Relay,
             (None, None) => Strategy::default(),
         }
@@ -270,7 +247,7 @@ impl Options {
         let now_us = u64::try_from(since_1970.as_micros()).unwrap_or(INCARNATION_MAX).min(INCARNATION_MAX);
         let from_clock = since_1970.as_nanos() as u64 ^ u64::from(std::process::id()) << 32;
         Config {
-            workload: self.workload.map(Workload::from),
+            workload: self.workload,
             strategy: self.strategy(),
             fanout: self.fanout,
             gossip_interval_ms: self.gossip_interval_ms.or(self.profile.map(Purpose::interval_ms)),

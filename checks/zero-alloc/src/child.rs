@@ -92,7 +92,7 @@ pub fn run(control: &OsStr) -> ExitCode {
         while control.read_exact(&mut question).is_ok() && control.write_all(&Counts::now().to_bytes()).is_ok() {}
     });
     let options = Options::parse();
-    let node = options.node().expect("choices within their bounds");
+    let node = options.node::<rumormill_core::storage::Heap>().expect("choices within their bounds");
     let _log = options.start_log();
     process::run(node, options.max_line_bytes()).expect("the pipes work");
     ExitCode::SUCCESS

@@ -393,6 +393,8 @@ pub(super) trait Scheduler<S: Storage> {
         self.next_timeout().is_some_and(|wakeup| wakeup.at <= now)
     }
     /// The rumors of the push under way, for a strategy that sends some entries before all others.
+    /// A strategy that neither has these nor makes assumptions is stuck with a peer that is full: what the peer refuses
+    /// is offered first in each message, and the newer changes that make room for it never leave.
     fn hot(&self) -> &[Hot] {
         &[]
     }

@@ -203,7 +203,7 @@ impl<S: Product> Gossip<S> {
     pub fn merged(&mut self, exchange: &mut Exchange, outcome: Outcome, lane: Lane, hot: Hot) {
         debug_assert!(outcome.is_news(), "what changed nothing is no news");
         exchange.changes += 1;
-        if outcome == Outcome::News || self.keeps(Rule::EveryChange) {
+        if matches!(outcome, Outcome::News) || self.keeps(Rule::EveryChange) {
             self.news(lane, hot, exchange.now);
         }
     }

@@ -52,33 +52,48 @@ const SPEAK_AFTER_MS: u64 = 12_000;
 /// A moment that never comes.
 const NEVER: Instant = Instant::from_micros(u64::MAX);
 
-/// The strategy that spreads the state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize))]
-#[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
-pub enum Strategy {
+/// Makes [`Strategy`] from one list, so that no strategy is missing where all of them are named.
+macro_rules! strategies {
+    ($(#[$doc:meta])* $first:ident = $first_name:literal, $($(#[$docs:meta])* $next:ident = $next_name:literal,)+) => {
+        /// The strategy that spreads the state.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+        #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+        #[cfg_attr(feature = "serde", serde(rename_all = "kebab-case"))]
+        pub enum Strategy {
+            $(#[$doc])*
+            #[default]
+            $first,
+            $($(#[$docs])* $next,)+
+        }
+
+        impl Strategy {
+            /// All of them.
+            pub const ALL: [Self; [$first_name, $($next_name),+].len()] = [Self::$first, $(Self::$next),+];
+            /// Their names, as the sentence has them that refuses another name.
+            pub(crate) const NAMES: &'static str = concat!('"', $first_name, '"', $(" or \"", $next_name, '"'),+);
+
+            /// The name on the wire and on the command line.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self {
+                    Self::$first => $first_name,
+                    $(Self::$next => $next_name,)+
+                }
+            }
+        }
+    };
+}
+
+strategies! {
     /// Rumor mongering, repaired by anti-entropy (Demers et al., "Epidemic algorithms for replicated database
     /// maintenance", 1987).
-    #[default]
-    Rumor,
+    Rumor = "rumor",
     /// One node, the relay, gathers changes from all and sends them to all; any node can be the relay. It takes about a
     /// quarter of the messages that `rumor` takes.
-    Relay,
+    Relay = "relay",
 }
 
 impl Strategy {
-    /// All of them.
-    pub const ALL: [Self; 2] = [Self::Rumor, Self::Relay];
-
-    /// The name on the wire and on the command line.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Rumor => "rumor",
-            Self::Relay => "relay",
-        }
-    }
-
     #[doc(hidden)]
     /// Whether the header of its messages has a [`Control`].
     #[must_use]
@@ -95,6 +110,15 @@ impl Strategy {
 enum Active<S: Storage> {
     Rumor(Rumor<S>),
     Relay(Relay<S>),
+}
+
+impl<S: Storage> Active<S> {
+    const fn strategy(&self) -> Strategy {
+        match self {
+            Self::Rumor(_) => Strategy::Rumor,
+            Self::Relay(_) => Strategy::Relay,
+        }
+    }
 }
 
 /// Calls the scheduler in charge.
@@ -158,10 +182,12 @@ impl<S: Storage> Gossip<S> {
     /// just made a change that no peer knows of. It allocates its memory here if the storage is on the heap.
     #[inline(never)]
     pub fn use_strategy(&mut self, strategy: Strategy, now: Instant) {
-        match (&self.scheduler, strategy) {
-            (Active::Rumor(_), Strategy::Rumor) | (Active::Relay(_), Strategy::Relay) => return,
-            (Active::Relay(_), Strategy::Rumor) => self.scheduler = Active::Rumor(Rumor::new(&self.limits)),
-            (Active::Rumor(_), Strategy::Relay) => {
+        if self.scheduler.strategy() == strategy {
+            return;
+        }
+        match strategy {
+            Strategy::Rumor => self.scheduler = Active::Rumor(Rumor::new(&self.limits)),
+            Strategy::Relay => {
                 let nodes = self.common.agreement.nodes();
                 let rules = self.common.rules;
                 self.scheduler = Active::Relay(Relay::unfilled(nodes, self.common.me(), &self.limits, rules));
@@ -281,7 +307,7 @@ impl<S: Storage> Gossip<S> {
     #[inline]
     pub fn next_timeout(&self) -> Option<Wakeup> {
         let wake = (self.wake_at != NEVER).then_some(Wakeup { at: self.wake_at, why: Timer::Session });
-        let due = scheduler!(&self.scheduler, s => s.next_timeout());
+        let due = scheduler!(&self.scheduler, s => Scheduler::<S>::next_timeout(s));
         [wake, due].into_iter().flatten().min_by_key(|wakeup| wakeup.at)
     }
 
@@ -289,7 +315,7 @@ impl<S: Storage> Gossip<S> {
     #[must_use]
     #[inline]
     pub fn is_due(&self, now: Instant) -> bool {
-        self.wake_at <= now || scheduler!(&self.scheduler, s => s.is_due(now))
+        self.wake_at <= now || scheduler!(&self.scheduler, s => Scheduler::<S>::is_due(s, now))
     }
 
     /// See `Scheduler::timeout`.

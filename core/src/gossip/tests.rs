@@ -132,15 +132,17 @@ fn a_peer_in_an_older_session_is_told_once_in_half_a_second() {
 
 #[test]
 fn another_strategy_goes_on_telling_what_this_node_holds() {
-    for (strategy, other, next) in [
-        (Strategy::Rumor, Strategy::Relay, (1_100, Timer::Tick)),
-        (Strategy::Relay, Strategy::Rumor, (1_000, Timer::Relay)),
-    ] {
+    let pairs = Strategy::ALL.map(|strategy| Strategy::ALL.map(|other| (strategy, other)));
+    for (strategy, other) in pairs.into_iter().flatten().filter(|(strategy, other)| strategy != other) {
         let mut gossip = gossip(&[]);
         gossip.use_strategy(other, MS(0));
         gossip.start(MS(0));
         gossip.use_strategy(strategy, MS(1_000));
-        assert_eq!(gossip.next_timeout(), Some(Wakeup { at: MS(next.0), why: next.1 }));
+        let (at, why) = match strategy {
+            Strategy::Rumor => (MS(1_100), Timer::Tick),
+            Strategy::Relay => (MS(1_000), Timer::Relay),
+        };
+        assert_eq!(gossip.next_timeout(), Some(Wakeup { at, why }), "{strategy:?} after {other:?}");
     }
 }
 

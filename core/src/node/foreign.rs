@@ -3,7 +3,7 @@
 use super::Member;
 use crate::causality::{Arg, Entry};
 use crate::id::{Id, NodeIndex};
-use crate::replicated::{Outcome, Sign};
+use crate::replicated::{Outcome, Replicated as _, Sign};
 use crate::service::Application;
 use crate::storage::Scratch as _;
 use crate::time::Now;
@@ -44,7 +44,7 @@ impl<S: Application> Member<S> {
             self.service.data_from_peer(Sign::P.tag());
         }
         let mine = self.replica.store.counter.cells();
-        let only_a_counter = self.replica.store.set.is_empty() && self.replica.store.map.is_empty();
+        let only_a_counter = self.replica.store.fingerprint() == self.replica.store.counter.fingerprint();
         // It showed every number that this node has, and none that is larger is left.
         if cells == mine && cells > 0 && only_a_counter {
             self.gossip.holds_the_same(from, self.replica.sum().short());

@@ -150,7 +150,9 @@ impl<S: Application> Member<S> {
                 let Some(row) = row else { continue };
                 let dot = Dot { row, seq };
                 match item {
-                    Item::Int(int) => self.merge(reading, dot, &Entry::bare(Arg::Int(int))),
+                    Item::Int(int) => {
+                        self.merge(reading, dot, &Entry::bare(Arg::Int(int)));
+                    }
                     Item::Entry(raw) => self.merge_raw(reading, dot, &raw),
                     Item::Skip(_) => {
                         let bound = self.skip_bound(reading, row, chunk.row);
@@ -189,7 +191,9 @@ impl<S: Application> Member<S> {
         let mut scratch = self.scratch.lend();
         match raw.resolve(scratch.as_mut()) {
             Some(entry) if !Store::<S>::is_own(entry.tag) || can_travel(&entry, &self.limits) => {
-                self.merge(reading, dot, &entry);
+                if self.merge(reading, dot, &entry).is_included() {
+                    self.service.staleness.arrived(&self.replica.store.map, &entry);
+                }
             }
             Some(_) | None => {
                 self.desk.stats.refused_unreadable += 1;
@@ -211,12 +215,10 @@ impl<S: Application> Member<S> {
     }
 
     #[inline]
-    fn merge(&mut self, reading: &mut Reading<'_>, dot: Dot, entry: &Entry<'_>) {
+    fn merge(&mut self, reading: &mut Reading<'_>, dot: Dot, entry: &Entry<'_>) -> Outcome {
         let outcome = self.replica.merge(dot, entry);
-        if outcome.is_included() {
-            self.service.staleness.arrived(&self.replica.store.map, entry);
-        }
         self.note(reading, Hot::dot(dot, Some(reading.exchange.from())), outcome, Some(entry));
+        outcome
     }
 
     /// Takes note of what became of entries: what changed state or vector is news.
@@ -226,7 +228,7 @@ impl<S: Application> Member<S> {
         if !outcome.is_news() {
             if matches!(outcome, Outcome::Refused(_)) {
                 reading.exchange.refuse();
-            } else if outcome == Outcome::Impostor {
+            } else if matches!(outcome, Outcome::Impostor) {
                 let claimed = self.claimed_row(hot.row, entry);
                 // An entry of another row that names this one is offered again, and taken when the row is given up.
                 if claimed != hot.row {
@@ -243,7 +245,7 @@ impl<S: Application> Member<S> {
         {
             self.service.data_from_peer(entry.tag);
         }
-        if outcome == Outcome::News && self.config.events {
+        if self.config.events && matches!(outcome, Outcome::News) {
             self.events.push(Noted::Applied(Dot { row: hot.row, seq: hot.to }));
         }
     }

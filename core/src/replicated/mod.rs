@@ -116,11 +116,9 @@ pub enum Bound {
     Nodes(usize),
     /// The lives of all nodes that are told apart, of which each node is guaranteed a share. For good: rows stay.
     Rows(usize),
-    /// A table of a user's data type.
-    Own {
-        /// What clients are told, such as "register full: it has at most 8 names".
-        text: &'static str,
-    },
+    /// A table of a user's data type, and what clients are told, as in `Bound::Own(&"scores full: at most 8 names")`. (The
+    /// text is behind one more reference, because a bound is returned with each entry and has to be small.)
+    Own(&'static &'static str),
 }
 
 impl core::fmt::Display for Bound {
@@ -133,7 +131,7 @@ impl core::fmt::Display for Bound {
             Self::Keys(max) => write!(f, "store full: it holds at most {max} keys"),
             Self::StoreText(max) => write!(f, "store full: its strings take at most {max} bytes"),
             Self::Nodes(max) => write!(f, "node_ids: a cluster has at most {max} nodes"),
-            Self::Own { text } => f.write_str(text),
+            Self::Own(text) => f.write_str(text),
             Self::Rows(max) => write!(
                 f,
                 "no room for another life of this node: at most {max} lives of all nodes are told apart, and the rest is \

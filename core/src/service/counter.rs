@@ -1,6 +1,6 @@
 //! The PN-counter: `add` with `delta`, `read` as an integer, `gossip_status`.
 
-use super::reply::fields;
+use super::reply::{Source, fields};
 use super::{Answered, Application, Context, Done, Service, Shape, Spread};
 use crate::config::Workload;
 use crate::output::Sink;
@@ -25,7 +25,7 @@ pub enum Answer {
 }
 
 impl Answer {
-    pub(super) fn write<W: Sink>(self, out: &mut Out<'_, W>) {
+    pub(super) fn write<S: Application, W: Sink>(self, out: &mut Out<'_, W>, _: &Source<'_, S>) {
         match self {
             Self::Value(value) => {
                 out.str("read_ok\", \"value\": ");

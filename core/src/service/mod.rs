@@ -291,32 +291,6 @@ fn within_bounds<'s>(value: Value<'s>, limits: &Limits) -> Result<Value<'s>, Why
     }
 }
 
-/// Lets the answer of a file be an answer.
-macro_rules! answers {
-    ($($variant:ident($answer:ty),)+) => {$(
-        impl From<$answer> for Answer {
-            fn from(answer: $answer) -> Self {
-                Self::$variant(answer)
-            }
-        }
-    )+};
-}
-
-answers! {
-    Done(Done),
-    Basic(basic::Answer),
-    Set(broadcast::Answer),
-    Counter(counter::Answer),
-    Kv(kv::Answer),
-    Bench(bench::Answer),
-    Tuning(tuning::Answer),
-}
-
-#[cfg(feature = "serde")]
-answers! {
-    Stats(stats::Answer),
-}
-
 impl From<BadField> for Problem {
     fn from(field: BadField) -> Self {
         Self::Field(field)

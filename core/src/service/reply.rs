@@ -14,9 +14,40 @@ use crate::stats::Stats;
 use crate::storage::ID_BYTES_MAX;
 use crate::wire::{BadField, Block, Out, Serial, Short, Why};
 
-/// What a request comes to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Answer {
+/// Makes the enum of answers: each names the type of the file that says it, which writes it too.
+macro_rules! answers {
+    ($($(#[doc = $doc:literal])+ $(#[cfg($cfg:meta)])? $variant:ident($answer:ty),)+) => {
+        /// What a request comes to.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Answer {
+            $($(#[doc = $doc])+ $(#[cfg($cfg)])? $variant($answer),)+
+            /// Of a data type of the user, from the payload.
+            Own,
+            /// `error`.
+            Error(Problem),
+        }
+
+        $($(#[cfg($cfg)])? impl From<$answer> for Answer {
+            fn from(answer: $answer) -> Self {
+                Self::$variant(answer)
+            }
+        })+
+
+        impl Reply {
+            /// Writes the type of the reply and what it says.
+            #[inline(always)]
+            fn body<S: Application, W: Sink>(&self, out: &mut Out<'_, W>, source: &Source<'_, S>) {
+                match self.answer {
+                    $($(#[cfg($cfg)])? Answer::$variant(answer) => answer.write(out, source),)+
+                    Answer::Own => out.raw(&source.service.payload),
+                    Answer::Error(problem) => self.error(out, problem),
+                }
+            }
+        }
+    };
+}
+
+answers! {
     /// It was carried out, and there is nothing else to say.
     Done(Done),
     /// `echo_ok`, `generate_ok`.
@@ -34,10 +65,6 @@ pub enum Answer {
     /// `stats_ok`.
     #[cfg(feature = "serde")]
     Stats(stats::Answer),
-    /// Of a data type of the user, from the payload.
-    Own,
-    /// `error`.
-    Error(Problem),
 }
 
 /// Replies that say nothing but that the request was carried out.
@@ -67,6 +94,11 @@ impl Done {
             Self::Add => "add_ok",
             Self::Configure => "configure_ok",
         }
+    }
+
+    fn write<S: Application, W: Sink>(self, out: &mut Out<'_, W>, _: &Source<'_, S>) {
+        out.str(self.name());
+        out.raw(b"\"");
     }
 }
 
@@ -183,22 +215,7 @@ impl Reply {
         msg_id: &Serial,
     ) {
         out.short(head.bytes());
-        self.rest(out, msg_id, |out| match self.answer {
-            Answer::Done(done) => {
-                out.str(done.name());
-                out.raw(b"\"");
-            }
-            Answer::Basic(answer) => answer.write(out, source),
-            Answer::Set(answer) => answer.write(out, source),
-            Answer::Counter(answer) => answer.write(out),
-            Answer::Kv(answer) => answer.write(out, source),
-            Answer::Bench(answer) => answer.write(out, source),
-            Answer::Tuning(answer) => answer.write(out, source),
-            #[cfg(feature = "serde")]
-            Answer::Stats(answer) => answer.write(out, source),
-            Answer::Own => out.raw(&source.service.payload),
-            Answer::Error(problem) => self.error(out, problem),
-        });
+        self.rest(out, msg_id, |out| self.body(out, source));
     }
 
     /// Writes the reply of a node that does not know its cluster yet, in whose name it was asked: an error.

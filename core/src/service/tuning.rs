@@ -74,7 +74,7 @@ fn strategy(message: &Message<'_>) -> Result<Option<Strategy>, BadField> {
     }
     let name = message.text(Key::Strategy)?;
     let found = Strategy::ALL.into_iter().find(|strategy| name.is(strategy.name()));
-    found.map(Some).ok_or(BadField { key: Key::Strategy, why: Why::Not("\"rumor\" or \"relay\"") })
+    found.map(Some).ok_or(BadField { key: Key::Strategy, why: Why::Not(Strategy::NAMES) })
 }
 
 pub(super) fn gossip_round<S: Application, G: Spread<S>>(cx: &mut Context<'_, S, G>) -> Answer {

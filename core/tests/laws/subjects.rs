@@ -145,26 +145,30 @@ impl Subject for LwwMap {
 /// All data types side by side.
 pub(crate) struct Together;
 
-impl Subject for Together {
-    fn change() -> BoxedStrategy<Change> {
-        prop_oneof![BroadcastSet::change(), Counter::change(), LwwMap::change()].boxed()
-    }
+macro_rules! together {
+    ($($subject:ident),+) => {
+        impl Subject for Together {
+            fn change() -> BoxedStrategy<Change> {
+                prop_oneof![$($subject::change()),+].boxed()
+            }
 
-    fn excludes(one: &Change, other: &Change) -> bool {
-        LwwMap::excludes(one, other)
-    }
+            fn excludes(one: &Change, other: &Change) -> bool {
+                [$($subject::excludes(one, other)),+].contains(&true)
+            }
 
-    fn content<S: Product>(replica: &Replica<S>) -> Vec<String> {
-        let parts = [BroadcastSet::content(replica), Counter::content(replica), LwwMap::content(replica)];
-        parts.concat()
-    }
+            fn content<S: Product>(replica: &Replica<S>) -> Vec<String> {
+                [$($subject::content(replica)),+].concat()
+            }
 
-    fn model(history: &[Dotted]) -> Vec<String> {
-        let parts = [BroadcastSet::model(history), Counter::model(history), LwwMap::model(history)];
-        parts.concat()
-    }
+            fn model(history: &[Dotted]) -> Vec<String> {
+                [$($subject::model(history)),+].concat()
+            }
 
-    fn fingerprint<S: Product>(store: &Store<S>) -> u64 {
-        store.fingerprint()
-    }
+            fn fingerprint<S: Product>(store: &Store<S>) -> u64 {
+                store.fingerprint()
+            }
+        }
+    };
 }
+
+together!(BroadcastSet, Counter, LwwMap);

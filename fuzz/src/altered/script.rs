@@ -10,7 +10,7 @@
 //! | `*`, `#`, `"`, `&`, `-` | the next message of the first node is altered, see [`super::edit`] |
 //! | `/` | what follows is done to the message after that |
 
-use rumormill_core::Change;
+use rumormill_core::{Change, Strategy};
 
 use super::edit::Edit;
 use super::{FIRST, SECOND, value};
@@ -25,8 +25,8 @@ pub(super) enum Step<'a> {
 
 /// The options of a script, each a letter and a number, such as `!r1m200`.
 pub(super) struct Setup {
-    /// `r1`: strategy `relay`, else `rumor`.
-    pub(super) relay: bool,
+    /// `rN`: the strategy at this place of `Strategy::ALL`, such as `r1` for `relay`; else `rumor`.
+    pub(super) strategy: Strategy,
     /// `s1`: tables that a few entries fill.
     pub(super) small: bool,
     /// `mN`: bytes of a message beyond the least that is allowed.
@@ -36,13 +36,13 @@ pub(super) struct Setup {
 impl Setup {
     /// The options of a script.
     pub(super) fn of(script: &[u8]) -> Self {
-        let mut setup = Self { relay: false, small: false, message_bytes: 1_000 };
+        let mut setup = Self { strategy: Strategy::Rumor, small: false, message_bytes: 1_000 };
         let first = script.split(|byte| *byte == b'\n').next().unwrap_or_default();
         let Some(options) = first.strip_prefix(b"!") else { return setup };
         for (at, letter) in options.iter().enumerate() {
             let number = number(&options[at + 1..]);
             match letter {
-                b'r' => setup.relay = number == 1,
+                b'r' => setup.strategy = Strategy::ALL.get(number as usize).copied().unwrap_or_default(),
                 b's' => setup.small = number == 1,
                 b'm' => setup.message_bytes = number.min(10_000) as usize,
                 _ => {}

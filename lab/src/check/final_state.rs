@@ -12,7 +12,7 @@ use crate::history::Call;
 
 /// The checker of a data type.
 pub(crate) const fn checker(run: fn(&View<'_>) -> Found) -> Checker {
-    Checker { name: "final-state", meaning: "in the end all nodes show the same", run }
+    Checker { name: "final-state", meaning: "in the end all nodes show the same state", run }
 }
 
 /// The part that needs no data type: nodes whose memories differ, and nodes that do not answer. `shows` tells the calls

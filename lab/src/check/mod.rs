@@ -41,14 +41,10 @@ pub struct Checker {
 pub(crate) const BEFORE: [Checker; 2] = [
     Checker {
         name: "acknowledged",
-        meaning: "something was acknowledged, so there is something to judge",
+        meaning: "some operation was acknowledged, so there is something to judge",
         run: acknowledged::check,
     },
-    Checker {
-        name: "protocol",
-        meaning: "every line, reply and process is as the protocol demands",
-        run: protocol::check,
-    },
+    Checker { name: "protocol", meaning: "every line, reply and process keeps to the protocol", run: protocol::check },
 ];
 
 /// The general checkers whose findings come after those of the data type.
@@ -59,7 +55,11 @@ pub(crate) const AFTER: [Checker; 3] = [
         meaning: "no node floods a peer: the messages within a second are bounded",
         run: storm::check,
     },
-    Checker { name: "silence", meaning: "nodes stop talking once there is nothing to tell", run: silence::check },
+    Checker {
+        name: "silence",
+        meaning: "nodes send no messages once there is nothing left to tell",
+        run: silence::check,
+    },
 ];
 
 /// What a checker found.

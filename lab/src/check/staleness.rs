@@ -9,7 +9,11 @@ use super::{Checker, Figures, Found};
 
 /// The checker of a data type.
 pub(crate) const fn checker(run: fn(&View<'_>) -> Found) -> Checker {
-    Checker { name: "staleness", meaning: "counts reads that lack what was acknowledged before; never fails", run }
+    Checker {
+        name: "staleness",
+        meaning: "counts reads that lack a change which was acknowledged before; never fails",
+        run,
+    }
 }
 
 /// The figures: the number of reads, and the number of stale ones among them.

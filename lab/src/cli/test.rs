@@ -150,7 +150,7 @@ fn built_in(settings: &Settings, args: &[OsString]) -> Result<(String, Program),
     let given = |name: &str| args.iter().any(|arg| arg.to_string_lossy().starts_with(name));
     let mut all = vec![OsString::from("node")];
     if !given("--workload") && !given("-w") {
-        all.extend(["--workload".into(), settings.workload.name().into()]);
+        all.extend(["--workload".into(), settings.workload.of_node().name().into()]);
     }
     if settings.nodes > 256 && !given("--max-nodes") {
         all.extend(["--max-nodes".into(), settings.nodes.to_string().into()]);

@@ -4,9 +4,10 @@
 //! depends on K only; anti-entropy brings the rest. Both are shown, on the real node and without any change to it:
 //!
 //! - *push alone*: the interval is set so long ([`PUSH_INTERVAL_MS`]) that anti-entropy begins long after the last push.
-//! The first push of a node that has been quiet leaves at once, so a generation takes one delay of the network: a
-//! round.
-//! - *with anti-entropy*: the same with the interval that is asked about, until every node has the value and all are silent.
+//!   The first push of a node that has been quiet leaves at once, so a generation takes one delay of the network: a
+//!   round.
+//! - *with anti-entropy*: the same with the interval that is asked about, until every node has the value and all are
+//!   silent.
 //!
 //! One value in each cluster, several clusters with different seeds: what anti-entropy of an earlier value still has to
 //! say cannot be mistaken for a push.

@@ -3,7 +3,7 @@
 use rumormill_core::causality::RowId;
 use rumormill_core::data_type::Application;
 use rumormill_core::replicated::Sign;
-use rumormill_core::{Node, Value};
+use rumormill_core::{Node, Store, Value};
 
 use super::observe;
 
@@ -81,10 +81,11 @@ pub(super) struct Contents {
 
 impl Contents {
     pub(super) fn of<S: Application>(node: &Node<S>) -> Self {
-        let store = observe::member(node).store();
+        // All data types are named here, so a new one does not compile without its part of the contents.
+        let Store { set, counter, map, own: _ } = observe::member(node).store();
         let rows = &observe::member(node).replica().causality.rows;
         let mut contents = Self::default();
-        for value in store.set.values() {
+        for value in set.values() {
             match value {
                 Value::Int(value) if value > 0 => contents.values.push(value.unsigned_abs()),
                 Value::Int(_) | Value::Text(_) => contents.strange = Some(format!("{value:?} in the set")),
@@ -93,17 +94,17 @@ impl Contents {
         contents.values.sort_unstable();
         let mut total = 0;
         for (id, row) in (0..rows.len() as u32).map(RowId).map(|id| (id, rows.get(id))) {
-            let number = store.counter.cell(id, Sign::P);
+            let number = counter.cell(id, Sign::P);
             if number > 0 {
                 contents.cells.push((row.node.at(), row.incarnation, number));
                 total += i128::from(number);
             }
         }
         contents.cells.sort_unstable();
-        if store.counter.value() != total {
-            contents.strange = Some(format!("a counter of {}", store.counter.value()));
+        if counter.value() != total {
+            contents.strange = Some(format!("a counter of {}", counter.value()));
         }
-        for (key, value, stamp_us) in store.map.iter() {
+        for (key, value, stamp_us) in map.iter() {
             match (key, value) {
                 (Value::Text(KEY), Value::Int(value)) if value > 0 => {
                     contents.stored = Some((value.unsigned_abs(), stamp_us));

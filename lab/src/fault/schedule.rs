@@ -3,6 +3,7 @@
 use std::str::SplitWhitespace;
 
 use clap::ValueEnum as _;
+use rumormill_core::Strategy;
 
 use super::standing::Standing;
 use crate::settings::{Micros, PartitionKind, Planned, SECOND, Scheduled, Tuning};
@@ -106,12 +107,17 @@ fn configure(words: &mut SplitWhitespace<'_>) -> Result<Planned, String> {
         match what {
             "fanout" => tuning.fanout = Some(number()?),
             "interval" => tuning.interval_ms = Some(number()?),
-            "strategy" if ["rumor", "relay"].contains(&value) => tuning.strategy = Some(value.to_owned()),
-            "strategy" => return Err(format!("'{value}' is no strategy; there are rumor and relay")),
+            "strategy" => tuning.strategy = Some(strategy(value)?),
             _ => return Err(TUNING.to_owned()),
         }
     }
     if tuning == Tuning::default() { Err(TUNING.to_owned()) } else { Ok(Planned::Configure(who, tuning)) }
+}
+
+fn strategy(word: &str) -> Result<String, String> {
+    let names = Strategy::ALL.map(Strategy::name);
+    let found = names.contains(&word).then(|| word.to_owned());
+    found.ok_or_else(|| format!("'{word}' is no strategy; there are {}", names.join(" and ")))
 }
 
 fn micros(word: &str) -> Result<Micros, String> {

@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use rumormill_core::Strategy;
 use serde::{Deserialize, Serialize};
 
 use super::Condition;
@@ -49,8 +50,12 @@ impl Cell {
 
 /// Whether the fanout has a meaning for a strategy: a relay sends to all.
 #[must_use]
-pub fn has_fanout(strategy: &str) -> bool {
-    strategy != "relay"
+pub fn has_fanout(name: &str) -> bool {
+    let known = Strategy::ALL.into_iter().find(|strategy| strategy.name() == name);
+    known.is_none_or(|strategy| match strategy {
+        Strategy::Rumor => true,
+        Strategy::Relay => false,
+    })
 }
 
 /// Runs every cell under `seeds` seeds, upwards from that of the settings, on `jobs` threads; `done` is called after

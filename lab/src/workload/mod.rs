@@ -1,8 +1,9 @@
 //! The data types that the lab knows. Everything about a data type is in its own file or folder: the names of its
 //! workloads, calls, requests, replies, checkers, and a model of a correct node.
 //!
-//! To add a data type is to write such a file, to add a variant to [`Workload`], and to add the line to
-//! [`Workload::data_type`] that the compiler then asks for. No other part of the lab matches on a workload.
+//! To add a data type is to write such a file, to add a variant to [`Workload`], to add the line to
+//! [`Workload::data_type`] that the compiler then asks for, and to add its rules to [`inside`]. No other part of the lab
+//! matches on a workload.
 
 mod counter;
 mod data_type;
@@ -79,14 +80,40 @@ impl Workload {
 #[cfg(test)]
 mod tests {
     use clap::ValueEnum as _;
+    use rumormill_core::storage::Heap;
+    use rumormill_core::{Change, Config, Member, Now, Store, Value};
 
     use super::*;
+    use crate::history::History;
+    use crate::settings::Settings;
 
     #[test]
     fn a_workload_is_called_the_same_by_its_data_type_and_on_the_command_line() {
         for workload in Workload::value_variants() {
             let value = workload.to_possible_value();
             assert_eq!(value.as_ref().map(clap::builder::PossibleValue::get_name), Some(workload.name()));
+        }
+    }
+
+    #[test]
+    fn a_simulation_looks_into_every_data_type_that_a_node_holds() {
+        let now = Now::monotonic_ms(0);
+        let member = || Member::<Heap>::join(Config::default(), "n0", ["n0"], now).unwrap_or_else(|e| panic!("{e}"));
+        // All data types are named here, so a new one does not compile without a change of it below.
+        let Store { set: _, counter: _, map: _, own: () } = member().store();
+        let write = Change::Write { key: Value::Int(1), value: Value::Int(2) };
+        for change in [Change::Broadcast(Value::Int(1)), Change::Add(1), write] {
+            let seen = |member: &Member<Heap>| -> Vec<_> {
+                let look = |mut inside: Box<dyn Inside>| {
+                    let look = inside.look(0, member, &Settings::default(), &History::default());
+                    (inside.bytes(member), look.total)
+                };
+                inside(1).into_iter().map(look).collect()
+            };
+            let mut member = member();
+            let before = seen(&member);
+            assert!(member.update(now, change).is_ok());
+            assert_ne!(seen(&member), before, "{change:?}");
         }
     }
 }

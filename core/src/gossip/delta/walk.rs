@@ -263,13 +263,15 @@ struct Writing<'p, P: Page> {
 impl<S: Product, P: Page> Visitor<S> for Writing<'_, P> {
     fn stretch(&mut self, replica: &Replica<S>, row: RowId, from: u64, to: u64) -> Result<(), u64> {
         self.page.begin(row, from);
-        let mut covered = from;
-        let mut cut = false;
+        let (mut covered, mut cut, mut written) = (from, false, false);
         for (seq, entry) in stretch(&replica.store, &replica.causality, row, from, to).filter(|(seq, _)| *seq > from) {
-            // Two entries under one dot can only come from a hostile peer.
-            let Some(superseded) = (seq - 1).checked_sub(covered) else {
-                continue;
-            };
+            let superseded = (seq - 1).checked_sub(covered).unwrap_or_else(|| {
+                // Two entries under one dot can only come from a hostile peer. The second one has a chunk of its own: the
+                // author has to see it, or two nodes would differ for good.
+                written |= self.page.end();
+                self.page.begin(row, seq - 1);
+                0
+            });
             if !self.page.entry(superseded, &entry) {
                 cut = true;
                 break;
@@ -279,7 +281,7 @@ impl<S: Product, P: Page> Visitor<S> for Writing<'_, P> {
         if !cut && covered < to {
             cut = !self.page.skip(to - covered);
         }
-        if self.page.end() {
+        if self.page.end() || written {
             self.last = Some((row, if cut { covered } else { to }));
         }
         if cut { Err(covered) } else { Ok(()) }

@@ -89,8 +89,9 @@ const fn entry(limits: &Limits) -> usize {
     if write > cell { write } else { cell }
 }
 
-/// Whether an entry of a user's data type can travel: its tag is a character that JSON writes as it is, each of its strings
-/// is within the bound on strings, and the whole is not longer than the largest entry that every message has room for.
+/// Whether an entry of a user's data type can travel: its tag is a character that JSON writes as it is, each of its
+/// strings is within the bound on strings, and the whole is not longer than the largest entry that every message has
+/// room for.
 #[must_use]
 pub fn can_travel(of_user: &Entry<'_>, limits: &Limits) -> bool {
     let tag = of_user.tag.0;
