@@ -301,3 +301,18 @@ fn an_entry_that_no_message_would_have_room_for_is_refused_where_it_is_made() {
     assert_eq!(member.poll_event(), Some(counted));
     assert!(matches!(member.poll_event(), Some(Event::Changed { change: Applied::Other(_), by: "n1" })));
 }
+
+#[test]
+fn an_entry_that_this_node_could_not_hand_on_is_not_taken_from_a_peer() {
+    let mut alone = Alone::new();
+    let mut arrive = |seq: u64, name: &str| {
+        let data = format!(r#"[["n2@9",{},["s","{name}",1]]]"#, seq - 1);
+        let body = format!(r#"{{"type":"gossip","inc":9,"data":{data},"digest":{{"n2@9":{seq}}}}}"#);
+        let line = format!(r#"{{"src":"n2","dest":"n1","body":{body}}}"#);
+        alone.node.handle_line(alone.now, line.as_bytes()).expect("a message of a peer");
+        let member = alone.node.member().expect("it was told of its cluster");
+        (member.store().own.best().len(), member.stats().refused_unreadable)
+    };
+    assert_eq!(arrive(1, &"x".repeat(25)), (0, 1), "longer than a string may be here");
+    assert_eq!(arrive(1, &"x".repeat(24)), (1, 1));
+}
