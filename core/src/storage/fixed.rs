@@ -118,7 +118,7 @@ macro_rules! fixed_storage {
 }
 
 fixed_storage! {
-    /// For a sensor: 8 nodes, 128 values, 16 keys, strings of 24 bytes. A node takes 23,200 bytes on a 64-bit machine,
+    /// For a sensor: 8 nodes, 128 values, 16 keys, strings of 24 bytes. A node takes 23,184 bytes on a 64-bit machine,
     /// and 784 more with the feature `fast`, as `core/tests/sizes.rs` asserts.
     ///
     /// Its 32 rows guarantee two lives to each of 8 nodes; the other 16 rows go to the nodes that take them first. So
@@ -140,7 +140,7 @@ fixed_storage! {
 }
 
 fixed_storage! {
-    /// For a gateway: 32 nodes, 4,096 values, 256 keys, strings of 64 bytes. A node takes 302,320 bytes on a 64-bit
+    /// For a gateway: 32 nodes, 4,096 values, 256 keys, strings of 64 bytes. A node takes 302,304 bytes on a 64-bit
     /// machine, and 784 more with the feature `fast`, as `core/tests/sizes.rs` asserts.
     ///
     /// Its 128 rows guarantee two lives to each of 32 nodes; the other 64 rows go to the nodes that take them first. In
