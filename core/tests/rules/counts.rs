@@ -60,6 +60,8 @@ fn each_line_of_a_peer_is_counted_as_what_it_is() {
         let mut moved = counts(&mut one, &line);
         // Timers may run as well.
         moved.retain(|(name, _)| !["gossip_rounds", "sessions_taken"].contains(&&**name));
+        // The order in which serde_json keeps names depends on a feature that another crate of a build may switch on.
+        moved.sort();
         assert_eq!(moved, expected, "{line}");
     }
     assert_eq!(one.node().stats().sessions_taken, 1, "that of an impostor");
