@@ -5,7 +5,8 @@
 
 use core::fmt::{self, Write as _};
 
-use rumormill_core::storage::{Small, Storage, Tiny};
+use rumormill_core::data_type::Application;
+use rumormill_core::storage::{Small, Tiny};
 use rumormill_core::{Config, Instant, Node, Now, Transmit};
 
 /// Bytes of the longest message: a `read` of all values.
@@ -205,7 +206,7 @@ impl Pair {
 }
 
 /// Polls one message of a node. True if there was one.
-fn hand_over<A: Storage, B: Storage>(
+fn hand_over<A: Application, B: Application>(
     from: &mut Node<A>,
     to: &mut Node<B>,
     now: Now,
