@@ -207,6 +207,18 @@ fn a_row_that_takes_all_the_room_does_not_keep_the_others_from_a_peer() {
 }
 
 #[test]
+fn two_entries_under_one_dot_both_travel() {
+    let mut talk = Talk::new(3, 0);
+    talk.merge(OTHER, 2);
+    // A liar names another change under the first dot, of another data type.
+    let row = talk.replica.open(OTHER, SESSION).unwrap();
+    let _ = talk.replica.merge(Dot { row, seq: 1 }, &Entry::one(crate::replicated::Sign::P.tag(), Arg::Int(9)));
+    assert_eq!(talk.replica.close(row), Some(row));
+    talk.send(PEER, true, 0);
+    assert_eq!(talk.entries(9), [[(row.0, 1), (row.0, 1), (row.0, 2)]]);
+}
+
+#[test]
 fn a_single_value_is_told_apart() {
     for (changes, value) in [(0, None), (1, Some(Value::Int(0))), (2, None)] {
         let mut talk = Talk::new(3, changes);
