@@ -118,7 +118,7 @@ fn neighbour<T: Linked>(items: &[T], mut at: u32, side: Side) -> u32 {
 }
 
 /// The entry after `at` in its row. O(1) on average over a walk, O(log entries) at worst.
-pub(super) fn next<T: Linked>(items: &[T], at: u32) -> Option<u32> {
+fn next<T: Linked>(items: &[T], at: u32) -> Option<u32> {
     let next = neighbour(items, at, Side::After);
     (next != NONE).then_some(next)
 }

@@ -4,7 +4,7 @@
 //! of a row are separate entries, so that two numbers for a cell are always comparable: with both in one entry, input
 //! from implementations that keep no dots could make pairs of which neither covers the other.
 
-use super::chain::{self, Ends, Link, Linked};
+use super::chain::{Ends, Link, Linked};
 use super::{Applied, At, Lane, Merged, Refused, Replicated};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, RowRefused, Tag};
 use crate::id::{Members, NodeIndex, mix, mix2};
@@ -231,7 +231,7 @@ impl<S: Storage> Replicated<S> for Counter<S> {
     }
 
     fn next(&self, at: At) -> Option<At> {
-        chain::next(&self.cells, at.slot).map(At::slot)
+        Ends::next(&self.cells, at.slot).map(At::slot)
     }
 
     fn seq(&self, at: At) -> u64 {

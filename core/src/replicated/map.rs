@@ -3,7 +3,7 @@
 //! The entry of a dot is key, value and stamp. The larger (stamp, node, incarnation) wins: a total order, so there are
 //! no ties and every replica ends with the same winner. Nodes compare by their ids.
 
-use super::chain::{self, Ends, Link, Linked};
+use super::chain::{Ends, Link, Linked};
 use super::{Applied, At, Bound, Lane, Merged, Refused, Replicated};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
 use crate::id::{NodeIndex, Value, json_len, mix, mix2};
@@ -363,7 +363,7 @@ impl<S: Storage> Replicated<S> for LwwMap<S> {
     }
 
     fn next(&self, at: At) -> Option<At> {
-        chain::next(&self.slots, at.slot).map(At::slot)
+        Ends::next(&self.slots, at.slot).map(At::slot)
     }
 
     fn seq(&self, at: At) -> u64 {

@@ -6,7 +6,7 @@
 //! Values mostly arrive in the order of their dots, so the dots are kept once for a whole run of values, and a value
 //! takes eight bytes: what a set of a million costs is mostly the memory that it touches for the first time.
 
-use super::chain::{self, Ends, Link, Linked};
+use super::chain::{Ends, Link, Linked};
 use super::{Applied, At, Bound, Lane, Merged, Refused, Replicated};
 use crate::causality::{Arg, Causality, Dot, Entry, RowId, Tag};
 use crate::id::{Value, json_len, mix};
@@ -351,7 +351,7 @@ impl<S: Storage> Replicated<S> for BroadcastSet<S> {
         if (step as usize) + 1 < self.run_len(slot as usize) {
             return Some(At { slot, step: step + 1 });
         }
-        chain::next(&self.runs, slot).map(At::slot)
+        Ends::next(&self.runs, slot).map(At::slot)
     }
 
     fn seq(&self, at: At) -> u64 {
